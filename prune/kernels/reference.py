@@ -1,0 +1,55 @@
+"""Sign codes in plain NumPy: the definition that every other backend has to equal.
+
+Needs nothing newer than NumPy 1.17. Temporaries stay near `BLOCK` elements however large the input is.
+"""
+import numpy as np
+
+BLOCK = 1 << 18
+COUNTS = np.array([bin(value).count("1") for value in range(1 << 16)], dtype=np.uint8)
+
+
+def pack(values, infinity):
+    """Codes uint64 [rows, words] of float patterns [rows, bits]; bit = 0 < pattern <= infinity."""
+    rows, bits = values.shape
+    codes = np.zeros((rows, -(-bits // 64) * 8), dtype=np.uint8)
+    for part in blocks(rows, bits):
+        signs = (values[part] > 0) & (values[part] <= infinity)
+        packed = np.packbits(signs, axis=1, bitorder="little")
+        codes[part, :packed.shape[1]] = packed
+    return codes.view("<u8")
+
+
+def hamming(a, b):
+    """Distance of row i of `a` to row i of `b`, both [rows, words]: int64 [rows], in bits."""
+    rows, words = a.shape
+    out = np.zeros(rows, dtype=np.int64)
+    for part in blocks(rows, words):
+        out[part] = popcount(a[part] ^ b[part])
+    return out
+
+
+def cdist(a, b, dtype=np.int64):
+    """Distances of all rows of `a` [rows_a, words] to all rows of `b`: [rows_a, rows_b] bits."""
+    out = np.zeros((len(a), len(b)), dtype=dtype)
+    for row, code in enumerate(a):
+        for part in blocks(*b.shape):
+            out[row, part] = popcount(b[part] ^ code)
+    return out
+
+
+def popcount(codes):
+    """Number of ones per row of codes [rows, words]: int64 [rows]."""
+    halves = np.ascontiguousarray(codes).view(np.uint16)
+    return COUNTS[halves].sum(axis=1, dtype=np.int64)
+
+
+def nans(values, infinity):
+    """Number of NaNs among float bit patterns [rows, bits], as an int."""
+    magnitude = values.dtype.type(np.iinfo(values.dtype).max)
+    return sum(int(((values[part] & magnitude) > infinity).sum()) for part in blocks(*values.shape))
+
+
+def blocks(rows, columns):
+    """Slices over `rows` that hold about `BLOCK` elements each."""
+    step = max(1, BLOCK // max(1, columns))
+    return [slice(first, first + step) for first in range(0, rows, step)]
