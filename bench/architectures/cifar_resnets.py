@@ -1,0 +1,85 @@
+"""Residual networks for small pictures (He et al., 2016, arXiv:1512.03385, section 4.2).
+
+Depth 6n + 2: a 3 x 3 stem, three stages of n blocks of two 3 x 3 convolutions, one linear layer.
+Where a stage halves the picture the shortcut is "A", every second pixel with zero channels
+beside it (the paper's choice on CIFAR), or "B", a strided 1 x 1 convolution and a batch norm.
+"""
+from typing import Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bench.architectures import weights
+
+SHORTCUTS = ("A", "B")
+
+
+class PadShortcut(nn.Module):
+    """Every `stride`-th pixel [n, c, h/s, w/s], with zero channels before and after."""
+
+    def __init__(self, before: int, after: int, stride: int):
+        super().__init__()
+        self.before, self.after, self.stride = before, after, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x[:, :, ::self.stride, ::self.stride]
+        return F.pad(x, (0, 0, 0, 0, self.before, self.after))
+
+
+def shortcut_of(kind: str, inputs: int, outputs: int, stride: int) -> nn.Module:
+    """What carries x round a block: nothing where the shape stays, else option A or B."""
+    if stride == 1 and inputs == outputs:
+        return nn.Identity()
+    if kind == "A":
+        if outputs < inputs:
+            raise ValueError("shortcut 'A' pads channels and cannot narrow {} to {}; "
+                             "use shortcut 'B'".format(inputs, outputs))
+        before = (outputs - inputs) // 2
+        return PadShortcut(before, outputs - inputs - before, stride)
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False),
+                         nn.BatchNorm2d(outputs))
+
+
+class BasicBlock(nn.Module):
+    """relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut(x))."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, kind: str):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU()
+        self.shortcut = shortcut_of(kind, inputs, outputs, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu(self.bn1(self.conv1(x)))
+        return self.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
+
+
+class CifarResNet(nn.Module):
+    """A network of depth 6 * blocks + 2 for pictures [n, channels, h, w] of any size."""
+
+    def __init__(self, blocks: int, classes: int, channels: int, *, shortcut: str,
+                 widths: Sequence[int]):
+        super().__init__()
+        if shortcut not in SHORTCUTS:
+            raise ValueError("shortcut {!r}; choose 'A' (zero padding) or 'B' (1 x 1 "
+                             "convolution)".format(shortcut))
+        self.conv1 = nn.Conv2d(channels, widths[0], 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(widths[0])
+        self.relu = nn.ReLU()
+        inputs = (widths[0],) + tuple(widths)
+        self.stages = nn.Sequential(*[
+            nn.Sequential(*[
+                BasicBlock(inputs[s] if b == 0 else width, width,
+                           2 if s > 0 and b == 0 else 1, shortcut)
+                for b in range(blocks)])
+            for s, width in enumerate(widths)])
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(widths[-1], classes)
+        weights.he(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stages(self.relu(self.bn1(self.conv1(x))))
+        return self.fc(self.pool(x).flatten(1))

@@ -1,0 +1,41 @@
+"""VGG networks for small pictures (Simonyan and Zisserman, 2015, arXiv:1409.1556).
+
+A plan lists the width of each 3 x 3 convolution, "M" a max pooling. The geometry is that of
+network slimming (Liu et al., 2017, arXiv:1708.06519): convolutions without bias, a batch norm
+after each with gamma one half, one linear layer on the averaged last feature map.
+"""
+from typing import List, Sequence, Union
+
+from torch import Tensor, nn
+
+from bench.architectures import weights
+
+Plan = Sequence[Union[int, str]]
+
+
+def layers(plan: Plan, channels: int) -> List[nn.Module]:
+    """The convolutions of a plan, each with its norm and ReLU, and its poolings, in order."""
+    found = []
+    for width in plan:
+        if width == "M":
+            # ceil_mode keeps one pixel where a small picture has run out of halves
+            found.append(nn.MaxPool2d(2, ceil_mode=True))
+        else:
+            found += [nn.Conv2d(channels, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width),
+                      nn.ReLU()]
+            channels = width
+    return found
+
+
+class Vgg(nn.Module):
+    """Features by a plan that leaves at most 2 x 2 pixels, their mean, one linear layer."""
+
+    def __init__(self, plan: Plan, classes: int, channels: int):
+        super().__init__()
+        self.features = nn.Sequential(*layers(plan, channels))
+        self.pool = nn.AvgPool2d(2, ceil_mode=True)
+        self.classifier = nn.Linear([width for width in plan if width != "M"][-1], classes)
+        weights.he(self, gamma=0.5, linear_std=0.01)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.pool(self.features(x)).flatten(1))
