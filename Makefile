@@ -1,0 +1,47 @@
+# `make bench` and `make test` set up what they need; nothing else is to be done first.
+PYTHON ?= python3
+VENV ?= .venv
+OLD_VENV ?= .venv-jetpack4
+OLD_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.6.*/bin/python) $(shell command -v python3.6))
+RUN = $(VENV)/bin/python edgejoule.py
+SUITE ?= quick
+
+help:  ## this list
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+bench: $(VENV)/ready  ## train, prune and measure on embedded data, then the report (SUITE=quick)
+	$(RUN) run $(SUITE)
+	$(RUN) report $(SUITE)
+
+test: $(VENV)/ready  ## the test suite on this Python
+	$(VENV)/bin/python -m pytest -q
+
+test-all: $(VENV)/ready  ## the test suite with its slow part
+	$(VENV)/bin/python -m pytest -q -m "not gpu and not jetson"
+
+test-jetpack4: $(OLD_VENV)/ready  ## the suite and a quick case on Python 3.6 + torch 1.10.1 (a TX2's)
+	$(OLD_VENV)/bin/python -m pytest -q
+	runs=$$(mktemp -d) && \
+	$(OLD_VENV)/bin/python edgejoule.py run quick --quick --set prune.ratio=0.5 --runs $$runs && \
+	$(OLD_VENV)/bin/python edgejoule.py report quick --runs $$runs --out $$runs/report; \
+	code=$$?; rm -rf $$runs; exit $$code
+
+clean:  ## removes what was built here; runs/ stays
+	rm -rf $(VENV) $(OLD_VENV) build *.egg-info
+
+$(VENV)/ready: requirements/modern.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install -q -r requirements/modern.txt
+	$(VENV)/bin/python -m pip install -q --no-deps -e .
+	@touch $@
+
+$(OLD_VENV)/ready: requirements/jetpack4.txt
+	@test -x "$(OLD_PYTHON)" || { echo "make test-jetpack4: no Python 3.6 found; install one with \
+	'pyenv install 3.6.15', or name it: make test-jetpack4 OLD_PYTHON=/path/to/python3.6"; exit 1; }
+	$(OLD_PYTHON) -m venv $(OLD_VENV)
+	$(OLD_VENV)/bin/python -m pip install -q pip==21.3.1
+	$(OLD_VENV)/bin/python -m pip install -q -r requirements/jetpack4.txt
+	@touch $@
+
+.PHONY: help bench test test-all test-jetpack4 clean
+.DEFAULT_GOAL := help

@@ -1,0 +1,159 @@
+"""Run bundles on disk: written under a temporary name, renamed when whole. Free of torch.
+
+    runs/<suite>/<case_id>/          a finished run; present means done
+    runs/<suite>/.<case_id>.open/    an attempt: in progress, or interrupted
+    runs/<suite>/<case_id>.corrupt/  a bundle that could not be read, set aside
+"""
+import fcntl
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator, List, Tuple
+
+from bench import records
+
+RECORD = "run.json"
+
+
+def folder(runs, suite: str) -> Path:
+    """The folder of a suite's runs, made if it is not there.
+
+    Raises:
+        ValueError: something that is no folder stands in its way.
+    """
+    path = Path(runs) / suite
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ValueError("the runs folder {} cannot be made: a file of that name is in the way; "
+                         "choose another with --runs".format(path))
+    return path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all, and onto the disk."""
+    temporary = path.with_name(path.name + ".part")
+    with open(str(temporary), "w", encoding="utf8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(str(temporary), str(path))
+    sync(path.parent)
+
+
+def sync(directory: Path) -> None:
+    """Puts a folder's entries onto the disk."""
+    handle = os.open(str(directory), os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def begin(suite_folder: Path, case_id: str) -> Tuple[Path, int]:
+    """(an empty folder to work in, which attempt this is); attempts survive a kill -9."""
+    path = open_folder(suite_folder, case_id)
+    attempts = attempts_so_far(path) + 1
+    shutil.rmtree(str(path), ignore_errors=True)
+    path.mkdir()
+    write_text(path / "attempts", str(attempts))
+    return path, attempts
+
+
+def attempts_so_far(path: Path) -> int:
+    """How often a case was begun without being finished."""
+    try:
+        return int((path / "attempts").read_text())
+    except (OSError, ValueError):
+        return 1 if path.is_dir() else 0
+
+
+def open_folder(suite_folder: Path, case_id: str) -> Path:
+    """Where an attempt at a case works."""
+    return suite_folder / ".{}.open".format(case_id)
+
+
+def finish(path: Path, suite_folder: Path, case_id: str) -> Path:
+    """Makes an attempt a finished bundle in one step."""
+    for each in path.iterdir():
+        with open(str(each), "rb") as file:
+            os.fsync(file.fileno())
+    final = suite_folder / case_id
+    os.rename(str(path), str(final))
+    sync(suite_folder)
+    return final
+
+
+def is_done(suite_folder: Path, case_id: str) -> bool:
+    """True if a whole bundle is there; a broken one is set aside and named.
+
+    Raises:
+        ValueError: never for a broken bundle; it is renamed to `<case_id>.corrupt`.
+    """
+    path = suite_folder / case_id
+    if not path.exists():
+        return False
+    try:
+        read(path)
+        return True
+    except ValueError as error:
+        aside = _free(suite_folder / (case_id + ".corrupt"))
+        os.rename(str(path), str(aside))
+        print("edgejoule: {}; set aside as {}, the case is run again".format(error, aside.name))
+        return False
+
+
+def read(path: Path) -> records.RunRecord:
+    """The record of one bundle.
+
+    Raises:
+        ValueError: names the bundle and what is wrong with it.
+    """
+    try:
+        return records.from_json((path / RECORD).read_text(encoding="utf8"))
+    except (OSError, ValueError) as error:
+        raise ValueError("bundle {}: {}".format(path, error))
+
+
+def scan(suite_folder: Path) -> Iterator[Path]:
+    """Finished bundles of a suite, readable or not, in name order."""
+    return (path for path in sorted(suite_folder.iterdir()) if path.is_dir()
+            and not path.name.startswith(".") and ".corrupt" not in path.name)
+
+
+@contextmanager
+def lock(path: Path, what: str):
+    """Holds a lock file; the kernel frees it when the holder dies, however it dies.
+
+    Raises:
+        ValueError: another process holds it.
+    """
+    with open(str(path), "a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            raise ValueError("{} is in use by process {}; wait for it, or stop it".format(
+                what, file.read().strip() or "unknown"))
+        file.seek(0)
+        file.truncate()
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def write_suite(suite_folder: Path, name, question, note, cases: List[Tuple[str, str]]) -> None:
+    """What the suite asked for, so that a report knows what is missing."""
+    document = {"schema": records.SCHEMA, "name": name, "question": question, "note": note,
+                "cases": [{"case_id": case_id, "label": label} for case_id, label in cases]}
+    write_text(suite_folder / "suite.json", json.dumps(document, indent=1) + "\n")
+
+
+def _free(path: Path) -> Path:
+    number, candidate = 1, path
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name("{}-{}".format(path.name, number))
+    return candidate

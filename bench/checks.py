@@ -1,0 +1,66 @@
+"""Is this run to be trusted? Sentences for the record, not for a log that nobody reads."""
+from typing import List
+
+HOTTER = 10.0  # degrees between start and end that make epochs incomparable
+
+
+def sentences(record) -> List[str]:
+    """What a reader must know before believing a run's numbers."""
+    return [text for check in (_fake, _unmeasured, _short, _warm, _throttled, _repeated, _idle_cut,
+                               _uncounted) for text in check(record)]
+
+
+def _fake(record):
+    if record.device.get("fake"):
+        yield "the power is not real: {} (--fake-power)".format(record.device["fake"])
+    if record.device.get("estimate"):
+        yield "joules are an estimate: {}".format(record.device.get("reason") or "not measured")
+
+
+def _unmeasured(record):
+    if all(phase["joules"] is None for phase in record.phases):
+        yield "joules were not measured: {}".format(
+            record.device.get("reason") or record.phases[0]["joules_reason"])
+
+
+def _short(record):
+    short = [e for e in record.epochs if e["status"] == "too_short"]
+    if short:
+        yield ("{} of {} epochs are too short for this power sensor; trust the phases, "
+               "or train longer epochs").format(len(short), len(record.epochs))
+    bad = [e for e in record.epochs if e["status"] in ("degraded", "invalid")]
+    if bad:
+        yield "the power reading of {} of {} epochs is {}: {}".format(
+            len(bad), len(record.epochs), bad[0]["status"], bad[0]["joules_reason"])
+
+
+def _warm(record):
+    seen = [e["celsius"] for e in record.epochs if e["celsius"] is not None]
+    if seen and max(seen) - seen[0] > HOTTER:
+        yield "the device warmed from {:.0f} to {:.0f} C; cool it down between runs".format(
+            seen[0], max(seen))
+
+
+def _throttled(record):
+    for when in ("before", "after"):
+        throttled = record.environment.get(when, {}).get("throttling")
+        if throttled:
+            yield "the clocks were throttled {} the run: {}".format(when, throttled)
+
+
+def _repeated(record):
+    if record.attempts > 1:
+        yield "{} earlier {} of this case {} interrupted; this one ran whole".format(
+            record.attempts - 1, "attempt" if record.attempts == 2 else "attempts",
+            "was" if record.attempts == 2 else "were")
+
+
+def _idle_cut(record):
+    if record.case["prune"].get("ratio") and record.final["params"] >= record.dense["params"]:
+        yield "nothing was removed: the final model is as large as the dense one"
+
+
+def _uncounted(record):
+    if record.final["uncounted"]:
+        yield "FLOPs leave out layers without a rule: {}".format(
+            ", ".join(record.final["uncounted"]))

@@ -1,0 +1,70 @@
+"""One run: what was asked, what each phase cost, the ticket, and what to beware of.
+
+RUN is a bundle's folder, or as much of its case id as makes it the only one under --runs.
+"""
+from pathlib import Path
+
+from bench import bundle, records
+
+
+def arguments(parser):
+    """What `edgejoule show` takes."""
+    parser.add_argument("run", metavar="RUN", help="a bundle's folder, or part of a case id")
+    parser.add_argument("--runs", default="runs", help="folder of run bundles [runs]")
+    parser.add_argument("--json", action="store_true", help="the whole record as JSON")
+
+
+def run(args) -> int:
+    """Exit code 0; a run that is not there is a ValueError."""
+    record = bundle.read(_find(args.run, Path(args.runs)))
+    print(records.to_json(record) if args.json else "\n".join(_lines(record)),
+          end="" if args.json else "\n")
+    return 0
+
+
+def _find(name: str, runs: Path) -> Path:
+    if (Path(name) / bundle.RECORD).is_file():
+        return Path(name)
+    folders = [path for path in sorted(runs.iterdir()) if path.is_dir()] if runs.is_dir() else []
+    found = [path for folder in folders for path in bundle.scan(folder) if name in path.name]
+    if len(found) != 1:
+        raise ValueError("{} runs under {} have {!r} in their name{}; `edgejoule list runs` "
+                         "shows the suites".format(
+                             len(found) or "no", runs, name,
+                             ": " + ", ".join(path.name for path in found[:6]) if found else ""))
+    return found[0]
+
+
+def _lines(record):
+    yield "{}  ({}, finished {})".format(record.case_id, record.label, record.finished_utc)
+    yield "device    {}".format(_device(record.device))
+    for section, table in record.case.items():
+        yield "{:9} {}".format(section, ", ".join("{}={}".format(*p) for p in table.items()))
+    yield "size      {} -> {} parameters, {} -> {} forward MACs".format(
+        record.dense["params"], record.final["params"],
+        record.dense["forward_macs"], record.final["forward_macs"])
+    yield "accuracy  {:.2%}".format(record.accuracy)
+    for phase in record.phases:
+        yield "{:9} {} epochs, {:.2f} s, {}, {}".format(
+            phase["name"], phase["epochs"], phase["seconds"], _joules(phase), _flops(phase))
+    if record.ticket:
+        yield "ticket    drawn after epoch {}".format(record.ticket.get("epoch"))
+    for warning in record.warnings:
+        yield "beware    " + warning
+
+
+def _device(device) -> str:
+    fake = " FAKE POWER: {}".format(device["fake"]) if device.get("fake") else ""
+    return "{} ({}), rail {}{}".format(device["name"], device["adapter"], device["rail"], fake)
+
+
+def _joules(phase) -> str:
+    if phase["joules"] is None:
+        return "joules not measured ({})".format(phase["joules_reason"])
+    return "{:.4g} J".format(phase["joules"])
+
+
+def _flops(phase) -> str:
+    return ", ".join("{} {}".format(name, "undefined" if value is None else
+                                    "{:.4g} FLOPs".format(value))
+                     for name, value in phase["flops"].items())

@@ -1,0 +1,69 @@
+"""What a number depends on besides the code: versions, commit, machine. Free of torch at import."""
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Dict, Optional
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("torch", "numpy", "sklearn", "fvcore", "pynvml", "jtop")
+
+
+def describe() -> Dict:
+    """Everything that stays the same during a run, JSON-able; unknown is None."""
+    return {
+        "edgejoule": version(), "git": git(), "python": platform.python_version(),
+        "packages": {name: package(name) for name in PACKAGES},
+        "machine": platform.machine(), "system": platform.platform(),
+        "processor": processor(), "cores": os.cpu_count(), "torch": torch_settings(),
+    }
+
+
+def version() -> str:
+    """Our own version."""
+    import edgejoule
+    return edgejoule.VERSION
+
+
+def git() -> Dict:
+    """The commit of the code, and whether it was changed since."""
+    commit = _git("rev-parse", "HEAD")
+    return {"commit": commit, "dirty": None if commit is None else bool(_git("status", "-s"))}
+
+
+def package(name: str) -> Optional[str]:
+    """The version of a module that is already imported; None if it is not."""
+    module = sys.modules.get(name)
+    return getattr(module, "__version__", None)
+
+
+def processor() -> Optional[str]:
+    """The processor's name, as Linux tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or None
+    names = [line.split(":", 1)[1].strip() for line in lines
+             if line.lower().startswith(("model name", "hardware"))]
+    return names[0] if names else platform.processor() or None
+
+
+def torch_settings() -> Optional[Dict]:
+    """Threads, CUDA and device of the running torch."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return None
+    cuda = torch.cuda.is_available()
+    return {"threads": torch.get_num_threads(), "cuda": torch.version.cuda,
+            "gpu": torch.cuda.get_device_name(0) if cuda else None,
+            "cudnn_benchmark": torch.backends.cudnn.benchmark,
+            "deterministic": torch.backends.cudnn.deterministic}
+
+
+def _git(*words) -> Optional[str]:
+    try:
+        return subprocess.check_output(("git", "-C", str(ROOT)) + words,
+                                       stderr=subprocess.DEVNULL).decode().strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

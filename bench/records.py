@@ -1,0 +1,118 @@
+"""What a run bundle holds, to and from JSON. Free of torch.
+
+A bundle is a folder `runs/<suite>/<case_id>/`: `run.json` (this record), `trace.json` (power
+samples, playable with `--fake-power`), `plan.json` and `weights.pt` (the shrunk model), `log`.
+It is written under a temporary name and renamed: present means done.
+
+Seconds, joules, celsius and FLOPs (2 per multiply-accumulate) everywhere. Joules are gross,
+over the one rail that `device` names; None is not measured, and `joules_reason` says why.
+
+History of SCHEMA
+1: first format.
+"""
+import json
+from typing import Dict, List, NamedTuple, Optional
+
+SCHEMA = 1
+CONVENTIONS = ("exact", "paper", "fvcore")
+
+
+class EpochRecord(NamedTuple):
+    """One training epoch of one phase; evaluation is timed apart from training."""
+
+    phase: str
+    epoch: int  # counted through the phases from 0
+    seconds: float
+    joules: Optional[float]
+    joules_reason: Optional[str]
+    uncertainty_joules: Optional[float]
+    status: str  # of the energy reading: ok, degraded, invalid, too_short, none
+    flops: Dict[str, Optional[float]]  # by convention, the whole epoch
+    loss: Optional[float]  # None: it diverged
+    train_accuracy: float  # fraction
+    accuracy: float  # fraction of the test set
+    evaluation_seconds: float
+    evaluation_joules: Optional[float]
+    celsius: Optional[float]  # hottest zone at the end
+    learning_rate: float
+    channels: int  # output channels of all convolutions and linear layers
+
+
+class PhaseRecord(NamedTuple):
+    """One phase: dense, search, score or retrain; its numbers cover training or scoring alone."""
+
+    name: str
+    seconds: float
+    joules: Optional[float]
+    joules_reason: Optional[str]
+    uncertainty_joules: Optional[float]
+    status: str
+    flops: Dict[str, Optional[float]]
+    epochs: int
+    evaluation_seconds: float
+    evaluation_joules: Optional[float]
+
+
+class ModelRecord(NamedTuple):
+    """Size and cost of a network, per sample."""
+
+    params: int
+    forward_macs: int
+    train_macs: int  # forward, input gradient and weight gradient
+    channels: int
+    uncounted: List[str]  # layers with parameters that no rule counts
+
+
+class RunRecord(NamedTuple):
+    """One measured case: what was asked, what was seen, and what it thinks of itself."""
+
+    schema: int
+    suite: str
+    case_id: str
+    label: str  # the method in words, such as "slim 0.5"
+    case: Dict  # every resolved setting
+    attempts: int  # 1, or more when earlier attempts were interrupted
+    started_utc: str
+    finished_utc: str
+    device: Dict  # devices.meter.DeviceInfo
+    environment: Dict  # versions, git, host, before, after
+    dense: Dict  # ModelRecord before the cut
+    final: Dict  # ModelRecord after it
+    phases: List[Dict]
+    epochs: List[Dict]
+    accuracy: float  # test accuracy of the final model, fraction
+    ticket: Optional[Dict]
+    layers: List[Dict]  # group, channels, kept
+    warnings: List[str]
+
+
+def to_json(record: RunRecord) -> str:
+    """The record as a JSON document, keys in their order, no NaN."""
+    return json.dumps(record._asdict(), indent=1, allow_nan=False) + "\n"
+
+
+def from_json(text: str) -> RunRecord:
+    """The record a document holds; unknown keys of a newer writer are dropped.
+
+    Raises:
+        ValueError: not JSON, not a record, or a schema from the future.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise ValueError("not a run record: {}".format(error))
+    if not isinstance(document, dict) or not isinstance(document.get("schema"), int):
+        raise ValueError("not a run record: it has no schema number")
+    if document["schema"] > SCHEMA:
+        raise ValueError("the record has schema {}, this version reads up to {}; update "
+                         "edgejoule".format(document["schema"], SCHEMA))
+    missing = [name for name in RunRecord._fields if name not in document]
+    if missing:
+        raise ValueError("not a whole run record: {} missing".format(", ".join(missing)))
+    return RunRecord(**{name: document[name] for name in RunRecord._fields})
+
+
+def total(values) -> Optional[float]:
+    """The sum, or None if any part is unknown: a sum with a hole is not a sum."""
+    values = list(values)
+    return None if not values or any(v is None for v in values) else sum(values)

@@ -1,0 +1,84 @@
+"""Walks a suite: one fresh process per case; what is done is skipped, what broke is redone.
+
+Free of torch: only the workers pay for importing it.
+"""
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import List, NamedTuple
+
+from bench import bundle, suite
+
+ROOT = Path(__file__).resolve().parent.parent
+DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+REFUSED = 4
+
+
+class Tally(NamedTuple):
+    """What a walk did, by case id."""
+
+    ran: List[str]
+    skipped: List[str]
+    failed: List[str]
+    resumed: List[str]  # had been begun before and did not finish
+    refused: List[str]  # cannot be done as asked: the walk ended there
+
+
+def run(asked: suite.Suite, runs, say) -> Tally:
+    """Runs every case of a suite that is not done; `say(sentence)` between them.
+
+    Raises:
+        ValueError: another process works on this suite, or the disk cannot be written.
+    """
+    folder = bundle.folder(runs, asked.name)
+    ids = [suite.case_id(case) for case in asked.cases]
+    tally = Tally([], [], [], [], [])
+    with bundle.lock(folder / ".lock", "suite {}".format(asked.name)):
+        bundle.write_suite(folder, asked.name, asked.question, asked.note,
+                           [(i, suite.label(c)) for i, c in zip(ids, asked.cases)])
+        for number, (case_id, case) in enumerate(zip(ids, asked.cases), 1):
+            title = "[{}/{}] {}".format(number, len(ids), case_id)
+            _case(folder, asked.name, case_id, case, tally, lambda s, t=title: say(t + ": " + s))
+            if tally.refused:
+                break
+    return tally
+
+
+def _case(folder, suite_name, case_id, case, tally, say):
+    if bundle.is_done(folder, case_id):
+        tally.skipped.append(case_id)
+        return
+    path, attempts = bundle.begin(folder, case_id)
+    if attempts > 1:
+        tally.resumed.append(case_id)
+    say("started" if attempts == 1 else
+        "an earlier attempt did not finish; attempt {}".format(attempts))
+    job = {"suite": suite_name, "case_id": case_id, "attempts": attempts,
+           "case": case._asdict()}
+    bundle.write_text(path / "case.json", json.dumps(job, indent=1) + "\n")
+    code = _worker(path)
+    if code:
+        (tally.refused if code == REFUSED else tally.failed).append(case_id)
+        say("failed with exit code {}; its log is {}".format(code, path / "log"))
+        return
+    bundle.finish(path, folder, case_id)
+    tally.ran.append(case_id)
+
+
+def _worker(path: Path) -> int:
+    command = [sys.executable, "-m", "bench.worker", str(path.resolve())]
+    paths = [str(ROOT)] + [p for p in [os.environ.get("PYTHONPATH")] if p]
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(paths))
+    return subprocess.call(command, env=environment, preexec_fn=_die_with_parent)
+
+
+def _die_with_parent() -> None:
+    """A runner that is killed takes its worker along: nobody trains unobserved."""
+    try:
+        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+    except (AttributeError, OSError):  # not Linux: the worker ends on its own
+        return

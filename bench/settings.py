@@ -1,0 +1,110 @@
+"""What a case may set: defaults, types and bounds of every section. Free of torch.
+
+The settings of models, data sets, recipes and criteria are the keyword-only parameters of
+their functions: adding a parameter there adds a setting here, and nothing else need know.
+"""
+from typing import Dict
+
+from bench import plugins
+from bench.plugins import REQUIRED
+
+SECTIONS = ("model", "dataset", "train", "prune", "measure")
+TRAIN = {
+    "epochs": REQUIRED, "seed": 0, "batch_size": 64, "learning_rate": 0.1, "momentum": 0.9,
+    "weight_decay": 1e-4, "nesterov": False, "milestones": [0.5, 0.75], "decay": 0.1,
+    "augment": True, "device": "auto", "threads": 0,
+}
+MEASURE = {"power": "auto", "fake_power": "", "period_s": 0.1}
+WHOLE = "a whole number from 1"
+BOUNDS = {
+    "ratio": (0, 1, "a share to remove, in [0, 1): 0.5 removes half"),
+    "epochs": (1, 1e9, WHOLE), "batch_size": (1, 1e9, WHOLE),
+    "learning_rate": (0, 1e9, "a number from 0"),
+    "period_s": (0.001, 60, "seconds between power samples, from 0.001"),
+}
+PLUGINS = {("model", "name"): "bench/models", ("dataset", "name"): "bench/datasets",
+           ("prune", "recipe"): "prune/recipes", ("prune", "criterion"): "prune/criteria",
+           ("prune", "saliency"): "prune/saliency"}
+
+
+def allowed(section: str, table: Dict) -> Dict:
+    """What a table may set: {key: default}, `REQUIRED` where there is no default."""
+    if section == "train":
+        return TRAIN
+    if section == "measure":
+        return MEASURE
+    if section == "model":
+        return dict(plugins.options("bench/models", table["name"], "build"), name=REQUIRED)
+    if section == "dataset":
+        options = plugins.options("bench/datasets", table["name"], "load")
+        return dict(options, name=REQUIRED, root="data")
+    return _allowed_pruning(table)
+
+
+def resolve(section: str, table: Dict) -> Dict:
+    """The table with every default filled in, each value checked."""
+    known = allowed(section, table)
+    check_known(section, table, known)
+    for key, default in known.items():
+        if default is REQUIRED and key not in table:
+            raise ValueError("{}.{} has no default and is missing".format(section, key))
+    return {key: _checked(section, key, table.get(key, default), default)
+            for key, default in known.items()}
+
+
+def check_known(where: str, table: Dict, known) -> None:
+    """Raises a ValueError for the first key that is not known, naming the nearest one."""
+    for key in table:
+        if key not in known:
+            raise ValueError("{} has no setting {!r}; it has: {}.{}".format(
+                where, key, ", ".join(sorted(known)), plugins.nearest(key, known)))
+
+
+def differing(section: str, table: Dict) -> Dict:
+    """The settings that are not at their defaults."""
+    defaults = allowed(section, table)
+    return {key: value for key, value in table.items()
+            if value != defaults.get(key, REQUIRED)}
+
+
+def _allowed_pruning(table: Dict) -> Dict:
+    recipe = table["recipe"]
+    known = dict(plugins.options("prune/recipes", recipe, "run"), recipe=REQUIRED, label="")
+    if not plugins.takes_more("prune/recipes", recipe, "run"):
+        return known
+    for key, functions in (("criterion", ("scores", "penalty")), ("saliency", ("scores",))):
+        name = table.get(key, known.get(key))
+        if key in known and name not in (None, REQUIRED):
+            for function in functions:
+                known.update(plugins.options(PLUGINS["prune", key], name, function))
+    return known
+
+
+def _checked(section: str, key: str, value, default):
+    where = "{}.{}".format(section, key)
+    if (section, key) in PLUGINS and value is not None:
+        return plugins.check(PLUGINS[section, key], value)
+    if key in BOUNDS:
+        _bounded(where, value, BOUNDS[key])
+    return _typed(where, value, default)
+
+
+def _bounded(where: str, value, bounds) -> None:
+    low, high, words = bounds
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    whole = words != WHOLE or isinstance(value, int)
+    if not (number and whole and low <= value < high):
+        raise ValueError("{} = {!r}; it must be {}".format(where, value, words))
+
+
+def _typed(where: str, value, default):
+    """The value as the type of its default: 1 passes for 1.0; "1" and true do not."""
+    if default is REQUIRED or default is None:
+        return value
+    if isinstance(default, float) and type(value) is int:
+        return float(value)
+    wanted = (list, tuple) if isinstance(default, (list, tuple)) else type(default)
+    if not isinstance(value, wanted) or isinstance(value, bool) != isinstance(default, bool):
+        raise ValueError("{} = {!r}; it must be of the kind of {!r}".format(
+            where, value, default))
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,140 @@
+"""A suite file becomes cases. Free of torch.
+
+    question = "Does slimming half the channels halve the joules per epoch?"   # mandatory
+    model = ["resnet20", "vgg16"]          # a list is an axis of the grid
+    dataset = "digits"
+    [train]
+    epochs = 12
+    seed = [0, 1]
+    [[prune]]                              # one table per method
+    recipe = "dense"
+    [[prune]]
+    recipe = "one_shot"
+    criterion = "slim"
+    ratio = [0.3, 0.5]
+"""
+import hashlib
+import json
+from pathlib import Path
+from typing import Dict, NamedTuple, Tuple
+
+from bench import grid, plugins, settings
+
+SUITES = Path(__file__).parent / "suites"
+QUICK_EPOCHS = 2
+
+
+class Case(NamedTuple):
+    """One run, every setting resolved; each section is a plain dict."""
+
+    model: Dict
+    dataset: Dict
+    train: Dict
+    prune: Dict
+    measure: Dict
+
+
+class Suite(NamedTuple):
+    """A question and the cases that answer it, in running order."""
+
+    name: str
+    question: str
+    note: str
+    cases: Tuple[Case, ...]
+
+
+def find(name: str) -> Path:
+    """Path of a suite: a file, or the name of one of ours."""
+    path = Path(name)
+    if path.suffix == ".toml" or path.is_file():
+        return path
+    known = sorted(each.stem for each in SUITES.glob("*.toml"))
+    if name not in known:
+        raise ValueError("no suite called {!r}; bench/suites/ has: {}.{} A path to a .toml file "
+                         "works too".format(name, ", ".join(known), plugins.nearest(name, known)))
+    return SUITES / (name + ".toml")
+
+
+def read(name: str, overrides=(), sweeps=(), quick: bool = False) -> Suite:
+    """The suite of that name or path, with overrides "a.b=c" and sweeps "a.b=x,y" applied.
+
+    Raises:
+        ValueError: what is wrong, where, and what is allowed.
+    """
+    path = find(name)
+    try:
+        tables = grid.tomllib.loads(path.read_bytes().decode("utf8"))
+    except (OSError, ValueError) as error:
+        raise ValueError("suite {}: cannot be read: {}".format(path, error))
+    try:
+        return _suite(path.stem, tables, overrides, sweeps, quick)
+    except ValueError as error:
+        raise ValueError("suite {}: {}".format(path.name, error))
+
+
+def case_id(case: Case) -> str:
+    """A readable slug and 8 hex digits of the settings that differ from their defaults.
+
+    A setting at its default is left out, so a new setting never orphans an old run.
+    """
+    slug = "{}-{}-{}-s{}".format(case.model["name"], case.dataset["name"],
+                                 _words(case.prune).replace(" ", "-"), case.train["seed"])
+    safe = "".join(c if c.isalnum() or c in "-._" else "_" for c in slug)
+    return "{}-{}".format(safe[:80], hashlib.sha256(_canonical(case).encode()).hexdigest()[:8])
+
+
+def label(case: Case) -> str:
+    """The method in words: "dense", "slim 0.5", "early-bird spline 0.5 compose=full"."""
+    if case.prune.get("label"):
+        return case.prune["label"]
+    extra = {key: value for key, value in settings.differing("prune", case.prune).items()
+             if key not in ("recipe", "criterion", "saliency", "ratio", "label")}
+    return " ".join([_words(case.prune)] + ["{}={}".format(*pair) for pair in extra.items()])
+
+
+def method(case: Case) -> str:
+    """What replicates share: the canonical settings without the seed."""
+    return _canonical(case, without=("seed",))
+
+
+def _suite(name, tables, overrides, sweeps, quick) -> Suite:
+    question = tables.pop("question", None)
+    note, name = tables.pop("note", ""), tables.pop("name", name)
+    if not isinstance(question, str) or not question.strip():
+        raise ValueError('the question is missing; add question = "...", the sentence that the '
+                         'report answers')
+    settings.check_known("suite", tables, settings.SECTIONS)
+    sections = {key: grid.tables(key, tables.get(key)) for key in settings.SECTIONS}
+    for text in overrides:
+        grid.override(sections, text)
+    for text in sweeps:
+        grid.override(sections, text, sweep=True)
+    if quick:
+        sections["train"] = [_quick(table) for table in sections["train"]]
+    return Suite(name, question.strip(), note, _distinct(grid.expand(sections)))
+
+
+def _quick(table: Dict) -> Dict:
+    return dict(table, seed=grid.first(table.get("seed", 0)), epochs=QUICK_EPOCHS)
+
+
+def _distinct(points) -> Tuple[Case, ...]:
+    cases = {}
+    for point in points:
+        case = Case(**point)
+        cases.setdefault(case_id(case), case)
+    return tuple(cases.values())
+
+
+def _words(prune: Dict) -> str:
+    recipe = prune["recipe"].replace("_", "-")
+    words = [] if recipe == "one-shot" else [recipe]
+    words += [str(prune[key]) for key in ("criterion", "saliency") if prune.get(key)]
+    return " ".join(words + (["{:g}".format(prune["ratio"])] if "ratio" in prune else []))
+
+
+def _canonical(case: Case, without=()) -> str:
+    sections = {name: {key: value for key, value in settings.differing(name, table).items()
+                       if key not in without and key != "label"}
+                for name, table in case._asdict().items()}
+    return json.dumps(sections, sort_keys=True, separators=(",", ":"))

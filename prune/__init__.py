@@ -1,0 +1,6 @@
+"""Channel and weight pruning that ends in a physically smaller network.
+
+`groups` finds channels that must leave together, criteria score them, `select` draws a
+`Mask`, `shrink` cuts, `export` saves; `tickets` says when training has settled enough to
+draw early, `cost` counts the work, recipes compose it all. Nothing here knows a watt.
+"""

@@ -1,0 +1,1 @@
+"""One part of the report page per module: `TITLE`, `ORDER` and `render(report) -> html`."""
