@@ -1,48 +1,48 @@
 """What a data set hands to training: pictures and labels, normalised when they are asked for."""
-from typing import Callable, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Callable, NamedTuple, Optional, Sequence
 
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset, TensorDataset
 
-Numbers = Union[Sequence[float], Tensor]
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 
 
-class Images:
-    """Labelled pictures in memory; `images[indices]` is a normalised batch.
-
-    Pixels stay as they came from disk, one byte each, so that a data set takes a quarter of its
-    normalised size and can live on the training device whole.
-    """
-
-    def __init__(self, pixels: Tensor, labels: Tensor, mean: Numbers, std: Numbers,
-                 white: float = 255.0):
-        """Pixels [n, c, h, w] from 0 to `white`; mean and std per channel, of pixels / white."""
-        self.pixels, self.labels, self.white = pixels, labels, white
-        self.mean = torch.as_tensor(mean).view(-1, 1, 1)
-        self.std = torch.as_tensor(std).view(-1, 1, 1)
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, indices: Tensor) -> Tuple[Tensor, Tensor]:
-        """Pictures [b, c, h, w] with mean 0 and variance 1 per channel, and labels [b]."""
-        x = self.pixels[indices].float() / self.white
-        return (x - self.mean) / self.std, self.labels[indices]
-
-    def to(self, device) -> "Images":
-        """The same pictures on a device."""
-        return Images(self.pixels.to(device), self.labels.to(device),
-                      self.mean.to(device), self.std.to(device), self.white)
-
-
 class Data(NamedTuple):
-    """Two splits, each with `len(split)` and `split[indices] -> (x, y)`, and the augmentation.
+    """Two splits of pairs (picture [c, h, w], label), and what changes a training batch.
 
-    `augment(x, generator) -> x` changes one normalised training batch [b, c, h, w] on its own
-    device; None where a data set is trained on as it is.
+    `augment(x, generator) -> x` takes one normalised batch [b, c, h, w] and draws with the
+    generator; None where pictures are trained on as they are.
     """
 
-    train: Images
-    test: Images
+    train: Dataset
+    test: Dataset
     augment: Optional[Augment]
+
+
+class Pixels:
+    """Pictures in memory as they came from disk, one byte a value; an index normalises them.
+
+    A quarter of the memory of normalised pictures. It stands where a `TensorDataset` expects a
+    tensor: an integer gives one picture [c, h, w], a list of integers a batch [b, c, h, w].
+    """
+
+    def __init__(self, values: Tensor, mean: Sequence[float], std: Sequence[float],
+                 white: float):
+        """Values [n, c, h, w] from 0 to `white`; mean and std per channel, of values / white."""
+        self.values = values
+        self.mean = white * torch.tensor(mean).view(-1, 1, 1)
+        self.std = white * torch.tensor(std).view(-1, 1, 1)
+
+    def __getitem__(self, index) -> Tensor:
+        return (self.values[index].float() - self.mean) / self.std
+
+    def size(self, dimension: int) -> int:
+        """Length along one dimension, as a tensor tells it."""
+        return self.values.size(dimension)
+
+
+def images(values: Tensor, labels: Tensor, mean: Sequence[float], std: Sequence[float],
+           white: float = 255.0) -> TensorDataset:
+    """Pairs (picture with mean 0 and variance 1 per channel, label) from bytes in memory."""
+    return TensorDataset(Pixels(values, mean, std, white), labels)

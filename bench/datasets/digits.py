@@ -6,7 +6,7 @@ the split is fixed and stratified, and owes nothing to a random generator.
 import numpy
 import torch
 
-from bench.data import Data, Images
+from bench.data import Data, images
 
 CLASSES = 10
 INPUT_SHAPE = (1, 8, 8)
@@ -22,12 +22,12 @@ def load(root=None):
     """All pictures in memory; `root` is not read, the file comes with scikit-learn."""
     from sklearn.datasets import load_digits
 
-    pixels, labels = load_digits(return_X_y=True)
-    pixels = torch.from_numpy(pixels.astype(numpy.uint8)).view(-1, *INPUT_SHAPE)
+    values, labels = load_digits(return_X_y=True)
+    values = torch.from_numpy(values.astype(numpy.uint8)).view(-1, *INPUT_SHAPE)
     labels = torch.from_numpy(labels.astype(numpy.int64))
     test = _every_fifth(labels)
-    return Data(Images(pixels[~test], labels[~test], MEAN, STD, WHITE),
-                Images(pixels[test], labels[test], MEAN, STD, WHITE), None)
+    return Data(images(values[~test], labels[~test], MEAN, STD, WHITE),
+                images(values[test], labels[test], MEAN, STD, WHITE), None)
 
 
 def _every_fifth(labels: torch.Tensor) -> torch.Tensor:
