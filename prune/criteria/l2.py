@@ -1,0 +1,20 @@
+"""L2 norm of the filters (Li et al., 2017, 1608.08710, with the Euclidean norm).
+
+Layerwise. Deviation: where several layers write to one group, their filters count as one long
+filter.
+"""
+from prune.groups import filters
+
+SCOPE = "layer"
+BATCHES = 0
+
+
+def scores(model, groups, batches):
+    """Per group, the Euclidean norm of each channel's weights [channels], unitless."""
+    return {group.name: sum(rows.pow(2).sum(1) for rows in filters(model, group)).sqrt()
+            for group in groups if group.units}
+
+
+def flops(model, groups, batches):
+    """FLOPs of one scoring: a multiply-accumulate per weight."""
+    return sum(2 * rows.numel() for group in groups for rows in filters(model, group))

@@ -1,0 +1,25 @@
+"""Spline pruning, layerwise (max-affine spline insights, 2021, section 3.3, eq. 2).
+
+Two units whose hyperplanes nearly coincide divide the input space nearly alike, so one of them
+can go: remove one of the closest pair, repeat. The score is the removal order. `mode` "paper" is
+eq. 2 verbatim, "exact" obeys the paper's Proposition 1 (see `prune.hyperplanes`). Deviations: the
+paper says only "one of those two"; `victim` is the unit with the smaller slope by default. Units
+without slope fall first. With scope "global" the closest pair of all layers comes first, compared
+without PCA.
+"""
+from prune import spline_order
+
+SCOPE = "layer"
+BATCHES = 0
+
+
+def scores(model, groups, batches, *, rho=0.05, mode="paper", fold_bn=True, victim="small_norm",
+           seed=None):
+    """Per group with units, the rank of each channel in the removal order [channels]."""
+    rule = spline_order.Rule(rho, mode, fold_bn, victim, seed)
+    return spline_order.layerwise(model, groups, rule)
+
+
+def flops(model, groups, batches, **options):
+    """FLOPs of one scoring: 2 per multiply-accumulate of the slopes' inner products."""
+    return spline_order.gram_flops(model, groups)
