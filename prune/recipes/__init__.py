@@ -1,0 +1,9 @@
+"""Recipes: what to do. One file composes the steps of one pipeline and knows no watt.
+
+    run(trainer, *, setting, option=default, **options) -> prune.outcome.Outcome
+
+Keyword-only parameters are the recipe's settings, those without default are required; `**options`
+are the settings of its criterion or saliency. A recipe only asks its trainer for epochs:
+`trainer.phase(name)`, `train`, `batches`, `replace`, `charge`, `warn`, and reads `model`, `example`,
+`epochs` and `seed`. Phases are "dense", "search", "score" and "retrain".
+"""

@@ -1,0 +1,115 @@
+"""Early-bird tickets: prune as soon as training has settled, not when it has ended.
+
+The search trains densely until a detector fires (`prune.tickets`): "spline" compares sign codes of
+probe images between epochs and needs neither criterion nor ratio (max-affine spline insights, 2021,
+algorithm 1), "spline_code" is the rule in the authors' code, "mask" compares the criterion's own
+masks (You et al., 2020). `compose` "continue" trains the cut network for the remaining epochs of
+the same schedule (the authors' ImageNet runs), "full" repeats the whole schedule. The criterion's
+penalty acts before and after the cut, as in the authors' scripts. A search that never settles
+ends at its `latest` epoch; it is cut there all the same, but the outcome holds no ticket epoch.
+"""
+from prune import codes, steps, tickets
+from prune.cost import count
+from prune.outcome import Outcome
+
+RULES = {"spline": tickets.queue_consecutive, "spline_code": tickets.lookback_max,
+         "mask": tickets.mask_distance}
+PROBING = {"probes": "train", "probe_images": 1000, "weights": "layer_mean"}
+
+
+def run(trainer, *, ratio, criterion="spline", detector="spline", compose="continue", epsilon=None,
+        queue=None, probes=None, probe_images=None, weights=None, latest=None, mode="coupled",
+        scope=None, ignore=(), min_channels=1, multiple_of=1, **options):
+    """The network cut at its early-bird epoch and trained on."""
+    method = steps.method(criterion, options)
+    cut = steps.Cut(ratio, mode, scope, ignore, min_channels, multiple_of)
+    watch = tickets.Watch(_rule(detector, epsilon, queue), None)
+    probing = _probing(detector, probes, probe_images, weights)
+    _checked(compose, latest, trainer.epochs)
+    found = steps.groups(trainer, cut)
+    with trainer.phase("search"):
+        see = _masks(trainer, watch, method, found, cut) if detector == "mask" \
+            else _codes(trainer, watch, probing)
+        epochs, settled = _search(trainer, see, latest, steps.penalty(method, found))
+    with trainer.phase("score"):
+        mask = steps.draw(trainer, method, found, cut)
+        steps.apply(trainer, found, mask)
+    ticket = watch.ticket(mask, epochs if settled else None)
+    notes = _notes(trainer, ticket, epochs, compose)
+    with trainer.phase("retrain"):
+        first = epochs if compose == "continue" else 0
+        trainer.train(trainer.epochs - first, first=first, total=trainer.epochs,
+                      penalty=steps.penalty(method, steps.groups(trainer, cut)))
+    return Outcome(trainer.model, found, mask, ticket, notes)
+
+
+def _rule(detector, epsilon, queue):
+    if detector not in RULES:
+        raise ValueError("no detector called {!r}; there are: {}".format(
+            detector, ", ".join(RULES)))
+    given = {"epsilon": epsilon, "length": queue}
+    return RULES[detector](**{key: value for key, value in given.items() if value is not None})
+
+
+def _probing(detector, probes, probe_images, weights):
+    """The probes' settings; a detector that looks at masks has none."""
+    given = {"probes": probes, "probe_images": probe_images, "weights": weights}
+    given = {key: value for key, value in given.items() if value is not None}
+    if detector == "mask" and given:
+        raise ValueError("detector 'mask' compares masks: {} has no effect; remove it or choose "
+                         "detector 'spline'".format(", ".join(sorted(given))))
+    return dict(PROBING, **given)
+
+
+def _checked(compose, latest, epochs):
+    if compose not in ("continue", "full"):
+        raise ValueError("no composition called {!r}; there are: continue, full".format(compose))
+    if latest is not None and not 1 <= latest <= epochs:
+        raise ValueError("latest={!r}; the search ends between epoch 1 and {}".format(
+            latest, epochs))
+
+
+def _codes(trainer, watch, probing):
+    """See the model through the sign codes of fixed probes."""
+    images = codes.probes(trainer, probing["probes"], probing["probe_images"])
+    work = 2 * count(trainer.model, trainer.example).forward_macs * sum(len(x) for x in images)
+    watch.distance = lambda a, b: codes.distance(a, b, probing["weights"])
+
+    def see():
+        trainer.charge(work, "sign codes")
+        return watch.see(codes.codes(trainer.model, images))
+    return see
+
+
+def _masks(trainer, watch, method, found, cut):
+    """See the model through the mask it would get now; the first is drawn before training."""
+    watch.distance = lambda a, b: a.distance(b)
+
+    def see():
+        return watch.see(steps.draw(trainer, method, found, cut))
+    see()
+    return see
+
+
+def _search(trainer, see, latest, penalty):
+    """Number of epochs trained, and whether the detector fired."""
+    seen = []
+
+    def after_epoch(epoch):
+        seen.append(see())
+        return seen[-1]
+
+    epochs = trainer.train(latest or trainer.epochs, first=0, total=trainer.epochs,
+                           penalty=penalty, after_epoch=after_epoch)
+    return epochs, bool(seen and seen[-1])
+
+
+def _notes(trainer, ticket, epochs, compose):
+    if ticket.epoch is not None:
+        return ("{} drew the ticket after epoch {}".format(ticket.detector, epochs),)
+    sentence = ("{} never settled below {:g} in {} epochs; the network was cut after the last one "
+                "and is no early-bird ticket".format(ticket.detector, ticket.threshold, epochs))
+    if compose == "continue" and epochs == trainer.epochs:
+        sentence += "; no epoch was left to retrain it"
+    trainer.warn(sentence)
+    return (sentence,)

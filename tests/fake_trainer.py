@@ -1,0 +1,90 @@
+"""A trainer for tests of recipes: the protocol on a handful of random images, everything logged."""
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+def small_net(classes=4):
+    """Two convolutions with batch norms, a linear layer: [n, 3, 8, 8] -> [n, classes]."""
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(),
+        nn.Conv2d(8, 12, 3, padding=1, bias=False), nn.BatchNorm2d(12), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, classes))
+
+
+class FakeTrainer:
+    """Trains for real with SGD; the learning rate falls tenfold at half and three quarters."""
+
+    def __init__(self, model=None, epochs=4, seed=0, rate=0.05, images=48, momentum=0.9):
+        torch.manual_seed(seed)
+        self.model = small_net() if model is None else model
+        self.epochs, self.seed, self.rate, self.momentum = epochs, seed, rate, momentum
+        generator = torch.Generator().manual_seed(7)
+        self.x = torch.randn(images, 3, 8, 8, generator=generator)
+        self.y = torch.arange(images) % 4
+        self.x += self.y.view(-1, 1, 1, 1).float() / 2
+        self.example = self.x[:1]
+        self.log, self.warnings, self.charged, self.running = [], [], [], None
+        self.replace(self.model)
+
+    @contextmanager
+    def phase(self, name):
+        assert self.running is None, "phase {} inside phase {}".format(name, self.running)
+        self.running = name
+        yield
+        self.running = None
+
+    def train(self, epochs, first=0, total=None, penalty=None, after_epoch=None):
+        total = self.epochs if total is None else total
+        assert self.running and 0 <= first and first + epochs <= total
+        for epoch in range(first, first + epochs):
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.rate * .1 ** ((2 * epoch >= total) + (4 * epoch >= 3 * total))
+            self.log.append((self.running, epoch, total, group["lr"], self.channels()))
+            self._epoch(epoch, penalty)
+            if after_epoch and after_epoch(epoch):
+                return epoch - first + 1
+        return epochs
+
+    def batches(self, count, split="train"):
+        size = 16
+        found = [(self.x[i:i + size], self.y[i:i + size]) for i in range(0, len(self.x), size)]
+        return (found * count)[:count]
+
+    def replace(self, model):
+        self.model = model
+        self.optimiser = torch.optim.SGD(model.parameters(), lr=self.rate, momentum=self.momentum,
+                                         weight_decay=1e-4)
+
+    def charge(self, flops, what):
+        assert self.running, "charged outside a phase"
+        self.charged.append((self.running, flops, what))
+
+    def warn(self, sentence):
+        self.warnings.append(sentence)
+
+    def channels(self):
+        return sum(m.num_features for m in self.model.modules() if isinstance(m, nn.BatchNorm2d))
+
+    def phases(self):
+        """Epochs trained by phase, in order: [(phase, epochs)]."""
+        found = []
+        for name, *_ in self.log:
+            if found and found[-1][0] == name:
+                found[-1] = (name, found[-1][1] + 1)
+            else:
+                found.append((name, 1))
+        return found
+
+    def _epoch(self, epoch, penalty):
+        self.model.train()
+        order = torch.randperm(len(self.x), generator=torch.Generator().manual_seed(epoch))
+        for index in order.split(16):
+            loss = functional.cross_entropy(self.model(self.x[index]), self.y[index])
+            self.optimiser.zero_grad()
+            loss.backward()
+            if penalty:
+                penalty(self.model)
+            self.optimiser.step()
