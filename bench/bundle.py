@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import shutil
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, List, Tuple
@@ -87,11 +88,7 @@ def finish(path: Path, suite_folder: Path, case_id: str) -> Path:
 
 
 def is_done(suite_folder: Path, case_id: str) -> bool:
-    """True if a whole bundle is there; a broken one is set aside and named.
-
-    Raises:
-        ValueError: never for a broken bundle; it is renamed to `<case_id>.corrupt`.
-    """
+    """True if a whole bundle is there; a broken one is named and set aside as `<id>.corrupt`."""
     path = suite_folder / case_id
     if not path.exists():
         return False
@@ -101,7 +98,7 @@ def is_done(suite_folder: Path, case_id: str) -> bool:
     except ValueError as error:
         aside = _free(suite_folder / (case_id + ".corrupt"))
         os.rename(str(path), str(aside))
-        print("edgejoule: {}; set aside as {}, the case is run again".format(error, aside.name))
+        print("edgejoule: {}; set aside as {}".format(error, aside.name), file=sys.stderr)
         return False
 
 

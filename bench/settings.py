@@ -64,7 +64,7 @@ def differing(section: str, table: Dict) -> Dict:
     """The settings that are not at their defaults."""
     defaults = allowed(section, table)
     return {key: value for key, value in table.items()
-            if value != defaults.get(key, REQUIRED)}
+            if value != _listed(defaults.get(key, REQUIRED))}
 
 
 def _allowed_pruning(table: Dict) -> Dict:
@@ -107,4 +107,9 @@ def _typed(where: str, value, default):
     if not isinstance(value, wanted) or isinstance(value, bool) != isinstance(default, bool):
         raise ValueError("{} = {!r}; it must be of the kind of {!r}".format(
             where, value, default))
+    return _listed(value)
+
+
+def _listed(value):
+    """JSON and TOML know lists only."""
     return list(value) if isinstance(value, tuple) else value

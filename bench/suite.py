@@ -134,7 +134,12 @@ def _words(prune: Dict) -> str:
 
 
 def _canonical(case: Case, without=()) -> str:
-    sections = {name: {key: value for key, value in settings.differing(name, table).items()
-                       if key not in without and key != "label"}
-                for name, table in case._asdict().items()}
+    sections = {name: _telling(name, table, without) for name, table in case._asdict().items()}
     return json.dumps(sections, sort_keys=True, separators=(",", ":"))
+
+
+def _telling(section: str, table: Dict, without) -> Dict:
+    """Settings that identify a run: those not at their default, and always what is named."""
+    named = {key: table[key] for key in ("criterion", "saliency") if table.get(key)}
+    found = dict(settings.differing(section, table), **named)
+    return {key: value for key, value in found.items() if key not in without + ("label",)}

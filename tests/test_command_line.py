@@ -1,0 +1,143 @@
+"""The command line: help that teaches, and one clear line with exit code 4 for every mistake."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import edgejoule
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = """
+question = "Is the mistake told?"
+model = "resnet20"
+dataset = "digits"
+[train]
+epochs = 1
+[[prune]]
+recipe = "one_shot"
+criterion = "l2"
+ratio = 0.5
+"""
+
+
+def call(*words, **more):
+    """(exit code, stdout, stderr) of one command line."""
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "edgejoule.py")] + [str(word) for word in words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out.decode(), err.decode()
+
+
+def refused(*words, **more):
+    """The one line that a refused command line prints."""
+    code, out, err = call(*words, **more)
+    assert code == 4, (code, out, err)
+    assert "Traceback" not in err and err.startswith("edgejoule: ") and err.count("\n") == 1, err
+    return err
+
+
+def suite_file(tmp_path, *change):
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY.replace(*change) if change else TINY)
+    return path
+
+
+@pytest.mark.parametrize("command", [name for name, _, _ in edgejoule.COMMANDS])
+def test_every_command_explains_itself(command):
+    code, out, _ = call(command, "--help")
+    assert code == 0 and "usage: edgejoule " + command in out
+    assert len(out.split("\n\n")) > 2, "help without a description"
+
+
+def test_the_program_explains_itself():
+    code, out, _ = call("--help")
+    assert code == 0 and "exit codes" in out and "examples" in out
+    assert call("version")[1].strip() == edgejoule.VERSION
+
+
+@pytest.mark.parametrize("words,said", [
+    (["run", "quik"], "Did you mean 'quick'?"),
+    (["run", "quick", "--set", "train.epoch=3"], "Did you mean 'epochs'?"),
+    (["run", "quick", "--set", "prune.ratio=1.0"], "[0, 1)"),
+    (["run", "quick", "--set", "prune.ratio=-0.5"], "[0, 1)"),
+    (["run", "quick", "--set", "model.name=resnet21"], "Did you mean 'resnet20'?"),
+    (["run", "quick", "--set", "prune.criterion=slimm"], "Did you mean 'slim'?"),
+    (["run"], "edgejoule run --help"), (["rnu"], "invalid choice"), ([], "COMMAND"),
+    (["run", "/nowhere/at/all.toml"], "cannot be read"),
+    (["show", "no-such-run"], "no runs under"),
+])
+def test_a_mistake_is_one_line_and_exit_code_4(words, said):
+    assert said in refused(*words)
+
+
+def test_a_suite_without_a_question_is_refused(tmp_path):
+    path = suite_file(tmp_path, 'question = "Is the mistake told?"', "")
+    assert "the question is missing" in refused("run", path)
+
+
+def test_an_output_folder_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "runs").write_text("in the way")
+    assert "a file of that name" in refused(
+        "run", suite_file(tmp_path), "--runs", tmp_path / "runs")
+
+
+def test_a_missing_data_file_is_refused_before_anything_is_trained(tmp_path):
+    path = suite_file(tmp_path, '"digits"', '"cifar10"')
+    code, out, err = call("run", path, "--runs", tmp_path / "runs", "--set",
+                          "dataset.root={}".format(tmp_path / "empty"))
+    assert code == 4 and "Traceback" not in err, err
+    lines = [line for line in err.splitlines() if line.startswith("edgejoule: ")]
+    assert len(lines) == 1 and str(tmp_path / "empty") in lines[0], err
+
+
+def test_a_corrupt_data_file_is_refused(tmp_path):
+    root = tmp_path / "data" / "cifar-10-batches-py"
+    root.mkdir(parents=True)
+    for name in ["data_batch_{}".format(n) for n in range(1, 6)] + ["test_batch"]:
+        (root / name).write_bytes(b"\x80\x02not a batch")
+    code, _, err = call("run", suite_file(tmp_path, '"digits"', '"cifar10"'), "--runs",
+                        tmp_path / "runs", "--set", "dataset.root={}".format(tmp_path / "data"))
+    assert code == 4 and "Traceback" not in err, err
+    assert "data_batch_1" in err
+
+
+@pytest.fixture
+def full_disk(tmp_path):
+    """A file system of 200 kB; skipped where it cannot be mounted."""
+    mount = tmp_path / "small"
+    mount.mkdir()
+    code = subprocess.call(["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(mount)],
+                           stderr=subprocess.DEVNULL) if shutil.which("mount") else 1
+    if code:
+        pytest.skip("mounting a small file system needs root")
+    yield mount
+    subprocess.call(["umount", str(mount)])
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_bundle(tmp_path, full_disk):
+    code, _, err = call("run", suite_file(tmp_path), "--runs", full_disk / "runs")
+    assert code == 4 and "Traceback" not in err, err
+    assert "No space left on device" in err
+    assert not [p for p in (full_disk / "runs" / "tiny").iterdir() if p.name[0] != "."
+                and p.is_dir()]
+
+
+def test_devices_needs_no_torch_numpy_or_pandas(tmp_path):
+    for name in ("torch", "numpy", "pandas"):
+        (tmp_path / (name + ".py")).write_text("raise ImportError('{} is blocked')".format(name))
+    code, out, err = call("devices", "--json", env=dict(os.environ, PYTHONPATH=str(tmp_path)))
+    assert code == 0, err
+    json.loads(out)
+
+
+def test_the_plan_costs_nothing_and_says_what_the_run_will():
+    code, out, err = call("run", "quick", "--dry-run", "--json", "--quick")
+    assert code == 0, err
+    plan = json.loads(out)
+    flops = {case["label"]: sum(case["estimated_flops"].values()) for case in plan["cases"]}
+    assert flops["dense"] > 0 and flops["slim 0.5"] > flops["dense"]

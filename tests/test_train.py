@@ -1,0 +1,130 @@
+"""The training loop: its schedule, its repeatability, its order, what it tells."""
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import TensorDataset
+
+from bench import loading, settings
+from bench.data import Data
+from bench.measure import Ledger
+from bench.train import Trainer, channels, learning_rate
+from test_measure import FakeMeter
+
+
+class Silent:
+    """Progress that remembers."""
+
+    def __init__(self):
+        self.epochs, self.said = [], []
+
+    def epoch(self, record):
+        self.epochs.append(record)
+
+    def say(self, sentence):
+        self.said.append(sentence)
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU(),
+                         nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 3))
+
+
+def trainer(seed=0, **changes):
+    generator = torch.Generator().manual_seed(3)
+    x = torch.randn(50, 1, 6, 6, generator=generator)
+    y = (x.mean((1, 2, 3)) > 0).long()
+    data = Data(TensorDataset(x[:40], y[:40]), TensorDataset(x[40:], y[40:]), None)
+    chosen = dict(settings.TRAIN, epochs=4, batch_size=16, seed=seed, **changes)
+    return Trainer(network(), data, chosen, Ledger(FakeMeter(None), lambda: None), Silent(),
+                   lambda: None)
+
+
+def trained(seed=0, epochs=2, **changes):
+    one = trainer(seed, **changes)
+    with one.phase("dense"):
+        one.train(epochs)
+    return one
+
+
+def test_the_learning_rate_steps_at_its_milestones():
+    chosen = dict(settings.TRAIN, learning_rate=1.0, milestones=[0.5, 0.75], decay=0.1)
+    rates = [learning_rate(chosen, epoch, 8) for epoch in range(8)]
+    assert rates == pytest.approx([1.0] * 4 + [0.1] * 2 + [0.01] * 2)
+
+
+def test_the_same_seed_trains_the_same_network_and_another_one_does_not():
+    first, again, other = trained(0), trained(0), trained(1)
+    assert [e.loss for e in first.ledger.epochs] == [e.loss for e in again.ledger.epochs]
+    assert [e.loss for e in first.ledger.epochs] != [e.loss for e in other.ledger.epochs]
+
+
+def test_training_learns():
+    losses = [epoch.loss for epoch in trained(epochs=8).ledger.epochs]
+    assert losses[-1] < losses[0]
+
+
+def test_a_callback_ends_the_training_and_the_schedule_goes_on_where_it_stopped():
+    one = trainer(learning_rate=1.0, milestones=[0.5])
+    with one.phase("search"):
+        assert one.train(4, total=4, after_epoch=lambda epoch: epoch == 1) == 2
+    with one.phase("retrain"):
+        assert one.train(2, first=2, total=4) == 2
+    assert [e.learning_rate for e in one.ledger.epochs] == pytest.approx([1.0, 1.0, 0.1, 0.1])
+    assert [e.epoch for e in one.ledger.epochs] == [0, 1, 2, 3]
+    assert [e.phase for e in one.ledger.epochs] == ["search"] * 2 + ["retrain"] * 2
+
+
+def test_the_penalty_is_called_between_backward_and_step():
+    one, seen = trainer(), []
+
+    def penalty(model):
+        seen.append(model[1].weight.grad is not None)
+        for parameter in model.parameters():
+            parameter.grad.zero_()
+    one.settings["weight_decay"] = 0.0
+    one.replace(one.model)
+    before = [p.detach().clone() for p in one.model.parameters()]
+    with one.phase("dense"):
+        one.train(1, penalty=penalty)
+    assert seen and all(seen)
+    assert all(torch.equal(a, b) for a, b in zip(before, one.model.parameters()))
+
+
+def test_flops_follow_the_model_that_is_trained():
+    one = trainer()
+    with one.phase("dense"):
+        one.train(1)
+    per_sample = one.ledger.per_sample["exact"]
+    assert one.ledger.epochs[0].flops["exact"] == 40 * per_sample
+    one.replace(nn.Sequential(nn.Flatten(), nn.Linear(36, 3)))
+    # 36 x 3 MACs forward and as many for the weight; the first layer owes no input gradient
+    assert one.ledger.per_sample["exact"] == 2 * 2 * 36 * 3
+    assert one.ledger.per_sample["paper"] is None
+
+
+def test_every_sample_is_seen_once_an_epoch():
+    data = TensorDataset(torch.arange(10.0).view(10, 1), torch.arange(10))
+    order = torch.randperm(10)
+    found = [y for _, y in loading.batches(data, 4, "cpu", order)]
+    assert [len(y) for y in found] == [4, 4, 2]
+    assert torch.cat(found).tolist() == order.tolist()
+    assert torch.cat([y for _, y in loading.batches(data, 4, "cpu")]).tolist() == list(range(10))
+
+
+def test_a_diverged_training_says_so_and_its_loss_is_unknown():
+    one = trained(learning_rate=1e9, epochs=2)
+    assert one.ledger.epochs[-1].loss is None
+    assert any("diverged" in sentence for sentence in one.warnings)
+    assert any("diverged" in sentence for sentence in one.progress.said)
+
+
+def test_fixed_batches_are_fixed():
+    one = trainer()
+    first, again = one.batches(2), one.batches(2)
+    assert len(first) == 2 and all(torch.equal(a[0], b[0]) for a, b in zip(first, again))
+    assert len(one.batches(99, "test")) == 1
+
+
+def test_channels_are_counted():
+    assert channels(network()) == 4 + 3
