@@ -1,0 +1,122 @@
+"""Power rails of a Jetson, straight from the INA3221 (and Thor's INA238) in sysfs.
+
+Only the rails of `boards.BOARDS` that make the total are added; their children are reported
+beside them. Readable by every user, no service needed.
+"""
+import os
+import time
+
+from devices import boards, channels, conditions, sysfs
+from devices.reading import DeviceInfo, Sample
+
+SHUNT_GAIN = 0.01  # 1 % shunts (AGX Xavier design guide)
+OFFSET_STEPS = 1.15  # 80 uV at most across the shunt: two steps, as a standard deviation
+PERIOD_S = 0.1
+CHILD_SHARE = 0.1  # of a period may go to rails that are not part of the total
+
+
+def present(root: str = "/sys") -> bool:
+    """True if a power monitor with a labelled rail is there."""
+    return bool(channels.find(root))
+
+
+def open(scope=None, root: str = "/sys"):
+    """The rails that make the total of a scope, "module" or "board"; None for the usual one.
+
+    Raises:
+        RuntimeError: there is no monitor, or no known rule for its rails.
+        ValueError: the board has no total of that scope.
+    """
+    rails = {rail.label: rail for rail in channels.find(root)}
+    if not rails:
+        raise RuntimeError("ina3221: no power monitor under {}/bus/i2c".format(root))
+    board = boards.identify(_compatible(root), rails)
+    if board is None:
+        raise RuntimeError("ina3221: no rule adds the rails {} up; devices/boards.py holds one "
+                           "row per board, add this one".format(", ".join(sorted(rails))))
+    scope = scope or boards.scope_of(board, rails)
+    if scope not in ("module", "board") or not set(board.total(scope)) & set(rails):
+        raise ValueError("ina3221: {} has no {!r} total here; its rails are {}".format(
+            board.name, scope, ", ".join(sorted(rails))))
+    return Rails(root, board, scope, rails)
+
+
+class Rails:
+    """The opened rails of one board."""
+
+    def __init__(self, root, board, scope, rails):
+        self._root, self._board, self._scope = root, board, scope
+        names = board.total(scope)
+        self._total = [channels.Channel(rails[name]) for name in names]
+        self._children = [channels.Channel(rails[name]) for name in sorted(rails)
+                          if name not in names]
+        self._turn, self._failed = 0, {}
+        self._per_read = self._affordable()
+
+    def info(self) -> DeviceInfo:
+        """The board, the rails of its total, and how well they are known."""
+        rails = [channel.rail for channel in self._total]
+        steps = [channel.step_watts() or 0.0 for channel in self._total]
+        step = max(steps) or None
+        return DeviceInfo(
+            "ina3221", _model(self._root) or self._board.name, "+".join(r.label for r in rails),
+            self._scope, conditions.power_mode(os.path.join(self._root, "..")), "ina3221x (iio)" if rails[0].power else "ina3221 (hwmon)",
+            PERIOD_S, max(r.lag_s for r in rails), gain=SHUNT_GAIN,
+            update_s=max([r.update_s or 0.0 for r in rails]) or None, step_watts=step,
+            offset_watts=OFFSET_STEPS * (step or 0.0))
+
+    def read(self) -> Sample:
+        """Watts of the total and of every rail whose turn it is, children last."""
+        before = time.monotonic()
+        rails = {channel.rail.label: channel.watts() for channel in self._total}
+        moment = (before + time.monotonic()) / 2
+        total = sum(rails.values())
+        for channel in self._next_children():
+            self._add_child(rails, channel)
+        return Sample(watts=total, rails=rails, time_s=moment)
+
+    def notes(self) -> list:
+        """Sentences on rails that failed and on what the total leaves out."""
+        caveat = [self._board.caveat] if self._board.caveat else []
+        return caveat + ["rail {}: {}".format(*item) for item in sorted(self._failed.items())]
+
+    def close(self):
+        """Give all files back."""
+        for channel in self._total + self._children:
+            channel.close()
+
+    def _affordable(self) -> int:
+        """How many children fit beside the total into a tenth of a period."""
+        self.read_total()
+        begun = time.monotonic()
+        self.read_total()
+        each = max((time.monotonic() - begun) / len(self._total), 1e-6)
+        return max(1, min(len(self._children), int(CHILD_SHARE * PERIOD_S / each)))
+
+    def read_total(self):
+        """Watts of the total alone."""
+        return sum(channel.watts() for channel in self._total)
+
+    def _next_children(self):
+        count = len(self._children)
+        chosen = [self._children[(self._turn + i) % count]
+                  for i in range(min(self._per_read, count))]
+        self._turn += self._per_read
+        return chosen
+
+    def _add_child(self, rails, channel):
+        """A child that cannot be read must not cost the total."""
+        label = channel.rail.label
+        try:
+            rails[label] = channel.watts()
+        except (OSError, RuntimeError) as error:
+            self._failed[label] = str(error)
+
+
+def _compatible(root):
+    tree = os.path.join(root, "firmware/devicetree/base/compatible")
+    return (sysfs.text(tree) or "").replace("\0", " ")
+
+
+def _model(root):
+    return sysfs.text(os.path.join(root, "firmware/devicetree/base/model"))

@@ -1,0 +1,109 @@
+"""A recorded power trace, or a constant number of watts, played as if it were a sensor.
+
+For development and for numbers on a machine without one. Always labelled: `info().fake` says
+what was played, and readings of a constant have the source "estimate".
+"""
+import io
+import os
+import time
+
+from devices import integrate
+from devices.reading import DeviceInfo, Sample
+from devices.trace import PowerTrace
+
+PERIOD_S = 0.1
+
+
+def present() -> bool:
+    """False: it is played only when asked for."""
+    return False
+
+
+def open(source=None):
+    """The player of `source`: a number of watts, a trace file, or a `PowerTrace`.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(source, PowerTrace):
+        return Player(source, "trace")
+    watts = _watts(source)
+    return Constant(watts) if watts is not None else Player(_load(source), _label(source))
+
+
+class Constant:
+    """The same watts at every read."""
+
+    def __init__(self, watts: float):
+        self.watts = watts
+
+    def info(self) -> DeviceInfo:
+        """An estimate, labelled as one."""
+        return DeviceInfo("replay", "no sensor", "constant", "board", period_s=PERIOD_S,
+                          fake="constant {:g} W".format(self.watts), estimate=True)
+
+    def read(self) -> Sample:
+        """The watts that the user gave."""
+        return Sample(watts=self.watts)
+
+    def notes(self) -> list:
+        """That nothing was measured."""
+        return ["no power was measured: {:g} W was given by hand".format(self.watts)]
+
+    def close(self):
+        """Nothing to give back."""
+
+
+class Player:
+    """A trace from its first sample on, again from the start when it ends."""
+
+    def __init__(self, trace: PowerTrace, label: str):
+        if len(trace.times_s) < 2 or trace.times_s[-1] <= trace.times_s[0]:
+            raise ValueError("{}: a trace needs two samples at two times to be played"
+                             .format(label))
+        self._trace, self._label = trace, label
+        self._begun = time.monotonic()
+
+    def info(self) -> DeviceInfo:
+        """The trace that is played, and its rail."""
+        return DeviceInfo("replay", "recorded trace", self._trace.rail, "board",
+                          period_s=PERIOD_S, fake=self._label)
+
+    def read(self) -> Sample:
+        """Watts of the trace now, counted from the moment it was opened."""
+        now = time.monotonic()
+        times = self._trace.times_s
+        moment = times[0] + (now - self._begun) % (times[-1] - times[0])
+        return Sample(watts=integrate.at(times, self._trace.watts, moment), time_s=now)
+
+    def notes(self) -> list:
+        """That nothing was measured."""
+        return ["no power was measured: {} was played".format(self._label)]
+
+    def close(self):
+        """Nothing to give back."""
+
+
+def _watts(source):
+    try:
+        watts = float(source)
+    except (TypeError, ValueError):
+        return None
+    if not 0.0 < watts < float("inf"):
+        raise ValueError("fake power: asked for {!r} W; it must be more than 0".format(watts))
+    return watts
+
+
+def _load(source):
+    try:
+        with io.open(source, encoding="utf8") as file:
+            return PowerTrace.from_json(file.read())
+    except (OSError, TypeError) as error:
+        raise ValueError("fake power: {!r} is neither a number of watts nor a trace file: {}"
+                         .format(source, error)) from None
+    except ValueError as error:
+        raise ValueError("fake power: {}: {}".format(source, error)) from None
+
+
+def _label(source):
+    return "trace " + os.path.basename(str(source))

@@ -1,0 +1,78 @@
+"""Which power rails of a Jetson make its total, and which are parts of another rail.
+
+Sources: NVIDIA's carrier device trees, energymon's JetsonPowerRails.md, tegrastats logs.
+A sub-rail is never added: what it carries has passed its parent.
+"""
+from typing import NamedTuple, Optional, Tuple
+
+
+class Board(NamedTuple):
+    """A family of modules that share a rail layout.
+
+    `modules` are part numbers in the device tree's `compatible`; `module` and `board` are the
+    rails whose sum is that scope's total; `children` are rails inside them.
+    """
+
+    name: str
+    modules: Tuple[str, ...]
+    module: Tuple[str, ...]
+    board: Tuple[str, ...] = ()
+    children: Tuple[str, ...] = ()
+    caveat: Optional[str] = None
+
+    def total(self, scope: str) -> Tuple[str, ...]:
+        """The rails to add for a scope, "module" or "board"."""
+        return self.board if scope == "board" else self.module
+
+
+XAVIER = ("GPU", "CPU", "SOC", "CV", "VDDRQ", "SYS5V")
+ORIN = ("VDD_GPU_SOC", "VDD_CPU_CV", "VIN_SYS_5V0")
+THOR = ("VDD_GPU", "VDD_CPU_SOC_MSS", "VIN_SYS_5V0")
+ATX = ("CVB_ATX_12V", "CVB_ATX_3V3", "CVB_ATX_5V")
+BOARDS = (
+    Board("Jetson Nano", ("p3448",), (), ("POM_5V_IN",), ("POM_5V_GPU", "POM_5V_CPU")),
+    Board("Jetson TX1", ("p2180",), ("VDD_IN",), ("VDD_IN", "VDD_MUX"),
+          ("VDD_GPU", "VDD_CPU", "VDD_5V_IO_SYS", "VDD_3V3_SYS", "VDD_3V3_IO",
+           "VDD_3V3_IO_SLP", "VDD_1V8_IO", "VDD_M2_IN", "VDD_3V3_SYS_M2")),
+    Board("Jetson TX2 NX", ("p3636",), ("VDD_IN",), (), ("VDD_CPU_GPU", "VDD_SOC")),
+    Board("Jetson TX2", ("p3310", "p3489"), ("VDD_IN",), ("VDD_IN", "VDD_MUX"),
+          ("VDD_SYS_GPU", "VDD_SYS_SOC", "VDD_4V0_WIFI", "VDD_SYS_CPU", "VDD_SYS_DDR",
+           "VDD_5V0_IO_SYS", "VDD_3V3_SYS", "VDD_3V3_IO_SLP", "VDD_1V8_IO", "VDD_3V3_SYS_M2")),
+    Board("Jetson AGX Xavier", ("p2888",), XAVIER),
+    Board("Jetson Xavier NX", ("p3668",), ("VDD_IN",), (), ("VDD_CPU_GPU_CV", "VDD_SOC")),
+    Board("Jetson Orin Nano/NX", ("p3767",), ("VDD_IN",), (), ("VDD_CPU_GPU_CV", "VDD_SOC")),
+    Board("Jetson IGX Orin", ("p3740",), ORIN, ATX, ("VDDQ_VDD2_1V8AO",)),
+    Board("Jetson AGX Orin", ("p3701",), ORIN, ATX, ("VDDQ_VDD2_1V8AO",)),
+    Board("Jetson AGX Thor", ("p3834", "p4071"), (), ("VIN",), THOR),
+    Board("Jetson AGX Thor", ("p3834", "p4071"), THOR, (), (),
+          "VIN is missing: the module's rails are about a third less than the board draws"),
+)
+
+
+def identify(compatible: str, rails) -> Optional[Board]:
+    """The board of a device tree's `compatible` whose total can be made from these rails.
+
+    A device tree that names no known module is told by its rails alone.
+    """
+    fitting = [board for board in BOARDS if _can_total(board, rails)]
+    named = [board for board in fitting if any(m in compatible for m in board.modules)]
+    covering = [board for board in fitting if set(rails) <= _all(board)]
+    found = named or ([] if _known(compatible) else covering)
+    return found[0] if found else None
+
+
+def scope_of(board: Board, rails) -> str:
+    """The scope measured unless another is asked for: the module, where it has a total."""
+    return "module" if board.module and set(board.module) <= set(rails) else "board"
+
+
+def _can_total(board, rails):
+    return any(total and set(total) <= set(rails) for total in (board.module, board.board))
+
+
+def _all(board):
+    return set(board.module) | set(board.board) | set(board.children)
+
+
+def _known(compatible):
+    return any(m in compatible for board in BOARDS for m in board.modules)

@@ -1,0 +1,104 @@
+"""Joules under sampled power: trapezoids with interpolated edges, gaps, and the sensor's lag.
+
+Pure functions over sequences of seconds and watts; no clock, no device.
+"""
+from bisect import bisect_left, bisect_right
+from math import fsum
+from typing import List, NamedTuple, Tuple
+
+LONG_GAP_S = 1.0  # a straight line across a longer gap is worse than the window's mean power
+
+
+class Area(NamedTuple):
+    """Energy of one window and what there is to say about it; seconds, watts, joules."""
+
+    joules: float
+    start_watts: float
+    end_watts: float
+    low_watts: float
+    peak_watts: float
+    samples: int
+    gaps: Tuple[Tuple[float, float], ...]
+    square: float  # sum of squared differences between neighbours, W^2
+    step: float  # smallest difference between neighbours that is not 0, W
+
+
+def cut(times, watts, start_s: float, end_s: float) -> Tuple[List[float], List[float]]:
+    """Times and watts of the trace inside [start, end], both edges interpolated.
+
+    Beyond the trace's own ends its first or last value is held.
+    """
+    first, last = bisect_right(times, start_s), bisect_left(times, end_s)
+    inner_t, inner_w = list(times[first:last]), list(watts[first:last])
+    return ([start_s] + inner_t + [end_s],
+            [at(times, watts, start_s, first)] + inner_w + [at(times, watts, end_s, last)])
+
+
+def at(times, watts, moment_s: float, right: int = None) -> float:
+    """Watts at a moment: interpolated between neighbours, held beyond the ends."""
+    right = bisect_left(times, moment_s) if right is None else right
+    if right == 0:
+        return watts[0]
+    if right == len(times):
+        return watts[-1]
+    span = times[right] - times[right - 1]
+    if span <= 0.0:
+        return watts[right]
+    part = (moment_s - times[right - 1]) / span
+    return watts[right - 1] + part * (watts[right] - watts[right - 1])
+
+
+def trapezoid(times, watts) -> float:
+    """Joules under straight lines through the points."""
+    return fsum((times[i + 1] - times[i]) * (watts[i] + watts[i + 1]) / 2
+                for i in range(len(times) - 1))
+
+
+def gaps(times, start_s: float, end_s: float, limit_s: float) -> Tuple[Tuple[float, float], ...]:
+    """Stretches of the window that no sample vouches for.
+
+    Neighbours further apart than `limit_s` (three periods), and more than one period before
+    the first or after the last sample.
+    """
+    if not len(times):
+        return ((start_s, end_s),)
+    first, last = bisect_right(times, start_s), bisect_left(times, end_s)
+    found = []
+    if times[0] - start_s > limit_s / 3:
+        found.append((start_s, min(times[0], end_s)))
+    for i in range(max(first, 1), min(last, len(times) - 1) + 1):
+        if times[i] - times[i - 1] > limit_s:
+            found.append((max(times[i - 1], start_s), min(times[i], end_s)))
+    if end_s - times[-1] > limit_s / 3:
+        found.append((max(times[-1], start_s), end_s))
+    return tuple((a, b) for a, b in found if b > a)
+
+
+def length(stretches) -> float:
+    """Seconds of all stretches together."""
+    return fsum(b - a for a, b in stretches)
+
+
+def area(times, watts, start_s: float, end_s: float, gap_s: float) -> Area:
+    """Energy of the window; gaps longer than `LONG_GAP_S` are filled with its mean power."""
+    inside_t, inside_w = cut(times, watts, start_s, end_s)
+    holes = gaps(times, start_s, end_s, gap_s)
+    joules = trapezoid(inside_t, inside_w)
+    long = [hole for hole in holes if hole[1] - hole[0] > LONG_GAP_S]
+    covered = end_s - start_s - length(long)
+    if long and covered > 0.0:
+        known = joules - fsum(trapezoid(*cut(times, watts, a, b)) for a, b in long)
+        joules = known + known / covered * length(long)
+    core = inside_w[1:-1]
+    jumps = [abs(late - early) for early, late in zip(core, core[1:])]
+    return Area(joules, inside_w[0], inside_w[-1], min(inside_w), max(inside_w), len(core), holes,
+                fsum(jump ** 2 for jump in jumps), min([j for j in jumps if j] or [0.0]))
+
+
+def lag_joules(part: Area, lag_s: float) -> float:
+    """What a trailing sensor has yet to show at the end, less what it still showed at the start.
+
+    Exact for a first-order sensor of that time constant; for a moving average of length 2 x lag
+    it is the first-order term.
+    """
+    return lag_s * (part.end_watts - part.start_watts)

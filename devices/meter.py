@@ -1,0 +1,126 @@
+"""Windows of energy round any piece of work, in three lines.
+
+    with Meter() as meter:
+        with meter.window("epoch") as epoch:
+            train_one_epoch()
+    print(epoch.reading.joules, epoch.reading.uncertainty_joules, epoch.reading.status)
+
+Windows nest and overlap. A sensor that fails never raises here: the reading says so.
+"""
+import time
+from contextlib import contextmanager
+
+from devices import choose, recorded, several, window
+from devices.reading import DeviceInfo, Reading
+from devices.sampler import Sampler
+from devices.trace import PowerTrace
+
+__all__ = ["DeviceInfo", "Meter", "Reading", "Window"]
+
+
+class Window:
+    """A named stretch of time; `reading` is there once it has ended."""
+
+    def __init__(self, name: str, start_s: float):
+        self.name = name
+        self.start_s = start_s
+        self.reading = None
+
+
+class Meter:
+    """Samples a device in a thread while it is entered, and turns windows into readings.
+
+    Args:
+        device: of `choose.open`; a name for it; None for the best this machine has.
+        period_s: seconds between samples; None takes what the device deserves.
+        synchronise: called before each edge, so that queued GPU work falls on the right side
+            (`torch.cuda.synchronize`).
+    """
+
+    def __init__(self, device=None, period_s=None, synchronise=None):
+        if period_s is not None and not period_s > 0:
+            raise ValueError("sampling period: asked for {!r} s; it must be more than 0".format(
+                period_s))
+        self._mine = device is None or isinstance(device, str)
+        self.device = choose.open(device or "auto") if self._mine else device
+        self.info = self.device.info()
+        self._samplers = [Sampler(part, period_s) for part in several.parts(self.device)
+                          if part.info().reason is None]
+        self._synchronise = synchronise
+        self._open = {}
+
+    def __enter__(self) -> "Meter":
+        for sampler in self._samplers:
+            sampler.start()
+        return self
+
+    def __exit__(self, *_):
+        for sampler in self._samplers:
+            sampler.stop()
+        if self._mine:
+            self.device.close()
+
+    def begin(self, name: str) -> Window:
+        """Open a window; others may be open."""
+        if name in self._open:
+            raise ValueError("window {!r} is open already; end it first, or use another name"
+                             .format(name))
+        self._open[name] = Window(name, self._edge())
+        return self._open[name]
+
+    def end(self, name: str) -> Reading:
+        """Close a window: what it cost. Returns within two seconds whatever the sensor does."""
+        if name not in self._open:
+            raise ValueError("window {!r} is not open; open are: {}".format(
+                name, ", ".join(sorted(self._open)) or "none"))
+        end_s = self._edge()
+        opened = self._open.pop(name)
+        opened.reading = self.between(opened.start_s, end_s)
+        return opened.reading
+
+    @contextmanager
+    def window(self, name: str = "window"):
+        """A window round the block; the target's `reading` is there after the block."""
+        opened = self.begin(name)
+        try:
+            yield opened
+        finally:
+            self.end(name)
+
+    def between(self, start_s: float, end_s: float) -> Reading:
+        """What passed between two moments of `time.monotonic`, in seconds, while sampling."""
+        for sampler in self._samplers:
+            sampler.reach(end_s)
+        if not self._samplers:
+            return Reading(end_s - start_s, None, reason=self.info.reason)
+        return several.total([
+            (sampler.info, window.reading(sampler.record, sampler.info, start_s, end_s))
+            for sampler in self._samplers])
+
+    def minimum_seconds(self) -> float:
+        """Seconds a window must last to be believed; repeat short work until then and divide."""
+        return max([window.minimum_seconds(s.info, s.period_s) for s in self._samplers] or [0.0])
+
+    def trace(self) -> PowerTrace:
+        """Power over everything sampled so far, in watts; empty if nothing was."""
+        return several.sum_traces([
+            recorded.trace(sampler.record, sampler.info.rail) for sampler in self._samplers])
+
+    def cost(self) -> dict:
+        """What measuring costs this machine: share of one core [0, 1], reads, samples kept."""
+        return {sampler.info.adapter: sampler.cost() for sampler in self._samplers}
+
+    def warnings(self) -> list:
+        """Sentences on what a reader of these numbers must know; empty if there is nothing."""
+        if not self._samplers:
+            return self.device.notes()
+        return [text for sampler in self._samplers for text in sampler.warnings()]
+
+    def _edge(self) -> float:
+        """The monotonic moment of a window's edge, in seconds, with a sample asked for at it."""
+        if self._synchronise is not None:
+            self._synchronise()
+        now = time.monotonic()
+        for sampler in self._samplers:
+            sampler.edge()
+        return now

@@ -1,0 +1,75 @@
+"""What a device says about itself, one sample of it, and what a window of it cost.
+
+Seconds, watts and joules throughout; None is "not measured", never 0.
+"""
+from typing import Dict, NamedTuple, Optional
+
+STATUSES = ("ok", "too_short", "degraded", "invalid", "none")  # each trumps those before it
+
+
+class DeviceInfo(NamedTuple):
+    """Identity and quality of a power source; `_asdict()` goes into a run's record.
+
+    `scope` is what the rail feeds: module, board, gpu, package or none. `period_s` is the time
+    between samples that the source deserves, `update_s` the time after which its value is new,
+    `lag_s` how far the value trails the power (mean delay), `gain` the relative standard
+    uncertainty of its scale, `offset_watts` that of its zero, `step_watts` its resolution.
+    """
+
+    adapter: str
+    name: str
+    rail: Optional[str] = None
+    scope: str = "none"
+    power_mode: Optional[str] = None
+    driver: Optional[str] = None
+    period_s: Optional[float] = None
+    lag_s: float = 0.0
+    fake: Optional[str] = None
+    estimate: bool = False
+    reason: Optional[str] = None
+    update_s: Optional[float] = None
+    gain: float = 0.0
+    step_watts: Optional[float] = None
+    offset_watts: float = 0.0
+
+
+class Sample(NamedTuple):
+    """One look at a sensor: power now (`watts`), energy so far (`joules`), or both.
+
+    `rails` holds parts or children of the total in the unit of the total: joules where the
+    sample has joules, else watts. `time_s` is the monotonic moment the value belongs to; None
+    means the middle of the read.
+    """
+
+    watts: Optional[float] = None
+    joules: Optional[float] = None
+    rails: Dict[str, float] = {}
+    time_s: Optional[float] = None
+
+
+class Reading(NamedTuple):
+    """What one window cost. `joules` is None when it was not measured; `reason` then says why.
+
+    `uncertainty_joules` is the half-width of the 95 % interval of the absolute value;
+    `repeatability_joules` leaves the sensor's scale out: use it to compare two readings of
+    one board. `coverage` is the share of the window that samples vouch for, 0 to 1.
+    `raw_joules` is the value before the sensor's lag was corrected.
+    """
+
+    seconds: float
+    joules: Optional[float]
+    uncertainty_joules: Optional[float] = None
+    peak_watts: Optional[float] = None
+    samples: int = 0
+    coverage: float = 0.0
+    status: str = "none"
+    source: str = "none"
+    rails: Dict[str, float] = {}
+    reason: Optional[str] = None
+    repeatability_joules: Optional[float] = None
+    raw_joules: Optional[float] = None
+
+
+def worst(statuses) -> str:
+    """The gravest of several statuses; "none" if there are none."""
+    return max(statuses, key=STATUSES.index) if statuses else "none"

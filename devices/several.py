@@ -1,0 +1,93 @@
+"""Several sensors at once, as one device and one reading: sums without counting twice."""
+from math import sqrt
+
+from devices import integrate
+from devices.reading import DeviceInfo, Reading, worst
+from devices.trace import PowerTrace
+
+WHOLE = ("module", "board")  # scopes that hold the GPU and the CPU already
+
+
+class Several:
+    """Devices of disjoint scope; each is sampled by a thread of its own."""
+
+    def __init__(self, devices):
+        self.devices = list(devices)
+        _disjoint([device.info() for device in self.devices])
+
+    def info(self) -> DeviceInfo:
+        """One description of all parts."""
+        infos = [device.info() for device in self.devices]
+        labels = [info.fake for info in infos if info.fake]
+        return DeviceInfo(
+            "+".join(i.adapter for i in infos), " + ".join(i.name for i in infos),
+            " + ".join(str(i.rail) for i in infos), "+".join(i.scope for i in infos),
+            power_mode=infos[0].power_mode, driver="; ".join(i.driver or "" for i in infos),
+            period_s=min(i.period_s for i in infos), lag_s=max(i.lag_s for i in infos),
+            fake="; ".join(labels) or None, estimate=any(i.estimate for i in infos),
+            gain=max(i.gain for i in infos))
+
+    def notes(self) -> list:
+        """The sentences of every part."""
+        return [text for device in self.devices for text in device.notes()]
+
+    def close(self):
+        """Close every part."""
+        for device in self.devices:
+            device.close()
+
+
+def parts(device) -> list:
+    """The devices inside one, itself if it is single."""
+    return getattr(device, "devices", [device])
+
+
+def total(pairs) -> Reading:
+    """The sum of [(DeviceInfo, Reading)] over one window; unknown if any part is unknown.
+
+    Rails are named after their adapter. Errors of different sensors are independent.
+    """
+    if len(pairs) == 1:
+        return pairs[0][1]
+    readings = [reading for _, reading in pairs]
+    missing = any(reading.joules is None for reading in readings)
+    rails = {"{} {}".format(info.adapter, rail): joules for info, reading in pairs
+             for rail, joules in _rails(info, reading).items()}
+    reasons = ["{}: {}".format(i.adapter, r.reason) for i, r in pairs if r.reason]
+    return Reading(
+        readings[0].seconds, None if missing else sum(r.joules for r in readings),
+        None if missing else _root([r.uncertainty_joules for r in readings]),
+        None, sum(r.samples for r in readings), min(r.coverage for r in readings),
+        worst([r.status for r in readings]), "+".join(r.source for r in readings), rails,
+        "; ".join(reasons) or None,
+        None if missing else _root([r.repeatability_joules for r in readings]),
+        None if missing else sum(r.raw_joules for r in readings))
+
+
+def sum_traces(traces) -> PowerTrace:
+    """One trace of the parts' added watts, where all of them have samples; may be empty."""
+    if len(traces) < 2 or not all(trace.times_s for trace in traces):
+        return traces[0] if len(traces) == 1 else PowerTrace((), ())
+    start, end = max(t.times_s[0] for t in traces), min(t.times_s[-1] for t in traces)
+    times = sorted(t for trace in traces for t in trace.times_s if start <= t <= end)
+    watts = [sum(integrate.at(p.times_s, p.watts, t) for p in traces) for t in times]
+    return PowerTrace(tuple(times), tuple(watts), " + ".join(str(p.rail) for p in traces))
+
+
+def _rails(info, reading):
+    whole = {} if reading.joules is None else {info.rail: reading.joules}
+    return reading.rails or whole
+
+
+def _root(values):
+    return sqrt(sum(value ** 2 for value in values))
+
+
+def _disjoint(infos):
+    names = [info.adapter for info in infos]
+    if len(infos) > 1 and any(info.scope in WHOLE for info in infos):
+        raise ValueError("{}: a {} rail holds the others already, so their sum counts twice; "
+                         "take one of them".format(
+                             "+".join(names), [i.scope for i in infos if i.scope in WHOLE][0]))
+    if len({(info.adapter, info.name, info.rail) for info in infos}) < len(infos):
+        raise ValueError("{}: one sensor is named twice; name each once".format("+".join(names)))

@@ -1,0 +1,82 @@
+"""Joules of a window from a counter that advances in ticks.
+
+A reading between two ticks is old by up to one update; so the counter is placed on the line
+between the ticks around each edge. Pure functions over sequences of seconds and joules.
+"""
+from bisect import bisect_left, bisect_right
+from typing import List, NamedTuple, Tuple
+
+
+class Ticks(NamedTuple):
+    """Moments [n] at which the counter moved, its value then [n], and where it was reset.
+
+    `breaks` holds positions i: what the counter did between tick i - 1 and tick i is unknown.
+    """
+
+    times_s: List[float]
+    joules: List[float]
+    breaks: Tuple[int, ...]
+
+
+def find(times, joules) -> Ticks:
+    """The ticks in samples of a counter [n], joules; a step back begins a new count.
+
+    A tick lies between the last look at the old value and the first at the new one: the middle
+    is unbiased.
+    """
+    moments, values, breaks = [], [], []
+    for i, value in enumerate(joules):
+        if not values:
+            moments, values = [times[i]], [value]
+        elif value != joules[i - 1]:
+            if value < joules[i - 1]:
+                breaks.append(len(values))
+            moments.append((times[i - 1] + times[i]) / 2)
+            values.append(value)
+    return Ticks(moments, values, tuple(breaks))
+
+
+def update_s(ticks: Ticks):
+    """Median seconds between ticks; None with fewer than three."""
+    spans = sorted(late - early for early, late in zip(ticks.times_s, ticks.times_s[1:]))
+    return spans[len(spans) // 2] if len(spans) > 1 else None
+
+
+def powers(ticks: Ticks) -> List:
+    """Mean watts [n - 1] between neighbouring ticks; None across a break."""
+    pairs = range(1, len(ticks.times_s))
+    return [None if i in ticks.breaks else
+            (ticks.joules[i] - ticks.joules[i - 1]) / (ticks.times_s[i] - ticks.times_s[i - 1])
+            for i in pairs]
+
+
+def spread(ticks: Ticks, start_s: float, end_s: float):
+    """Parts of the window with known mean power [(from, to, watts)], seconds and watts.
+
+    Before the first tick the first known power is held, after the last one the last: the
+    counter will tell them apart only later.
+    """
+    known = [(a, b, w) for a, b, w in zip(ticks.times_s, ticks.times_s[1:], powers(ticks))
+             if w is not None]
+    if not known:
+        return []
+    first, last = bisect_right(ticks.times_s, start_s), bisect_left(ticks.times_s, end_s)
+    low, high = ticks.times_s[max(first - 1, 0)], ticks.times_s[min(last, len(ticks.times_s) - 1)]
+    parts = [(max(a, start_s), min(b, end_s), w) for a, b, w in known if b > low and a < high]
+    parts = [part for part in parts if part[1] > part[0]]
+    return _hold(parts, known, start_s, end_s)
+
+
+def broken(ticks: Ticks, start_s: float, end_s: float) -> Tuple[Tuple[float, float], ...]:
+    """Stretches of the window in which the counter was reset."""
+    spans = [(ticks.times_s[i - 1], ticks.times_s[i]) for i in ticks.breaks]
+    clipped = [(max(a, start_s), min(b, end_s)) for a, b in spans]
+    return tuple((a, b) for a, b in clipped if b > a)
+
+
+def _hold(parts, known, start_s, end_s):
+    if start_s < known[0][0]:
+        parts.insert(0, (start_s, min(known[0][0], end_s), known[0][2]))
+    if end_s > known[-1][1]:
+        parts.append((max(known[-1][1], start_s), end_s, known[-1][2]))
+    return parts
