@@ -9,15 +9,17 @@ Augment = Callable[[Tensor, torch.Generator], Tensor]
 
 
 class Data(NamedTuple):
-    """Two splits of pairs (picture [c, h, w], label), and what changes a training batch.
+    """Two splits of pairs (picture [c, h, w], label), and how training changes them.
 
     `augment(x, generator) -> x` takes one normalised batch [b, c, h, w] and draws with the
-    generator; None where pictures are trained on as they are.
+    generator. `varied` is the train split with new random crops at every reading, for pictures
+    that have to be cut before they make a batch. None where there is no such thing.
     """
 
     train: Dataset
     test: Dataset
     augment: Optional[Augment]
+    varied: Optional[Dataset] = None
 
 
 class Pixels:

@@ -1,0 +1,113 @@
+"""What training a model costs: FLOPs by three conventions that papers mix and this tool does not.
+
+exact    2 FLOPs per multiply-accumulate of the forward pass and of both gradients, counted layer
+         by layer; the first layer owes no gradient for its input.
+paper    3 x the forward FLOPs of the pruning literature's counter, which adds batch norms, ReLUs
+         and poolings and rounds to 0.01 GFLOP. Reproduces published tables digit by digit.
+fvcore   3 x fvcore's own forward figure, which calls one multiply-accumulate one flop.
+
+  edgejoule flops --model resnet50 --dataset imagenet --epochs 90 --convention paper
+  edgejoule flops --model resnet20 --dataset digits
+"""
+import json
+
+import torch
+
+from bench import plugins
+from prune import cost
+
+MEANINGS = {
+    "exact": "2 FLOPs per MAC, forward and both gradients",
+    "paper": "3 x forward rounded to 0.01 GFLOP, with norms, ReLUs, poolings",
+    "fvcore": "3 x fvcore's forward figure, 1 flop per MAC",
+}
+
+
+def arguments(parser):
+    """What `edgejoule flops` takes."""
+    parser.add_argument("--model", required=True, metavar="NAME",
+                        help="a network of `edgejoule list models`")
+    parser.add_argument("--dataset", required=True, metavar="NAME",
+                        help="gives the number and the shape of the pictures; is not read")
+    parser.add_argument("--epochs", type=int, default=1, metavar="N",
+                        help="passes over the training set [1]")
+    parser.add_argument("--convention", default="all", metavar="NAME",
+                        help="exact, paper, fvcore or all [all]")
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def run(args) -> int:
+    """Exit code: 0, or 3 if no asked convention is defined for this network."""
+    asked = _conventions(args.convention)
+    if args.epochs < 1:
+        raise ValueError("--epochs {}: training takes 1 epoch or more".format(args.epochs))
+    model, example, images = _network(args.model, args.dataset)
+    report = _report(args, model, example, images, asked)
+    print(json.dumps(report) if args.json else "\n".join(_lines(report)))
+    return 0 if any(row["flops"] for row in report["conventions"].values()) else 3
+
+
+def _conventions(name: str):
+    if name != "all" and name not in cost.CONVENTIONS:
+        allowed = cost.CONVENTIONS + ("all",)
+        raise ValueError("--convention {!r}: choose one of {}.{}".format(
+            name, ", ".join(allowed), plugins.nearest(name, allowed)))
+    return cost.CONVENTIONS if name == "all" else (name,)
+
+
+def _network(model_name: str, dataset_name: str):
+    """(model, one picture of zeros [1, c, h, w], training pictures) of two names."""
+    source = plugins.load("bench/datasets", dataset_name)
+    module = plugins.load("bench/models", model_name)
+    model = module.build(source.CLASSES, source.INPUT_SHAPE[0])
+    example = torch.zeros((1,) + tuple(source.INPUT_SHAPE))
+    try:
+        model.eval()(example)
+    except RuntimeError as error:
+        raise ValueError("model {!r} does not take the pictures {} of {!r}, it is made for {} "
+                         "({})".format(model_name, list(source.INPUT_SHAPE), dataset_name,
+                                       list(module.INPUT_SHAPE), str(error).splitlines()[0]))
+    return model, example, source.TRAIN_IMAGES
+
+
+def _report(args, model, example, images: int, asked):
+    counted = cost.count(model, example)
+    report = {"model": args.model, "dataset": args.dataset, "epochs": args.epochs,
+              "images": images, "input_shape": list(example.shape[1:])}
+    report.update(counted._asdict(), train_macs=counted.train_macs)
+    report["conventions"] = {
+        name: _row(name, cost.train_figure(model, example, name), images * args.epochs)
+        for name in asked}
+    if "fvcore" in asked:
+        report["fvcore_forward"] = cost.fvcore_forward(model, example)
+    if len(asked) == 1:
+        report.update(convention=asked[0], **report["conventions"][asked[0]])
+    return report
+
+
+def _row(name: str, figure, samples: int):
+    """One convention's figures; PFLOPs (1e15) to six digits, as exact as tables print them."""
+    total = None if figure.flops is None else figure.flops * samples
+    return {"flops_per_image": figure.flops, "flops": total,
+            "pflops": None if total is None else float("{:.6g}".format(total / 1e15)),
+            "reason": figure.reason, "meaning": MEANINGS[name]}
+
+
+def _lines(report):
+    yield "{model} on {dataset}: {params:,} parameters, {images:,} pictures {input_shape}".format(
+        **report)
+    yield ("per picture: {:,} MACs forward, {:,} for inputs' gradients, {:,} for weights' "
+           "gradients, {:,} elementwise FLOPs".format(
+               report["forward_macs"], report["input_gradient_macs"],
+               report["weight_gradient_macs"], report["elementwise"]))
+    if report["uncounted"]:
+        yield "not counted, the figures are too low by: " + ", ".join(report["uncounted"])
+    yield "\n{:10} {:>18} {:>24}   {}".format(
+        "convention", "GFLOPs a picture", "PFLOPs of {} epoch{}".format(
+            report["epochs"], "s" if report["epochs"] > 1 else ""), "meaning")
+    for name, row in report["conventions"].items():
+        if row["flops"] is None:
+            yield "{:10} {:>18} {:>24}   {}".format(name, "-", "-", row["reason"])
+        else:
+            yield "{:10} {:>18.6g} {:>24.6g}   {}".format(
+                name, row["flops_per_image"] / 1e9, row["pflops"], row["meaning"])

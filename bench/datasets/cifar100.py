@@ -1,0 +1,33 @@
+"""CIFAR-100, 32 x 32 pictures of a hundred classes (Krizhevsky, 2009), fine labels.
+
+Mean, deviation, 4-pixel crops and flips are those of CIFAR-10, as in network slimming.
+"""
+from bench import augmentation
+from bench.data import Data, images
+from bench.formats import archives, cifar_batches
+
+CLASSES = 100
+INPUT_SHAPE = (3, 32, 32)
+TRAIN_IMAGES = 50000
+TEST_IMAGES = 10000
+LICENCE = "none stated; published for research, please cite Krizhevsky (2009)"
+CHECKSUMS = {
+    "cifar-100-binary.tar.gz": "03b5dce01913d631647c71ecec9e9cb8",
+    "cifar-100-binary/train.bin": "6172c7755cfe09b2fe270c85cebc1b15",
+    "cifar-100-binary/test.bin": "4499cfba6c016c1be1438163640a0898",
+    "cifar-100-python/train": "16019d7e3df5f24257cddd939b257f8d",
+    "cifar-100-python/test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
+}
+FILES = {"cifar-100-python": (["train"], ["test"]),
+         "cifar-100-binary": (["train.bin"], ["test.bin"])}
+SOURCE = archives.Source("cifar100", "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
+                         tuple(FILES), CHECKSUMS)
+
+
+def load(root, *, pad=4, flip=0.5, mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010),
+         download=False, verify=True):
+    """All pictures in memory, from the pickled or the binary version under `root`."""
+    train, test = cifar_batches.load(SOURCE, root, FILES, CLASSES, key="fine_labels",
+                                     label_bytes=2, download=download, verify=verify)
+    return Data(images(*train, mean, std), images(*test, mean, std),
+                augmentation.crops_and_flips(pad, flip, mean, std))
