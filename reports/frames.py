@@ -1,0 +1,120 @@
+"""Pandas frames of a suite's runs: one row per run, per epoch, per phase, per group, per method.
+
+Unknown is NaN in a frame and never filled. Works on pandas 1.1.5 and 3.1: only text, floats
+and tuples in columns, no pickles, no time stamps.
+"""
+import json
+from typing import Dict, List
+
+import pandas
+
+from bench.records import CONVENTIONS
+from reports import rows, spread
+from reports.words import listed
+
+SPREADS = ("accuracy", "final_params", "final_macs", "seconds", "joules", "joules_known",
+           "epoch_seconds", "epoch_joules") + tuple("flops_" + name for name in CONVENTIONS)
+RATIOS = ("seconds", "joules", "joules_known", "epoch_seconds", "epoch_joules",
+          "final_params", "final_macs") + tuple("flops_" + name for name in CONVENTIONS)
+TEXT = ("case_id", "label", "block", "method", "last_phase", "setting")
+
+
+def runs(bundles) -> pandas.DataFrame:
+    """One row per run with the columns of `rows.row`, and `setting`: its block in words."""
+    table = [rows.row(run.record) for run in bundles.runs]
+    words = _settings([run.record for run in bundles.runs], [row["block"] for row in table])
+    for row in table:
+        row["setting"] = words[row["block"]]
+    frame = pandas.DataFrame(table)
+    for column in ("accuracy", "ratio") + SPREADS:
+        if column in frame:
+            frame[column] = frame[column].astype(float)
+    return frame
+
+
+def per_run(bundles, function) -> pandas.DataFrame:
+    """The rows that `rows.epochs`, `rows.phases` or `rows.layers` gives, over all runs."""
+    return pandas.DataFrame([row for run in bundles.runs for row in function(run.record)])
+
+
+def methods(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """One row per block and method: labels, `n`, each `SPREADS` column as a `Spread` or None,
+
+    each `RATIOS` column as `<name>_ratio`, a `Ratio` to the block's dense runs or None. Dense
+    comes first in its block, the random control next; the rest keeps its order.
+    """
+    if not len(frame):
+        return pandas.DataFrame()
+    table = [_method(frame, members) for _, members in
+             frame.groupby(["block", "method"], sort=False)]
+    blocks = list(dict.fromkeys(frame["block"]))
+    table.sort(key=lambda row: (blocks.index(row["block"]), not row["dense"], not row["random"]))
+    _tell_apart(table)
+    return pandas.DataFrame(table)
+
+
+def _method(frame: pandas.DataFrame, members: pandas.DataFrame) -> Dict:
+    first = members.iloc[0]
+    row = {name: first[name] for name in (
+        "block", "setting", "method", "label", "dense", "random", "ratio", "last_phase")}
+    row["n"] = len(members)
+    row["case_ids"] = tuple(members["case_id"])
+    row["seeds"] = tuple(members["seed"])
+    for name in ("reasons", "doubts"):
+        row[name] = tuple(dict.fromkeys(each for tuple_ in members[name] for each in tuple_))
+    for name in SPREADS:
+        row[name] = spread.spread(list(members[name]))
+    baseline = frame[(frame["block"] == first["block"]) & frame["dense"]]
+    for name in RATIOS:
+        row[name + "_ratio"] = None if row["dense"] else spread.ratio(
+            _by_seed(members, name), _by_seed(baseline, name))
+    return row
+
+
+def _by_seed(members: pandas.DataFrame, name: str) -> Dict:
+    return dict(zip(members["seed"], members[name].astype(float)))
+
+
+def _tell_apart(table: List[Dict]) -> None:
+    """Adds what differs to labels that two methods of a block share."""
+    for row in table:
+        twins = [other for other in table if other is not row
+                 and (other["block"], other["label"]) == (row["block"], row["label"])]
+        row["name"] = row["label"]
+        if twins:
+            mine, others = json.loads(row["method"]), [json.loads(t["method"]) for t in twins]
+            extra = ["{}={}".format(key, value) for key, value in sorted(mine.items())
+                     if any(other.get(key) != value for other in others)]
+            row["name"] = "{} ({})".format(row["label"], ", ".join(extra))
+
+
+def _settings(records, blocks) -> Dict[str, str]:
+    """Each block in words: model, data and epochs, and whatever else sets it apart."""
+    tables = {block: _flat(json.loads(block)) for block in blocks}
+    differing = sorted({key for table in tables.values() for key in table
+                        if len({repr(other.get(key)) for other in tables.values()}) > 1})
+    named = ("model.name", "dataset.name", "train.epochs")
+    words = {}
+    for block, record in zip(blocks, records):
+        case = record.case
+        text = "{} on {}, {} epochs".format(
+            case["model"]["name"], case["dataset"]["name"], case["train"]["epochs"])
+        extra = ["{} {}".format(key.split(".")[-1].replace("_", " "), tables[block].get(key))
+                 for key in differing if key not in named]
+        words[block] = rows.plain(", ".join([text] + extra))
+    return words
+
+
+def _flat(table: Dict, prefix: str = "") -> Dict:
+    flat = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, prefix + key + "."))
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def listed_labels(frame: pandas.DataFrame) -> str:
+    """The names of methods, for a sentence."""
+    return listed(frame["name"])

@@ -1,0 +1,168 @@
+"""Reads the bundles of one suite. A broken one is named and set aside, the rest is reported.
+
+    runs/<suite>/suite.json         question, note and the cases that were asked for
+    runs/<suite>/<case_id>/run.json one finished run; `.<case_id>.open` is an unfinished attempt
+"""
+import json
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+from bench import plugins, records
+from reports import rows
+from reports.words import plain, plural
+
+RECORD = "run.json"
+SIDE_FILES = (RECORD, "trace.json", "plan.json", "weights.pt", "log")
+
+
+class Run(NamedTuple):
+    """A readable bundle: its record, and which of the known files lie beside it."""
+
+    record: records.RunRecord
+    files: Tuple[str, ...]
+
+
+class Aside(NamedTuple):
+    """A bundle that is not reported, and why."""
+
+    case_id: str
+    reason: str
+
+
+class Missing(NamedTuple):
+    """A case that was asked for and has no bundle; `begun` if an attempt was seen."""
+
+    case_id: str
+    label: str
+    begun: bool
+
+
+class Bundles(NamedTuple):
+    """Everything found under one suite's folder, in the suite's own order."""
+
+    folder: Path
+    name: str
+    question: Optional[str]
+    note: str
+    runs: Tuple[Run, ...]
+    aside: Tuple[Aside, ...]
+    missing: Tuple[Missing, ...]
+    notes: Tuple[str, ...]
+
+
+def find(name: Optional[str], runs) -> Path:
+    """The folder of a suite's runs: a path, a name under `runs`, or the only one there is.
+
+    Raises:
+        ValueError: names the suites that have runs.
+    """
+    runs = Path(runs)
+    if name and (runs / name).is_dir():
+        return runs / name
+    if name and Path(name).is_dir():
+        return Path(name)
+    known = suites(runs)
+    if not name and len(known) == 1:
+        return runs / known[0]
+    there = "{} has: {}.".format(runs, ", ".join(known)) if known else \
+        "{} has none; 'edgejoule run quick' makes some.".format(runs)
+    if not name:
+        raise ValueError("which suite? {}".format(there))
+    raise ValueError("no runs of a suite called {!r}; {}{}".format(
+        name, there, plugins.nearest(name, known)))
+
+
+def suites(runs: Path) -> List[str]:
+    """Names of the folders that hold a suite's runs, sorted."""
+    if runs.exists() and not runs.is_dir():
+        raise ValueError("{} is a file; --runs takes the folder that runs were written to".format(
+            runs))
+    return sorted(path.name for path in runs.glob("*") if path.is_dir() and (
+        (path / "suite.json").exists() or any(path.glob("*/" + RECORD))))
+
+
+def read(folder: Path, everything: bool = False) -> Bundles:
+    """All bundles of a suite's folder; those outside its list of cases only if `everything`."""
+    asked, notes = _asked(folder)
+    cases = {case["case_id"]: case["label"] for case in asked["cases"]}
+    found, aside = _bundles(folder, cases)
+    extra = [run for run in found if cases and run.record.case_id not in cases]
+    if extra and not everything:
+        found = [run for run in found if run not in extra]
+        notes.append("left out: {} of no case of the suite as it was last run; --all brings "
+                     "them in".format(plural(len(extra), "bundle")))
+    found, doubles = _distinct(found)
+    done = {run.record.case_id for run in found} | {each.case_id for each in aside + doubles}
+    missing = [Missing(case_id, label, (folder / ".{}.open".format(case_id)).exists())
+               for case_id, label in cases.items() if case_id not in done]
+    return Bundles(folder, asked["name"], asked["question"], asked["note"], tuple(found),
+                   tuple(aside + doubles), tuple(missing), tuple(notes))
+
+
+def _asked(folder: Path):
+    """(what suite.json says, sentences about what it does not say)."""
+    nothing = {"name": plain(folder.resolve().name), "question": None, "note": "", "cases": []}
+    try:
+        document = json.loads((folder / "suite.json").read_bytes().decode("utf8"))
+        cases = [{"case_id": str(case["case_id"]), "label": plain(case["label"])}
+                 for case in document["cases"]]
+        return {"name": plain(document["name"]), "question": plain(document["question"]),
+                "note": plain(document.get("note") or ""), "cases": cases}, []
+    except FileNotFoundError:
+        return nothing, ["there is no suite.json here: the question is not recorded, and nobody "
+                         "can say which cases are missing"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        return nothing, ["suite.json cannot be read ({}): the question is not known, and nobody "
+                         "can say which cases are missing".format(_reason(error))]
+
+
+def _bundles(folder: Path, cases: Dict[str, str]):
+    """(readable runs in the suite's order, those set aside)."""
+    order = {case_id: place for place, case_id in enumerate(cases)}
+    paths = sorted((path for path in folder.iterdir() if _is_bundle(path, cases)),
+                   key=lambda path: (order.get(path.name, len(order)), path.name))
+    runs, aside = [], []
+    for path in paths:
+        try:
+            runs.append(_run(path))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            aside.append(Aside(plain(path.name), _reason(error)))
+    return runs, aside
+
+
+def _is_bundle(path: Path, cases) -> bool:
+    finished = not path.name.startswith(".") and ".corrupt" not in path.name
+    return finished and path.is_dir() and (path.name in cases or (path / RECORD).exists())
+
+
+def _run(path: Path) -> Run:
+    record = records.from_json((path / RECORD).read_bytes().decode("utf8"))
+    if record.case_id != path.name:
+        raise ValueError("its record says it is {!r}".format(record.case_id))
+    rows.row(record), rows.epochs(record), rows.ticket(record)  # each raises for a broken part
+    return Run(record, tuple(name for name in SIDE_FILES if (path / name).exists()))
+
+
+def _distinct(runs):
+    """(runs, doubles): of two runs of one method and seed, the earlier is set aside.
+
+    Counting a seed twice would shrink the spread.
+    """
+    latest = {}
+    for run in sorted(runs, key=lambda run: (run.record.finished_utc, run.record.case_id)):
+        latest[rows.identity(run.record)] = run
+    kept = [run for run in runs if latest[rows.identity(run.record)] is run]
+    doubles = [Aside(plain(run.record.case_id), "it has the settings and the seed of {}, which is "
+                     "newer".format(plain(latest[rows.identity(run.record)].record.case_id)))
+               for run in runs if latest[rows.identity(run.record)] is not run]
+    return kept, doubles
+
+
+def _reason(error) -> str:
+    if isinstance(error, KeyError):
+        return "{} is missing".format(error)
+    if isinstance(error, FileNotFoundError):
+        return "it has no {}".format(RECORD)
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return plain(error)[:300] or type(error).__name__

@@ -1,0 +1,90 @@
+"""Numbers as text: a unit that fits, and no digit that the spread does not support.
+
+The spread is written with one digit, two if the first is a 1, and its last digit is the last
+digit of the mean. Without a spread three digits are written: a guess, marked by n = 1.
+"""
+import math
+from typing import NamedTuple, Optional, Tuple
+
+from reports.spread import Ratio, Spread, known
+
+DIGITS = 3
+EXACT_DIGITS = 4  # of counted, not measured, quantities
+
+
+class Unit(NamedTuple):
+    """A unit and how many of the stored unit it is."""
+
+    name: str
+    size: float
+
+
+FLOPS = (Unit("PFLOPs", 1e15), Unit("TFLOPs", 1e12), Unit("GFLOPs", 1e9), Unit("MFLOPs", 1e6))
+ENERGY = (Unit("MJ", 1e6), Unit("kJ", 1e3), Unit("J", 1.0), Unit("mJ", 1e-3))
+TIME = (Unit("h", 3600.0), Unit("s", 1.0), Unit("ms", 1e-3))
+COUNT = (Unit("G", 1e9), Unit("M", 1e6), Unit("k", 1e3), Unit("", 1.0))
+PERCENT = Unit("%", 0.01)
+ONE = Unit("", 1.0)
+
+
+def fitting(values, units: Tuple[Unit, ...]) -> Unit:
+    """The largest unit in which the largest value is at least 1; SI if nothing is known."""
+    sizes = [abs(value) for value in known(values)] or [1.0]
+    fits = [unit for unit in units if max(sizes) >= unit.size]
+    return fits[0] if fits else units[-1]
+
+
+def written(spread: Spread, unit: Unit, exact: bool = False) -> Tuple[str, str]:
+    """(mean, "± sd" or "") in a unit; `exact` if the values were counted, not measured."""
+    mean = spread.mean / unit.size
+    if spread.sd:
+        decimals = supported(spread.sd / unit.size)
+        return fixed(mean, decimals), "± " + fixed(spread.sd / unit.size, decimals)
+    if exact:
+        return counted(mean), ""
+    text = fixed(mean, 1) if unit is PERCENT else significant(mean)
+    return text, "" if spread.sd is None else "± 0"
+
+
+def written_ratio(ratio: Ratio) -> Tuple[str, str]:
+    """("0.53", "[0.51–0.55]"); round brackets if it is no interval, "" for a single pair."""
+    half = (ratio.high - ratio.low) / 2
+    decimals = min(max(supported(half), 0), 3) if half else 2
+    if fixed(ratio.low, decimals) == fixed(ratio.high, decimals):
+        return fixed(ratio.value, 2), ""
+    brackets = "[{}–{}]" if ratio.is_interval else "({}–{})"
+    return (fixed(ratio.value, decimals),
+            brackets.format(fixed(ratio.low, decimals), fixed(ratio.high, decimals)))
+
+
+def counted(value: float) -> str:
+    """A number that was counted: whole if it is whole and short, else four digits."""
+    if value == int(value) and abs(value) < 10 ** EXACT_DIGITS:
+        return str(int(value))
+    return significant(value, EXACT_DIGITS)
+
+
+def supported(deviation: float) -> int:
+    """Decimals that a standard deviation supports; negative for tens and hundreds."""
+    digit, exponent = "{:.0e}".format(deviation).split("e")
+    return -int(exponent) + (1 if digit == "1" else 0)
+
+
+def significant(value: float, digits: int = DIGITS) -> str:
+    """The value with so many significant digits, never as a power of ten; 0 is "0"."""
+    if value == 0:
+        return "0"
+    rounded = float("{:.{}e}".format(value, digits - 1))
+    return fixed(rounded, digits - 1 - int(math.floor(math.log10(abs(rounded)))))
+
+
+def fixed(value: float, decimals: int) -> str:
+    """The value with so many decimals; with negative ones, whole tens or hundreds."""
+    return "{:.{}f}".format(round(value, decimals), max(decimals, 0))
+
+
+def text(value: Optional[float], unit: Unit) -> str:
+    """A single value with its unit, or "not measured"."""
+    if not known([value]):
+        return "not measured"
+    return " ".join([significant(value / unit.size), unit.name]).strip()

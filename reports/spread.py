@@ -1,0 +1,82 @@
+"""Mean and spread over seeds; ratios to a baseline, seed by seed.
+
+A ratio over seeds is the median of the paired ratios. From three pairs on its interval is a
+percentile bootstrap of that median (2000 draws, fixed seed, 95 %); below three no interval is
+honest, and the smallest and largest ratio are given instead.
+"""
+import math
+from typing import Dict, NamedTuple, Optional, Tuple
+
+import numpy
+
+DRAWS = 2000
+ENOUGH = 3  # pairs for an interval
+
+
+class Spread(NamedTuple):
+    """Of `n` values: mean, sample standard deviation (None for one value), extremes."""
+
+    n: int
+    mean: float
+    sd: Optional[float]
+    low: float
+    high: float
+
+
+class Ratio(NamedTuple):
+    """Of `n` paired ratios: median, and `low`..`high`, an interval or just the extremes."""
+
+    n: int
+    value: float
+    low: float
+    high: float
+
+    @property
+    def is_interval(self) -> bool:
+        """True if low..high is a bootstrap interval, False if it is smallest..largest."""
+        return self.n >= ENOUGH
+
+
+def known(values):
+    """The values that are neither None nor NaN (pandas writes unknown as NaN)."""
+    return [value for value in values if value is not None and not math.isnan(value)]
+
+
+def spread(values) -> Optional[Spread]:
+    """Spread of the known values; None if nothing is known."""
+    values = known(values)
+    if not values:
+        return None
+    if min(values) == max(values):  # exactly, where a sum would round
+        return Spread(len(values), values[0], 0.0 if len(values) > 1 else None, *values[:1] * 2)
+    mean = math.fsum(values) / len(values)
+    square = math.fsum((value - mean) ** 2 for value in values)
+    return Spread(len(values), mean, math.sqrt(square / (len(values) - 1)), min(values),
+                  max(values))
+
+
+def ratio(values: Dict[int, float], baseline: Dict[int, float]) -> Optional[Ratio]:
+    """Values over baseline, both by seed; None without one seed known on both sides."""
+    pairs = [(values[seed], baseline[seed]) for seed in sorted(values) if seed in baseline]
+    ratios = sorted(a / b for a, b in pairs if len(known((a, b))) == 2 and a > 0 and b > 0)
+    if not ratios:
+        return None
+    low, high = interval(ratios) if len(ratios) >= ENOUGH else (ratios[0], ratios[-1])
+    return Ratio(len(ratios), median(ratios), low, high)
+
+
+def interval(values) -> Tuple[float, float]:
+    """95 % percentile bootstrap interval of the median of positive values, taken as logs."""
+    logs = numpy.log(numpy.asarray(sorted(values), dtype=float))
+    draws = numpy.random.RandomState(0).randint(0, len(logs), (DRAWS, len(logs)))
+    medians = numpy.sort(numpy.median(logs[draws], axis=1))
+    cut = int(0.025 * DRAWS)
+    return float(numpy.exp(medians[cut])), float(numpy.exp(medians[-cut - 1]))
+
+
+def median(values) -> float:
+    """The middle value, or the geometric mean of the two in the middle."""
+    values, half = sorted(values), len(values) // 2
+    if len(values) % 2:
+        return values[half]
+    return math.sqrt(values[half - 1] * values[half])

@@ -1,0 +1,58 @@
+"""The tables as plain numbers, for programs: SI units, fractions, unknown None."""
+from typing import Dict, List
+
+from bench.records import CONVENTIONS
+from reports.results import because
+
+MEANS = (("accuracy", "accuracy"), ("params", "final_params"), ("forward_macs", "final_macs"),
+         ("seconds_per_epoch", "epoch_seconds"), ("joules_per_epoch", "epoch_joules"),
+         ("seconds", "seconds"), ("joules", "joules"))
+RATIOS = (("seconds_per_epoch", "epoch_seconds"), ("joules_per_epoch", "epoch_joules"),
+          ("seconds", "seconds"), ("joules", "joules"))
+RUN = ("setting", "label", "seed", "case_id", "accuracy", "final_params", "final_macs", "seconds",
+       "joules", "epoch_seconds", "epoch_joules") + tuple("flops_" + c for c in CONVENTIONS)
+
+
+def methods(report) -> List[Dict]:
+    """One dict per method: mean and sample standard deviation of each quantity, ratios to dense."""
+    return [_method(report, method) for _, method in report.methods.iterrows()]
+
+
+def runs(report) -> List[Dict]:
+    """One dict per run, unknown NaN."""
+    words = {case_id: power_words(report, method) for _, method in report.methods.iterrows()
+             for case_id in method["case_ids"]}
+    return [dict({name: _plain(row[name]) for name in RUN}, power=words[row["case_id"]])
+            for _, row in report.runs.iterrows()]
+
+
+def _method(report, method) -> Dict:
+    row = {"suite": report.bundles.name, "setting": method["setting"], "method": method["name"],
+           "power": power_words(report, method), "n": int(method["n"])}
+    for name, key in MEANS + tuple(("flops_" + each,) * 2 for each in CONVENTIONS):
+        value = method[key]
+        row[name + "_mean"] = None if value is None else float(value.mean)
+        row[name + "_sd"] = None if value is None or value.sd is None else float(value.sd)
+    for name, key in RATIOS + (("flops", "flops_" + report.convention),):
+        row.update(_ratio(name + "_ratio", method[key + "_ratio"]))
+    return row
+
+
+def _ratio(name: str, ratio) -> Dict:
+    value, low, high, n = (None,) * 4 if ratio is None else (
+        ratio.value, ratio.low, ratio.high, ratio.n)
+    return {name: value, name + "_low": low, name + "_high": high, name + "_n": n}
+
+
+def _plain(value):
+    """A numpy scalar as Python's own number, so that JSON and CSV know it."""
+    return value.item() if hasattr(value, "item") else value
+
+
+def power_words(report, method) -> str:
+    """Where one method's joules come from, for a column that travels with its numbers."""
+    if report.power.label:
+        return "{}: {}".format(report.power.label, report.power.words)
+    if method["joules"] is None:
+        return because(method["reasons"])
+    return "measured: {}".format(report.power.words)
