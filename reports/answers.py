@@ -8,7 +8,7 @@ from typing import Iterator, NamedTuple
 from reports import comparisons, quantity, rows
 from reports.words import listed, span
 
-SIDES = {"above": "above it", "level": "level with it", "below": "below it"}
+SIDES = {"above": "above", "level": "level with", "below": "below"}
 COSTS = {"less": "less with", "level": "about as much with", "more": "more with"}
 DOUBTS = {1: "; a single seed shows no spread and tells nothing apart",
           2: "; with two seeds a hint, not a finding"}
@@ -60,7 +60,7 @@ def _run_cost(report, cut) -> Finding:
                        "method and its dense run".format(report.cost_words))
     groups = comparisons.by_side(pairs)
     said = ["{} {}".format(words, listed("{} ({})".format(
-        name, quantity.written_ratio(ratio)[0]) for name, ratio in groups[side]))
+        name, quantity.fixed(ratio.value, 2)) for name, ratio in groups[side]))
         for side, words in COSTS.items() if groups[side]]
     text = ("against dense training a whole run (training before the cut, search, scoring, "
             "retraining) costs {}".format("; ".join(said)))
@@ -75,13 +75,13 @@ def _unknown(cut, pairs) -> str:
 def _accuracy(topic: str, reference, others) -> Finding:
     """Who is above, level with or below a reference, in points of accuracy."""
     groups = comparisons.sides(reference, others)
-    said = ["{}: {}".format(words, listed("{} ({})".format(
+    name = "{} ({} %)".format(
+        reference["name"], quantity.written(reference["accuracy"], quantity.PERCENT)[0])
+    said = ["{} {}: {}".format(words, name, listed("{} ({} points)".format(
         method["name"], comparisons.points(method, reference)) for method in groups[side]))
         for side, words in SIDES.items() if groups[side]]
     fewest = min([reference["n"]] + list(others["n"]))
-    text = "against {} ({} %), {}{}".format(
-        reference["name"], quantity.written(reference["accuracy"], quantity.PERCENT)[0],
-        "; ".join(said), DOUBTS.get(fewest, ""))
+    text = "; ".join(said) + DOUBTS.get(fewest, "")
     filled = [side for side in SIDES if groups[side]]
     kind = {"above": "good", "below": "bad"}.get(filled[0]) if len(filled) == 1 else None
     return Finding("unknown" if fewest == 1 else kind or "even", topic, text)

@@ -9,9 +9,10 @@ FLOOR = 0.03  # a cost within 3 % of dense is called level: no board repeats its
 
 
 def ratios(methods, name: str) -> List[Tuple[str, Ratio]]:
-    """(method, its ratio to dense) where the ratio is known."""
-    return [(method["name"], method[name + "_ratio"]) for _, method in methods.iterrows()
-            if method[name + "_ratio"] is not None]
+    """(method, its ratio to dense) where the ratio is known, but for a part too small to matter."""
+    pairs = [(method["name"], method[name + "_ratio"] or (
+        method["bound_ratio"] if name == "joules" else None)) for _, method in methods.iterrows()]
+    return [pair for pair in pairs if pair[1] is not None]
 
 
 def span_of(pairs) -> str:
@@ -55,11 +56,11 @@ def side(mine: Spread, other: Spread) -> str:
 
 
 def points(method, reference) -> str:
-    """The difference of mean accuracies in percentage points, as "+1.2" or "−0.3"."""
+    """The difference of mean accuracies in percentage points: "+1.2" or "−0.3"."""
     mine, other = method["accuracy"], reference["accuracy"]
     deviations = [100 * each.sd for each in (mine, other) if each.sd]
     decimals = min(max(quantity.supported(max(deviations)), 0), 2) if deviations else 1
     difference = 100 * (mine.mean - other.mean)
     text = quantity.fixed(abs(difference), decimals)
     sign = "" if float(text) == 0 else "+" if difference > 0 else "−"
-    return "{}{} points".format(sign, text)
+    return sign + text

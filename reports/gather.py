@@ -18,7 +18,10 @@ class Power(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A suite's bundles and their frames; `cost` is what ratios are taken of."""
+    """A suite's bundles and their frames; `cost` is what ratios are taken of.
+
+    `raw` leads from the page to the folder of the bundles, as a relative URL.
+    """
 
     bundles: load.Bundles
     runs: pandas.DataFrame
@@ -26,6 +29,7 @@ class Report(NamedTuple):
     convention: str
     cost: str  # "joules", or "seconds" where no joule is known
     power: Power
+    raw: str
 
     @property
     def blocks(self) -> Tuple[str, ...]:
@@ -52,7 +56,8 @@ class Report(NamedTuple):
         return labels.index(label)
 
 
-def report(folder: Path, everything: bool = False, convention: str = "exact") -> Report:
+def report(folder: Path, everything: bool = False, convention: str = "exact",
+           raw: str = "..") -> Report:
     """The report of one suite's folder.
 
     Raises:
@@ -66,7 +71,7 @@ def report(folder: Path, everything: bool = False, convention: str = "exact") ->
     methods = frames.methods(runs)
     known = len(runs) and runs["joules_known"].notna().any()
     return Report(bundles, runs, methods, convention, "joules" if known else "seconds",
-                  power(bundles, bool(known)))
+                  power(bundles, bool(known)), raw)
 
 
 def power(bundles: load.Bundles, known: bool) -> Power:

@@ -2,7 +2,7 @@
 from typing import Dict, List
 
 from reports import quantity, rows, spread
-from reports.frames import per_run
+from reports.frames import SMALL_HOLE, per_run
 from reports.quantity import ENERGY, FLOPS, ONE, TIME, fitting
 from reports.results import FLOPS_NOTE, energy, flops_cell, joule_word, measured, title
 from reports.tables import Cell, Column, Notes, Row, Table
@@ -65,7 +65,11 @@ def _phase_rows(report, method, parts, units, notes):
 
 
 def _share(report, part, method) -> Cell:
+    """A share is taken of what is known if next to nothing is missing."""
     whole, mine = method[report.cost], part[report.cost]
+    if report.cost == "joules" and method["hole"] <= SMALL_HOLE:
+        whole = method["joules_known"]
+        mine = part["joules_known"]
     if whole is None or mine is None:
         return Cell("unknown")
     return Cell("{:.0f}".format(100 * mine.mean / whole.mean))

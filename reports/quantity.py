@@ -1,15 +1,15 @@
 """Numbers as text: a unit that fits, and no digit that the spread does not support.
 
 The spread is written with one digit, two if the first is a 1, and its last digit is the last
-digit of the mean. Without a spread three digits are written: a guess, marked by n = 1.
+digit of the mean; but a measured mean never has more than four digits, for the spread of two or
+three seeds may be small by luck. Without a spread three digits are written.
 """
-import math
 from typing import NamedTuple, Optional, Tuple
 
 from reports.spread import Ratio, Spread, known
 
 DIGITS = 3
-EXACT_DIGITS = 4  # of counted, not measured, quantities
+MOST_DIGITS = 4  # of a measured mean, and of counted quantities
 
 
 class Unit(NamedTuple):
@@ -38,12 +38,19 @@ def written(spread: Spread, unit: Unit, exact: bool = False) -> Tuple[str, str]:
     """(mean, "± sd" or "") in a unit; `exact` if the values were counted, not measured."""
     mean = spread.mean / unit.size
     if spread.sd:
-        decimals = supported(spread.sd / unit.size)
-        return fixed(mean, decimals), "± " + fixed(spread.sd / unit.size, decimals)
+        return _with_deviation(mean, spread.sd / unit.size)
     if exact:
         return counted(mean), ""
     text = fixed(mean, 1) if unit is PERCENT else significant(mean)
     return text, "" if spread.sd is None else "± 0"
+
+
+def _with_deviation(mean: float, deviation: float) -> Tuple[str, str]:
+    decimals = min(supported(deviation), _decimals(mean, MOST_DIGITS))
+    text = fixed(deviation, decimals)
+    if float(text) == 0:
+        return fixed(mean, decimals), "±<" + fixed(10.0 ** -decimals, decimals)
+    return fixed(mean, decimals), "± " + text
 
 
 def written_ratio(ratio: Ratio) -> Tuple[str, str]:
@@ -58,10 +65,9 @@ def written_ratio(ratio: Ratio) -> Tuple[str, str]:
 
 
 def counted(value: float) -> str:
-    """A number that was counted: whole if it is whole and short, else four digits."""
-    if value == int(value) and abs(value) < 10 ** EXACT_DIGITS:
-        return str(int(value))
-    return significant(value, EXACT_DIGITS)
+    """A number that was counted: four digits, fewer if they say all."""
+    text = significant(value, MOST_DIGITS)
+    return text.rstrip("0").rstrip(".") if "." in text and float(text) == value else text
 
 
 def supported(deviation: float) -> int:
@@ -74,8 +80,13 @@ def significant(value: float, digits: int = DIGITS) -> str:
     """The value with so many significant digits, never as a power of ten; 0 is "0"."""
     if value == 0:
         return "0"
-    rounded = float("{:.{}e}".format(value, digits - 1))
-    return fixed(rounded, digits - 1 - int(math.floor(math.log10(abs(rounded)))))
+    return fixed(value, _decimals(value, digits))
+
+
+def _decimals(value: float, digits: int) -> int:
+    """Decimals that give a value so many significant digits once it is rounded."""
+    exponent = int("{:.{}e}".format(value, digits - 1).split("e")[1])
+    return digits - 1 - exponent
 
 
 def fixed(value: float, decimals: int) -> str:

@@ -131,7 +131,7 @@ def _ratio_cell(method, name: str, notes: Notes) -> Cell:
         return Cell("1")
     ratio, bound = method[name + "_ratio"], ""
     if ratio is None and name == "joules":
-        ratio, bound = method["joules_known_ratio"], "≥ "
+        ratio, bound = method["bound_ratio"], "≥ "
     if ratio is None:
         return Cell("unknown", marks=(notes.mark(
             "no dense run of the same seed has this cost, so there is no ratio"),))

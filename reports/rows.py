@@ -111,10 +111,18 @@ def _costs(record) -> Dict:
               "joules": total(part["joules"] for part in parts),
               "joules_known": sum(part["joules_known"] for part in parts) or None,
               "reasons": _reasons(parts, record.device),
-              "doubts": _distinct(doubt for part in parts for doubt in part["doubts"])}
+              "doubts": _distinct(doubt for part in parts for doubt in part["doubts"]),
+              "hole": _hole(parts)}
     for name in CONVENTIONS:
         values["flops_" + name] = total(part["flops_" + name] for part in parts)
     return values
+
+
+def _hole(parts) -> float:
+    """Share of the run's seconds in phases without joules, 0 to 1."""
+    whole = sum(part["seconds"] for part in parts)
+    unknown = sum(part["seconds"] for part in parts if part["joules"] is None)
+    return unknown / whole if whole else 1.0
 
 
 def _reasons(parts, device) -> Tuple[str, ...]:

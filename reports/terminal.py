@@ -16,9 +16,13 @@ def text(table: Table, width: int = 100) -> str:
             lines += [""] + _aligned(grid, panel, _widths(grid), table.columns)
     lines.append("")
     for mark, note in table.notes:
-        lines += textwrap.wrap(("[{}] ".format(mark) if mark else "- ") + note, width,
-                               subsequent_indent="  ")
+        lines.append(paragraph(("[{}] ".format(mark) if mark else "- ") + note, width))
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def paragraph(words: str, width: int) -> str:
+    """The words, wrapped and indented under their first line."""
+    return textwrap.fill(words, max(width, 40), subsequent_indent="  ")
 
 
 def _headers(columns):

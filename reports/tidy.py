@@ -1,8 +1,11 @@
 """The tables as plain numbers, for programs: SI units, fractions, unknown None."""
+import json
 from typing import Dict, List
 
 from bench.records import CONVENTIONS
+from reports.gather import rail
 from reports.results import because
+from reports.words import plain
 
 MEANS = (("accuracy", "accuracy"), ("params", "final_params"), ("forward_macs", "final_macs"),
          ("seconds_per_epoch", "epoch_seconds"), ("joules_per_epoch", "epoch_joules"),
@@ -20,7 +23,7 @@ def methods(report) -> List[Dict]:
 
 def runs(report) -> List[Dict]:
     """One dict per run, unknown NaN."""
-    words = {case_id: power_words(report, method) for _, method in report.methods.iterrows()
+    words = {case_id: power_words(method) for _, method in report.methods.iterrows()
              for case_id in method["case_ids"]}
     return [dict({name: _plain(row[name]) for name in RUN}, power=words[row["case_id"]])
             for _, row in report.runs.iterrows()]
@@ -28,7 +31,7 @@ def runs(report) -> List[Dict]:
 
 def _method(report, method) -> Dict:
     row = {"suite": report.bundles.name, "setting": method["setting"], "method": method["name"],
-           "power": power_words(report, method), "n": int(method["n"])}
+           "power": power_words(method), "n": int(method["n"])}
     for name, key in MEANS + tuple(("flops_" + each,) * 2 for each in CONVENTIONS):
         value = method[key]
         row[name + "_mean"] = None if value is None else float(value.mean)
@@ -49,10 +52,13 @@ def _plain(value):
     return value.item() if hasattr(value, "item") else value
 
 
-def power_words(report, method) -> str:
+def power_words(method) -> str:
     """Where one method's joules come from, for a column that travels with its numbers."""
-    if report.power.label:
-        return "{}: {}".format(report.power.label, report.power.words)
-    if method["joules"] is None:
+    device = json.loads(method["block"])["device"]
+    if device["fake"]:
+        return "fake power: {}".format(plain(device["fake"]))
+    if device["estimate"]:
+        return "estimated power on {}".format(plain(device["name"]))
+    if method["joules_known"] is None:
         return because(method["reasons"])
-    return "measured: {}".format(report.power.words)
+    return "measured: {}".format(plain(rail(device)))

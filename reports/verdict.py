@@ -35,14 +35,14 @@ def _power(report) -> Iterator[Finding]:
 def _coverage(report) -> Iterator[Finding]:
     found = report.bundles
     if not found.runs:
-        yield Finding("unknown", "Coverage", "no case of this suite has finished: there is "
+        yield Finding("unknown", "Missing", "no case of this suite has finished: there is "
                       "nothing to report")
     if found.missing:
         whole = len(found.runs) + len(found.missing) + len(found.aside)
-        yield Finding("unknown", "Coverage", "{} of {} not finished: {}".format(
+        yield Finding("unknown", "Missing", "{} of {} not finished: {}".format(
             len(found.missing), plural(whole, "case"),
             listed((each.case_id for each in found.missing), most=4)))
     if found.aside:
-        yield Finding("unknown", "Coverage", "{} set aside and not reported: {}".format(
+        yield Finding("unknown", "Set aside", "{} set aside and not reported: {}".format(
             plural(len(found.aside), "bundle"),
             listed(("{} ({})".format(*each) for each in found.aside), most=3)))

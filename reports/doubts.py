@@ -1,0 +1,35 @@
+"""Sentences of warning: the runs' own, and those that only show when runs lie side by side."""
+from typing import List, Tuple
+
+from reports.surroundings import shared_and_differing
+from reports.words import listed, plain, sentence
+
+CHECKED = ("python", "packages", "machine", "git.commit", "git.dirty", "torch", "processor",
+           "system", "edgejoule")  # runs that differ here are not measured under one condition
+
+
+def doubts(report) -> List[Tuple[str, Tuple[str, ...]]]:
+    """(sentence, the case ids it holds for, none if it holds for all); shared ones first."""
+    found = {}
+    for run in report.bundles.runs:
+        for text in run.record.warnings:
+            found.setdefault(sentence(plain(text)), []).append(plain(run.record.case_id))
+    whole = len(report.bundles.runs)
+    own = sorted(found.items(), key=lambda pair: -len(pair[1]))
+    return [(sentence(text), ()) for text in _together(report)] + [
+        (text, () if len(ids) == whole else tuple(ids)) for text, ids in own]
+
+
+def _together(report):
+    """Doubts about the runs as a whole."""
+    for note in report.bundles.notes:
+        yield note
+    differing = shared_and_differing(report.bundles)[1] if report.bundles.runs else []
+    mixed = [(name, values) for name, values in differing if name.startswith(CHECKED)]
+    if mixed:
+        yield "the runs were not made under one condition; they differ in {}".format(
+            listed("{} ({})".format(name, values) for name, values in mixed))
+    seeds = {tuple(sorted(method["seeds"])) for _, method in report.methods.iterrows()}
+    if len(seeds) > 1:
+        yield ("the methods were not run with the same seeds; means compare different draws, "
+               "ratios only the seeds they share")

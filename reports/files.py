@@ -1,0 +1,48 @@
+"""Writes the page and the tables, each file whole or not at all."""
+import os
+from pathlib import Path
+from typing import Dict
+from urllib.parse import quote
+
+from reports import page, phase_costs, results, tables, tidy
+
+
+def write(report, out: Path) -> Dict[str, Path]:
+    """Paths of what was written: page, markdown, csv, latex, runs.
+
+    Raises:
+        ValueError: a file stands where the folder should be.
+    """
+    both = [results.results(report), phase_costs.phases(report)]
+    texts = {
+        "page": ("index.html", page.page(report)),
+        "markdown": ("table.md", "\n".join(tables.markdown(each) for each in both)),
+        "csv": ("table.csv", tables.csv(tidy.methods(report))),
+        "latex": ("table.tex", "\n".join(tables.latex(each) for each in both)),
+        "runs": ("runs.csv", tables.csv(tidy.runs(report)))}
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise ValueError("the report cannot go to {}: a file of that name is in the way; choose "
+                         "another folder with --out".format(out))
+    return {kind: _whole(out / name, text) for kind, (name, text) in texts.items()}
+
+
+def link(out: Path, folder: Path) -> str:
+    """The way from a page in `out` to the bundles in `folder`, as a relative URL."""
+    return quote(os.path.relpath(str(folder.resolve()), str(out.resolve())))
+
+
+def _whole(path: Path, text: str) -> Path:
+    temporary = path.with_name("{}.{}.part".format(path.name, os.getpid()))
+    try:
+        with open(str(temporary), "w", encoding="utf8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(str(temporary), str(path))
+    except OSError:
+        if temporary.exists():
+            temporary.unlink()
+        raise
+    return path

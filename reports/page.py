@@ -1,0 +1,38 @@
+"""The page of a suite: self-contained, no network and no script, the same bytes every time."""
+from bench import plugins
+from reports import markup, verdict
+
+FOLDER = "reports/sections"
+
+
+def page(report) -> str:
+    """The HTML document."""
+    parts = [(module.TITLE, slug(module.TITLE), module.render(report)) for module in sections()]
+    shown = [part for part in parts if part[2]]
+    return str(markup.render(
+        "page.html", report=report, bundles=report.bundles, findings=verdict.findings(report),
+        title=title(report), sections=shown, until=_until(report),
+        style=markup.Markup((markup.TEMPLATES / "style.css").read_text(encoding="utf8"))))
+
+
+def sections():
+    """The modules of the sections folder in the order they ask for."""
+    modules = [plugins.load(FOLDER, name) for name in plugins.names(FOLDER)]
+    return sorted(modules, key=lambda module: (module.ORDER, module.TITLE))
+
+
+def title(report) -> str:
+    """The document's title; fake or estimated power comes first in it."""
+    label = report.power.label.upper()
+    return " · ".join(([label] if label else []) + [report.bundles.name, "EdgeJoule"])
+
+
+def slug(words: str) -> str:
+    """A heading as an anchor."""
+    return "-".join("".join(c if c.isalnum() else " " for c in words.lower()).split())
+
+
+def _until(report) -> str:
+    """The end of the latest run: the only date a reproducible page can carry."""
+    ends = [str(run.record.finished_utc) for run in report.bundles.runs]
+    return max(ends)[:16].replace("T", " ") if ends else ""

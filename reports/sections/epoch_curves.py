@@ -1,0 +1,47 @@
+"""Loss, accuracy and cost of every epoch."""
+from reports import epoch_plot, frames, markup, rows
+from reports.epoch_plot import Curves
+from reports.spread import known
+
+TITLE = "Epoch by epoch"
+ORDER = 50
+COLUMNS = ("loss", "accuracy", "seconds", "joules")
+
+
+def render(report):
+    """One figure per method; axes are shared within a block. Grey: dense training."""
+    figures = [figure for number, key in enumerate(report.blocks)
+               for figure in _block(report, key, "epochs-{}".format(number))]
+    if not figures:
+        return ""
+    return markup.render(
+        "figures.html", figures=figures, kind="narrow",
+        caption="A line per seed, grey: dense training. The dotted line is where the phase changes.")
+
+
+def _block(report, key, identity):
+    frame = frames.per_run(report.bundles, rows.epochs)
+    if not len(frame):
+        return
+    curves = [_curves(report, method, frame) for _, method in report.block(key).iterrows()]
+    curves = [each for each in curves if each.seeds]
+    dense = dict(zip(report.block(key)["dense"], curves)).get(True)
+    costs = [value for each in curves for _, _, columns in each.seeds
+             for value in columns[report.cost]]
+    label = report.power.label if report.cost == "joules" else ""
+    parts = epoch_plot.panels(report.cost, [c for c in costs if c is not None], label)
+    for number, each in enumerate(curves):
+        yield (" · ".join(filter(None, (each.name, report.heading(key)))),
+               epoch_plot.draw("{}-{}".format(identity, number), each, dense, curves, parts))
+
+
+def _curves(report, method, frame) -> Curves:
+    mine = frame[frame["case_id"].isin(method["case_ids"])]
+    seeds, cuts = [], []
+    for seed, (_, run) in zip(method["seeds"], mine.groupby("case_id", sort=False)):
+        columns = {name: [value if known([value]) else None
+                          for value in run[name].astype(float)] for name in COLUMNS}
+        seeds.append((seed, list(run["epoch"]), columns))
+        changed = run["phase"] != run["phase"].shift()
+        cuts += [epoch - 1 for epoch in run["epoch"][changed].iloc[1:]]
+    return Curves(method["name"], report.series(method["label"]), tuple(seeds), tuple(cuts))

@@ -1,0 +1,42 @@
+"""Accuracy against cost, of the whole run and of one epoch."""
+from reports import markup, pareto_plot, quantity
+from reports.frames import SMALL_HOLE
+from reports.pareto_plot import Point
+
+TITLE = "Accuracy against cost"
+ORDER = 20
+CAPTION = ("Bars are one standard deviation over seeds. Dashed: dense training. The staircase "
+           "joins the methods that no other beats at the same or lower cost.")
+
+
+def render(report):
+    """Two figures per block: what the whole run costs, and what one epoch costs."""
+    figures = [figure for number, key in enumerate(report.blocks)
+               for figure in _figures(report, key, "pareto-{}".format(number))]
+    if not figures:
+        return ""
+    return markup.render("figures.html", figures=figures, caption=CAPTION, kind="wide")
+
+
+def _figures(report, key, identity):
+    label = "{} ".format(report.power.label.split()[0]) if report.power.label else ""
+    words = label + "joules" if report.cost == "joules" else "seconds"
+    units = quantity.ENERGY if report.cost == "joules" else quantity.TIME
+    for name, title in ((report.cost, "{}, whole run".format(words.capitalize())),
+                        ("epoch_" + report.cost, "{} per epoch".format(words.capitalize()))):
+        costs = [(method, _cost(method, name)) for _, method in report.block(key).iterrows()]
+        points = [Point(method["name"], cost, method["accuracy"],
+                        report.series(method["label"]), bool(method["dense"]))
+                  for method, cost in costs if cost is not None]
+        if len(points) > 1:
+            unit = quantity.fitting([point.cost.mean for point in points], units)
+            yield (" · ".join(filter(None, (title, report.heading(key)))),
+                   pareto_plot.draw("{}-{}".format(identity, name.replace("_", "-")), points, unit,
+                                    title))
+
+
+def _cost(method, name):
+    """The cost, or the joules that are known if next to nothing is missing."""
+    if name == "joules" and method["hole"] <= SMALL_HOLE:
+        return method["joules_known"]
+    return method[name]

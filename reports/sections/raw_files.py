@@ -1,0 +1,22 @@
+"""Every run with links to its files."""
+from urllib.parse import quote
+
+from reports import markup, quantity
+from reports.words import plain
+
+TITLE = "Runs and raw files"
+ORDER = 90
+
+
+def render(report):
+    """One row per run; links are relative to the page."""
+    labels = {case_id: method["name"] for _, method in report.methods.iterrows()
+              for case_id in method["case_ids"]}
+    runs = [{"name": labels[run.record.case_id], "seed": run.record.case["train"]["seed"],
+             "case_id": plain(run.record.case_id), "started": plain(run.record.started_utc),
+             "attempts": run.record.attempts,
+             "accuracy": quantity.fixed(100 * run.record.accuracy, 1),
+             "files": [(name, "/".join((report.raw, quote(run.record.case_id, safe=""), name)))
+                       for name in run.files]} for run in report.bundles.runs]
+    return markup.render("raw.html", runs=runs, missing=report.bundles.missing,
+                         aside=report.bundles.aside)

@@ -1,0 +1,56 @@
+"""What runs share and what differs between them: device and environment, flattened."""
+from typing import Dict, List, Tuple
+
+from reports.words import listed, plain, span
+
+
+
+def shared_and_differing(bundles) -> Tuple[List, List]:
+    """((name, value) of what all runs share, (name, values) of what differs), sorted by name."""
+    tables = [_table(run.record) for run in bundles.runs]
+    names = sorted({name for table in tables for name in table})
+    shared, differing = [], []
+    for name in names:
+        values = [table.get(name) for table in tables]
+        distinct = list(dict.fromkeys(_words(value) for value in values))
+        if len(distinct) == 1:
+            shared.append((plain(name), distinct[0]))
+        else:
+            differing.append((plain(name), _span(values, distinct)))
+    return shared, differing
+
+
+def _table(record) -> Dict:
+    table = flat({"device": record.device})
+    table.update(flat(record.environment))
+    return table
+
+
+def flat(table: Dict, prefix: str = "") -> Dict:
+    """Nested dicts as one, names joined by dots; lists stay values."""
+    found = {}
+    for key, value in table.items():
+        if isinstance(value, dict) and value:
+            found.update(flat(value, "{}{}.".format(prefix, key)))
+        else:
+            found["{}{}".format(prefix, key)] = value
+    return found
+
+
+def _words(value) -> str:
+    if value is None or value == {} or value == []:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return "{:.6g}".format(value)
+    return plain(listed(value, most=8) if isinstance(value, list) and all(
+        isinstance(each, str) for each in value) else value)
+
+
+def _span(values, distinct) -> str:
+    """A range of numbers, else the different values."""
+    numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+    if numbers:
+        return span(_words(min(values)), _words(max(values)))
+    return listed(distinct)
