@@ -49,7 +49,8 @@ def from_counter(part, info, start_s: float, end_s: float, period_s: float) -> O
     update = max(info.update_s or 0.0, period_s)
     gaps = integrate.gaps(found.times_s, start_s, end_s, GAP_PERIODS * update)
     gaps += ticks.broken(found, start_s, end_s)
-    jumps = (powers[0] - powers[min(1, len(powers) - 1)], powers[-1] - powers[max(-2, -len(powers))])
+    jumps = [late - early for early, late in zip(powers[:2], powers[1:2])]
+    jumps += [late - early for early, late in zip(powers[-2:-1], powers[-1:])]
     terms = uncertainty.counted(jumps, joules, end_s - start_s, info, update, gaps,
                                 max(powers) - min(powers))
     seen = [w for t, w in zip(part.times_s, part.watts) if start_s <= t <= end_s and w == w]

@@ -24,7 +24,6 @@ class Sampler:
         self.device, self.info = device, info
         self.period_s = period_s or info.period_s or DEFAULT_PERIOD_S
         self.record = Record(self.period_s)
-        self.restarts = 0
         self.cpu_seconds = 0.0
         self.reads = 0
         self._thread = self._pipe = None
@@ -83,8 +82,9 @@ class Sampler:
 
     def _revive(self):
         if not self._stopping and not self._thread.is_alive():
-            self.restarts += 1
-            self.record.fail(time.monotonic(), "the sampling thread had died; it was started again")
+            times = self.record.times_s
+            self.record.fail(times[-1] if times else self._begun,
+                             "the sampling thread had died; it was started again")
             self._launch()
 
     def _launch(self):

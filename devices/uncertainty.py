@@ -11,7 +11,7 @@ SYSTEMATIC = ("gain", "offset")
 LAG_RATIO = 0.3  # the time constant is derived from the driver's settings, not measured
 
 
-def traced(area, joules: float, seconds: float, info, alias_joules: float = 0.0) -> Dict[str, float]:
+def traced(area, joules: float, seconds: float, info, alias: float = 0.0) -> Dict[str, float]:
     """Terms of energy integrated from sampled power, in joules.
 
     Noise comes from differences of neighbouring samples: half their mean square is the variance
@@ -26,7 +26,7 @@ def traced(area, joules: float, seconds: float, info, alias_joules: float = 0.0)
         "quantum": _quantum(info.step_watts or area.step, seconds, area),
         "noise": sqrt(sample_variance * (seconds * step + 2 * info.lag_s ** 2)),
         "lag": LAG_RATIO * lag,
-        "alias": alias_joules,
+        "alias": alias,
         "gap": _gap(area.gaps, area.peak_watts - area.low_watts),
     }
 

@@ -39,7 +39,8 @@ def _judge(found, record, info, start_s, end_s):
     coverage = _coverage(found, start_s, end_s)
     failing = record.failing(end_s)
     longest = max([b - a for a, b in found.gaps] or [0.0])
-    sentences = [_holes(found.gaps, longest), found.problem, failing or _why(record, start_s, end_s)]
+    sentences = [_holes(found.gaps, longest), found.problem,
+                 failing or _why(record, start_s, end_s)]
     least = minimum_seconds(info, record.period_s)
     if coverage < INVALID or longest > INVALID_GAP_S:
         status = "invalid"

@@ -52,16 +52,21 @@ class Rails:
                           if name not in names]
         self._turn, self._failed = 0, {}
         self._per_read = self._affordable()
+        self._info = self._described()
 
     def info(self) -> DeviceInfo:
         """The board, the rails of its total, and how well they are known."""
+        return self._info
+
+    def _described(self):
         rails = [channel.rail for channel in self._total]
         steps = [channel.step_watts() or 0.0 for channel in self._total]
         step = max(steps) or None
         return DeviceInfo(
             "ina3221", _model(self._root) or self._board.name, "+".join(r.label for r in rails),
-            self._scope, conditions.power_mode(os.path.join(self._root, "..")), "ina3221x (iio)" if rails[0].power else "ina3221 (hwmon)",
-            PERIOD_S, max(r.lag_s for r in rails), gain=SHUNT_GAIN,
+            self._scope, conditions.power_mode(os.path.join(self._root, "..")),
+            "ina3221x (iio)" if rails[0].power else "ina3221 (hwmon)", PERIOD_S,
+            max(r.lag_s for r in rails), gain=SHUNT_GAIN,
             update_s=max([r.update_s or 0.0 for r in rails]) or None, step_watts=step,
             offset_watts=OFFSET_STEPS * (step or 0.0))
 
@@ -87,14 +92,13 @@ class Rails:
 
     def _affordable(self) -> int:
         """How many children fit beside the total into a tenth of a period."""
-        self.read_total()
+        self._read_total()
         begun = time.monotonic()
-        self.read_total()
+        self._read_total()
         each = max((time.monotonic() - begun) / len(self._total), 1e-6)
         return max(1, min(len(self._children), int(CHILD_SHARE * PERIOD_S / each)))
 
-    def read_total(self):
-        """Watts of the total alone."""
+    def _read_total(self):
         return sum(channel.watts() for channel in self._total)
 
     def _next_children(self):

@@ -50,9 +50,13 @@ class Gpu:
         if self._power is None and self._update_s is None:
             raise RuntimeError("nvml: {} reports neither energy nor power ({})".format(
                 self._name(), self._refusal))
+        self._info = self._described()
 
     def info(self) -> DeviceInfo:
         """The GPU, and which of its registers the joules come from."""
+        return self._info
+
+    def _described(self):
         counts = self._update_s is not None
         period = self._update_s / 4 if counts else POLL_S
         return DeviceInfo(

@@ -1,0 +1,60 @@
+"""Builds the emulated libnvidia-ml.so.1 and steers it: real pynvml, no GPU."""
+import ctypes
+import mmap
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+SOURCE = Path(__file__).with_name("nvml_emulator.c")
+DOUBLES = ("low_w", "high_w", "wave_s", "update_s", "average_s", "origin_s", "frozen_s", "lost_j")
+INTEGERS = ("devices", "architecture", "energy_error", "power_error", "field_error", "any_error",
+            "throttle", "limit_mw", "celsius", "mig", "processes", "energy_calls", "power_calls",
+            "initialised")
+
+
+class Control(ctypes.Structure):
+    """The emulator's `struct control`."""
+
+    _fields_ = [(name, ctypes.c_double) for name in DOUBLES] + \
+        [(name, ctypes.c_int64) for name in INTEGERS]
+
+
+def compiler():
+    """A C compiler's path, or None."""
+    return shutil.which("cc") or shutil.which("gcc")
+
+
+def build(folder, *flags) -> Path:
+    """The compiled library in the folder."""
+    library = Path(str(folder)) / "libnvidia-ml.so.1"
+    subprocess.run([compiler(), "-std=gnu99", "-O2", "-shared", "-fPIC",
+                    "-Wl,-soname,libnvidia-ml.so.1", *flags, "-o", str(library), str(SOURCE),
+                    "-lm"], check=True)
+    return library
+
+
+def control(path) -> Control:
+    """A fresh GPU of 100 W with a 100 ms register, shared with the library through the file."""
+    Path(str(path)).write_bytes(bytes(ctypes.sizeof(Control)))
+    with open(str(path), "r+b") as file:
+        state = Control.from_buffer(mmap.mmap(file.fileno(), 0))
+    state.low_w = state.high_w = 100.0
+    state.update_s, state.origin_s = 0.1, time.monotonic() - 1000.0
+    state.devices, state.architecture, state.limit_mw, state.celsius = 1, 8, 250000, 45
+    return state
+
+
+def truth(state, start_s: float, end_s: float) -> float:
+    """Joules between two monotonic moments, exact."""
+    return _joules(state, end_s) - _joules(state, start_s)
+
+
+def _joules(state, moment):
+    t = moment - state.origin_s
+    if state.wave_s <= 0:
+        return t * state.low_w
+    half, waves = state.wave_s / 2, t // state.wave_s
+    rest = t - waves * state.wave_s
+    return waves * half * (state.low_w + state.high_w) + min(rest, half) * state.low_w \
+        + max(rest - half, 0.0) * state.high_w

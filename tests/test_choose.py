@@ -1,0 +1,133 @@
+"""The sensor is chosen by reading it; what fails is told with its reason."""
+import time
+
+import pytest
+
+from devices import choose
+from devices.meter import Meter
+from devices.reading import DeviceInfo, Sample
+
+
+class Adapter:
+    """A module of devices/adapters in a test's hands."""
+
+    def __init__(self, sample=None, opening=None, **info):
+        self.sample, self.opening = sample, opening
+        self._info = DeviceInfo(**dict(
+            {"adapter": "x", "name": "x", "rail": "R", "scope": "gpu", "period_s": 0.01}, **info))
+        self.closed = 0
+
+    def open(self, argument=None):
+        self.argument = argument
+        if self.opening:
+            raise self.opening
+        return self
+
+    def read(self):
+        if self.sample is None:
+            raise RuntimeError("x: no value")
+        return self.sample
+
+    def info(self):
+        return self._info
+
+    def notes(self):
+        return []
+
+    def close(self):
+        self.closed += 1
+
+
+@pytest.fixture
+def adapters(monkeypatch):
+    found = {}
+    real = choose.load
+    monkeypatch.setattr(choose, "load", lambda name: found.get(name) or real(name))
+    monkeypatch.setattr(choose, "AUTO", ("first", "second"))
+    return found
+
+
+def test_a_sensor_that_opens_but_gives_no_value_is_passed_over(adapters):
+    adapters["first"] = Adapter()
+    adapters["second"] = Adapter(Sample(watts=3.0))
+    assert choose.open() is adapters["second"]
+    assert adapters["first"].closed == 1
+
+
+def test_none_tells_what_every_sensor_said(adapters):
+    adapters["first"] = Adapter()
+    adapters["second"] = Adapter(opening=RuntimeError("second: asleep"))
+    assert choose.open().info().reason == "x: no value; second: asleep"
+
+
+def test_a_named_sensor_never_falls_back(adapters):
+    adapters["first"] = Adapter()
+    with pytest.raises(RuntimeError, match="no value"):
+        choose.open("first")
+
+
+def test_the_argument_follows_the_colon(adapters):
+    adapters["first"] = Adapter(Sample(watts=3.0))
+    choose.open("first:GPU-4c2f")
+    assert adapters["first"].argument == "GPU-4c2f"
+
+
+def test_a_driver_that_hangs_is_given_up(adapters, monkeypatch):
+    monkeypatch.setattr(choose, "OPENING_S", 0.1)
+    adapters["first"] = Adapter(Sample(watts=1.0))
+    adapters["first"].open = lambda argument=None: time.sleep(30)
+    adapters["second"] = Adapter(Sample(watts=2.0))
+    begun = time.monotonic()
+    assert choose.open().read().watts == 2.0
+    assert time.monotonic() - begun < 1.0
+
+
+def test_an_unknown_name_gets_its_neighbour():
+    with pytest.raises(ValueError, match="Did you mean 'nvml'"):
+        choose.open("nvlm")
+    with pytest.raises(ValueError, match="drop one"):
+        choose.open("nvml", fake_power=3)
+
+
+def test_two_sensors_are_added_with_independent_errors(adapters):
+    adapters["gpu"] = Adapter(Sample(watts=30.0), adapter="gpu", gain=0.03)
+    adapters["cpu"] = Adapter(Sample(watts=40.0), adapter="cpu", scope="package", gain=0.03)
+    with Meter(choose.open("gpu+cpu")) as meter:
+        with meter.window() as opened:
+            time.sleep(0.1)
+        trace = meter.trace()
+    reading = opened.reading
+    assert reading.joules == pytest.approx(70.0 * reading.seconds)
+    assert reading.rails["gpu R"] == pytest.approx(30.0 * reading.seconds)
+    assert reading.uncertainty_joules == pytest.approx(2 * 0.03 * 50.0 * reading.seconds)
+    assert set(trace.watts) == {70.0} and meter.info.adapter == "gpu+cpu"
+
+
+def test_a_part_that_is_unknown_makes_the_sum_unknown(adapters):
+    adapters["gpu"] = Adapter(Sample(watts=30.0), adapter="gpu")
+    adapters["cpu"] = Adapter(Sample(watts=40.0), adapter="cpu")
+    device = choose.open("gpu+cpu")
+    adapters["cpu"].sample = None
+    with Meter(device) as meter:
+        with meter.window() as opened:
+            time.sleep(0.05)
+    assert opened.reading.joules is None and opened.reading.status == "invalid"
+    assert "cpu" in opened.reading.reason
+
+
+def test_what_would_count_twice_is_refused(adapters):
+    adapters["board"] = Adapter(Sample(watts=30.0), adapter="board", scope="module")
+    adapters["gpu"] = Adapter(Sample(watts=40.0), adapter="gpu")
+    with pytest.raises(ValueError, match="counts twice"):
+        choose.open("board+gpu")
+    with pytest.raises(ValueError, match="named twice"):
+        choose.open("gpu+gpu")
+
+
+def test_the_survey_reads_every_sensor(adapters):
+    adapters["first"] = Adapter()
+    adapters["second"] = Adapter(Sample(watts=3.0, rails={"R": 3.0}))
+    bad, good = choose.survey()
+    assert bad == {"adapter": "first", "reason": "x: no value"}
+    assert good["watts"] == 3.0 and good["info"]["rail"] == "R"
+    assert adapters["second"].closed == 1

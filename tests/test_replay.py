@@ -1,0 +1,49 @@
+"""Fake power: always labelled, and played as recorded."""
+import pytest
+
+from devices.adapters import none, replay
+from devices.trace import PowerTrace
+
+
+def test_watts_given_by_hand_are_an_estimate():
+    device = replay.open("9.5")
+    assert device.read().watts == 9.5
+    assert device.info().estimate and device.info().fake == "constant 9.5 W"
+    assert "9.5 W was given by hand" in device.notes()[0]
+
+
+def test_a_trace_file_is_played_round_and_round(tmp_path, monkeypatch):
+    path = tmp_path / "run.trace.json"
+    path.write_text(PowerTrace((5.0, 6.0, 7.0), (1.0, 3.0, 1.0), "VDD_IN").to_json())
+    clock = [100.0]
+    monkeypatch.setattr(replay.time, "monotonic", lambda: clock[0])
+    device = replay.open(str(path))
+    assert device.info().fake == "trace run.trace.json" and not device.info().estimate
+    seen = []
+    for clock[0] in (100.0, 100.5, 101.0, 102.25):
+        seen.append(device.read().watts)
+    assert seen == [1.0, 2.0, 3.0, 1.5]
+
+
+@pytest.mark.parametrize("source", ["-3", "0", "nan", "inf", "nowhere.json", None])
+def test_what_is_neither_watts_nor_trace_is_one_line(source):
+    with pytest.raises(ValueError, match="fake power") as caught:
+        replay.open(source)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_broken_trace_file_is_named(tmp_path):
+    path = tmp_path / "broken.json"
+    path.write_text("{nonsense")
+    with pytest.raises(ValueError, match="broken.json"):
+        replay.open(str(path))
+    path.write_text(PowerTrace((1.0,), (1.0,)).to_json())
+    with pytest.raises(ValueError, match="two samples"):
+        replay.open(str(path))
+
+
+def test_none_carries_its_reason():
+    device = none.open("the sensor is on strike")
+    assert device.info().reason == "the sensor is on strike"
+    with pytest.raises(RuntimeError, match="on strike"):
+        device.read()
