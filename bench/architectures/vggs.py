@@ -1,29 +1,31 @@
 """VGG networks for small pictures (Simonyan and Zisserman, 2015, arXiv:1409.1556).
 
-A plan lists the width of each 3 x 3 convolution, "M" a max pooling. The geometry is that of
-network slimming (Liu et al., 2017, arXiv:1708.06519): convolutions without bias, a batch norm
-after each with gamma one half, one linear layer on the averaged last feature map.
+A plan lists the width of each 3 x 3 convolution (a pair: width and another kernel), and "M" for
+a max pooling. `Vgg` has the geometry of network slimming (Liu et al., 2017, arXiv:1708.06519):
+convolutions without bias, a batch norm after each with gamma one half, one linear layer on the
+averaged last feature map.
 """
-from typing import List, Sequence, Union
+from typing import List, Sequence, Tuple, Union
 
 from torch import Tensor, nn
 
 from bench.architectures import weights
 
-Plan = Sequence[Union[int, str]]
+Plan = Sequence[Union[int, str, Tuple[int, int]]]
 
 
-def layers(plan: Plan, channels: int) -> List[nn.Module]:
+def layers(plan: Plan, channels: int, bias: bool = False) -> List[nn.Module]:
     """The convolutions of a plan, each with its norm and ReLU, and its poolings, in order."""
     found = []
-    for width in plan:
-        if width == "M":
+    for entry in plan:
+        if entry == "M":
             # ceil_mode keeps one pixel where a small picture has run out of halves
             found.append(nn.MaxPool2d(2, ceil_mode=True))
-        else:
-            found += [nn.Conv2d(channels, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width),
-                      nn.ReLU()]
-            channels = width
+            continue
+        width, kernel = (entry, 3) if isinstance(entry, int) else entry
+        found += [nn.Conv2d(channels, width, kernel, 1, kernel // 2, bias=bias),
+                  nn.BatchNorm2d(width), nn.ReLU()]
+        channels = width
     return found
 
 

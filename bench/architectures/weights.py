@@ -1,7 +1,10 @@
 """Initial weights that several families share."""
+import math
 from typing import Optional
 
 from torch import nn
+
+LAYERS = (nn.Conv2d, nn.Linear)
 
 
 def he(model: nn.Module, gamma: float = 1.0, linear_std: Optional[float] = None) -> nn.Module:
@@ -13,6 +16,7 @@ def he(model: nn.Module, gamma: float = 1.0, linear_std: Optional[float] = None)
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            _zero_bias(module)
         elif isinstance(module, nn.BatchNorm2d):
             nn.init.constant_(module.weight, gamma)
             nn.init.zeros_(module.bias)
@@ -20,3 +24,36 @@ def he(model: nn.Module, gamma: float = 1.0, linear_std: Optional[float] = None)
             nn.init.normal_(module.weight, 0.0, linear_std)
             nn.init.zeros_(module.bias)
     return model
+
+
+def orthogonal(model: nn.Module, slope: float) -> nn.Module:
+    """The same model with orthogonal weights, sized for leaky ReLUs of that slope.
+
+    Saxe et al. (2014, arXiv:1312.6120). The last linear layer has no activation and no gain;
+    biases keep torch's own draw, U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
+    """
+    layers = [module for module in model.modules() if isinstance(module, LAYERS)]
+    for layer in layers:
+        gain = 1.0 if layer is layers[-1] else nn.init.calculate_gain("leaky_relu", slope)
+        nn.init.orthogonal_(layer.weight, gain)
+    return model
+
+
+def variance_scaling(model: nn.Module) -> nn.Module:
+    """The same model with weights N(0, 1 / fan_in) cut off at two deviations, and biases 0.
+
+    The draw of SNIP (Lee et al., 2019, arXiv:1810.02340), which is TensorFlow's: the deviation
+    before the cut is larger so that after it the variance is 1 / fan_in.
+    """
+    for layer in model.modules():
+        if isinstance(layer, LAYERS):
+            fan_in = layer.weight[0].numel()
+            std = 1 / (0.87962566103423978 * math.sqrt(fan_in))
+            nn.init.trunc_normal_(layer.weight, 0.0, std, -2 * std, 2 * std)
+            _zero_bias(layer)
+    return model
+
+
+def _zero_bias(layer: nn.Module) -> None:
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)

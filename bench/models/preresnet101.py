@@ -4,6 +4,7 @@ from bench.architectures.preact_resnets import PreactResNet
 INPUT_SHAPE = (3, 32, 32)
 CLASSES = 10
 PARAMETERS = 1054106
+MACS = 154061312
 
 
 def build(classes=10, channels=3):

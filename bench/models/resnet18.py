@@ -4,6 +4,7 @@ from bench.architectures.imagenet_resnets import BasicBlock, ImagenetResNet
 INPUT_SHAPE = (3, 224, 224)
 CLASSES = 1000
 PARAMETERS = 11689512
+MACS = 1814073344
 
 
 def build(classes=1000, channels=3):

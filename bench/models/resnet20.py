@@ -7,6 +7,7 @@ from bench.architectures.cifar_resnets import CifarResNet
 INPUT_SHAPE = (3, 32, 32)
 CLASSES = 10
 PARAMETERS = 272474
+MACS = 40813184
 
 
 def build(classes=10, channels=3, *, shortcut="B", widths=(16, 32, 64)):

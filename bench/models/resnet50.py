@@ -4,6 +4,7 @@ from bench.architectures.imagenet_resnets import Bottleneck, ImagenetResNet
 INPUT_SHAPE = (3, 224, 224)
 CLASSES = 1000
 PARAMETERS = 25557032
+MACS = 4089184256
 
 
 def build(classes=1000, channels=3):

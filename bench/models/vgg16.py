@@ -4,6 +4,7 @@ from bench.architectures.vggs import Vgg
 INPUT_SHAPE = (3, 32, 32)
 CLASSES = 10
 PARAMETERS = 14724042
+MACS = 313201664
 PLAN = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512)
 
 

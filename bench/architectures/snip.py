@@ -1,0 +1,36 @@
+"""The networks of SNIP for small pictures (Lee et al., 2019, arXiv:1810.02340, appendix).
+
+Convolutions and linear layers have biases, and each but the last a batch norm. The paper's
+counts are of weights and biases alone; ours include the norms' gamma and beta.
+"""
+from collections import OrderedDict
+from typing import List
+
+from torch import nn
+
+from bench.architectures import vggs, weights
+
+
+def alexnet(k: int, classes: int, channels: int) -> nn.Module:
+    """Five convolutions, all with stride 2, and two hidden layers of k * 1024."""
+    convolutions = ((96, 11), (256, 5), (384, 3), (384, 3), (256, 3))
+    features = []  # type: List[nn.Module]
+    for width, kernel in convolutions:
+        features += [nn.Conv2d(channels, width, kernel, 2, kernel // 2), nn.BatchNorm2d(width),
+                     nn.ReLU()]
+        channels = width
+    return _chain(features, [channels, 1024 * k, 1024 * k, classes])
+
+
+def vgg(plan: vggs.Plan, hidden: int, classes: int, channels: int) -> nn.Module:
+    """A VGG whose plan leaves one pixel, and `hidden` layers of 512."""
+    return _chain(vggs.layers(plan, channels, bias=True), [512] * (hidden + 1) + [classes])
+
+
+def _chain(features: List[nn.Module], widths: List[int]) -> nn.Module:
+    classifier = []  # type: List[nn.Module]
+    for inputs, outputs in zip(widths, widths[1:-1]):
+        classifier += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU()]
+    return weights.variance_scaling(nn.Sequential(OrderedDict([
+        ("features", nn.Sequential(*features)), ("flatten", nn.Flatten()),
+        ("classifier", nn.Sequential(*classifier, nn.Linear(*widths[-2:])))])))

@@ -1,0 +1,12 @@
+"""AlexNet-s of SNIP for CIFAR (Lee et al., 2019, arXiv:1810.02340)."""
+from bench.architectures import snip
+
+INPUT_SHAPE = (3, 32, 32)
+CLASSES = 10
+PARAMETERS = 5077066
+MACS = 69912576
+
+
+def build(classes=10, channels=3):
+    """Five convolutions of stride 2, two hidden layers of 1024."""
+    return snip.alexnet(1, classes, channels)

@@ -1,0 +1,17 @@
+"""Conv6 of SNIP-it, after the lottery tickets' (arXiv:2006.00896, appendix L)."""
+from torch import nn
+
+from bench.architectures import snipit
+
+INPUT_SHAPE = (3, 32, 32)
+CLASSES = 10
+PARAMETERS = 1806666
+MACS = 153422336
+
+
+def build(classes=10, channels=3):
+    """Six 3 x 3 convolutions and three linear layers."""
+    features = (snipit.convolutions((channels, 64, 64)) + [nn.MaxPool2d(2)]
+                + snipit.convolutions((64, 128, 128)) + [nn.MaxPool2d(2)]
+                + snipit.convolutions((128, 256, 256)))
+    return snipit.network(features, 3, (2304, 256, 256, classes))

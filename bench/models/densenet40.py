@@ -1,0 +1,12 @@
+"""DenseNet-40 for CIFAR, growth 12 (Huang et al., 2017, arXiv:1608.06993)."""
+from bench.architectures.densenets import DenseNet
+
+INPUT_SHAPE = (3, 32, 32)
+CLASSES = 10
+PARAMETERS = 1059298
+MACS = 282917328
+
+
+def build(classes=10, channels=3, *, growth=12):
+    """Three blocks of twelve layers."""
+    return DenseNet(12, growth, classes, channels)

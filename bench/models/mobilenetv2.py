@@ -1,0 +1,12 @@
+"""MobileNetV2 for ImageNet, torchvision's geometry (Sandler et al., 2018, arXiv:1801.04381)."""
+from bench.architectures.mobilenets import MobileNetV2
+
+INPUT_SHAPE = (3, 224, 224)
+CLASSES = 1000
+PARAMETERS = 3504872
+MACS = 300774272
+
+
+def build(classes=1000, channels=3):
+    """Seventeen inverted residuals."""
+    return MobileNetV2(classes, channels)

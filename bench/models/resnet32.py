@@ -1,0 +1,15 @@
+"""ResNet-32 for small pictures (He et al., 2016, arXiv:1512.03385, section 4.2).
+
+Shortcut "A" pads with zeros as in the paper.
+"""
+from bench.architectures.cifar_resnets import CifarResNet
+
+INPUT_SHAPE = (3, 32, 32)
+CLASSES = 10
+PARAMETERS = 464154
+MACS = 68862592
+
+
+def build(classes=10, channels=3, *, shortcut="A", widths=(16, 32, 64)):
+    """Five blocks a stage; `shortcut` "A" pads with zeros, "B" is a 1 x 1 convolution."""
+    return CifarResNet(5, classes, channels, shortcut=shortcut, widths=widths)

@@ -1,0 +1,13 @@
+"""VGG-11 for CIFAR, one linear layer on 512 channels (Liu et al., 2017, arXiv:1708.06519)."""
+from bench.architectures.vggs import Vgg
+
+INPUT_SHAPE = (3, 32, 32)
+CLASSES = 10
+PARAMETERS = 9228362
+MACS = 152769536
+PLAN = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512)
+
+
+def build(classes=10, channels=3):
+    """Eight 3 x 3 convolutions without bias, each with its batch norm."""
+    return Vgg(PLAN, classes, channels)

@@ -1,0 +1,13 @@
+"""VGG-11 for ImageNet, torchvision's geometry (arXiv:1409.1556, table 1, column A)."""
+from bench.architectures import imagenet_chains
+
+INPUT_SHAPE = (3, 224, 224)
+CLASSES = 1000
+PARAMETERS = 132863336
+MACS = 7609090048
+PLAN = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
+
+
+def build(classes=1000, channels=3):
+    """Eight convolutions and three linear layers, no batch norm."""
+    return imagenet_chains.vgg(PLAN, classes, channels)
