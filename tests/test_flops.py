@@ -46,11 +46,20 @@ def test_undefined_says_why_and_is_not_zero(capsys):
     assert code == 3 and report["pflops"] is None and "0.01 GFLOP" in report["reason"]
 
 
+def test_a_setting_of_the_model_changes_it(capsys):
+    code, out, _ = run(capsys, "flops", "--model", "mlp5", "--dataset", "cifar10", "--json",
+                       "--convention", "exact", "--set", "model.side=32")
+    assert code == 0 and json.loads(out)["params"] == 2370570
+
+
 @pytest.mark.parametrize("argv, words", [
     (["--model", "vg16", "--dataset", "cifar10"], "Did you mean 'vgg16'?"),
     (["--model", "vgg16", "--dataset", "cifar1"], "Did you mean 'cifar10'?"),
     (["--model", "vgg16", "--dataset", "imagenet"], "made for [3, 32, 32]"),
     (["--model", "vgg16", "--dataset", "cifar10", "--convention", "papr"], "mean 'paper'?"),
+    (["--model", "mlp5", "--dataset", "cifar10"], "made for [1, 28, 28]"),
+    (["--model", "mlp5", "--dataset", "cifar10", "--set", "model.sid=2"], "mean 'side'?"),
+    (["--model", "mlp5", "--dataset", "cifar10", "--set", "train.epochs=2"], "only model."),
     (["--model", "vgg16", "--dataset", "cifar10", "--epochs", "0"], "1 epoch or more")])
 def test_a_refusal_is_one_line(capsys, argv, words):
     code, out, err = run(capsys, "flops", *argv)

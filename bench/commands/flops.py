@@ -8,12 +8,13 @@ fvcore   3 x fvcore's own forward figure, which calls one multiply-accumulate on
 
   edgejoule flops --model resnet50 --dataset imagenet --epochs 90 --convention paper
   edgejoule flops --model resnet20 --dataset digits
+  edgejoule flops --model mlp5 --dataset cifar10 --set model.side=32
 """
 import json
 
 import torch
 
-from bench import plugins
+from bench import grid, plugins, settings
 from prune import cost
 
 MEANINGS = {
@@ -31,6 +32,8 @@ def arguments(parser):
                         help="gives the number and the shape of the pictures; is not read")
     parser.add_argument("--epochs", type=int, default=1, metavar="N",
                         help="passes over the training set [1]")
+    parser.add_argument("--set", action="append", default=[], metavar="model.a=b",
+                        dest="overrides", help="a setting of the model: model.shortcut=A")
     parser.add_argument("--convention", default="all", metavar="NAME",
                         help="exact, paper, fvcore or all [all]")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
@@ -41,7 +44,7 @@ def run(args) -> int:
     asked = _conventions(args.convention)
     if args.epochs < 1:
         raise ValueError("--epochs {}: training takes 1 epoch or more".format(args.epochs))
-    model, example, images = _network(args.model, args.dataset)
+    model, example, images = _network(_model_table(args), args.dataset)
     report = _report(args, model, example, images, asked)
     print(json.dumps(report) if args.json else "\n".join(_lines(report)))
     return 0 if any(row["flops"] for row in report["conventions"].values()) else 3
@@ -55,17 +58,29 @@ def _conventions(name: str):
     return cost.CONVENTIONS if name == "all" else (name,)
 
 
-def _network(model_name: str, dataset_name: str):
-    """(model, one picture of zeros [1, c, h, w], training pictures) of two names."""
+def _model_table(args):
+    """The model's name and settings, checked."""
+    sections = {"model": [{"name": plugins.check("bench/models", args.model)}]}
+    for text in args.overrides:
+        if not text.startswith("model."):
+            raise ValueError("--set {!r}: only model.key=value changes FLOPs here; epochs and "
+                             "data set have options of their own".format(text))
+        grid.override(sections, text)
+    return settings.resolve("model", sections["model"][0])
+
+
+def _network(table, dataset_name: str):
+    """(model, one picture of zeros [1, c, h, w], training pictures)."""
     source = plugins.load("bench/datasets", dataset_name)
-    module = plugins.load("bench/models", model_name)
-    model = module.build(source.CLASSES, source.INPUT_SHAPE[0])
+    module = plugins.load("bench/models", table["name"])
+    options = {key: value for key, value in table.items() if key != "name"}
+    model = module.build(source.CLASSES, source.INPUT_SHAPE[0], **options)
     example = torch.zeros((1,) + tuple(source.INPUT_SHAPE))
     try:
         model.eval()(example)
     except RuntimeError as error:
         raise ValueError("model {!r} does not take the pictures {} of {!r}, it is made for {} "
-                         "({})".format(model_name, list(source.INPUT_SHAPE), dataset_name,
+                         "({})".format(table["name"], list(source.INPUT_SHAPE), dataset_name,
                                        list(module.INPUT_SHAPE), str(error).splitlines()[0]))
     return model, example, source.TRAIN_IMAGES
 
