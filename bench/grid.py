@@ -42,12 +42,12 @@ def expand(sections: Dict[str, List[Dict]]):
 def override(sections: Dict[str, List[Dict]], text: str, sweep: bool = False) -> None:
     """Applies "a.b=c" (a sweep: "a.b=x,y") to every table of section a that knows b."""
     section, key, right = _assignment(text)
-    value = [_value(each) for each in right.split(",")] if sweep else _value(right)
+    point = [value(each) for each in right.split(",")] if sweep else value(right)
     able = [table for table in sections[section] if key in _allowed(section, table)]
     if not able:
-        settings.check_known(section, {key: value}, _allowed(section, sections[section][-1]))
+        settings.check_known(section, {key: point}, _allowed(section, sections[section][-1]))
     for table in able:
-        table[key] = value
+        table[key] = point
 
 
 def first(value):
@@ -97,7 +97,7 @@ def _assignment(text: str) -> Tuple[str, str, str]:
     return section, key, right.strip()
 
 
-def _value(text: str):
+def value(text: str):
     """A TOML value; what TOML cannot read is a string."""
     try:
         return tomllib.loads("value = " + text)["value"]

@@ -111,11 +111,16 @@ class Trainer:
         self.model.train()
         order = torch.randperm(len(self.data.train), generator=self._order)
         loss_sum, right = 0.0, 0
-        for x, y in self._batches(self.data.train, order):
+        for x, y in self._batches(self._training(), order):
             loss, logits = self._step(x, y, penalty)
             loss_sum = loss_sum + loss.detach() * len(y)
             right = right + (logits.argmax(1) == y).sum()
         return float(loss_sum) / len(order), int(right)
+
+    def _training(self):
+        """The training split, newly cropped at every reading where pictures have no one size."""
+        varied = self.settings["augment"] and self.data.varied is not None
+        return self.data.varied if varied else self.data.train
 
     def _step(self, x, y, penalty):
         if self.settings["augment"] and self.data.augment is not None:
