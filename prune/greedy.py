@@ -11,19 +11,21 @@ import numpy as np
 import torch
 
 NEIGHBOURS = 64
-BLOCK = 1 << 22  # distances held at a time
+BLOCK = 1 << 20  # distances held at a time: they fit a processor's cache
 
 
-def removal_order(distance: Callable, worth, neighbours: int = NEIGHBOURS):
+def removal_order(among: Callable, worth, neighbours: int = NEIGHBOURS):
     """Units in the order of their removal [n] and the distance each fell at [n]; the last has inf.
 
-    `distance(rows, columns)` gives a tensor [rows, columns] for index tensors; of the closest
-    pair (ties: the smallest indices) the unit of less `worth` [n] falls (ties: the larger index).
+    `among(units)` gives a function of positions in `units` that returns the distances of those
+    to all `units` [rows, units], tensors. Of the closest pair (ties, to 12 digits: the smallest
+    indices) the unit of less `worth` [n] falls (ties: the larger index).
     """
     worth = np.asarray(worth, dtype=np.float64)
     alive, order, gaps = np.arange(len(worth)), [], []
     while len(alive) > 1:
-        fallen, fell_at = _stage(distance, alive, worth, neighbours)
+        distances = among(torch.from_numpy(alive))
+        fallen, fell_at = _stage(distances, worth[alive], neighbours)
         order += [alive[each] for each in fallen]
         gaps += fell_at
         alive = np.delete(alive, fallen)
@@ -40,31 +42,39 @@ def comparisons(size: int, neighbours: int = NEIGHBOURS) -> int:
     return total
 
 
+def nearest(among: Callable, size: int):
+    """Distance of each unit to its nearest other [n]; inf for a single unit."""
+    if size < 2:
+        return np.full(size, np.inf)
+    return _lists(among(torch.arange(size)), size, 1)[1][:, 0]
+
+
 def _quota(size: int, neighbours: int) -> int:
     """How many units one stage removes: all but one if the lists are complete, else half."""
     return size - 1 if size <= neighbours + 1 else size // 2
 
 
-def _stage(distance, alive, worth, neighbours) -> Tuple[List[int], List[float]]:
-    """Positions in `alive` that fall before the lists are rebuilt, and their distances."""
-    width = min(neighbours, len(alive) - 1)
-    near, far = _lists(distance, alive, width)
-    cursor, heads = np.zeros(len(alive), dtype=np.int64), far[:, 0].copy()
-    living = np.ones(len(alive), dtype=bool)
+def _stage(distances, worth, neighbours) -> Tuple[List[int], List[float]]:
+    """Which units fall before the lists are rebuilt, and their distances."""
+    size = len(worth)
+    width = min(neighbours, size - 1)
+    near, far = _lists(distances, size, width)
+    cursor, heads = np.zeros(size, dtype=np.int64), far[:, 0].copy()
+    living = np.ones(size, dtype=bool)
     fallen, fell_at = [], []
-    while len(fallen) < _quota(len(alive), neighbours):
+    while len(fallen) < _quota(size, neighbours):
         i = int(heads.argmin())
         at = cursor[i]
         while at < width and not living[near[i, at]]:
             at += 1
         if at == width:
-            near[i], far[i] = _refilled(distance, alive, living, i, width)
+            near[i], far[i] = (each[0] for each in _nearest(distances, [i], width, ~living))
             at = 0
         cursor[i] = at
         if far[i, at] > heads[i]:
             heads[i] = far[i, at]
             continue
-        victim = _victim(i, near[i, at], worth[alive])
+        victim = _victim(i, near[i, at], worth)
         living[victim], heads[victim] = False, np.inf
         fallen.append(victim)
         fell_at.append(float(far[i, at]))
@@ -77,27 +87,24 @@ def _victim(i: int, j: int, worth) -> int:
     return i if worth[i] < worth[j] else j
 
 
-def _lists(distance, alive, width: int):
-    """Nearest neighbours of each unit: positions in `alive` and distances [n, width], ascending."""
-    step = max(1, BLOCK // len(alive))
-    blocks = [_nearest(distance, alive, np.arange(first, min(first + step, len(alive))), width)
-              for first in range(0, len(alive), step)]
+def _lists(distances, size: int, width: int):
+    """Nearest neighbours of each unit and their distances [n, width], ascending."""
+    step = max(1, BLOCK // size)
+    blocks = [_nearest(distances, range(first, min(first + step, size)), width)
+              for first in range(0, size, step)]
     return tuple(np.concatenate(each) for each in zip(*blocks))
 
 
-def _nearest(distance, alive, rows, width: int, dead=None):
+def _nearest(distances, rows, width: int, dead=None):
     """The `width` nearest of each of `rows`, ordered by distance, then by index."""
-    found = distance(torch.from_numpy(alive[rows]), torch.from_numpy(alive))
-    found[torch.arange(len(rows)), torch.from_numpy(rows)] = float("inf")
+    rows = torch.tensor(list(rows))
+    found = distances(rows)
+    found[torch.arange(len(rows)), rows] = float("inf")
     if dead is not None:
         found[:, torch.from_numpy(dead)] = float("inf")
     far, near = (each.cpu().numpy() for each in found.topk(width, dim=1, largest=False))
+    far = far.round(12)  # the rounding noise of a matrix product must not break ties
     by_index = near.argsort(axis=1, kind="stable")
     near, far = (np.take_along_axis(each, by_index, 1) for each in (near, far))
     by_distance = far.argsort(axis=1, kind="stable")
     return tuple(np.take_along_axis(each, by_distance, 1) for each in (near, far))
-
-
-def _refilled(distance, alive, living, i: int, width: int):
-    near, far = _nearest(distance, alive, np.array([i]), width, dead=~living)
-    return near[0], far[0]

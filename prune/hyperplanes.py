@@ -12,7 +12,7 @@ rho |b_k / |W_k| - s b_k' / |W_k'||, s = sign <W_k, W_k'>. Then N = 0 iff the hy
 Deviations: the batch norm that feeds the activation is folded into slope and bias; a channel that
 several layers write to has one hyperplane in each, and the distance is their mean.
 """
-from typing import List, NamedTuple, Optional
+from typing import Callable, List, NamedTuple, Optional
 
 import torch
 from torch import Tensor
@@ -35,11 +35,19 @@ def planes(model, group, fold_bn: bool = True) -> List[Planes]:
     return [_unit(model, group, unit, rows.detach().double(), fold_bn) for unit, rows in found]
 
 
-def distances(layers: List[Planes], rows: Tensor, columns: Tensor, rho: float, mode: str):
-    """N of the units `rows` to `columns`, mean over a group's layers [rows, columns]."""
-    total = sum(_distances(layer, rows, columns, rho, mode) for layer in layers)
-    # Rounded, so that the rounding noise of a matrix product does not break ties.
-    return torch.round(total / len(layers) * 1e12) / 1e12
+def among(layers: List[Planes], units: Tensor, rho: float, mode: str) -> Callable:
+    """A function of positions in `units`: N of those units to all `units` [rows, units].
+
+    The distance of a group is the mean over its layers.
+    """
+    chosen = [_scaled(Planes(each.slopes[units], each.biases[units]), mode) for each in layers]
+
+    def distances(rows: Tensor) -> Tensor:
+        total = _distances(chosen[0], rows, rho, mode)
+        for layer in chosen[1:]:
+            total += _distances(layer, rows, rho, mode)
+        return total if len(chosen) == 1 else total / len(chosen)
+    return distances
 
 
 def sizes(layers: List[Planes]) -> Tensor:
@@ -48,7 +56,8 @@ def sizes(layers: List[Planes]) -> Tensor:
 
 
 def _unit(model, group, unit, slopes: Tensor, fold_bn: bool) -> Planes:
-    bias = _vector(model, group, unit.producer + ".bias")
+    owner, _, weight = (unit.weight or unit.producer + ".weight").rpartition(".")
+    bias = _vector(model, group, owner + "." + weight.replace("weight", "bias"))
     bias = slopes.new_zeros(len(slopes)) if bias is None else bias
     if not (fold_bn and unit.norm):
         return Planes(slopes, bias)
@@ -73,20 +82,20 @@ def _vector(model, group, tensor: str) -> Optional[Tensor]:
     return values.detach().double()[index].mean(1)
 
 
-def _distances(layer: Planes, rows: Tensor, columns: Tensor, rho: float, mode: str) -> Tensor:
-    a, b = _units(layer, rows), _units(layer, columns)
-    cosines = a.slopes @ b.slopes.t()
+def _scaled(layer: Planes, mode: str) -> Planes:
+    """Slopes of length one (a unit without slope stays zero), biases as the mode compares them."""
+    lengths = layer.slopes.norm(dim=1)
+    scale = torch.where(lengths > 0, 1 / lengths, torch.zeros_like(lengths))
+    biases = layer.biases * scale if mode == "exact" else layer.biases
+    return Planes(layer.slopes * scale[:, None], biases)
+
+
+def _distances(layer: Planes, rows: Tensor, rho: float, mode: str) -> Tensor:
+    """In place where it can be: this runs over n^2 pairs and memory traffic is what it costs."""
+    cosines = layer.slopes[rows] @ layer.slopes.t()
     if mode == "exact":
         signs = 1 - 2 * (cosines < 0).to(cosines)
-        gaps = (a.biases[:, None] - signs * b.biases[None]).abs()
+        gaps = signs.mul_(layer.biases[None]).sub_(layer.biases[rows][:, None]).abs_()
     else:
-        gaps = (layer.biases[rows][:, None] - layer.biases[columns][None]).abs()
-    return (1 - cosines.abs().clamp(max=1)) + rho * gaps
-
-
-def _units(layer: Planes, rows: Tensor) -> Planes:
-    """The units `rows` scaled to slopes of length one; a unit without slope stays zero."""
-    slopes = layer.slopes[rows]
-    lengths = slopes.norm(dim=1)
-    scale = torch.where(lengths > 0, 1 / lengths, torch.zeros_like(lengths))
-    return Planes(slopes * scale[:, None], layer.biases[rows] * scale)
+        gaps = (layer.biases[rows][:, None] - layer.biases[None]).abs_()
+    return cosines.abs_().clamp_(max=1).neg_().add_(1).add_(gaps, alpha=rho)

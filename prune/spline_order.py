@@ -20,27 +20,35 @@ class Rule(NamedTuple):
     seed: Optional[int] = None
 
 
-def layerwise(model, groups, rule: Rule):
-    """Per group with units, ranks in the order of removal over all layers [channels], float64.
+class Layer(NamedTuple):
+    """Hyperplanes to compare, and the true lengths of the slopes [channels]."""
 
-    Inside a layer the order is the greedy one; layers are merged by the distance at removal.
-    """
+    planes: List[hyperplanes.Planes]
+    sizes: torch.Tensor
+
+
+def layers(model, groups, rule: Rule) -> List[Layer]:
+    """The units of each group, compared as they are."""
     check(rule)
-    found = [group for group in groups if group.units]
-    runs = [_layer(hyperplanes.planes(model, group, rule.fold_bn), rule) for group in found]
-    return ranks(found, runs)
+    found = [hyperplanes.planes(model, group, rule.fold_bn) for group in groups]
+    return [Layer(planes, hyperplanes.sizes(planes)) for planes in found]
 
 
-def ranks(groups, runs):
-    """{group name: rank [channels]} of several (order, gaps), merged by gap, then as given."""
+def within(found: List[Layer], rule: Rule):
+    """Rank of every channel [channels] by layer: greedy inside layers, merged by distance."""
+    return ranks([ordered(each, rule) for each in found])
+
+
+def ranks(runs):
+    """Ranks [channels] of several (order, gaps): merged by gap, then as given."""
     gaps = np.concatenate([gap for _, gap in runs]) if runs else np.zeros(0)
     place = np.empty(len(gaps))
     place[gaps.argsort(kind="stable")] = np.arange(len(gaps))
-    merged, first = {}, 0
-    for group, (order, _) in zip(groups, runs):
+    merged, first = [], 0
+    for order, _ in runs:
         values = np.empty(len(order))
         values[order] = place[first:first + len(order)]
-        merged[group.name] = torch.from_numpy(values)
+        merged.append(torch.from_numpy(values))
         first += len(order)
     return merged
 
@@ -63,30 +71,33 @@ def gram_flops(model, groups) -> int:
                for group in groups for rows in filters(model, group))
 
 
-def _layer(layers: List[hyperplanes.Planes], rule: Rule):
-    """Order of removal and distances of one layer; units without slope fall first, at -1."""
-    sizes = hyperplanes.sizes(layers)
-    dead = (sizes == 0).nonzero().flatten().cpu().numpy()
-    living = (sizes > 0).nonzero().flatten()
-
-    def distance(rows, columns):
-        rows, columns = living[rows.to(living.device)], living[columns.to(living.device)]
-        return hyperplanes.distances(layers, rows, columns, rule.rho, rule.mode)
-
-    worth = _worth(rule, sizes[living], distance)
-    order, gaps = greedy.removal_order(distance, worth)
-    order = living.cpu().numpy()[order]
-    return np.concatenate([dead, order]), np.concatenate([np.full(len(dead), -1.0), gaps])
+def among(layer: Layer, rule: Rule):
+    """Eq. 2 among units of a layer, as `greedy` asks for it."""
+    device = layer.sizes.device
+    return lambda units: hyperplanes.among(layer.planes, units.to(device), rule.rho, rule.mode)
 
 
-def _worth(rule: Rule, sizes, distance):
+def worth(layer: Layer, rule: Rule):
     """What decides who of a pair stays [channels], more stays."""
+    size = len(layer.sizes)
     if rule.victim == "small_norm":
-        return sizes.cpu().numpy()
+        return layer.sizes.cpu().numpy()
     if rule.victim == "larger_index":
-        return np.zeros(len(sizes))
+        return np.zeros(size)
     if rule.victim == "random":
         seed = torch.initial_seed() if rule.seed is None else rule.seed
-        return torch.rand(len(sizes), generator=torch.Generator().manual_seed(seed)).numpy()
-    everything = torch.arange(len(sizes))
-    return distance(everything, everything).mean(1).cpu().numpy()
+        return torch.rand(size, generator=torch.Generator().manual_seed(seed)).numpy()
+    everything = torch.arange(size)
+    return among(layer, rule)(everything)(everything).mean(1).cpu().numpy()
+
+
+def ordered(layer: Layer, rule: Rule, values=None):
+    """Order of removal and distances; units without slope fall first, at -1."""
+    values = worth(layer, rule) if values is None else values
+    dead = (layer.sizes == 0).nonzero().flatten().cpu()
+    living = (layer.sizes > 0).nonzero().flatten().cpu()
+    all_among = among(layer, rule)
+    order, gaps = greedy.removal_order(lambda units: all_among(living[units]),
+                                       values[living.numpy()])
+    return (np.concatenate([dead.numpy(), living.numpy()[order]]),
+            np.concatenate([np.full(len(dead), -1.0), gaps]))

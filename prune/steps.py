@@ -5,6 +5,8 @@ import inspect
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional, Tuple
 
+import torch
+
 from prune.groups import find
 from prune.select import select
 from prune.shrink import shrink
@@ -88,8 +90,11 @@ def draw(trainer, criterion: Method, found, cut: Cut):
     if not judged:
         raise ValueError("{} can judge none of the {} channel groups of this model; choose "
                          "another criterion".format(criterion.name, len(found)))
-    return select(scores, judged, cut.ratio, scope=cut.scope or criterion.module.SCOPE,
+    mask = select(scores, judged, cut.ratio, scope=cut.scope or criterion.module.SCOPE,
                   min_channels=cut.min_channels, multiple_of=cut.multiple_of)
+    for group in found:
+        mask.setdefault(group.name, torch.ones(group.channels, dtype=torch.bool))
+    return mask
 
 
 def apply(trainer, found, mask) -> None:

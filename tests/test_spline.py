@@ -27,7 +27,7 @@ def layer(slopes, biases):
 def matrix(model, each, rho=0.05, mode="paper", fold_bn=True):
     planes = hyperplanes.planes(model, each, fold_bn)
     everything = torch.arange(each.channels)
-    return hyperplanes.distances(planes, everything, everything, rho, mode)
+    return hyperplanes.among(planes, everything, rho, mode)(everything)
 
 
 def kept(model, each, count, **options):
@@ -118,7 +118,7 @@ def test_proposition_1_is_a_property_of_exact_mode(seed, scale, flip):
     model, each = layer(slopes, biases)
     found = matrix(model.double(), each, mode="exact")
     assert found[1, 3] < 1e-6
-    order = spline.scores(model, [each], [], mode="exact")["0"].argsort().tolist()
+    order = spline.scores(model, [each], [], equation="exact")["0"].argsort().tolist()
     assert order[0] in (1, 3)
     assert (regions(*drop(slopes, biases, order[0])) == regions(slopes, biases)).all()
 

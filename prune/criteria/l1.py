@@ -11,7 +11,7 @@ BATCHES = 0
 
 def scores(model, groups, batches):
     """Per group, the sum of absolute weights of each channel [channels], unitless."""
-    return {group.name: sum(rows.abs().sum(1) for rows in filters(model, group))
+    return {group.name: sum(rows.detach().abs().sum(1) for rows in filters(model, group))
             for group in groups if group.units}
 
 

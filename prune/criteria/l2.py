@@ -11,7 +11,7 @@ BATCHES = 0
 
 def scores(model, groups, batches):
     """Per group, the Euclidean norm of each channel's weights [channels], unitless."""
-    return {group.name: sum(rows.pow(2).sum(1) for rows in filters(model, group)).sqrt()
+    return {group.name: sum(rows.detach().pow(2).sum(1) for rows in filters(model, group)).sqrt()
             for group in groups if group.units}
 
 

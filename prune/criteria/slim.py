@@ -19,7 +19,7 @@ BATCHES = 0
 def scores(model, groups, batches):
     """Per group that has batch norms, the mean |gamma| of each channel [channels]."""
     found = {group.name: norms(model, group) for group in groups}
-    return {name: torch.stack([norm[0].abs() for norm in each]).mean(0)
+    return {name: torch.stack([norm[0].detach().abs() for norm in each]).mean(0)
             for name, each in found.items() if each}
 
 

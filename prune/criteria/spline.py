@@ -1,7 +1,7 @@
 """Spline pruning, layerwise (max-affine spline insights, 2021, section 3.3, eq. 2).
 
 Two units whose hyperplanes nearly coincide divide the input space nearly alike, so one of them
-can go: remove one of the closest pair, repeat. The score is the removal order. `mode` "paper" is
+can go: remove one of the closest pair, repeat. The score is the removal order. `equation` "paper" is
 eq. 2 verbatim, "exact" obeys the paper's Proposition 1 (see `prune.hyperplanes`). Deviations: the
 paper says only "one of those two"; `victim` is the unit with the smaller slope by default. Units
 without slope fall first. With scope "global" the closest pair of all layers comes first, compared
@@ -13,11 +13,13 @@ SCOPE = "layer"
 BATCHES = 0
 
 
-def scores(model, groups, batches, *, rho=0.05, mode="paper", fold_bn=True, victim="small_norm",
+def scores(model, groups, batches, *, rho=0.05, equation="paper", fold_bn=True, victim="small_norm",
            seed=None):
     """Per group with units, the rank of each channel in the removal order [channels]."""
-    rule = spline_order.Rule(rho, mode, fold_bn, victim, seed)
-    return spline_order.layerwise(model, groups, rule)
+    rule = spline_order.Rule(rho, equation, fold_bn, victim, seed)
+    found = [group for group in groups if group.units]
+    ranks = spline_order.within(spline_order.layers(model, found, rule), rule)
+    return {group.name: rank for group, rank in zip(found, ranks)}
 
 
 def flops(model, groups, batches, **options):

@@ -3,7 +3,7 @@
     run(trainer, *, setting, option=default, **options) -> prune.outcome.Outcome
 
 Keyword-only parameters are the recipe's settings, those without default are required; `**options`
-are the settings of its criterion or saliency. A recipe only asks its trainer for epochs:
-`trainer.phase(name)`, `train`, `batches`, `replace`, `charge`, `warn`, and reads `model`, `example`,
+are the settings of its criterion or saliency. A recipe only asks its trainer for epochs: it calls
+`phase(name)`, `train`, `batches`, `replace`, `charge`, `warn`, and reads `model`, `example`,
 `epochs` and `seed`. Phases are "dense", "search", "score" and "retrain".
 """

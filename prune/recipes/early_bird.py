@@ -34,13 +34,13 @@ def run(trainer, *, ratio, criterion="spline", detector="spline", compose="conti
     with trainer.phase("score"):
         mask = steps.draw(trainer, method, found, cut)
         steps.apply(trainer, found, mask)
-    ticket = watch.ticket(mask, epochs if settled else None)
-    notes = _notes(trainer, ticket, epochs, compose)
+    if not settled:
+        _warn_unsettled(trainer, watch.rule, epochs, compose)
     with trainer.phase("retrain"):
         first = epochs if compose == "continue" else 0
         trainer.train(trainer.epochs - first, first=first, total=trainer.epochs,
                       penalty=steps.penalty(method, steps.groups(trainer, cut)))
-    return Outcome(trainer.model, found, mask, ticket, notes)
+    return Outcome(trainer.model, found, mask, watch.ticket(mask, epochs if settled else None))
 
 
 def _rule(detector, epsilon, queue):
@@ -104,12 +104,9 @@ def _search(trainer, see, latest, penalty):
     return epochs, bool(seen and seen[-1])
 
 
-def _notes(trainer, ticket, epochs, compose):
-    if ticket.epoch is not None:
-        return ("{} drew the ticket after epoch {}".format(ticket.detector, epochs),)
+def _warn_unsettled(trainer, rule, epochs, compose):
     sentence = ("{} never settled below {:g} in {} epochs; the network was cut after the last one "
-                "and is no early-bird ticket".format(ticket.detector, ticket.threshold, epochs))
+                "and is no early-bird ticket".format(rule.name, rule.threshold, epochs))
     if compose == "continue" and epochs == trainer.epochs:
         sentence += "; no epoch was left to retrain it"
     trainer.warn(sentence)
-    return (sentence,)

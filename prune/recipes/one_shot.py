@@ -1,7 +1,8 @@
 """Train, score, cut once, retrain: the pipeline of network slimming, L1 filters, spline pruning.
 
 `retrain` "full" repeats the learning-rate schedule (Renda et al., 2020: learning-rate rewinding),
-"last" fine-tunes at its last rate. The criterion's penalty, if any, acts during dense training only.
+"last" fine-tunes at its last rate. The criterion's penalty, if any, acts during dense training
+only.
 """
 from prune import steps
 from prune.outcome import Outcome
