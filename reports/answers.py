@@ -60,7 +60,7 @@ def _run_cost(report, cut) -> Finding:
                        "method and its dense run".format(report.cost_words))
     groups = comparisons.by_side(pairs)
     said = ["{} {}".format(words, listed("{} ({})".format(
-        name, quantity.fixed(ratio.value, 2)) for name, ratio in groups[side]))
+        name, quantity.brief(ratio)) for name, ratio in groups[side]))
         for side, words in COSTS.items() if groups[side]]
     text = ("against dense training a whole run (training before the cut, search, scoring, "
             "retraining) costs {}".format("; ".join(said)))

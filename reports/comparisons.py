@@ -20,7 +20,7 @@ def span_of(pairs) -> str:
     found = sorted((ratio for _, ratio in pairs), key=lambda ratio: ratio.value)
     if not found:
         return "an unknown share"
-    return span(*(quantity.fixed(each.value, 2) for each in (found[0], found[-1])))
+    return span(quantity.brief(found[0]), quantity.brief(found[-1]))
 
 
 def by_side(pairs) -> Dict[str, List]:

@@ -12,8 +12,8 @@ def doubts(report) -> List[Tuple[str, Tuple[str, ...]]]:
     """(sentence, the case ids it holds for, none if it holds for all); shared ones first."""
     found = {}
     for run in report.bundles.runs:
-        for text in run.record.warnings:
-            found.setdefault(sentence(plain(text)), []).append(plain(run.record.case_id))
+        for text in dict.fromkeys(sentence(plain(each)) for each in run.record.warnings):
+            found.setdefault(text, []).append(plain(run.record.case_id))
     whole = len(report.bundles.runs)
     own = sorted(found.items(), key=lambda pair: -len(pair[1]))
     return [(sentence(text), ()) for text in _together(report)] + [

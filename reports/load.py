@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from bench import plugins, records
-from reports import rows
+from reports import rows, shape
 from reports.words import plain, plural
 
 RECORD = "run.json"
@@ -139,7 +139,9 @@ def _run(path: Path) -> Run:
     record = records.from_json((path / RECORD).read_bytes().decode("utf8"))
     if record.case_id != path.name:
         raise ValueError("its record says it is {!r}".format(record.case_id))
-    rows.row(record), rows.epochs(record), rows.ticket(record)  # each raises for a broken part
+    shape.check(record)
+    for part in (rows.row, rows.epochs, rows.layers, rows.ticket):
+        part(record)  # raises for a value that is none
     return Run(record, tuple(name for name in SIDE_FILES if (path / name).exists()))
 
 

@@ -1,4 +1,5 @@
 """Templates: Jinja2 with autoescape on, from the folder `templates`."""
+from functools import lru_cache
 from pathlib import Path
 
 import jinja2
@@ -12,6 +13,7 @@ def render(template: str, **values) -> Markup:
     return Markup(environment().get_template(template).render(**values))
 
 
+@lru_cache(maxsize=None)
 def environment() -> jinja2.Environment:
     """Strict: a value that is not there is an error, not an empty place."""
     return jinja2.Environment(

@@ -4,7 +4,7 @@ The spread is written with one digit, two if the first is a 1, and its last digi
 digit of the mean; but a measured mean never has more than four digits, for the spread of two or
 three seeds may be small by luck. Without a spread three digits are written.
 """
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple, Tuple
 
 from reports.spread import Ratio, Spread, known
 
@@ -19,7 +19,8 @@ class Unit(NamedTuple):
     size: float
 
 
-FLOPS = (Unit("PFLOPs", 1e15), Unit("TFLOPs", 1e12), Unit("GFLOPs", 1e9), Unit("MFLOPs", 1e6))
+FLOPS = (Unit("PFLOPs", 1e15), Unit("TFLOPs", 1e12), Unit("GFLOPs", 1e9), Unit("MFLOPs", 1e6),
+         Unit("FLOPs", 1.0))
 ENERGY = (Unit("MJ", 1e6), Unit("kJ", 1e3), Unit("J", 1.0), Unit("mJ", 1e-3))
 TIME = (Unit("h", 3600.0), Unit("s", 1.0), Unit("ms", 1e-3))
 COUNT = (Unit("G", 1e9), Unit("M", 1e6), Unit("k", 1e3), Unit("", 1.0))
@@ -55,13 +56,22 @@ def _with_deviation(mean: float, deviation: float) -> Tuple[str, str]:
 
 def written_ratio(ratio: Ratio) -> Tuple[str, str]:
     """("0.53", "[0.51–0.55]"); round brackets if it is no interval, "" for a single pair."""
-    half = (ratio.high - ratio.low) / 2
-    decimals = min(max(supported(half), 0), 3) if half else 2
+    decimals = _ratio_decimals(ratio)
     if fixed(ratio.low, decimals) == fixed(ratio.high, decimals):
         return fixed(ratio.value, 2), ""
     brackets = "[{}–{}]" if ratio.is_interval else "({}–{})"
     return (fixed(ratio.value, decimals),
             brackets.format(fixed(ratio.low, decimals), fixed(ratio.high, decimals)))
+
+
+def brief(ratio: Ratio) -> str:
+    """A ratio for a sentence: two decimals at most."""
+    return fixed(ratio.value, min(_ratio_decimals(ratio), 2))
+
+
+def _ratio_decimals(ratio: Ratio) -> int:
+    half = (ratio.high - ratio.low) / 2
+    return min(max(supported(half), 0), 3) if half > 0 else 2
 
 
 def counted(value: float) -> str:
@@ -92,10 +102,3 @@ def _decimals(value: float, digits: int) -> int:
 def fixed(value: float, decimals: int) -> str:
     """The value with so many decimals; with negative ones, whole tens or hundreds."""
     return "{:.{}f}".format(round(value, decimals), max(decimals, 0))
-
-
-def text(value: Optional[float], unit: Unit) -> str:
-    """A single value with its unit, or "not measured"."""
-    if not known([value]):
-        return "not measured"
-    return " ".join([significant(value / unit.size), unit.name]).strip()
