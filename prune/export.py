@@ -1,0 +1,187 @@
+"""A shrunk model on disk: a plan as plain JSON and a file of tensors, no pickled modules.
+
+With the plan and the constructor of the dense model anyone rebuilds the shrunk one, on either
+end of the supported versions. What the plan says is proved again on loading; a plan that tears
+channels apart is refused.
+"""
+
+import json
+import os
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+import torch
+from torch import nn
+
+from prune import tensor_file
+from prune.groups import Group, tensor_of
+from prune.labelled import tensors_in
+from prune.mask import Mask, leaving
+from prune.shrink import Keep, cut, prove
+
+SCHEMA = 1  # 1: kept channels per group, positions that leave per tensor axis, input shapes
+
+
+def plan(groups: Sequence[Group], mask: Mask, example: Any = None) -> Dict[str, Any]:
+    """The cut as plain JSON: kept channels per group, and the positions that leave each tensor
+    axis.
+
+    `example` (or the one that the groups were found with) gives the input shapes with which
+    loading proves the cut.
+    """
+    if example is None and getattr(groups, "trace", None) is not None:
+        example = groups.trace.example
+    kept = {
+        group.name: {
+            "channels": group.channels,
+            "kept": torch.nonzero(mask[group.name]).flatten().tolist(),
+        }
+        for group in groups
+        if group.name in mask
+    }
+    return {
+        "schema": SCHEMA,
+        "groups": kept,
+        "cuts": _cuts(groups, mask),
+        "inputs": _inputs(example),
+        "notes": list(mask.notes),
+    }
+
+
+def _cuts(groups: Sequence[Group], mask: Mask) -> List[dict]:
+    """Positions that leave, with every (tensor, axis) that they leave; equal ones written once."""
+    cuts: Dict[tuple, list] = {}
+    for (name, axis), gone in leaving(groups, mask).items():
+        cuts.setdefault(tuple(sorted(set(gone))), []).append([name, axis])
+    return [{"gone": list(gone), "axes": axes} for gone, axes in cuts.items()]
+
+
+def _inputs(example: Any) -> Optional[List[dict]]:
+    """Shape and type of the inputs; None for keyword inputs, which a plan can't hold."""
+    if example is None or isinstance(example, dict):
+        return None
+    return [
+        {"shape": list(t.shape), "dtype": str(t.dtype).replace("torch.", "")}
+        for t in tensors_in(example)
+    ]
+
+
+def save(folder: str, model: nn.Module, plan: Dict[str, Any]) -> None:
+    """Write plan.json and weights.pt of a shrunk model into a folder."""
+    os.makedirs(folder, exist_ok=True)
+    tensor_file.write(os.path.join(folder, "weights.pt"), model.state_dict())
+    with open(os.path.join(folder, "plan.json"), "w") as stream:
+        json.dump(plan, stream, indent=1, sort_keys=True)
+
+
+def load(folder: str, build: Callable[[], nn.Module]) -> nn.Module:
+    """The shrunk model of a folder, rebuilt from the dense model's constructor; its mode is
+    train().
+    """
+    path = os.path.join(folder, "plan.json")
+    with open(path) as stream:
+        try:
+            found = json.load(stream)
+        except ValueError as error:
+            raise ValueError("{!r} is no JSON ({})".format(path, error)) from None
+    small = rebuilt(build(), found)
+    return filled(small, tensor_file.state(os.path.join(folder, "weights.pt")))
+
+
+def rebuilt(model: nn.Module, plan: Dict[str, Any]) -> nn.Module:
+    """The dense model cut as a plan says, proved where the plan holds the inputs' shapes;
+    values are the dense ones.
+    """
+    keep = _keep(model, plan)
+    small = cut(model, keep)
+    if plan.get("inputs"):
+        example = tuple(_example(item) for item in plan["inputs"])
+        prove(model, small, example if len(example) > 1 else example[0], (), keep)
+    return small
+
+
+def _keep(model: nn.Module, plan: Any) -> Keep:
+    """What stays of every tensor, everything about the plan checked first."""
+    if (
+        not isinstance(plan, dict)
+        or plan.get("schema") != SCHEMA
+        or not isinstance(plan.get("cuts"), list)
+    ):
+        raise ValueError("a plan needs schema {!r} and its list of cuts".format(SCHEMA))
+    keep: Keep = {}
+    for entry in plan["cuts"]:
+        if not isinstance(entry, dict) or not isinstance(entry.get("axes"), list):
+            raise ValueError("a cut of the plan names no axes: {!r}".format(str(entry)[:80]))
+        for pair in entry["axes"]:
+            name, axis, size = _axis(model, pair)
+            if axis in keep.setdefault(name, {}):
+                raise ValueError("the plan cuts axis {} of {!r} twice".format(axis, name))
+            gone = set(_positions(entry.get("gone"), size, name))
+            keep[name][axis] = [position for position in range(size) if position not in gone]
+    return keep
+
+
+def _axis(model: nn.Module, pair: Any) -> tuple:
+    """(name, axis, size) of a tensor axis that the plan names."""
+    if not (
+        isinstance(pair, list)
+        and len(pair) == 2
+        and isinstance(pair[0], str)
+        and type(pair[1]) is int
+    ):
+        raise ValueError("a cut of the plan names no tensor axis: {!r}".format(str(pair)[:80]))
+    try:
+        tensor = tensor_of(model, pair[0])
+    except (KeyError, AttributeError):
+        tensor = None
+    if tensor is None or not 0 <= pair[1] < tensor.dim():
+        raise ValueError(
+            "the plan cuts axis {!r} of {!r}, which the model doesn't have".format(pair[1], pair[0])
+        )
+    return pair[0], pair[1], tensor.shape[pair[1]]
+
+
+def _positions(gone: Any, size: int, name: str) -> List[int]:
+    if not isinstance(gone, list) or not gone or not all(type(p) is int for p in gone):
+        raise ValueError("the plan's positions for {!r} are no list of whole numbers".format(name))
+    if any(left >= right for left, right in zip(gone, gone[1:])) or gone[0] < 0 or gone[-1] >= size:
+        raise ValueError(
+            "the plan's positions for {!r} must rise within 0..{}, found {}..{}".format(
+                name, size - 1, min(gone), max(gone)
+            )
+        )
+    if len(gone) == size:
+        raise ValueError("the plan leaves nothing of {!r}".format(name))
+    return gone
+
+
+def _example(item: Any) -> torch.Tensor:
+    shape, dtype = item.get("shape"), getattr(torch, str(item.get("dtype")), None)
+    if (
+        not isinstance(shape, list)
+        or not all(type(n) is int and 0 < n < 1 << 20 for n in shape)
+        or not isinstance(dtype, torch.dtype)
+    ):
+        raise ValueError("the plan's input {!r} is no tensor".format(str(item)[:80]))
+    return torch.zeros((), dtype=dtype).expand(shape)
+
+
+def filled(model: nn.Module, state: Dict[str, torch.Tensor]) -> nn.Module:
+    """The model with its tensors taken from a state dict, which must fit name by name and shape
+    by shape.
+    """
+    own = model.state_dict()
+    for name in sorted(set(own) ^ set(state)):
+        raise ValueError(
+            "the weights {} {!r}".format("miss" if name in own else "hold an unknown", name)
+        )
+    for name, tensor in state.items():
+        if tensor.shape != own[name].shape:
+            raise ValueError(
+                "the weights' {!r} has shape {}, the plan leaves {}".format(
+                    name, list(tensor.shape), list(own[name].shape)
+                )
+            )
+    for name, tensor in state.items():
+        target = tensor_of(model, name)
+        target.data = tensor.to(target.device)
+    return model

@@ -1,0 +1,162 @@
+"""Groups: channels of a model that must leave together, found by running it on labels.
+
+Modes: "coupled" ties the layers of a residual stream; "inner" leaves streams whole; "select"
+leaves streams whole and lets an index layer choose, for each reader, among their channels.
+"""
+
+import fnmatch
+from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+from torch import nn
+
+MODES = ("coupled", "inner", "select")
+
+
+class Slice(NamedTuple):
+    """The part of one axis of one parameter or buffer that belongs to a group."""
+
+    tensor: str  # qualified name
+    axis: int
+    indices: Tuple[Tuple[int, ...], ...]  # per channel, the positions it owns
+
+
+class Unit(NamedTuple):
+    """A layer whose outputs are a group's channels, and the batch norm that directly follows
+    it.
+    """
+
+    producer: str
+    norm: Optional[str]
+    weight: str = ""  # qualified name, "" for producer + ".weight"
+    axis: int = 0  # axis of the weight along which the channels lie
+
+
+class Group(NamedTuple):
+    """Channels that must leave together; valid only for the model's present widths."""
+
+    name: str
+    channels: int
+    slices: Tuple[Slice, ...]
+    units: Tuple[Unit, ...]
+
+
+class Groups(list):
+    """A list of Group with the trace that found them.
+
+    `whole` names what can't be cut: (layer, reason) pairs.
+    """
+
+    def __init__(
+        self, groups: Iterable[Group] = (), whole: Sequence[Tuple[str, str]] = (), trace=None
+    ) -> None:
+        list.__init__(self, groups)
+        self.whole = tuple(whole)
+        self.trace = trace
+
+
+def find(
+    model: nn.Module, example: Any, mode: str = "coupled", ignore: Sequence[str] = ()
+) -> Groups:
+    """The groups of a model, in the order in which their layers are defined.
+
+    `example` is an input tensor, a tuple of inputs or a dict of keyword inputs: only its shape
+    matters. `ignore` names layers (or patterns such as "layer1.*") whose own channels stay;
+    their inputs may still leave.
+    """
+    from prune.discovery import discover  # groups is the vocabulary, discovery the work
+
+    if mode not in MODES:
+        raise ValueError("no mode called {!r}; choose one of: {}".format(mode, ", ".join(MODES)))
+    return discover(model, example, mode, ignored(model, ignore))
+
+
+def ignored(model: nn.Module, patterns: Sequence[str]) -> List[str]:
+    """The module paths that any of the patterns names, submodules included."""
+    paths = [path for path, _ in model.named_modules() if path]
+    names = set()
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        hits = [path for path in paths if fnmatch.fnmatchcase(path, pattern)]
+        if not hits:
+            raise ValueError(
+                "ignore: no layer called {!r}; layers begin with: {}".format(
+                    pattern, ", ".join(paths[:8])
+                )
+            )
+        names.update(
+            path for path in paths for hit in hits if path == hit or path.startswith(hit + ".")
+        )
+    return sorted(names)
+
+
+def tensor_of(model: nn.Module, name: str) -> Optional[torch.Tensor]:
+    """The parameter or buffer of that qualified name, None where the module has none."""
+    path, _, leaf = name.rpartition(".")
+    module = model
+    for part in path.split(".") if path else ():
+        module = module._modules[part]
+    return module._parameters.get(leaf, module._buffers.get(leaf))
+
+
+def rows(tensor: torch.Tensor, axis: int, indices: Sequence[Sequence[int]]) -> torch.Tensor:
+    """The entries that each channel owns [channels, d]."""
+    count = len(indices[0])
+    flat = torch.tensor([p for owned in indices for p in owned], device=tensor.device)
+    return (
+        tensor.detach().index_select(axis, flat).transpose(0, axis).reshape(len(flat) // count, -1)
+    )
+
+
+def filters(model: nn.Module, group: Group) -> List[torch.Tensor]:
+    """Per unit of the group, the weights that make each channel [channels, d]."""
+    result = []
+    for unit in group.units:
+        name = unit.weight or unit.producer + ".weight"
+        part = next(s for s in group.slices if s.tensor == name and s.axis == unit.axis)
+        result.append(rows(tensor_of(model, name), part.axis, part.indices))
+    return result
+
+
+def norm_paths(model: nn.Module, group: Group) -> List[str]:
+    """The batch norms that a group's channels run through, in order of definition."""
+    paths = []
+    for part in group.slices:
+        path = part.tensor.rpartition(".")[0]
+        if path not in paths and isinstance(_module(model, path), nn.modules.batchnorm._BatchNorm):
+            paths.append(path)
+    return paths
+
+
+def norms(model: nn.Module, group: Group) -> List[torch.Tensor]:
+    """Per batch norm of the group [4, channels]: gamma, beta, mean, variance.
+
+    A norm without scale counts as gamma 1 and beta 0, one without statistics as mean 0 and
+    variance 1. Where a channel owns several positions their mean stands for it.
+    """
+    result = []
+    for path in norm_paths(model, group):
+        module = _module(model, path)
+        part = next(s for s in group.slices if s.tensor.rpartition(".")[0] == path)
+        vectors = (module.weight, module.bias, module.running_mean, module.running_var)
+        result.append(
+            torch.stack([_vector(v, default, part) for v, default in zip(vectors, (1, 0, 0, 1))])
+        )
+    return result
+
+
+def norm_eps(model: nn.Module, group: Group) -> List[float]:
+    """The epsilon of each batch norm that `norms` reports."""
+    return [_module(model, path).eps for path in norm_paths(model, group)]
+
+
+def _vector(tensor: Optional[torch.Tensor], default: float, part: Slice) -> torch.Tensor:
+    if tensor is None:
+        return torch.full((len(part.indices),), float(default))
+    return rows(tensor, 0, part.indices).mean(1)
+
+
+def _module(model: nn.Module, path: str) -> nn.Module:
+    module = model
+    for part in path.split(".") if path else ():
+        module = module._modules[part]
+    return module

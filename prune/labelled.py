@@ -1,0 +1,128 @@
+"""A tensor that carries a label per channel instead of values, and the call that reached it.
+
+Its storage is one number seen through stride 0, so a trace costs no arithmetic and no memory;
+only integer tensors (indices) and single numbers are `solid`, that is, keep their true values.
+`axes` holds, per axis, a label vector or None: None means that nothing along this axis may ever
+leave.
+"""
+
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
+
+import numpy
+import torch
+
+Axes = Tuple[Optional[numpy.ndarray], ...]
+
+SAMPLE = 0.7310585786300049  # any number that no operation treats specially
+_BASES = {}
+
+
+class Labelled(torch.Tensor):
+    """See the module; every operation on it is answered by its tracer."""
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        for tensor in tensors_in((args, kwargs)):
+            if type(tensor) is Labelled:
+                return tensor.tracer.operate(func, args, kwargs or {})
+        raise RuntimeError("{} reached no traced tensor".format(func))
+
+
+class Call:
+    """One operation: its plain name, whether it works in place, and its arguments."""
+
+    def __init__(self, func, args: tuple, kwargs: dict) -> None:
+        if not args and "input" in kwargs:
+            kwargs = dict(kwargs)
+            args = (kwargs.pop("input"),)
+        self.func, self.args, self.kwargs = func, args, kwargs
+        self.name, self.in_place = plain_name(func)
+        self.in_place = self.in_place or kwargs.get("inplace") is True
+
+    def bound(self, names: str) -> dict:
+        """The arguments by name, None where neither position nor keyword gave one."""
+        values = dict.fromkeys(names.split())
+        values.update(zip(names.split(), self.args))
+        values.update(self.kwargs)
+        return values
+
+    def tensors(self) -> List[torch.Tensor]:
+        """Every tensor among the arguments, in order."""
+        return list(tensors_in((self.args, self.kwargs)))
+
+    def settings(self) -> tuple:
+        """Every argument that is no tensor, in order, fit for comparison."""
+        return tuple(_settings((self.args, sorted(self.kwargs.items()))))
+
+
+def plain_name(func) -> Tuple[str, bool]:
+    """The name without decoration, and whether the trailing or leading mark said 'in place'."""
+    name = func.__name__
+    if name in ("__get__", "__set__"):
+        return name.strip("_") + ":" + func.__self__.__name__, False
+    if name.startswith("__"):
+        bare = name.strip("_")
+        if bare in _IN_PLACE_WORDS:
+            return bare[1:], True
+        return (bare if bare in _OPERATORS else name), False
+    if name.startswith("_"):
+        return name[1:], False
+    return (name[:-1], True) if name.endswith("_") else (name, False)
+
+
+_IN_PLACE_WORDS = frozenset(
+    "iadd isub imul idiv itruediv ifloordiv imod ipow iand ior ixor".split()
+)
+_OPERATORS = frozenset(
+    "add radd sub rsub mul rmul div rdiv truediv rtruediv floordiv rfloordiv mod rmod pow rpow "
+    "matmul rmatmul and or xor invert neg abs eq ne lt le gt ge getitem setitem".split()
+)
+
+
+def tensors_in(value: Any) -> Iterator[torch.Tensor]:
+    """Every tensor inside nested tuples, lists and dicts, in order."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from tensors_in(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors_in(item)
+
+
+def _settings(value: Any) -> Iterator[Any]:
+    if isinstance(value, torch.Tensor):
+        yield "tensor"
+    elif isinstance(value, (tuple, list)):
+        yield len(value)
+        for item in value:
+            yield from _settings(item)
+    else:
+        yield value
+
+
+def replaced(value: Any, swap) -> Any:
+    """The same nest of tuples, lists and dicts with every tensor passed through `swap`."""
+    if isinstance(value, torch.Tensor):
+        return swap(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*[replaced(item, swap) for item in value])
+    if isinstance(value, (tuple, list)) and not isinstance(value, torch.Size):
+        items = [replaced(item, swap) for item in value]
+        return tuple(items) if isinstance(value, tuple) else items
+    if isinstance(value, dict):
+        return {key: replaced(item, swap) for key, item in value.items()}
+    return value
+
+
+def hollow(shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
+    """A tensor of this shape without storage: one number seen through stride 0, on the CPU."""
+    if dtype not in _BASES:
+        _BASES[dtype] = torch.full((), SAMPLE if dtype.is_floating_point else 1, dtype=dtype)
+    return _BASES[dtype].expand(tuple(shape))
+
+
+def axes_of(tensor: torch.Tensor) -> Axes:
+    """The labels per axis; a plain tensor has none."""
+    return tensor.axes if type(tensor) is Labelled else (None,) * tensor.dim()

@@ -1,0 +1,121 @@
+"""Labels: one integer for every index along every tensor axis, and which of them must leave
+together.
+
+A label stands for one position of one axis of one parameter or buffer. Running a model unifies
+labels (these two positions are the same channel) and freezes labels (this position can't
+leave). Label 0 is a constant position, such as a padded channel: whatever is unified with it is
+frozen. Everything works on whole vectors; pairs are collected and resolved once.
+"""
+
+from typing import List, NamedTuple, Tuple
+
+import numpy
+
+CONSTANT = 0
+
+
+class Classes(NamedTuple):
+    """The result of a resolution: which labels form one channel, and which channels stay."""
+
+    root: numpy.ndarray  # [labels] the smallest label of the class
+    frozen: numpy.ndarray  # [labels] bool, True where the class can't leave
+    reason: numpy.ndarray  # [labels] index into `reasons`, -1 where the class isn't frozen
+    reasons: Tuple[Tuple[str, str], ...]  # (layer, sentence)
+
+
+class Labels:
+    """Union-find over label vectors; the only state that a trace leaves behind."""
+
+    def __init__(self) -> None:
+        self.owners = [("", 0)]  # per axis: tensor name, axis number
+        self.starts = [0]  # per axis: its first label
+        self.size = 1  # number of labels so far, label 0 included
+        self._pairs: List[Tuple[numpy.ndarray, numpy.ndarray, str]] = []
+        self._seen = set()
+        self._frozen: List[Tuple[numpy.ndarray, str, str]] = []
+
+    def allot(self, tensor: str, axis: int, length: int) -> numpy.ndarray:
+        """Fresh labels [length] for one axis of one tensor."""
+        self.owners.append((tensor, axis))
+        self.starts.append(self.size)
+        self.size += length
+        return numpy.arange(self.size - length, self.size)
+
+    def owner(self, label: int) -> Tuple[str, int]:
+        """The (tensor name, axis) that a label belongs to."""
+        return self.owners[int(numpy.searchsorted(self.starts, label, side="right")) - 1]
+
+    def axis_of(self) -> numpy.ndarray:
+        """Per label [labels] the number of the axis that owns it."""
+        return numpy.repeat(numpy.arange(len(self.starts)), numpy.diff(self.starts + [self.size]))
+
+    def unify(self, left: numpy.ndarray, right: numpy.ndarray, site: str) -> None:
+        """State that two vectors name the same channels, position by position."""
+        if left.size != right.size:
+            raise ValueError("{} channels meet {}".format(left.size, right.size))
+        key = (id(left), id(right))
+        if left is not right and key not in self._seen:
+            self._seen.add(key)
+            self._pairs.append((left, right, site))
+
+    def freeze(self, labels: numpy.ndarray, site: str, reason: str) -> None:
+        """State that none of these labels may leave."""
+        self._frozen.append((labels, site, reason))
+
+    def resolve(self) -> Classes:
+        """The classes of all labels seen so far."""
+        left, right, site = _joined(self._pairs)
+        root = _roots(self.size, left, right)
+        events = list(self._frozen) + _meets_constant(left, right, site, self._pairs)
+        frozen = numpy.zeros(self.size, bool)
+        reason = numpy.full(self.size, -1)
+        for index in range(len(events) - 1, -1, -1):  # backwards: the first reason wins
+            reason[root[events[index][0]]] = index
+        frozen[reason >= 0] = True
+        frozen[CONSTANT] = True
+        return Classes(root, frozen[root], reason[root], tuple((e[1], e[2]) for e in events))
+
+
+def _joined(pairs) -> Tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+    if not pairs:
+        return numpy.zeros(0, int), numpy.zeros(0, int), numpy.zeros(0, int)
+    left, right, _ = zip(*pairs)
+    site = numpy.repeat(numpy.arange(len(pairs)), [vector.size for vector in left])
+    return numpy.concatenate(left), numpy.concatenate(right), site
+
+
+def _meets_constant(left, right, site, pairs) -> list:
+    """Freeze events for labels that were unified with a constant position."""
+    meets = (left == CONSTANT) != (right == CONSTANT)
+    labels, sites = numpy.maximum(left[meets], right[meets]), site[meets]
+    return [
+        (labels[sites == index], pairs[index][2], "its channels meet constant ones (padding)")
+        for index in numpy.unique(sites)
+    ]
+
+
+def _roots(size: int, left: numpy.ndarray, right: numpy.ndarray) -> numpy.ndarray:
+    """Connected components [size]: each label's smallest relative; label 0 joins nobody.
+
+    The larger root is hooked under the smaller one, an arbitrary pair winning, and paths are
+    halved until flat; pairs that already agree drop out, so the work shrinks by rounds.
+    """
+    live = (left != right) & (left != CONSTANT) & (right != CONSTANT)
+    left, right = left[live], right[live]
+    root = numpy.arange(size)
+    while left.size:
+        low, high = numpy.minimum(left, right), numpy.maximum(left, right)
+        root[high] = low
+        root = _flattened(root)
+        left, right = root[left], root[right]
+        live = left != right
+        left, right = left[live], right[live]
+    return root
+
+
+def _flattened(root: numpy.ndarray) -> numpy.ndarray:
+    while True:
+        up = root[root]
+        if numpy.array_equal(up, root):
+            return root
+        root = up

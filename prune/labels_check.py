@@ -1,0 +1,153 @@
+"""The proof: a smaller model, run on labels, must do what the dense one did, with exactly the
+removed labels missing.
+
+The same operations in the same order with the same settings and constants, the same channels
+meeting at each, and every result carrying the dense result's labels minus the removed ones. By
+induction over the operations the smaller model then computes the masked model's values. Where
+it doesn't hold, the dense result's labels are put in place of the wrong ones, so one pass finds
+every such site.
+"""
+
+from typing import Any, List, Optional, Tuple
+
+import numpy
+import torch
+
+from prune import labels_rules
+from prune.labelled import Call, Labelled, replaced
+from prune.labels import CONSTANT
+from prune.labels_trace import Record, Refused, Tracer, record
+
+
+class Diverged(Exception):
+    """The smaller model took another path through its code: index of the operation, sentence."""
+
+    def __init__(self, index: int, sentence: str) -> None:
+        Exception.__init__(self, sentence)
+        self.index = index
+
+
+class Checker(Tracer):
+    """A tracer that compares with a reference instead of collecting."""
+
+    def __init__(self, reference: Tracer, root: numpy.ndarray, kept: numpy.ndarray) -> None:
+        Tracer.__init__(self, reference.labels, reference.mode)
+        self.reference, self.root, self.kept = reference, root, kept
+        self.mismatches: List[Tuple[int, str]] = []
+
+    def perform(self, call: Call) -> Any:
+        """The result by the rule; a rule that fails where it held before is a mismatch."""
+        if len(self.records) in self.reference.fallen:
+            return labels_rules.unknown(self, call)
+        try:
+            return Tracer.perform(self, call)
+        except (Refused, Diverged):
+            raise
+        except Exception as error:
+            return error
+
+    def observe(self, call: Call, result: Any) -> Any:
+        """Compare with the dense record; returns the result, or the right one in its place."""
+        index = len(self.records)
+        if index >= len(self.reference.records) or self.reference.records[index].name != call.name:
+            raise Diverged(index, "takes another path when its channels are fewer")
+        dense = self.reference.records[index]
+        sentence = (
+            str(result)
+            if isinstance(result, Exception)
+            else difference(dense, record(self, call, result), self.kept)
+        )
+        self.records.append(dense)
+        if sentence is None:
+            return result
+        self.mismatches.append((index, sentence))
+        return replaced(dense.result, self.expected)
+
+    def expected(self, tensor: torch.Tensor) -> torch.Tensor:
+        """What the dense tensor leaves after the cut."""
+        if type(tensor) is not Labelled or tensor.solid:
+            return tensor
+        axes = [vector if vector is None else vector[self.kept[vector]] for vector in tensor.axes]
+        shape = [
+            size if vector is None else vector.size for size, vector in zip(tensor.shape, axes)
+        ]
+        return self.emit(shape, tensor.dtype, axes, tensor.zero[0], tensor.learned, tensor.source)
+
+    def unify(self, left, right, why: str = "") -> None:
+        """Partners must be of one class; what meets a fixed size was frozen before."""
+        if left is not None and right is not None:
+            if left.size != right.size:
+                raise ValueError("{} channels meet {}".format(left.size, right.size))
+            same = (self.root[left] == self.root[right]) | (left == CONSTANT) | (right == CONSTANT)
+            if not same.all():
+                raise ValueError("different channels meet")
+
+    def tie(self, table: numpy.ndarray) -> numpy.ndarray:
+        """The first row; the others must be of its classes."""
+        if len(table) > 1 and (self.root[table] != self.root[table[0]]).any():
+            raise ValueError("different channels are tied")
+        return numpy.ascontiguousarray(table[0])
+
+    def chosen(self, varying: List[int], offset: int, count: int) -> int:
+        """The axis that carried the labels before."""
+        axes = self.reference.records[len(self.records)].outputs[0][1][offset : offset + count]
+        named = [axis for axis, vector in enumerate(axes) if vector is not None]
+        return named[0] if named else varying[0]
+
+    def freeze_axis(self, vector: Optional[numpy.ndarray], why: str) -> None:
+        """Nothing to note: the dense trace froze it."""
+
+    def produce(self, vector: Optional[numpy.ndarray]) -> Optional[str]:
+        """Nothing to note."""
+
+    def finished(self) -> None:
+        """The whole of the dense trace must have been repeated."""
+        if len(self.records) != len(self.reference.records):
+            raise Diverged(len(self.records), "takes another path when its channels are fewer")
+
+
+def difference(dense: Record, small: Record, kept: numpy.ndarray) -> Optional[str]:
+    """What differs beyond the removed channels, as a sentence; None if nothing does."""
+    if not _same(dense.settings, small.settings):
+        return "computes with numbers that depend on the number of channels"
+    if len(dense.constants) != len(small.constants) or not all(
+        map(_equal, dense.constants, small.constants)
+    ):
+        return "makes constants that depend on the number of channels"
+    if len(dense.outputs) != len(small.outputs):
+        return "gives {} tensors instead of {}".format(len(small.outputs), len(dense.outputs))
+    for (shape, axes), (small_shape, small_axes) in zip(dense.outputs, small.outputs):
+        sentence = _axes_differ(shape, axes, small_shape, small_axes, kept)
+        if sentence is not None:
+            return sentence
+    return None
+
+
+def _axes_differ(shape, axes, small_shape, small_axes, kept) -> Optional[str]:
+    if len(shape) != len(small_shape):
+        return "gives {} axes instead of {}".format(len(small_shape), len(shape))
+    for size, vector, small_size, small in zip(shape, axes, small_shape, small_axes):
+        if vector is None:
+            if small is not None or size != small_size:
+                return "changes a size that is no number of channels"
+            continue
+        left = vector[kept[vector]]
+        if not left.size:
+            return "would have no channel left"
+        if small is None or small_size != left.size or not numpy.array_equal(left, small):
+            return "treats its channels by fixed numbers"
+    return None
+
+
+def _same(left: tuple, right: tuple) -> bool:
+    return len(left) == len(right) and all(
+        a is b or bool(a == b) or (a != a and b != b) for a, b in zip(left, right)
+    )
+
+
+def _equal(left: torch.Tensor, right: torch.Tensor) -> bool:
+    return (
+        left.shape == right.shape
+        and left.dtype == right.dtype
+        and bool(((left == right) | (left != left) & (right != right)).all())
+    )

@@ -1,0 +1,104 @@
+"""A mask: which channels of each group are kept, and the model with the removed ones silenced.
+
+A masked model keeps its shapes; every slice of a removed channel is zero, biases and the batch
+norms' beta and running mean included, so a removed channel emits no constant and the shrunk
+model computes exactly the same.
+"""
+
+import copy
+from typing import Dict, Iterable, Sequence, Tuple
+
+import torch
+from torch import nn
+
+from prune.groups import Group, tensor_of
+
+
+class Mask(dict):
+    """Group name -> bool tensor [channels], True = kept; `notes` tells what the selection could
+    not do as asked.
+    """
+
+    def __init__(self, kept=(), notes: Iterable[str] = ()) -> None:
+        dict.__init__(self)
+        self.notes = tuple(notes)
+        for name, flags in dict(kept).items():
+            self[name] = flags
+
+    def __setitem__(self, name: str, flags: torch.Tensor) -> None:
+        if not isinstance(flags, torch.Tensor) or flags.dtype != torch.bool or flags.dim() != 1:
+            raise ValueError(
+                "mask: group {!r} needs a bool tensor [channels], got {!r}".format(
+                    name, getattr(flags, "dtype", type(flags))
+                )
+            )
+        dict.__setitem__(self, name, flags)
+
+    @property
+    def kept(self) -> int:
+        """Channels that stay."""
+        return sum(int(flags.sum()) for flags in self.values())
+
+    @property
+    def channels(self) -> int:
+        """Channels in all groups."""
+        return sum(flags.numel() for flags in self.values())
+
+    @property
+    def ratio(self) -> float:
+        """Share of channels removed, in [0, 1]; 0 for a mask over no channel."""
+        return 1 - self.kept / self.channels if self.channels else 0.0
+
+    def distance(self, other: "Mask") -> float:
+        """Share of channels on which two masks differ, in [0, 1]."""
+        if set(self) != set(other):
+            raise ValueError(
+                "masks over different groups: {} are in one only".format(
+                    sorted(set(self) ^ set(other))
+                )
+            )
+        differ = sum(int((flags != other[name]).sum()) for name, flags in self.items())
+        return differ / self.channels if self.channels else 0.0
+
+
+def removed(group: Group, mask: Mask) -> Sequence[int]:
+    """The channels of a group that leave, ascending; none if the mask doesn't name the group."""
+    flags = mask.get(group.name)
+    if flags is None:
+        return []
+    if flags.numel() != group.channels:
+        raise ValueError(
+            "mask: group {!r} has {} channels, the mask {}".format(
+                group.name, group.channels, flags.numel()
+            )
+        )
+    return torch.nonzero(~flags.cpu()).flatten().tolist()
+
+
+def leaving(groups: Sequence[Group], mask: Mask) -> Dict[Tuple[str, int], list]:
+    """(tensor, axis) -> positions that leave, for every slice that loses any."""
+    unknown = set(mask) - {group.name for group in groups}
+    if unknown:
+        raise ValueError(
+            "mask: no group called {!r}; the model has: {}".format(
+                sorted(unknown)[0], ", ".join(group.name for group in groups) or "none"
+            )
+        )
+    result: Dict[Tuple[str, int], list] = {}
+    for group in groups:
+        gone = removed(group, mask)
+        for part in group.slices if gone else ():
+            positions = result.setdefault((part.tensor, part.axis), [])
+            positions.extend(p for channel in gone for p in part.indices[channel])
+    return result
+
+
+def masked(model: nn.Module, groups: Sequence[Group], mask: Mask) -> nn.Module:
+    """A copy of the model, same shapes, with every slice of a removed channel zero."""
+    twin = copy.deepcopy(model)
+    with torch.no_grad():
+        for (name, axis), positions in leaving(groups, mask).items():
+            tensor = tensor_of(twin, name)
+            if tensor is not None and tensor.dtype.is_floating_point:
+                tensor.index_fill_(axis, torch.tensor(positions, device=tensor.device), 0)
+    return twin

@@ -1,0 +1,174 @@
+"""From scores to a mask: exactly floor(ratio * n) channels, the lowest scores first.
+
+Ties fall to the earlier group, then to the earlier channel (`methods` differ by one or two
+channels here; one stable rule holds for all). A layer that would fall below its minimum keeps
+its best channels, the next lowest ones elsewhere leave instead, and the mask's notes say so.
+"""
+
+import fnmatch
+import math
+from typing import Dict, List, Mapping, Sequence, Tuple, Union
+
+import torch
+
+from prune.groups import Group
+from prune.mask import Mask
+
+Minimum = Union[int, float]
+
+
+def select(
+    scores: Mapping[str, torch.Tensor],
+    groups: Sequence[Group],
+    ratio: Union[float, Mapping[str, float]],
+    scope: str = "global",
+    min_channels: Minimum = 1,
+    multiple_of: int = 1,
+) -> Mask:
+    """The mask that removes a share of the channels: the higher a score, the longer its channel
+    stays.
+
+    `ratio` is one share, or a table {group name or pattern: share}, which works per layer.
+    `min_channels` is a number, or a share of each group (0.1 keeps a tenth).
+    """
+    _check(scores, groups, scope, multiple_of)
+    table = _ratios(ratio, groups)
+    least = {group.name: _least(group, min_channels) for group in groups}
+    if scope == "layer" or isinstance(ratio, Mapping):
+        picks = [_lowest(scores, [group], table[group.name], least) for group in groups]
+    else:
+        picks = [_lowest(scores, groups, ratio, least)]
+    kept, notes = {}, []
+    for flags, sentences in picks:
+        kept.update(flags)
+        notes.extend(sentences)
+    if multiple_of > 1:
+        notes.extend(_rounded(kept, scores, groups, least, multiple_of))
+    return Mask(kept, notes)
+
+
+def _check(scores, groups, scope: str, multiple_of: int) -> None:
+    if scope not in ("global", "layer"):
+        raise ValueError("no scope called {!r}; choose 'global' or 'layer'".format(scope))
+    if multiple_of < 1:
+        raise ValueError("multiple_of is {!r}; it must be at least 1".format(multiple_of))
+    for group in groups:
+        found = scores.get(group.name)
+        if found is None or tuple(found.shape) != (group.channels,):
+            raise ValueError(
+                "scores of group {!r}: found {}, need [{}]".format(
+                    group.name, None if found is None else list(found.shape), group.channels
+                )
+            )
+        if not bool(torch.isfinite(found).all()):
+            raise ValueError("scores of group {!r} hold NaN or infinity".format(group.name))
+
+
+def _ratios(ratio, groups: Sequence[Group]) -> Dict[str, float]:
+    """The share to remove per group; a table's first matching pattern counts, no match leaves a
+    group whole.
+    """
+    if not isinstance(ratio, Mapping):
+        return {group.name: _share(ratio) for group in groups}
+    for pattern in ratio:
+        if not any(fnmatch.fnmatchcase(group.name, pattern) for group in groups):
+            raise ValueError(
+                "ratio: no group matches {!r}; groups are: {}".format(
+                    pattern, ", ".join(group.name for group in groups)
+                )
+            )
+    return {
+        group.name: next(
+            (
+                _share(value)
+                for pattern, value in ratio.items()
+                if fnmatch.fnmatchcase(group.name, pattern)
+            ),
+            0.0,
+        )
+        for group in groups
+    }
+
+
+def _share(ratio: float) -> float:
+    if not 0 <= ratio < 1:
+        raise ValueError("ratio is {!r}; it must lie in [0, 1)".format(ratio))
+    return float(ratio)
+
+
+def _least(group: Group, minimum: Minimum) -> int:
+    if isinstance(minimum, float) and minimum < 1:
+        minimum = math.ceil(minimum * group.channels - 1e-9)
+    return min(group.channels, max(1, int(minimum)))
+
+
+def _lowest(
+    scores, groups: Sequence[Group], ratio: float, least: Dict[str, int]
+) -> Tuple[dict, List[str]]:
+    """Flags per group with exactly floor(ratio * n) channels removed over all of them."""
+    total = sum(group.channels for group in groups)
+    quota = int(math.floor(_share(ratio) * total + 1e-9))
+    room = {group.name: group.channels - least[group.name] for group in groups}
+    if quota > sum(room.values()):
+        raise ValueError(
+            "ratio {!r} asks to remove {} of {} channels; min_channels allows {}".format(
+                ratio, quota, total, sum(room.values())
+            )
+        )
+    kept = {group.name: torch.ones(group.channels, dtype=torch.bool) for group in groups}
+    held: Dict[str, int] = {}
+    for index, channel in _ascending(scores, groups):
+        name = groups[index].name
+        if not quota:
+            break
+        if room[name]:
+            kept[name][channel], room[name], quota = False, room[name] - 1, quota - 1
+        else:
+            held[name] = held.get(name, 0) + 1
+    return kept, [
+        "group {!r} was held at {} of {} channels; {} more had been lowest".format(
+            name, int(kept[name].sum()), kept[name].numel(), count
+        )
+        for name, count in held.items()
+    ]
+
+
+def _ascending(scores, groups: Sequence[Group]):
+    """(group index, channel) by ascending score, ties by group order and channel."""
+    flat = (
+        torch.cat([scores[group.name].detach().double().cpu() for group in groups])
+        if groups
+        else torch.zeros(0)
+    )
+    owner = [
+        (index, channel) for index, group in enumerate(groups) for channel in range(group.channels)
+    ]
+    order = sorted(range(len(owner)), key=flat.tolist().__getitem__)
+    return [owner[position] for position in order]
+
+
+def _rounded(kept, scores, groups: Sequence[Group], least, multiple: int) -> List[str]:
+    """Bring every group's width to the nearest multiple (up on a tie) by its next best or worst
+    channels.
+    """
+    notes = []
+    for group in groups:
+        step = multiple // math.gcd(
+            multiple, max(1, len(group.slices[0].indices[0])) if group.slices else 1
+        )
+        have = int(kept[group.name].sum())
+        if have in (group.channels,) or have % step == 0:
+            continue
+        want = min(group.channels, max(step, int((have + step / 2) // step) * step))
+        while want < least[group.name]:
+            want = min(group.channels, want + step)
+        order = sorted(range(group.channels), key=lambda c: (-float(scores[group.name][c]), c))
+        kept[group.name] = torch.zeros(group.channels, dtype=torch.bool)
+        kept[group.name][order[:want]] = True
+        if want % step:
+            notes.append(
+                "group {!r} stays at {} channels: no multiple of {} fits".format(
+                    group.name, want, multiple
+                )
+            )
+    return notes

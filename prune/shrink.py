@@ -1,0 +1,178 @@
+"""Physical cutting: a new, smaller module, and the proof that it is the masked one.
+
+Every tensor that a group touches is cut along the group's axes, the sizes that modules state
+are brought in line, and the result is run on labels against the dense trace. A model whose
+labels don't check is never returned.
+"""
+
+import copy
+from typing import Any, Dict, List, Sequence
+
+import numpy
+import torch
+from torch import nn
+
+from prune.discovery import Trace, proved
+from prune.groups import Group, tensor_of
+from prune.labels_check import Checker
+from prune.labels_trace import Refused
+from prune.mask import Mask, leaving
+from prune.skeleton import skeleton, tensors
+from prune.widths import resize
+
+Keep = Dict[str, Dict[int, List[int]]]  # tensor -> axis -> positions that stay, ascending
+
+
+def shrink(model: nn.Module, example: Any, groups: Sequence[Group], mask: Mask) -> nn.Module:
+    """A physically smaller copy that computes what the masked model computes; the model is
+    untouched.
+    """
+    keep = keeping(model, groups, mask)
+    small = cut(model, keep)
+    prove(model, small, example, groups, keep)
+    return small
+
+
+def keeping(model: nn.Module, groups: Sequence[Group], mask: Mask) -> Keep:
+    """What stays of every tensor that loses anything."""
+    keep: Keep = {}
+    for (name, axis), gone in leaving(groups, mask).items():
+        size = _size(model, name, axis)
+        absent = set(gone)
+        if absent and not 0 <= min(absent) <= max(absent) < size:
+            raise ValueError(
+                "{!r} has {} positions on axis {}; the groups belong to another width".format(
+                    name, size, axis
+                )
+            )
+        stay = [position for position in range(size) if position not in absent]
+        if not stay:
+            raise ValueError(
+                "the mask leaves nothing of {!r} on axis {}; keep at least one channel".format(
+                    name, axis
+                )
+            )
+        keep.setdefault(name, {})[axis] = stay
+    return keep
+
+
+def _size(model: nn.Module, name: str, axis: int) -> int:
+    tensor = tensor_of(model, name)
+    if tensor is None:
+        raise ValueError(
+            "the model has no tensor {!r}; the groups belong to another model".format(name)
+        )
+    return tensor.shape[axis]
+
+
+def cut(model: nn.Module, keep: Keep) -> nn.Module:
+    """A copy of the model without the positions that leave; no proof yet."""
+    memo = {}
+    for name, tensor in tensors(model):
+        if name in keep:
+            memo[id(tensor)] = _cut(tensor, keep[name])
+    small = copy.deepcopy(model, memo)
+    for original, module in zip(model.modules(), small.modules()):
+        resize(module, original)
+        if isinstance(module, nn.RNNBase):
+            module.flatten_parameters()
+    return small
+
+
+def _cut(tensor: torch.Tensor, axes: Dict[int, List[int]]) -> torch.Tensor:
+    """What stays of a parameter or buffer."""
+    small = tensor.detach()
+    for axis, stay in sorted(axes.items()):
+        small = _taken(small, axis, stay)
+    if isinstance(tensor, nn.Parameter):
+        return nn.Parameter(small, requires_grad=tensor.requires_grad)
+    return small
+
+
+def _taken(tensor: torch.Tensor, axis: int, stay: List[int]) -> torch.Tensor:
+    """index_select, by whole blocks where positions stay in blocks (flattened pixels of a
+    channel).
+    """
+    block = _block(stay, tensor.shape[axis])
+    if block == 1:
+        return tensor.index_select(axis, torch.tensor(stay, device=tensor.device))
+    shape = list(tensor.shape)
+    split = shape[:axis] + [shape[axis] // block, block] + shape[axis + 1 :]
+    index = torch.tensor([position // block for position in stay[::block]], device=tensor.device)
+    shape[axis] = len(stay)
+    return tensor.reshape(split).index_select(axis, index).reshape(shape)
+
+
+def _block(stay: List[int], size: int) -> int:
+    """The largest block such that positions stay or leave by whole blocks."""
+    flags = numpy.zeros(size + 2, bool)
+    flags[numpy.asarray(stay) + 1] = True
+    edges = numpy.nonzero(numpy.diff(flags))[0]
+    block = int(numpy.gcd.reduce(numpy.append(edges, size)))
+    return max(1, block)
+
+
+def prove(
+    model: nn.Module, small: nn.Module, example: Any, groups: Sequence[Group], keep: Keep
+) -> None:
+    """Raise unless the small model is, label by label, the dense one without the removed
+    channels.
+    """
+    trace = getattr(groups, "trace", None)
+    if trace is None or not trace.fits(model):
+        trace = traced(model, example)
+    classes = trace.labels.resolve()
+    kept = kept_labels(trace, keep)
+    _closed(trace, classes, kept)
+    checker = Checker(trace.tracer, classes.root, kept)
+    axes = {
+        name: tuple(v if v is None else v[kept[v]] for v in vectors)
+        for name, vectors in trace.axes.items()
+    }
+    wrong = proved(lambda: skeleton(small, axes, checker), trace, checker)
+    if wrong:
+        index, sentence = wrong[0]
+        record = trace.tracer.records[index]
+        raise RuntimeError(
+            "the cut is refused: {!r} in {!r} {}; leave its layers whole with ignore=".format(
+                record.name, record.site or "the model", sentence
+            )
+        )
+
+
+def traced(model: nn.Module, example: Any) -> Trace:
+    """A fresh trace of a model, for groups that were not found by `groups.find` here."""
+    try:
+        return Trace(model, example, "coupled")
+    except Refused as refusal:
+        raise RuntimeError("the cut is refused: {}".format(refusal)) from None
+
+
+def kept_labels(trace: Trace, keep: Keep) -> numpy.ndarray:
+    """True [labels] for what stays."""
+    kept = numpy.ones(trace.labels.size, bool)
+    for name, axes in keep.items():
+        for axis, stay in axes.items():
+            vector = trace.axes[name][axis]
+            if vector is None:
+                raise ValueError("{!r} holds no channels on axis {}".format(name, axis))
+            kept[vector] = False
+            kept[vector[stay]] = True
+    return kept
+
+
+def _closed(trace: Trace, classes, kept: numpy.ndarray) -> None:
+    """Every class leaves as a whole or stays as a whole, and frozen ones stay."""
+    gone = ~kept
+    touched = numpy.zeros(kept.size, bool)
+    touched[classes.root[gone]] = True
+    torn = touched[classes.root] & kept
+    for wrong, why in (
+        (gone & classes.frozen, "can't leave"),
+        (torn, "must leave with the others of its group"),
+    ):
+        if wrong.any():
+            name, axis = trace.labels.owner(int(numpy.nonzero(wrong)[0][0]))
+            raise RuntimeError(
+                "the cut is refused: a channel of {!r}, axis {}, {}".format(name, axis, why)
+            )

@@ -1,0 +1,68 @@
+"""Module attributes that repeat a tensor's size: brought in line after a cut."""
+
+from torch import nn
+
+
+def resize(module: nn.Module, original: nn.Module) -> None:
+    """Set the sizes that a module states to those of its tensors; `original` is the module
+    before the cut.
+    """
+    for kind, rule in _RULES:
+        if isinstance(module, kind):
+            rule(module, original)
+
+
+def _convolution(module, original) -> None:
+    out, inner = module.weight.shape[:2]
+    depthwise = original.groups > 1 and original.groups == original.in_channels
+    module.groups = out * original.groups // original.out_channels if depthwise else original.groups
+    module.in_channels, module.out_channels = inner * module.groups, out
+
+
+def _transposed(module, original) -> None:
+    inner, out = module.weight.shape[:2]
+    depthwise = original.groups > 1 and original.groups == original.in_channels
+    module.groups = inner if depthwise else original.groups
+    module.in_channels, module.out_channels = inner, out * module.groups
+
+
+def _linear(module, original) -> None:
+    module.out_features, module.in_features = module.weight.shape
+
+
+def _normalised(module, original) -> None:
+    for tensor in (module.weight, module.running_mean):
+        if tensor is not None:
+            module.num_features = tensor.shape[0]
+
+
+def _embedding(module, original) -> None:
+    module.num_embeddings, module.embedding_dim = module.weight.shape
+
+
+def _recurrent(module, original) -> None:
+    module.input_size, module.hidden_size = (
+        module.weight_ih_l0.shape[1],
+        module.weight_hh_l0.shape[1],
+    )
+
+
+def _cell(module, original) -> None:
+    module.input_size, module.hidden_size = module.weight_ih.shape[1], module.weight_hh.shape[1]
+
+
+def _slopes(module, original) -> None:
+    module.num_parameters = module.weight.numel()
+
+
+_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+_RULES = (
+    ((nn.Conv1d, nn.Conv2d, nn.Conv3d), _convolution),
+    (_TRANSPOSED, _transposed),
+    (nn.Linear, _linear),
+    (nn.modules.batchnorm._NormBase, _normalised),
+    (nn.Embedding, _embedding),
+    (nn.RNNBase, _recurrent),
+    (nn.RNNCellBase, _cell),
+    (nn.PReLU, _slopes),
+)
