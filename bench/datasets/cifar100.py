@@ -13,14 +13,15 @@ TEST_IMAGES = 10000
 LICENCE = "none stated; published for research, please cite Krizhevsky (2009)"
 CHECKSUMS = {
     "cifar-100-binary.tar.gz": "03b5dce01913d631647c71ecec9e9cb8",
-    "cifar-100-binary/train.bin": "6172c7755cfe09b2fe270c85cebc1b15",
-    "cifar-100-binary/test.bin": "4499cfba6c016c1be1438163640a0898",
-    "cifar-100-python/train": "16019d7e3df5f24257cddd939b257f8d",
-    "cifar-100-python/test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
+    "train.bin": "6172c7755cfe09b2fe270c85cebc1b15",
+    "test.bin": "4499cfba6c016c1be1438163640a0898",
+    "train": "16019d7e3df5f24257cddd939b257f8d",
+    "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
 }
 FILES = {"cifar-100-python": (["train"], ["test"]),
          "cifar-100-binary": (["train.bin"], ["test.bin"])}
-SOURCE = archives.Source("cifar100", "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
+SOURCE = archives.Source("cifar100",
+                         ("https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",),
                          tuple(FILES), CHECKSUMS)
 
 

@@ -1,9 +1,10 @@
 """Where the files of a data set are, whether they are the published ones, and fetching them.
 
 Nothing is fetched unless it was asked for, and nothing lands under its own name before its
-checksum has been compared.
+checksum has been compared: a folder that exists is whole.
 """
 import hashlib
+import http.client
 import os
 import shutil
 import sys
@@ -14,17 +15,19 @@ from pathlib import Path, PurePosixPath
 from typing import Dict, NamedTuple, Sequence
 
 BLOCK = 1 << 20
+ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz")
 
 
 class Source(NamedTuple):
-    """A published data set: its archive, and the md5 of the archive and of files inside it.
+    """A published data set: where it is fetched, and the md5 of its archives and files by name.
 
-    `folders` are the names under which it may lie unpacked, the first that exists is read.
-    `url` is "" where the publisher asks for an account.
+    `folders` are the names under which it may lie, the first that exists is read and the first
+    of all takes what comes as single files. `urls` is empty where the publisher asks for an
+    account.
     """
 
     name: str
-    url: str
+    urls: Sequence[str]
     folders: Sequence[str]
     checksums: Dict[str, str]
 
@@ -32,27 +35,35 @@ class Source(NamedTuple):
 def folder(source: Source, root, download: bool = False) -> Path:
     """The folder under `root` that holds the data set unpacked; fetched first if asked for."""
     root = Path(root).expanduser()
-    found = [root / name for name in source.folders if (root / name).is_dir()]
-    if not found and download:
+    if download and not _found(source, root):
         fetch(source, root)
-        found = [root / name for name in source.folders if (root / name).is_dir()]
+    found = _found(source, root)
     if not found:
         raise FileNotFoundError("{}: no {} in {!r} ({}); {}".format(
-            source.name, " or ".join(source.folders), str(root), _contents(root), _remedy(source)))
+            source.name, " or ".join(source.folders), str(root), contents(root), _remedy(source)))
     return found[0]
 
 
 def file(source: Source, path: Path, verify: bool) -> Path:
     """The path, if a file is there and, when asked, has the published checksum."""
     if not path.is_file():
-        raise FileNotFoundError("{}: {!r} is missing ({}: {}); {}".format(
-            source.name, str(path), path.parent.name, _contents(path.parent), _remedy(source)))
-    expected = source.checksums.get("{}/{}".format(path.parent.name, path.name))
+        raise FileNotFoundError("{}: {!r} is missing ({}); {}".format(
+            source.name, str(path), contents(path.parent), _again(source, path.parent)))
+    expected = source.checksums.get(path.name)
     if verify and expected and md5(path) != expected:
         raise ValueError("{}: {!r} has md5 {}, the published file has {}; {}, or set "
                          "dataset.verify = false to read it as it is".format(
-                             source.name, str(path), md5(path), expected, _remedy(source)))
+                             source.name, str(path), md5(path), expected,
+                             _again(source, path.parent)))
     return path
+
+
+def contents(path: Path) -> str:
+    """What a folder has, in a few words."""
+    if not path.is_dir():
+        return "there is no such folder"
+    names = sorted(entry.name for entry in path.iterdir())
+    return "it has " + ", ".join(names[:6] + ["..."] * (len(names) > 6)) if names else "it is empty"
 
 
 def md5(path: Path) -> str:
@@ -65,56 +76,62 @@ def md5(path: Path) -> str:
 
 
 def fetch(source: Source, root: Path) -> None:
-    """Fetches the archive, compares its md5 and unpacks it under `root`."""
-    if not source.url:
+    """Fetches every file of a source, compares its md5 and moves the whole under `root`."""
+    if not source.urls:
         raise ValueError("{}: cannot be fetched without an account; {}".format(
             source.name, _remedy(source)))
-    root.mkdir(parents=True, exist_ok=True)
-    name = PurePosixPath(source.url).name
-    part = root / (name + ".part")
-    print("{}: fetching {}".format(source.name, source.url), file=sys.stderr)
-    try:
-        with urllib.request.urlopen(source.url, timeout=60) as answer:
-            with open(str(part), "wb") as stream:
-                shutil.copyfileobj(answer, stream, BLOCK)
-        if md5(part) != source.checksums[name]:
-            raise RuntimeError("{}: {} came with md5 {}, expected {}; try again later".format(
-                source.name, source.url, md5(part), source.checksums[name]))
-        unpack(part, root)
-    except OSError as error:
-        raise RuntimeError("{}: could not fetch {} ({}); fetch it on another machine and unpack "
-                           "it in {!r}".format(source.name, source.url, error, str(root)))
-    finally:
-        if part.exists():
-            part.unlink()
-
-
-def unpack(archive: Path, root: Path) -> None:
-    """Files of a zip or tar archive under `root`, whole or not at all.
-
-    Only plain files with a path that stays inside are written: no links, no modes, no owners.
-    """
-    opened = root / (archive.name + ".open")
+    opened = root / (source.folders[0].replace("/", "-") + ".part")
     shutil.rmtree(str(opened), ignore_errors=True)
     try:
-        for name, stream in _members(archive):
-            path = PurePosixPath(name)
-            if path.is_absolute() or ".." in path.parts:
-                raise RuntimeError("{!r} holds {!r}, a path outside its folder; it is not "
-                                   "unpacked".format(str(archive), name))
-            target = opened / str(path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with open(str(target), "wb") as out:
-                shutil.copyfileobj(stream, out, BLOCK)
+        for url in source.urls:
+            _take(source, url, opened)
         for entry in sorted(opened.iterdir()):
             os.replace(str(entry), str(root / entry.name))
+    except (OSError, http.client.HTTPException) as error:
+        raise RuntimeError("{}: could not fetch {} ({}); fetch it on another machine and unpack "
+                           "it in {!r}".format(source.name, " ".join(source.urls), error,
+                                               str(root)))
     finally:
         shutil.rmtree(str(opened), ignore_errors=True)
 
 
+def _take(source: Source, url: str, opened: Path) -> None:
+    """One file of a source: checked, and unpacked if it is an archive."""
+    name = PurePosixPath(url).name
+    is_archive = name.endswith(ARCHIVES)
+    path = opened / name if is_archive else opened / source.folders[0] / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    print("{}: fetching {}".format(source.name, url), file=sys.stderr)
+    with urllib.request.urlopen(url, timeout=60) as answer, open(str(path), "wb") as stream:
+        shutil.copyfileobj(answer, stream, BLOCK)
+    if md5(path) != source.checksums[name]:
+        raise RuntimeError("{}: {} came with md5 {}, expected {}; try again later".format(
+            source.name, url, md5(path), source.checksums[name]))
+    if is_archive:
+        unpack(path, opened)
+        path.unlink()
+
+
+def unpack(archive: Path, root: Path) -> None:
+    """The plain files of a zip or tar archive under `root`; no links, no modes, no owners.
+
+    Raises:
+        RuntimeError: a path inside leads out of `root`.
+    """
+    for name, stream in _members(archive):
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts:
+            raise RuntimeError("{!r} holds {!r}, a path outside its folder; it is not unpacked"
+                               .format(archive.name, name))
+        target = root / str(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open(str(target), "wb") as out:
+            shutil.copyfileobj(stream, out, BLOCK)
+
+
 def _members(archive: Path):
     """(path inside, open stream) of each plain file."""
-    if zipfile.is_zipfile(str(archive)):
+    if archive.name.endswith(".zip"):
         with zipfile.ZipFile(str(archive)) as opened:
             for info in opened.infolist():
                 if not info.filename.endswith("/"):
@@ -126,16 +143,20 @@ def _members(archive: Path):
                     yield member.name, opened.extractfile(member)
 
 
-def _contents(path: Path) -> str:
-    """What a folder has, in a few words."""
-    if not path.is_dir():
-        return "there is no such folder"
-    names = sorted(entry.name for entry in path.iterdir())
-    return "it has " + ", ".join(names[:6] + ["..."] * (len(names) > 6)) if names else "it is empty"
+def _found(source: Source, root: Path):
+    """The folders of a source that exist under `root`, which may itself be one of them."""
+    inside = [root / name for name in source.folders]
+    return [path for path in inside + [root] * (root.name in source.folders) if path.is_dir()]
 
 
 def _remedy(source: Source) -> str:
-    if source.url:
-        return "set dataset.download = true to fetch {}".format(source.url)
+    if source.urls:
+        return "set dataset.download = true to fetch {}".format(" and ".join(source.urls))
     return "put {} there, unpacked from {}".format(
         source.folders[0], " and ".join(source.checksums))
+
+
+def _again(source: Source, path: Path) -> str:
+    if source.urls:
+        return "remove {!r} and set dataset.download = true to fetch it again".format(str(path))
+    return "unpack {} again".format(" and ".join(source.checksums))

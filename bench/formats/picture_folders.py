@@ -1,19 +1,21 @@
 """Pictures in folders, one folder a class, read when they are needed.
 
-`<split>/<class>/*.JPEG`, as ImageNet and Imagenette come; Tiny ImageNet has its own two layouts.
-Classes are numbered in the order of their folders' names.
+Classes are numbered in the order of their folders' names. A picture becomes a square by one of
+three cuts: its middle, the whole squeezed, or a random crop.
 """
 import math
 from pathlib import Path
-from typing import List, Sequence, Tuple
+from typing import Callable, List, Sequence, Tuple
 
 import numpy
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, TensorDataset
+
+from bench.data import images
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+BILINEAR, MIRROR = 2, 0  # Pillow's BILINEAR and FLIP_LEFT_RIGHT; the names moved, the numbers not
 Listing = List[Tuple[Path, int]]
 
 
@@ -28,14 +30,12 @@ class Unreadable(ValueError):
 
 
 class Pictures(Dataset):
-    """Pairs (picture [3, size, size], label), the middle of each picture.
+    """Pairs (normalised picture [3, size, size], label), read from disk each time."""
 
-    The shorter side is brought to `resize` pixels, the middle `size` x `size` are cut out.
-    """
-
-    def __init__(self, listing: Listing, size: int, resize: int, mean: Sequence[float],
+    def __init__(self, listing: Listing, cut: Callable, mean: Sequence[float],
                  std: Sequence[float]):
-        self.listing, self.size, self.resize = listing, size, resize
+        """`cut(picture)` makes a Pillow picture square; mean and std are of pixels / 255."""
+        self.listing, self.cut, self.constants = listing, cut, (mean, std)
         self.mean = 255.0 * torch.tensor(mean).view(-1, 1, 1)
         self.std = 255.0 * torch.tensor(std).view(-1, 1, 1)
 
@@ -43,53 +43,56 @@ class Pictures(Dataset):
         return len(self.listing)
 
     def __getitem__(self, index: int) -> Tuple[Tensor, int]:
-        path, label = self.listing[index]
-        picture = decoded(path)
-        pixels = torch.from_numpy(numpy.array(self._cut(picture)))
-        return (pixels.permute(2, 0, 1).float() - self.mean) / self.std, label
+        return (self.pixels(index).float() - self.mean) / self.std, self.listing[index][1]
 
-    def _cut(self, picture):
-        return middle(picture, self.size, self.resize)
+    def pixels(self, index: int) -> Tensor:
+        """Bytes [3, size, size] of one picture after its cut."""
+        square = self.cut(decoded(self.listing[index][0]))
+        return torch.from_numpy(numpy.array(square)).permute(2, 0, 1)
 
 
-class RandomCrops(Pictures):
-    """The same pairs with a new random crop, half of them mirrored, at every reading.
+def preloaded(pictures: Pictures) -> TensorDataset:
+    """The same pairs, every picture decoded once and kept in memory as bytes."""
+    values = torch.stack([pictures.pixels(index) for index in range(len(pictures))])
+    labels = torch.tensor([label for _, label in pictures.listing])
+    return images(values, labels, *pictures.constants)
 
-    A crop has 8 to 100 % of the area and a ratio of sides from 3/4 to 4/3, both drawn evenly
-    (Szegedy et al., 2015, arXiv:1409.4842, section 6). Draws come from torch's generator, which
-    a loader seeds in each of its workers.
+
+def middle(picture, size: int, resize: int):
+    """The middle `size` x `size` pixels after the shorter side was brought to `resize`."""
+    width, height = (int(resize * side / min(picture.size)) for side in picture.size)
+    left, top = int(round((width - size) / 2)), int(round((height - size) / 2))
+    return picture.resize((width, height), BILINEAR).crop((left, top, left + size, top + size))
+
+
+def squeezed(picture, size: int):
+    """The whole picture in `size` x `size` pixels, whatever its sides were."""
+    return picture.resize((size, size), BILINEAR)
+
+
+def random_crop(picture, size: int):
+    """A random part of the picture in `size` x `size` pixels, half the time mirrored.
+
+    8 to 100 % of the area and a ratio of sides from 3/4 to 4/3, both drawn evenly (Szegedy et
+    al., 2015, arXiv:1409.4842, section 6), by torch's generator, which a loader seeds in each
+    of its workers.
     """
-
-    def _cut(self, picture):
-        width, height = box_size(picture.size)
-        left = int(torch.randint(0, picture.width - width + 1, ()))
-        top = int(torch.randint(0, picture.height - height + 1, ()))
-        box = (left, top, left + width, top + height)
-        cut = picture.resize((self.size, self.size), BILINEAR, box)
-        return cut.transpose(MIRROR) if torch.rand(()) < 0.5 else cut
+    width, height = crop_sides(*picture.size)
+    left = int(torch.randint(0, picture.width - width + 1, ()))
+    top = int(torch.randint(0, picture.height - height + 1, ()))
+    cut = picture.resize((size, size), BILINEAR, (left, top, left + width, top + height))
+    return cut.transpose(MIRROR) if float(torch.rand(())) < 0.5 else cut
 
 
-BILINEAR, MIRROR = 2, 0  # numbers of Pillow's BILINEAR and FLIP_LEFT_RIGHT, whose homes moved
-
-
-def box_size(size: Tuple[int, int]) -> Tuple[int, int]:
-    """Width and height of a random crop of a picture; the largest square after ten misses."""
-    width, height = size
+def crop_sides(width: int, height: int) -> Tuple[int, int]:
+    """Width and height of a random crop; the largest square after ten that do not fit."""
     for _ in range(10):
         area = width * height * float(torch.empty(()).uniform_(0.08, 1.0))
         ratio = math.exp(float(torch.empty(()).uniform_(math.log(3 / 4), math.log(4 / 3))))
         w, h = int(round(math.sqrt(area * ratio))), int(round(math.sqrt(area / ratio)))
         if 0 < w <= width and 0 < h <= height:
             return w, h
-    return min(size), min(size)
-
-
-def middle(picture, size: int, resize: int):
-    """The middle `size` x `size` pixels after the shorter side was brought to `resize`."""
-    scale = resize / min(picture.size)
-    width, height = (max(resize, int(round(side * scale))) for side in picture.size)
-    left, top = (width - size) // 2, (height - size) // 2
-    return picture.resize((width, height), BILINEAR).crop((left, top, left + size, top + size))
+    return min(width, height), min(width, height)
 
 
 def decoded(path: Path):
@@ -102,27 +105,31 @@ def decoded(path: Path):
     except FileNotFoundError:
         raise
     except Exception as error:  # a broken picture raises SyntaxError, struct.error, OSError, ...
-        raise Unreadable("{!r} is not a readable picture ({}); fetch the data set again".format(
-            str(path), error))
+        raise Unreadable("{!r} is not a readable picture ({}); unpack the data set again".format(
+            str(path), " ".join(str(error).split())))
 
 
 def listed(folder: Path, inner: str = "") -> Listing:
-    """Paths and labels of all pictures in `folder/<class>/inner`, in the order of their names."""
-    classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) \
+    """Paths and labels of the pictures in `folder/<class>/inner`, in the order of their names."""
+    names = sorted(each.name for each in folder.iterdir() if each.is_dir()) \
         if folder.is_dir() else []
-    return [(path, label) for label, name in enumerate(classes)
-            for path in sorted((folder / name / inner).iterdir())
-            if path.suffix.lower() in SUFFIXES]
+    return [(path, label) for label, name in enumerate(names)
+            for path in inside(folder / name / inner)]
 
 
-def counted(name: str, folder: Path, listing: Listing, pictures: int, classes: int,
+def inside(folder: Path) -> List[Path]:
+    """The pictures of one folder in the order of their names, none if it is not there."""
+    return sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+
+
+def checked(listing: Listing, where: Path, name: str, pictures: int, classes: int,
             verify: bool) -> Listing:
-    """The listing, if it has pictures, and as many as were published when that is asked for."""
+    """The listing, if it has pictures and, when asked, as many as were published."""
     found = len({label for _, label in listing})
-    if not listing or found > classes or (verify and (len(listing), found) != (pictures, classes)):
+    if not listing or found > classes or verify and (len(listing), found) != (pictures, classes):
+        usable = 0 < found <= classes
         raise ValueError("{}: {!r} has {} pictures of {} classes, published are {} of {}; unpack "
                          "the data set again{}".format(
-                             name, str(folder), len(listing), found, pictures, classes,
-                             ", or set dataset.verify = false to read what is there"
-                             if listing and found <= classes else ""))
+                             name, str(where), len(listing), found, pictures, classes,
+                             ", or set dataset.verify = false to read what is there" * usable))
     return listing
