@@ -1,7 +1,8 @@
 """The networks of SNIP for small pictures (Lee et al., 2019, arXiv:1810.02340, appendix).
 
 Convolutions and linear layers have biases, and each but the last a batch norm. The paper's
-counts are of weights and biases alone; ours include the norms' gamma and beta.
+counts are of weights and biases alone; ours include the norms' gamma and beta. Strided
+convolutions are padded evenly, where TensorFlow pads one pixel more below and to the right.
 """
 from collections import OrderedDict
 from typing import List
