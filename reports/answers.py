@@ -102,9 +102,7 @@ def _controls(cut) -> Iterator[Finding]:
 def _tickets(report, cut) -> Iterator[Finding]:
     """When early-bird searches ended."""
     for _, method in cut.iterrows():
-        drawn = [rows.ticket(run.record) for run in report.bundles.runs
-                 if run.record.case_id in method["case_ids"]]
-        drawn = [each for each in drawn if each is not None]
+        drawn = [rows.ticket(record) for record in report.of(method) if record.ticket]
         if drawn:
             yield _ticket(method["name"], drawn)
 

@@ -1,5 +1,5 @@
 """Small multiples: loss, accuracy and cost of every epoch, one figure per method, axes shared."""
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from markupsafe import Markup
 
@@ -35,11 +35,15 @@ def panels(cost: str, values, label: str) -> List[Panel]:
             Panel("accuracy", "Test accuracy (%)", quantity.PERCENT), Panel(cost, words, unit)]
 
 
-def draw(identity: str, mine: Curves, dense: Curves, everyone: List[Curves], parts) -> Markup:
-    """The figure of one method: a line per seed, dense training in grey behind it."""
+def shared(everyone: List[Curves], parts: List[Panel]) -> List[Optional[axes.Plot]]:
+    """A plot per panel that holds the values of all methods; None where nothing is known."""
     across = axes.scale([epoch for each in everyone for _, epochs, _ in each.seeds
                          for epoch in epochs], LEFT, RIGHT, 0.03)
-    plots = [_plot(panel, place, everyone, across) for place, panel in enumerate(parts)]
+    return [_plot(panel, place, everyone, across) for place, panel in enumerate(parts)]
+
+
+def draw(identity: str, mine: Curves, dense: Optional[Curves], plots, parts) -> Markup:
+    """The figure of one method: a line per seed, dense training in grey behind it."""
     height = TOP + len(parts) * (PANEL + GAP) + 12
     children = [_panel(panel, plot, mine, dense, place == len(parts) - 1)
                 for place, (panel, plot) in enumerate(zip(parts, plots)) if plot is not None]

@@ -10,7 +10,6 @@ import pandas
 
 from bench.records import CONVENTIONS
 from reports import rows, spread
-from reports.words import listed
 
 SPREADS = ("accuracy", "final_params", "final_macs", "seconds", "joules", "joules_known",
            "epoch_seconds", "epoch_joules") + tuple("flops_" + name for name in CONVENTIONS)
@@ -47,15 +46,16 @@ def methods(frame: pandas.DataFrame) -> pandas.DataFrame:
     """
     if not len(frame):
         return pandas.DataFrame()
-    table = [_method(frame, members) for _, members in
-             frame.groupby(["block", "method"], sort=False)]
     blocks = list(dict.fromkeys(frame["block"]))
+    dense = {block: frame[(frame["block"] == block) & frame["dense"]] for block in blocks}
+    table = [_method(members, dense[block]) for (block, _), members in
+             frame.groupby(["block", "method"], sort=False)]
     table.sort(key=lambda row: (blocks.index(row["block"]), not row["dense"], not row["random"]))
     _tell_apart(table)
     return pandas.DataFrame(table)
 
 
-def _method(frame: pandas.DataFrame, members: pandas.DataFrame) -> Dict:
+def _method(members: pandas.DataFrame, baseline: pandas.DataFrame) -> Dict:
     first = members.iloc[0]
     row = {name: first[name] for name in (
         "block", "setting", "method", "label", "dense", "random", "ratio", "last_phase")}
@@ -67,7 +67,6 @@ def _method(frame: pandas.DataFrame, members: pandas.DataFrame) -> Dict:
         row[name] = tuple(dict.fromkeys(each for tuple_ in members[name] for each in tuple_))
     for name in SPREADS:
         row[name] = spread.spread(list(members[name]))
-    baseline = frame[(frame["block"] == first["block"]) & frame["dense"]]
     for name in RATIOS:
         row[name + "_ratio"] = None if row["dense"] else spread.ratio(
             _by_seed(members, name), _by_seed(baseline, name))
@@ -120,8 +119,3 @@ def _flat(table: Dict, prefix: str = "") -> Dict:
         else:
             flat[prefix + key] = value
     return flat
-
-
-def listed_labels(frame: pandas.DataFrame) -> str:
-    """The names of methods, for a sentence."""
-    return listed(frame["name"])

@@ -1,6 +1,6 @@
 """Everything a page, a table or a verdict is made of, gathered once from a folder of bundles."""
 from pathlib import Path
-from typing import NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Tuple
 
 import pandas
 
@@ -30,6 +30,11 @@ class Report(NamedTuple):
     cost: str  # "joules", or "seconds" where no joule is known
     power: Power
     raw: str
+    records: Dict  # by case id
+
+    def of(self, method) -> List:
+        """The records of one method, in the order of its seeds."""
+        return [self.records[case_id] for case_id in method["case_ids"]]
 
     @property
     def blocks(self) -> Tuple[str, ...]:
@@ -71,7 +76,8 @@ def report(folder: Path, everything: bool = False, convention: str = "exact",
     methods = frames.methods(runs)
     known = len(runs) and runs["joules_known"].notna().any()
     return Report(bundles, runs, methods, convention, "joules" if known else "seconds",
-                  power(bundles, bool(known)), raw)
+                  power(bundles, bool(known)), raw,
+                  {run.record.case_id: run.record for run in bundles.runs})
 
 
 def power(bundles: load.Bundles, known: bool) -> Power:

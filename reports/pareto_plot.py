@@ -8,7 +8,7 @@ from reports.spread import Spread
 
 WIDTH, HEIGHT = 420.0, 330.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 404.0, 34.0, 282.0
-LETTER = 6.3  # pixels that one letter of a label takes
+LETTER = 6.8  # pixels that one letter of a label takes
 
 
 class Point(NamedTuple):

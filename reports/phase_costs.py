@@ -1,13 +1,16 @@
 """The second table: where the cost goes, phase by phase."""
 from typing import Dict, List
 
+from pandas import DataFrame
+
 from reports import quantity, rows, spread
-from reports.frames import SMALL_HOLE, per_run
+from reports.frames import SMALL_HOLE
 from reports.quantity import ENERGY, FLOPS, ONE, TIME, fitting
 from reports.results import FLOPS_NOTE, energy, flops_cell, joule_word, measured, title
 from reports.tables import Cell, Column, Notes, Row, Table
 
 WHOLE = "whole run"
+COLUMNS = ["case_id", "phase", "epochs", "seconds", "joules", "joules_known", "reasons", "doubts"]
 TIME_WORDS = {"h": "Hours", "s": "Seconds", "ms": "Milliseconds"}
 
 
@@ -15,8 +18,7 @@ def phases(report) -> Table:
     """One row per method and phase, and one for the whole run: FLOPs, seconds, joules, share."""
     notes = Notes(FLOPS_NOTE[report.convention], "share: of the {} of the whole run".format(
         report.cost))
-    frame = per_run(report.bundles, rows.phases)
-    parts = [(method, _parts(report, method, frame)) for _, method in report.methods.iterrows()]
+    parts = [(method, _parts(report, method)) for _, method in report.methods.iterrows()]
     every = [part for _, each in parts for part in each]
     units = {"flops": fitting(_means(every, "flops"), FLOPS),
              "seconds": fitting(_means(every, "seconds"), TIME),
@@ -34,9 +36,10 @@ def _means(parts, name):
     return [part[name].mean for part in parts if part[name] is not None]
 
 
-def _parts(report, method, frame) -> List[Dict]:
+def _parts(report, method) -> List[Dict]:
     """Costs of each phase of a method, in the order they were run; the whole run at the end."""
-    mine = frame[frame["case_id"].isin(method["case_ids"])]
+    mine = DataFrame([row for record in report.of(method) for row in rows.phases(record)],
+                     columns=COLUMNS + ["flops_" + report.convention])
     parts = []
     for name, members in mine.groupby("phase", sort=False):
         part = {key: spread.spread(list(members[key].astype(float)))
@@ -55,8 +58,9 @@ def _parts(report, method, frame) -> List[Dict]:
 
 def _phase_rows(report, method, parts, units, notes):
     for number, part in enumerate(parts):
-        yield Row((Cell(method["name"], span=0 if number else len(parts))._replace(
-            main="" if number else method["name"]), Cell(part["phase"]),
+        name = Cell("", span=0) if number else Cell(method["name"], span=len(parts))
+        yield Row((
+            name, Cell(part["phase"]),
             Cell(*quantity.written(part["epochs"], ONE, exact=True)),
             flops_cell(part["flops"], units["flops"], report.convention, notes),
             measured(part["seconds"], units["seconds"], part["n"], (), notes),

@@ -5,13 +5,14 @@ LaTeX, formulas in a spreadsheet that opens the CSV.
 """
 import csv as csv_module
 import io
+import textwrap
 from typing import NamedTuple, Tuple
 
 RULES = str.maketrans({c: "\\" + c for c in "\\`*_{}[]|#~"})
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
          "±": r"$\pm$", "÷": r"$\div$", "≥": r"$\ge$", "–": "--", "−": "$-$", "×": r"$\times$",
-         "…": r"\dots{}", "[": "{[}", "]": "{]}",  # after a row's end a bare [ is an option
+         "…": r"\dots{}", "\ufffd": "?", "[": "{[}", "]": "{]}",  # after a row's end a bare [ is an option
          "<": r"\textless{}", ">": r"\textgreater{}", "·": r"$\cdot$"}
 LATEX.update({c: "\\" + c for c in "{}$&#%_"})
 
@@ -79,6 +80,13 @@ class Notes:
                      + [(letter, each) for each, letter in self.marked.items()])
 
 
+def headers(columns, width: int = 14):
+    """The headers as lines of short cells, the last words at the bottom: numbers set the width."""
+    cells = [textwrap.wrap(column.header, width, break_long_words=False) for column in columns]
+    height = max(len(cell) for cell in cells)
+    return list(zip(*([""] * (height - len(cell)) + cell for cell in cells)))
+
+
 def markdown(table: Table) -> str:
     """The table in GitHub's Markdown, its notes below."""
     lines = ["### " + _markdown(table.title), ""]
@@ -94,9 +102,10 @@ def markdown(table: Table) -> str:
 def latex(table: Table) -> str:
     """The table for LaTeX with the booktabs package, caption first, notes in small print."""
     kinds = "".join("r" if column.number else "l" for column in table.columns)
-    lines = ["% needs \\usepackage{booktabs}", r"\begin{table}", r"\centering",
+    lines = ["% needs \\usepackage{booktabs}", r"\begin{table}", r"\centering\footnotesize",
+             r"\setlength{\tabcolsep}{3pt}",
              r"\caption{%s}" % _latex(table.title), r"\begin{tabular}{%s}" % kinds, r"\toprule",
-             _ampersands(column.header for column in table.columns)]
+             ] + [_ampersands(line) for line in headers(table.columns)]
     for setting, rows in table.blocks():
         lines.append(r"\midrule")
         if setting:

@@ -11,9 +11,9 @@ def findings(report) -> List[Finding]:
     found = list(_power(report)) + list(_coverage(report))
     for key in report.blocks:
         heading = report.heading(key)
-        found += [each._replace(text="{}: {}".format(heading, each.text) if heading else each.text)
-                  for each in answers.findings(report, report.block(key))]
-    return [each._replace(text=sentence(each.text)) for each in found]
+        found += [Finding(kind, topic, "{}: {}".format(heading, text) if heading else text)
+                  for kind, topic, text in answers.findings(report, report.block(key))]
+    return [Finding(kind, topic, sentence(text)) for kind, topic, text in found]
 
 
 def _power(report) -> Iterator[Finding]:

@@ -102,7 +102,7 @@ def test_epochs_leave_a_gap_where_nothing_was_measured():
     """A line across an unknown epoch would invent it."""
     mine = _curves("slim", [40.0, None, 20.0], cuts=(2,))
     parts = epoch_plot.panels("joules", [40.0, 20.0], "fake power")
-    drawn = str(epoch_plot.draw("e", mine, None, [mine], parts))
+    drawn = str(epoch_plot.draw("e", mine, None, epoch_plot.shared([mine], parts), parts))
     ElementTree.fromstring(drawn)
     assert drawn.count('class="curve') == 1 and drawn.count('class="dot') == 4
     assert "J per epoch (fake power)" in drawn and drawn.count('class="cut"') == 3
@@ -112,7 +112,8 @@ def test_all_small_multiples_share_their_axes():
     """The same value is at the same height in every figure of a block."""
     high, low = _curves("a", [40.0, 40.0, 40.0]), _curves("b", [20.0, 20.0, 20.0])
     parts = epoch_plot.panels("joules", [40.0, 20.0], "")
-    drawn = [str(epoch_plot.draw("e", each, None, [high, low], parts)) for each in (high, low)]
+    drawn = [str(epoch_plot.draw("e", each, None, epoch_plot.shared([high, low], parts), parts))
+             for each in (high, low)]
     ticks = [re.findall(r'text-anchor="end" class="tick">([0-9.]+)<', each) for each in drawn]
     assert ticks[0] == ticks[1] and "40" in ticks[0]
 

@@ -68,6 +68,6 @@ def test_ratios_show_an_interval_or_a_range(low, high, n, written):
 def test_units_fit_the_largest_value():
     """And where nothing is known the unit is the SI one."""
     assert quantity.fitting([3e12, 5e15], FLOPS).name == "PFLOPs"
-    assert quantity.fitting([3e3], FLOPS).name == "MFLOPs"
+    assert quantity.fitting([3e3], FLOPS).name == "FLOPs"
     assert quantity.fitting([None, float("nan")], ENERGY).name == "J"
     assert quantity.fitting([0.5], ENERGY).name == "mJ"

@@ -17,9 +17,8 @@ def render(report):
 
 
 def _figure(report, method, identity):
-    searches = [(run.record.case["train"]["seed"], rows.ticket(run.record))
-                for run in report.bundles.runs if run.record.case_id in method["case_ids"]]
-    searches = [each for each in searches if each[1] is not None]
+    searches = [(record.case["train"]["seed"], rows.ticket(record))
+                for record in report.of(method) if record.ticket]
     drawing = distance_plot.draw(identity, method["name"], searches,
                                  report.series(method["label"]))
     if drawing:
