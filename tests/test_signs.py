@@ -69,14 +69,40 @@ def test_nans_are_counted():
     assert [signs.nans(x.to(dtype)) for dtype in (torch.float32, torch.float16)] == [2, 2]
 
 
+def test_fused_codes_and_distances():
+    old, new = (np.random.RandomState(i).randn(3, 130).astype(np.float32) for i in (0, 1))
+    stored = signs.pack(old)
+    fresh, distances = signs.pack_hamming(new, stored)
+    assert np.array_equal(fresh, signs.pack(new)) and np.array_equal(stored, signs.pack(old))
+    assert np.array_equal(distances, signs.hamming(fresh, stored))
+    kept, again = signs.pack_hamming(new, stored, out=stored)
+    assert kept is stored and np.array_equal(stored, fresh) and np.array_equal(again, distances)
+
+
+def test_long_rows_count_in_int64():
+    assert signs.counter(2**25 - 1) == np.int32 and signs.counter(2**25) == np.int64
+    with pytest.raises(ValueError, match="use int64"):
+        signs.counter(2**25, np.int32)
+
+
+def test_popcount():
+    code = np.array([[2**64 - 1, 1], [0, 3]], dtype=np.uint64)
+    assert signs.popcount(code).tolist() == [65, 2]
+
+
 def test_what_is_refused():
     code = signs.pack(np.ones((2, 70), np.float32))
     for call, words in [(lambda: signs.pack(np.ones((2, 2))), "float64"),
                         (lambda: signs.pack(np.ones(2, np.float32)), r"\[rows, bits\]"),
                         (lambda: signs.hamming(code, code[:1]), "cdist"),
-                        (lambda: signs.cdist(code, code[:, :1]), "2 and of 1 words"),
+                        (lambda: signs.cdist(code, code[:, :1]), "same words per row"),
                         (lambda: signs.cdist(code, code, dtype=np.int8), "int32 and int64"),
+                        (lambda: signs.pack_hamming(np.ones((3, 70), np.float32), code), "same images"),
+                        (lambda: signs.pack_hamming(np.ones((2, 70), np.float32), code, code[::-1]),
+                         "contiguous"),
+                        (lambda: signs.hamming([[1]], code), "uint64 arrays"),
+                        (lambda: signs.hamming(code, code, backend="cuda"), "CUDA tensors"),
                         (lambda: signs.hamming(code.astype(np.int64), code), "uint64"),
-                        (lambda: signs.hamming(code, code, backend="sve"), "available: ")]:
+                        (lambda: signs.hamming(code, code, backend="sve"), "there are: ")]:
         with pytest.raises(ValueError, match=words):
             call()

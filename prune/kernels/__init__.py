@@ -1,10 +1,11 @@
-"""Backends of the sign codes: one file per backend, all of them equal to `reference` bit for bit.
+"""Backends of the sign codes: one source file each, all equal to `reference` bit for bit.
 
-A backend is a module (or object) with `pack`, `hamming` and `cdist` over NumPy arrays:
+    signs.h                 the contract of the compiled ones: layouts, ranges, errors
+    rows.hpp, tiles.hpp     what all CPU backends share; entry.hpp exports their functions
+    <backend>.cpp           an instruction set; a row of builder.RECIPES makes it known
+    builder, native         the user's compiler at first use, and ctypes round the result
+    reference               plain NumPy, the definition
 
-    pack(values [rows, bits] int32 or int16, infinity) -> uint64 [rows, words]
-    hamming(a, b [rows, words] uint64)                 -> int64 [rows]
-    cdist(a [rows_a, words], b [rows_b, words], dtype) -> [rows_a, rows_b]
-
-Callers use `prune.signs`, which checks shapes and types once for every backend.
+A backend has `pack`, `pack_hamming`, `hamming`, `cdist`, `popcount` and `nans` over arrays whose
+shapes and types `prune.signs` has checked.
 """

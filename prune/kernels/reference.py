@@ -1,6 +1,6 @@
 """Sign codes in plain NumPy: the definition that every other backend has to equal.
 
-Needs nothing newer than NumPy 1.17. Temporaries stay near `BLOCK` elements however large the input is.
+Needs nothing newer than NumPy 1.17. Temporaries hold about `BLOCK` elements whatever the input.
 """
 import numpy as np
 
@@ -16,7 +16,15 @@ def pack(values, infinity):
         signs = (values[part] > 0) & (values[part] <= infinity)
         packed = np.packbits(signs, axis=1, bitorder="little")
         codes[part, :packed.shape[1]] = packed
-    return codes.view("<u8")
+    return codes.view(np.uint64)
+
+
+def pack_hamming(values, infinity, stored, codes):
+    """Distances int64 [rows] of the codes of `values` to `stored`; the codes go to `codes`."""
+    new = pack(values, infinity)
+    distances = hamming(new, stored)
+    codes[...] = new
+    return distances
 
 
 def hamming(a, b):
