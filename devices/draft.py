@@ -40,7 +40,7 @@ def from_power(part, info, start_s: float, end_s: float, period_s: float) -> Opt
 
 def from_counter(part, info, start_s: float, end_s: float, period_s: float) -> Optional[Draft]:
     """The draft of a counter; None if it never moved."""
-    found = ticks.find(*known(part.times_s, part.joules))
+    found = ticks.find(*known(part.times_s, part.joules), update_s=info.update_s or 0.0)
     parts = ticks.spread(found, start_s, end_s)
     if not parts:
         return None
@@ -49,12 +49,9 @@ def from_counter(part, info, start_s: float, end_s: float, period_s: float) -> O
     update = max(info.update_s or 0.0, period_s)
     gaps = integrate.gaps(found.times_s, start_s, end_s, GAP_PERIODS * update)
     gaps += ticks.broken(found, start_s, end_s)
-    jumps = [late - early for early, late in zip(powers[:2], powers[1:2])]
-    jumps += [late - early for early, late in zip(powers[-2:-1], powers[-1:])]
-    terms = uncertainty.counted(jumps, joules, end_s - start_s, info, update, gaps,
-                                max(powers) - min(powers))
+    terms = uncertainty.counted(powers, joules, end_s - start_s, info, update, period_s, gaps)
     seen = [w for t, w in zip(part.times_s, part.watts) if start_s <= t <= end_s and w == w]
-    rails = _rails(part, lambda t, e: _rail_count(t, e, start_s, end_s))
+    rails = _rails(part, lambda t, e: _rail_count(t, e, start_s, end_s, info))
     return Draft("counter", joules, joules, terms, max(seen or powers), len(parts), gaps, rails,
                  "the counter was reset" if ticks.broken(found, start_s, end_s) else None)
 
@@ -83,6 +80,7 @@ def _rail_power(times, watts, start_s, end_s, info):
     return area.joules + integrate.lag_joules(area, info.lag_s)
 
 
-def _rail_count(times, joules, start_s, end_s):
-    parts = ticks.spread(ticks.find(times, joules), start_s, end_s)
+def _rail_count(times, joules, start_s, end_s, info):
+    found = ticks.find(times, joules, info.update_s or 0.0)
+    parts = ticks.spread(found, start_s, end_s)
     return _filled(parts, start_s, end_s) if parts else None

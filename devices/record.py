@@ -4,6 +4,7 @@ One thread appends, others read; rows become visible all at once because `times_
 """
 from array import array
 from bisect import bisect_left, bisect_right
+from collections import deque
 from typing import List, NamedTuple, Optional
 
 from devices.reading import Sample
@@ -33,7 +34,7 @@ class Record:
         self.rails = {}
         self.failures = []
         self.rejected = 0
-        self._spans = []
+        self._spans = deque(maxlen=SPANS_KEPT)
 
     def __len__(self):
         return len(self.times_s)
@@ -85,9 +86,10 @@ class Record:
         return bool(self.times_s) and self.times_s[-1] > moment_s
 
     def _slow(self, span_s: float) -> bool:
-        usual = sorted(self._spans)[len(self._spans) // 2] if self._spans else span_s
-        self._spans = self._spans[-SPANS_KEPT:] + [span_s]
-        return span_s > 3 * usual and span_s > self.period_s / 4
+        self._spans.append(span_s)
+        if span_s <= self.period_s / 4:
+            return False
+        return span_s > 3 * sorted(self._spans)[len(self._spans) // 2]
 
     def _append(self, time_s, sample):
         for name in sample.rails:

@@ -1,6 +1,9 @@
-"""The thread that reads a device on a regular grid and, when asked, at a window's edge.
+"""The thread that reads a device on a regular grid, which begins anew at every window's edge.
 
-Absolute deadlines: a missed tick is skipped, never made up for. It waits in `select`, whose
+So the edge is sampled, and a window that is a whole number of periods long is sampled evenly;
+uneven samples would weigh unevenly. A register that is renewed more slowly than it is read
+shows nothing new at an edge and keeps its grid.
+Absolute deadlines: a missed tick is skipped, never made up for. The thread waits in `select`, whose
 timeout no wall-clock step moves; timed lock waits on Python 3.6 are not so. Whatever a read
 raises becomes a sentence in the record: the caller's training never sees it.
 """
@@ -13,6 +16,7 @@ import time
 from devices.record import Record
 
 DEFAULT_PERIOD_S = 0.1
+COST_EVERY = 8  # reads between two looks at the thread's own cost
 PATIENCE_S = 0.5  # longest wait for the sample that closes a window
 
 
@@ -104,14 +108,17 @@ class Sampler:
     def _run(self):
         pipe, begun = self._pipe[0], time.monotonic()
         spent = self.cpu_seconds - _thread_cpu()
+        slow = (self.info.update_s or 0.0) > self.period_s
         while not self._stopping:
             self._take()
-            self.cpu_seconds = spent + _thread_cpu()
+            if self.reads % COST_EVERY == 0 or self.reads < COST_EVERY:
+                self.cpu_seconds = spent + _thread_cpu()
             ticks = int((time.monotonic() - begun) / self.period_s) + 1
             ready, _, _ = select.select(
                 [pipe], [], [], max(begun + ticks * self.period_s - time.monotonic(), 0.0))
             if ready:
                 os.read(pipe, 4096)
+                begun = begun if slow else time.monotonic()
 
     def _take(self):
         before_s = time.monotonic()

@@ -18,11 +18,11 @@ class Ticks(NamedTuple):
     breaks: Tuple[int, ...]
 
 
-def find(times, joules) -> Ticks:
+def find(times, joules, update_s: float = 0.0) -> Ticks:
     """The ticks in samples of a counter [n], joules; a step back begins a new count.
 
-    A tick lies between the last look at the old value and the first at the new one: the middle
-    is unbiased.
+    The counter moved after the last look at the old value and at most one update before the
+    first look at the new one: the middle of what is left is unbiased.
     """
     moments, values, breaks = [], [], []
     for i, value in enumerate(joules):
@@ -31,9 +31,16 @@ def find(times, joules) -> Ticks:
         elif value != joules[i - 1]:
             if value < joules[i - 1]:
                 breaks.append(len(values))
-            moments.append((times[i - 1] + times[i]) / 2)
+            moments.append(times[i] - min(times[i] - times[i - 1], update_s) / 2)
             values.append(value)
-    return Ticks(moments, values, tuple(breaks))
+    stale = len(moments) > 2 and update_s > times[1] - times[0]
+    return _without_first(moments, values, breaks) if stale else Ticks(
+        moments, values, tuple(breaks))
+
+
+def _without_first(moments, values, breaks):
+    """The ticks but for the first look, whose value may be up to an update old."""
+    return Ticks(moments[1:], values[1:], tuple(i - 1 for i in breaks if i > 1))
 
 
 def update_s(ticks: Ticks):

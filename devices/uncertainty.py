@@ -31,14 +31,21 @@ def traced(area, joules: float, seconds: float, info, alias: float = 0.0) -> Dic
     }
 
 
-def counted(edge_watts, joules: float, seconds: float, info, update_s: float,
-            gaps=(), range_watts: float = 0.0) -> Dict[str, float]:
-    """Terms of energy from a counter; `edge_watts` is the jump of power next to each edge."""
+def counted(powers, joules: float, seconds: float, info, update_s: float, poll_s: float,
+            gaps=()) -> Dict[str, float]:
+    """Terms of energy from a counter whose mean power between ticks was `powers`, watts.
+
+    At either edge the moment of the tick is known to one poll, and the power since to what it
+    varies by from tick to tick.
+    """
+    mean = joules / seconds
+    variance = sum((watts - mean) ** 2 for watts in powers) / len(powers)
     return {
         "gain": info.gain * abs(joules),
         "offset": info.offset_watts * seconds,
-        "edge": update_s * sqrt(sum(jump ** 2 for jump in edge_watts) / 12),
-        "gap": _gap(gaps, range_watts),
+        "tick": mean * min(poll_s, update_s) * sqrt(2 / 12),
+        "edge": update_s * sqrt(2 * variance / 12),
+        "gap": _gap(gaps, max(powers) - min(powers)),
     }
 
 

@@ -75,6 +75,12 @@ def put(path, text: str):
     os.replace(str(fresh), str(path))
 
 
+def renew(path, number: int):
+    """Change a value in place, as a driver does: whoever holds the file sees it at once."""
+    with open(str(path), "r+b") as file:
+        file.write("{:<20d}\n".format(int(number)).encode())
+
+
 def power_file(root, label: str) -> Path:
     """The file whose number makes a rail's power: mW (iio) or mA at 5 V (hwmon)."""
     for name in root.glob("devices/i2c/*/iio:device*/rail_name_*"):
@@ -90,7 +96,7 @@ def set_watts(root, label: str, watts: float):
     """Make a rail draw that much."""
     path = power_file(root, label)
     unit = 1e3 if "iio" in str(path) else 1e6 if path.name == "power1_input" else 1e6 / VOLTS_MV
-    put(path, "{}\n".format(int(round(watts * unit))))
+    renew(path, int(round(watts * unit)))
 
 
 def _iio(home, number, rails):

@@ -72,12 +72,21 @@ def test_a_number_file_follows_replacement_and_reports_loss(tmp_path):
     board_rig.put(path, "5\n")
     file = sysfs.NumberFile(str(path))
     assert file.read() == 5
+    board_rig.renew(path, 6)
+    assert file.read() == 6
     board_rig.put(path, "-7\n")
-    assert file.read() == -7
+    assert thrice(file)[-1] == -7
     path.unlink()
+    with pytest.raises(FileNotFoundError):
+        thrice(file)
     with pytest.raises(FileNotFoundError):
         file.read()
     board_rig.put(path, "")
     with pytest.raises(RuntimeError, match="expected a number, found ''"):
-        file.read()
+        thrice(file)
     file.close()
+
+
+def thrice(file):
+    """Three reads: what a file's name stands for is looked into at every third."""
+    return [file.read() for _ in range(3)]

@@ -36,7 +36,7 @@ def test_a_wrap_is_exact(tree):
     counter = tree.zone("intel-rapl:0", "package-0", RANGE - 20000000)
     device = tree.open()
     before = device.read().joules
-    board_rig.put(counter, "30000000\n")
+    board_rig.renew(counter, 30000000)
     assert device.read().joules - before == pytest.approx(50.0, abs=1e-9)
     device.close()
 
@@ -47,7 +47,7 @@ def test_many_wraps_are_exact(tree):
     total = 0
     for step in (700, 700, 999, 1, 600, 999):
         total += step
-        board_rig.put(counter, "{}\n".format(total % 1000))
+        board_rig.renew(counter, total % 1000)
         assert device.read().joules == pytest.approx(total * 1e-6, abs=1e-12)
     device.close()
 
@@ -104,7 +104,7 @@ def test_a_counter_without_a_range_does_not_guess_a_wrap(tree):
     counter = tree.zone("intel-rapl:0", "package-0", 1000)
     (counter.parent / "max_energy_range_uj").unlink()
     device = tree.open()
-    board_rig.put(counter, "1\n")
+    board_rig.renew(counter, 1)
     with pytest.raises(RuntimeError, match="ran backwards"):
         device.read()
     device.close()

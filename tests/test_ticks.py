@@ -15,13 +15,19 @@ def joules(found, start, end):
 
 
 def test_ticks_lie_between_the_looks_that_saw_them():
-    found = ticks.find([0.0, 0.1, 0.2, 0.3], [5.0, 5.0, 7.0, 7.0])
+    found = ticks.find([0.0, 0.1, 0.2, 0.3], [5.0, 5.0, 7.0, 7.0], update_s=0.4)
     assert found.times_s == [0.0, pytest.approx(0.15)] and found.joules == [5.0, 7.0]
+
+
+def test_the_first_look_is_no_tick_once_there_are_others():
+    times, joules = counter(100.0, 0.1, 0.03, 1.0)
+    found = ticks.find(times, joules, update_s=0.1)
+    assert found.times_s[0] == pytest.approx(0.1, abs=0.03) and found.joules[0] > joules[0]
 
 
 @pytest.mark.parametrize("start,length", [(1.037, 0.25), (1.0, 1.0), (2.71, 5.0)])
 def test_constant_power_is_within_a_quarter_update(start, length):
-    found = ticks.find(*counter(100.0, 0.1, 0.025, 10.0))
+    found = ticks.find(*counter(100.0, 0.1, 0.025, 10.0), update_s=0.1)
     error = joules(found, start, start + length) / (100.0 * length) - 1
     assert abs(error) <= 0.1 / (4 * length) + 1e-3
 
@@ -36,7 +42,12 @@ def test_a_reset_leaves_a_hole_not_a_negative():
     assert found.breaks == (2,)
     assert ticks.powers(found)[1] is None
     assert all(w > 0 for _, _, w in ticks.spread(found, 0.0, 4.0))
-    assert ticks.broken(found, 0.0, 4.0) == ((0.5, 1.5),)
+    assert ticks.broken(found, 0.0, 4.0) == ((1, 2),)
+
+
+def test_a_counter_renewed_faster_than_it_is_read_is_as_fresh_as_the_read():
+    found = ticks.find([0.0, 1.0, 1.3], [0.0, 10.0, 13.0], update_s=1e-3)
+    assert found.times_s == pytest.approx([0.0, 1.0, 1.3], abs=1e-3)
 
 
 def test_a_counter_that_never_moved_says_nothing():
@@ -45,4 +56,4 @@ def test_a_counter_that_never_moved_says_nothing():
 
 def test_beyond_the_ticks_the_nearest_power_is_held():
     found = ticks.find([0.0, 1.0, 2.0], [0.0, 10.0, 30.0])
-    assert ticks.spread(found, 0.5, 3.0)[-1] == (1.5, 3.0, 20.0)
+    assert ticks.spread(found, 0.5, 3.0)[-1] == (2.0, 3.0, 20.0)

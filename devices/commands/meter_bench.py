@@ -1,0 +1,72 @@
+"""Prove the meter: errors on traces with known joules, the interval's coverage, its own cost.
+
+With Zeus installed (pip install zeus==0.16.0) its code runs on the same traces.
+exit codes: 0 every promise holds, 1 one does not
+"""
+import json
+import platform
+
+from devices import accuracy, expense, noise, rivals
+
+HERTZ_LIMITS = ((10.0, 0.003), (100.0, 0.03))  # share of a core
+COVERAGE = (0.93, 0.97)
+
+
+def arguments(parser):
+    """Add what the command takes."""
+    parser.add_argument("--trials", type=int, default=100, metavar="N",
+                        help="windows per row (default: 100)")
+    parser.add_argument("--seconds", type=float, default=10.0, metavar="S",
+                        help="how long to watch the thread's cost at each rate (default: 10)")
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def run(args) -> int:
+    """Exit code: 1 if a promise is broken."""
+    found = figures(args.trials, args.seconds)
+    print(json.dumps(found, indent=1) if args.json else _text(found))
+    return 0 if found["holds"] else 1
+
+
+def figures(trials: int, seconds: float) -> dict:
+    """Every figure, and whether all promises hold."""
+    rows = [accuracy.judged(row, trials) for row in accuracy.ROWS]
+    cost = [dict(expense.core_share(hertz, seconds), limit=limit)
+            for hertz, limit in HERTZ_LIMITS]
+    for each in cost:
+        each["holds"] = each["core_share"] <= each["limit"]
+    share = noise.coverage(20 * trials)
+    held = [each["holds"] for each in rows + cost] + [COVERAGE[0] <= share <= COVERAGE[1]]
+    return {
+        "python": platform.python_version(),
+        "zeus": rivals.version() if rivals.installed() else "zeus not installed",
+        "rows": rows, "interval_coverage": share, "interval_coverage_limits": COVERAGE,
+        "sampler": cost, "nearer_than_all_on_every_row": all(r["nearer_than_all"] for r in rows),
+        "holds": all(held),
+    }
+
+
+def _text(found) -> str:
+    lines = ["python {python}, {zeus}".format(
+        python=found["python"], zeus=_zeus(found["zeus"])), "",
+        "{:9} {:9} {:>7} | {:>8} {:>8} {:>8} | others, p95 %".format(
+            "power", "sensor", "window", "p95 %", "worst %", "limit %")]
+    lines += [_row(row) for row in found["rows"]]
+    lines += ["", "95 % intervals that hold the truth: {:.1f} % (93 to 97)".format(
+        100 * found["interval_coverage"])]
+    lines += ["sampling 6 rails at {:g} Hz: {:.2f} % of a core (limit {:g} %)".format(
+        c["hertz"], 100 * c["core_share"], 100 * c["limit"]) for c in found["sampler"]]
+    return "\n".join(lines + ["every promise holds" if found["holds"] else "A PROMISE IS BROKEN"])
+
+
+def _row(row) -> str:
+    limit = "" if row["limit_percent"] is None else "{:.4g}".format(row["limit_percent"])
+    others = ", ".join("{} {:.3g}".format(*item)
+                       for item in sorted(row["others_p95_percent"].items()))
+    return "{:9} {:9} {:5.4g} s | {:8.4f} {:8.4f} {:>8} | {}{}".format(
+        row["pattern"], row["sensor"], row["window_s"], row["p95_percent"], row["worst_percent"],
+        limit, others, "" if row["holds"] and row["nearer_than_all"] else "  <--")
+
+
+def _zeus(text) -> str:
+    return text if "not" in text else "zeus " + text

@@ -1,0 +1,37 @@
+"""What the sampling thread costs: the share of a core it takes on six rails of sysfs."""
+import os
+import tempfile
+import time
+
+from devices.adapters import ina3221
+from devices.meter import Meter
+
+RAILS = ("GPU", "CPU", "SOC"), ("CV", "VDDRQ", "SYS5V")  # a Jetson AGX Xavier: all are added
+
+
+def core_share(hertz: float, seconds: float) -> dict:
+    """Share of one core [0, 1] at this rate, and what a read of all rails costs, in seconds."""
+    with tempfile.TemporaryDirectory() as root:
+        _tree(root)
+        device = ina3221.open(root=root)
+        with Meter(device, period_s=1.0 / hertz) as meter:
+            time.sleep(seconds)
+            cost = meter.cost()["ina3221"]
+        device.close()
+    return {"hertz": hertz, "core_share": cost["core_share"], "reads": cost["reads"],
+            "seconds": cost["seconds"]}
+
+
+def _tree(root):
+    """Six rails in the layout of L4T 32."""
+    for chip, labels in enumerate(RAILS):
+        folder = os.path.join(root, "bus/i2c/devices/1-004{0}/iio:device{0}".format(chip))
+        os.makedirs(folder)
+        for n, label in enumerate(labels):
+            _write(folder, "rail_name_{}".format(n), label)
+            _write(folder, "in_power{}_input".format(n), "1500")
+
+
+def _write(folder, name, text):
+    with open(os.path.join(folder, name), "w") as file:
+        file.write(text + "\n")

@@ -1,0 +1,30 @@
+"""How often the 95 % interval of a reading holds the truth, when a sensor errs as it claims."""
+import random
+
+from devices import virtual, window
+from devices.reading import Sample
+
+WATTS, SECONDS, NOISE_W, GAIN, SEED = 8.0, 10.0, 0.8, 0.01, 3
+
+
+def coverage(trials: int, gain: float = GAIN, noise_watts: float = NOISE_W,
+             lag_s: float = 0.0) -> float:
+    """Share of intervals, 0 to 1, that hold the true joules of a constant load.
+
+    Every sample errs by a normal number of watts, every trial's sensor by a normal factor.
+    """
+    dice = random.Random(SEED)
+    info = virtual.info(period_s=0.1, gain=gain, lag_s=lag_s)
+    return sum(_holds(dice, info, noise_watts) for _ in range(trials)) / trials
+
+
+def _holds(dice, info, noise_watts) -> bool:
+    scale = 1.0 + dice.gauss(0.0, info.gain)
+    start = dice.random()
+
+    def sample(_):
+        return Sample(watts=scale * (WATTS + dice.gauss(0.0, noise_watts)))
+
+    found = virtual.record(sample, start, start + SECONDS, info, 0.1 * dice.random())
+    reading = window.reading(found, info, start, start + SECONDS)
+    return abs(reading.joules - WATTS * SECONDS) <= reading.uncertainty_joules
