@@ -7,9 +7,10 @@ from torch import nn
 class Outcome(NamedTuple):
     """The final model and how it came about.
 
-    `groups` and `mask` refer to the dense model; `groups` is None where single weights were masked
-    (then `mask` maps tensor names to masks of their shape). `facts` is plain JSON for the record:
-    whatever a recipe knows that no phase shows.
+    `groups` and `mask` (channels) refer to the dense model, `weight_mask` (single weights) to the
+    final one. `facts` is plain JSON for the record: what a recipe knows that no phase shows.
+    "masked" there lists the stages trained with masked weights: epochs, weights, kept, and
+    training FLOPs per sample as executed (dense) and as a machine that skips zeros would need.
     """
 
     model: nn.Module
@@ -17,4 +18,5 @@ class Outcome(NamedTuple):
     mask: Optional[dict] = None
     ticket: Optional[tuple] = None
     notes: Tuple[str, ...] = ()
+    weight_mask: Optional[dict] = None
     facts: Optional[dict] = None

@@ -8,6 +8,7 @@ from typing import Dict, NamedTuple, Optional, Tuple
 import torch
 
 from prune.groups import find
+from prune.mask import Mask
 from prune.select import select
 from prune.shrink import shrink
 
@@ -48,6 +49,17 @@ def method(name: str, options: Dict, folder: str = "criteria") -> Method:
     return Method(name, module, chosen["scores"], chosen["penalty"])
 
 
+def refuse_penalty(criterion: Method) -> None:
+    """For recipes that train nothing before the cut: a changed penalty would have no effect."""
+    if criterion.penalty:
+        defaults = inspect.signature(criterion.module.penalty).parameters
+        changed = [key for key, value in criterion.penalty.items()
+                   if value != defaults[key].default]
+        if changed:
+            raise ValueError("{}: {} acts in training before a cut, and here is none; remove it"
+                             .format(criterion.name, ", ".join(changed)))
+
+
 def plugin(name: str, folder: str):
     """The module prune/<folder>/<name>.py, imported now."""
     allowed = sorted(path.stem for path in (Path(__file__).parent / folder).glob("*.py")
@@ -73,28 +85,86 @@ def groups(trainer, cut: Cut):
     return find(trainer.model, trainer.example, mode=cut.mode, ignore=tuple(cut.ignore))
 
 
-def score(trainer, criterion: Method, found) -> Dict:
-    """The criterion's scores of the groups; its work is charged to the running phase."""
+def score(trainer, criterion: Method, found, batches: Optional[int] = None) -> Dict:
+    """The criterion's scores of groups (or of a mask's weights); charged to the running phase.
+
+    `batches` is the number of training batches to look at, None for the criterion's own.
+    """
     module = criterion.module
-    batches = trainer.batches(module.BATCHES) if module.BATCHES else []
+    if batches is not None and (batches < 1 or not module.BATCHES):
+        raise ValueError("{} batches for {}, which looks at {}".format(
+            batches, criterion.name, "at least one" if module.BATCHES else "no data"))
+    wanted = batches or module.BATCHES
+    data = trainer.batches(wanted) if wanted else []
     if hasattr(module, "flops"):
-        work = module.flops(trainer.model, found, batches, **criterion.scores)
+        work = module.flops(trainer.model, found, data, **criterion.scores)
         trainer.charge(work, "{} scores".format(criterion.name))
-    return module.scores(trainer.model, found, batches, **criterion.scores)
+    return module.scores(trainer.model, found, data, **criterion.scores)
 
 
-def draw(trainer, criterion: Method, found, cut: Cut):
+def draw(trainer, criterion: Method, found, cut: Cut, batches: Optional[int] = None) -> Mask:
     """The mask that removes the lowest scores; groups without a score stay whole."""
-    scores = score(trainer, criterion, found)
+    return chosen(criterion, score(trainer, criterion, found, batches), found, cut)
+
+
+def chosen(criterion: Method, scores: Dict, found, cut: Cut) -> Mask:
+    """The mask that scores lead to; groups that the criterion could not judge stay whole."""
     judged = [group for group in found if group.name in scores]
     if not judged:
         raise ValueError("{} can judge none of the {} channel groups of this model; choose "
                          "another criterion".format(criterion.name, len(found)))
     mask = select(scores, judged, cut.ratio, scope=cut.scope or criterion.module.SCOPE,
                   min_channels=cut.min_channels, multiple_of=cut.multiple_of)
-    for group in found:
-        mask.setdefault(group.name, torch.ones(group.channels, dtype=torch.bool))
+    for name, flags in whole(found).items():
+        mask.setdefault(name, flags)
     return mask
+
+
+def whole(found) -> Mask:
+    """The mask that keeps every channel of every group."""
+    return Mask({group.name: torch.ones(group.channels, dtype=torch.bool) for group in found})
+
+
+def cut_to(trainer, criterion: Method, mask: Mask, gone: float, cut: Cut,
+           batches: Optional[int] = None) -> Mask:
+    """Cuts the model further, until a share `gone` of its first channels is gone; the whole mask.
+
+    `mask` says what the dense model's groups had left before, the answer what they have now. With
+    scope "layer" the share holds in every layer.
+    """
+    found = groups(trainer, cut)
+    scores = score(trainer, criterion, found, batches)
+    judged = [group for group in found if group.name in scores]
+    scope = cut.scope or criterion.module.SCOPE
+    pools = [judged] if scope == "global" else [[group] for group in judged]
+    further = whole(found)
+    for pool in pools:
+        ratio, note = _still(mask, pool, gone, cut.min_channels)
+        further.update(select(scores, pool, ratio, min_channels=cut.min_channels))
+        further.notes += (note,) * bool(note)
+    apply(trainer, found, further)
+    return composed(mask, further)
+
+
+def composed(mask: Mask, further: Mask) -> Mask:
+    """What is left of the dense model's channels after a second mask over those that were left."""
+    found = Mask(mask, mask.notes + further.notes)
+    for name, flags in further.items():
+        found[name] = mask[name].clone()
+        found[name][mask[name]] = flags.cpu()
+    return found
+
+
+def _still(mask: Mask, pool, gone: float, min_channels: int):
+    """Share of a pool's channels that must leave to reach `gone`, and a note if it cannot."""
+    first = sum(len(mask[group.name]) for group in pool)
+    left = sum(group.channels for group in pool)
+    wanted = int(gone * first + 1e-9) - (first - left)
+    able = sum(max(0, group.channels - min_channels) for group in pool)
+    note = "" if wanted <= able else (
+        "{} channels should leave {}, only {} can: at least {} stay in every group".format(
+            wanted, pool[0].name if len(pool) == 1 else "the network", able, min_channels))
+    return max(0, min(wanted, able)) / left, note
 
 
 def apply(trainer, found, mask) -> None:

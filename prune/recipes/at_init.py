@@ -1,0 +1,28 @@
+"""Mask weights before training: SNIP, random masks, magnitude at initialisation, small networks.
+
+SNIP (Lee et al., 2019): saliency "snip"; its code trains from fresh weights (`weights` "reinit"),
+the default trains those that were scored. Seed 004's small networks: saliency "random" with
+`rescale`, which restores the variance that a sparse fan-in loses.
+"""
+from prune import mask_steps, steps
+from prune import weights as treatments
+from prune.outcome import Outcome
+
+
+def run(trainer, *, ratio, saliency="snip", score_batches=None, weights="keep", rescale=False,
+        scope=None, layers="all", least=0, **options):
+    """The network with a share `ratio` of its weights masked before it is trained."""
+    method = steps.method(saliency, options, "saliency")
+    if weights not in ("keep", "reinit"):
+        raise ValueError("weights={!r}; before training there are: keep, reinit".format(weights))
+    how = mask_steps.Thinning(scope, layers, least)
+    mask = mask_steps.start(trainer, method, how)
+    initial = treatments.snapshot(trainer.model)
+    with trainer.phase("score"):
+        mask = mask_steps.draw(trainer, method, mask, ratio, how, score_batches)
+        treatments.treat(trainer.model, weights, initial, initial, trainer.seed)
+        if rescale:
+            treatments.rescale(trainer.model, mask)
+    with trainer.phase("retrain"):
+        stage = mask_steps.train(trainer, mask, trainer.epochs)
+    return Outcome(trainer.model, weight_mask=mask, facts={"masked": [stage]})

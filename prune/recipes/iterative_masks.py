@@ -1,0 +1,62 @@
+"""Seed 003's eight techniques: mask a fifth of what is left in every layer, again and again.
+
+Techniques: single weights by magnitude ("l1_us") or chance ("random_us"); whole input channels by
+norm ("l1_s", "l2_s", "linf_s", the last by the smallest absolute weight, as there) or chance
+("random_s"); "hybrid" takes slices of convolutions and weights of linear layers, "fc_only" weights
+of linear layers alone. Amounts round to the nearest (halves to even) like torch.nn.utils.prune, so
+layers with few channels stall. `weights` after each round as in `lottery`; `rewind_epoch` is late
+resetting. Biases are never masked.
+"""
+from prune import mask_steps, masking, steps
+from prune import weights as treatments
+from prune.outcome import Outcome
+
+TECHNIQUES = {
+    "l1_us": {"conv": ("magnitude", {}), "linear": ("magnitude", {})},
+    "random_us": {"conv": ("random", {}), "linear": ("random", {})},
+    "l1_s": {"conv": ("slices", {"norm": "l1"}), "linear": ("slices", {"norm": "l1"})},
+    "l2_s": {"conv": ("slices", {"norm": "l2"}), "linear": ("slices", {"norm": "l2"})},
+    "linf_s": {"conv": ("slices", {"norm": "-linf"}), "linear": ("slices", {"norm": "-linf"})},
+    "random_s": {"conv": ("random_slices", {}), "linear": ("random_slices", {})},
+    "hybrid": {"conv": ("slices", {"norm": "l1"}), "linear": ("magnitude", {})},
+    "fc_only": {"linear": ("magnitude", {})},
+}
+
+
+def run(trainer, *, technique, rate=0.2, rounds=20, weights="rewind", rewind_epoch=0):
+    """The network after `rounds` of training and masking, trained once more at the end."""
+    _check(technique, rate, rounds, weights, rewind_epoch, trainer.epochs)
+    plan = [(steps.method(name, options, "saliency"), masking.names(trainer.model, kind))
+            for kind, (name, options) in TECHNIQUES[technique].items()]
+    mask = masking.full(trainer.model, [name for _, names in plan for name in names])
+    initial = treatments.snapshot(trainer.model)
+    with trainer.phase("dense"):
+        trainer.train(rewind_epoch, first=0, total=trainer.epochs)
+        rewound = treatments.snapshot(trainer.model)
+        trainer.train(trainer.epochs - rewind_epoch, first=rewind_epoch, total=trainer.epochs)
+    stages = []
+    for _ in range(rounds):
+        with trainer.phase("score"):
+            for method, names in plan:
+                mask = mask_steps.thin(trainer, method, mask, rate, tensors=names)
+            treatments.treat(trainer.model, weights, initial, rewound, trainer.seed)
+            trainer.replace(trainer.model)
+        with trainer.phase("retrain"):
+            stages.append(mask_steps.train(trainer, mask, trainer.epochs - rewind_epoch,
+                                           rewind_epoch, trainer.epochs))
+    return Outcome(trainer.model, weight_mask=mask, facts={"masked": stages})
+
+
+def _check(technique, rate, rounds, weights, rewind_epoch, epochs):
+    if technique not in TECHNIQUES:
+        raise ValueError("no technique called {!r}; there are: {}".format(
+            technique, ", ".join(TECHNIQUES)))
+    if not 0 < rate < 1 or rounds < 1:
+        raise ValueError("rate={!r}, rounds={!r}; a rate lies in (0, 1), rounds start at 1".format(
+            rate, rounds))
+    if weights not in treatments.TREATMENTS:
+        raise ValueError("no treatment of weights called {!r}; there are: {}".format(
+            weights, ", ".join(treatments.TREATMENTS)))
+    if rewind_epoch and weights != "rewind" or not 0 <= rewind_epoch < epochs:
+        raise ValueError("rewind_epoch={!r} with weights={!r}; it lies between 0 and {} and needs "
+                         "weights='rewind'".format(rewind_epoch, weights, epochs - 1))

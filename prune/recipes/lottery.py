@@ -1,0 +1,94 @@
+"""Lottery tickets: train, mask the weights that matter least, go back, train what is left.
+
+Frankle & Carbin, 2019, arXiv:1803.03635; rewinding to a later point: Frankle et al., 2020,
+arXiv:1912.05671, algorithm 2. `rounds` 1 is one-shot; more remove the same share of what remains
+each round until `ratio` is gone. `weights` says what the survivors become: "rewind" (to
+`rewind_epoch` or `rewind_step`; later than 0 is late resetting), "reinit", "sign", "sigma_sign", or
+"keep", which retrains with the whole schedule (`retrain` "full": learning-rate rewinding) or at its
+last rate ("last": fine-tuning). `saliency` "magnitude" over `layers` "conv" with "keep" is seed 004's
+global magnitude pruning. `classifier_rate` 0.5 with scope "layer" is the paper's half rate.
+"""
+from prune import mask_steps, schedules, steps
+from prune import weights as treatments
+from prune.outcome import Outcome
+
+
+def run(trainer, *, ratio, saliency="magnitude", rounds=1, weights="rewind", rewind_epoch=0,
+        rewind_step=None, retrain=None, scope=None, layers="all", least=0, classifier_rate=1.0,
+        **options):
+    """The network with a share `ratio` of its weights masked, trained again after every round."""
+    method = steps.method(saliency, options, "saliency")
+    how = mask_steps.Thinning(scope, layers, least)
+    mask = mask_steps.start(trainer, method, how)
+    shares = _shares(mask, ratio, rounds, classifier_rate, scope or method.module.SCOPE)
+    _check(trainer, weights, rewind_epoch, rewind_step, retrain)
+    initial = treatments.snapshot(trainer.model)
+    with trainer.phase("dense"):
+        rewound, first = _train(trainer, rewind_epoch, rewind_step)
+    stages = []
+    for gone in shares:
+        with trainer.phase("score"):
+            mask = mask_steps.draw(trainer, method, mask, gone, how)
+            treatments.treat(trainer.model, weights, initial, rewound, trainer.seed)
+            trainer.replace(trainer.model)
+        with trainer.phase("retrain"):
+            stages.append(_retrain(trainer, mask, first, retrain))
+    return Outcome(trainer.model, weight_mask=mask, facts={"masked": stages})
+
+
+def _shares(mask, ratio, rounds, classifier_rate, scope):
+    """Per round, the share that is gone from each tensor."""
+    common = schedules.geometric(ratio, rounds)
+    if classifier_rate == 1:
+        return common
+    if scope != "layer":
+        raise ValueError("classifier_rate={!r} has no effect with scope {!r}; set scope='layer'"
+                         .format(classifier_rate, scope))
+    last = list(mask)[-1]
+    slower = schedules.geometric(ratio, rounds, classifier_rate)
+    return [dict(dict.fromkeys(mask, gone), **{last: less})
+            for gone, less in zip(common, slower)]
+
+
+def _check(trainer, weights, epoch, step, retrain):
+    if weights not in treatments.TREATMENTS:
+        raise ValueError("no treatment of weights called {!r}; there are: {}".format(
+            weights, ", ".join(treatments.TREATMENTS)))
+    if (epoch or step is not None) and weights != "rewind":
+        raise ValueError("rewind_epoch={!r}, rewind_step={!r} have no effect with weights={!r}; "
+                         "set weights='rewind'".format(epoch, step, weights))
+    if epoch and step is not None:
+        raise ValueError("rewind_epoch={!r} and rewind_step={!r}; give one of them".format(
+            epoch, step))
+    if not 0 <= epoch < trainer.epochs:
+        raise ValueError("rewind_epoch={!r}; it lies between 0 and {}".format(
+            epoch, trainer.epochs - 1))
+    if retrain is not None and weights != "keep":
+        raise ValueError("retrain={!r} has no effect with weights={!r}; rewound and fresh weights "
+                         "follow the schedule. Set weights='keep'".format(retrain, weights))
+    if retrain not in (None,) + steps.RETRAIN:
+        raise ValueError("no retraining called {!r}; there are: {}".format(
+            retrain, ", ".join(steps.RETRAIN)))
+
+
+def _train(trainer, epoch, step):
+    """(the state to return to, the epoch of the schedule it belongs to) after dense training."""
+    if step is None:
+        trainer.train(epoch, first=0, total=trainer.epochs)
+        state = treatments.snapshot(trainer.model)
+        trainer.train(trainer.epochs - epoch, first=epoch, total=trainer.epochs)
+        return state, epoch
+    with treatments.at_step(trainer.model, step) as seen:
+        trainer.train(trainer.epochs)
+    if seen["state"] is None:
+        raise ValueError("rewind_step={!r}; this training has {} steps".format(
+            step, seen["steps"]))
+    return seen["state"], step * trainer.epochs // seen["steps"]
+
+
+def _retrain(trainer, mask, first, retrain):
+    """One round's training: from the rewound point, or as `retrain` says."""
+    if retrain == "last":
+        return mask_steps.train(trainer, mask, trainer.epochs, 3 * trainer.epochs,
+                                4 * trainer.epochs)
+    return mask_steps.train(trainer, mask, trainer.epochs - first, first, trainer.epochs)

@@ -1,0 +1,34 @@
+"""SNIP-it: prune weights in steps, before training or during it (Verdenius et al., 2020, 2006.00896).
+
+Each event removes the lowest elasticities |w * dL/dw| / L of the network as it stands, until
+kappa_i of all weights are gone (`prune.schedules.kappas`: 7 events for `steps` 5). "before" has all
+events at initialisation; "during" the first after `first_event` epochs (8, as in the code) and one
+every `interval` epochs (4). The guard for shares up to one half and a schedule that does not fit
+the training are told, not silently adapted. Deviations: as `prune.saliency.snip`.
+"""
+from prune import mask_steps, schedules
+from prune import steps as pruning
+from prune.outcome import Outcome
+
+
+def run(trainer, *, ratio, when="before", saliency="snip", steps=5, interval=None,
+        first_event=None, score_batches=5, layers="all", least=0, **options):
+    """The network with a share `ratio` of its weights masked in steps."""
+    method = pruning.method(saliency, options, "saliency")
+    how = mask_steps.Thinning("global", layers, least)
+    shares, note = schedules.kappas(ratio, steps)
+    epochs = schedules.events(when, len(shares), interval, first_event, trainer.epochs)
+    mask = mask_steps.start(trainer, method, how)
+    if note:
+        trainer.warn(note)
+    stages, done = [], 0
+    with trainer.phase("score" if when == "before" else "search"):
+        for share, epoch in zip(shares, epochs):
+            if epoch > done:
+                stages.append(mask_steps.train(trainer, mask, epoch - done, done, trainer.epochs))
+                done = epoch
+            mask = mask_steps.draw(trainer, method, mask, share, how, score_batches)
+            mask_steps.masking.apply(trainer.model, mask)
+    with trainer.phase("retrain"):
+        stages.append(mask_steps.train(trainer, mask, trainer.epochs - done, done, trainer.epochs))
+    return Outcome(trainer.model, weight_mask=mask, facts={"masked": stages})

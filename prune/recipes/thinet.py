@@ -1,0 +1,55 @@
+"""ThiNet (Luo et al., 2017, arXiv:1707.06342): cut layer by layer, rescale, tune in between.
+
+For each group of channels in turn: order its channels by what its readers lose, remove a share
+`ratio`, scale the readers' weights of the rest by least squares, cut, and tune for `between` epochs at
+the schedule's last rate; at the end retrain. The paper tunes one or two epochs after each layer. Mode
+"inner" cuts what the paper cuts in residual networks: the channels inside blocks.
+"""
+import torch
+
+from prune import reconstruction, steps
+from prune.outcome import Outcome
+
+
+def run(trainer, *, ratio, between=1, score_batches=2, points=10, mode="inner", ignore=(),
+        min_channels=1, retrain="full", retrain_epochs=None):
+    """The network with every group cut to `1 - ratio` of its channels, one after the other."""
+    if points < 1 or between < 0:
+        raise ValueError("points={!r}, between={!r}; points start at 1, epochs at 0".format(
+            points, between))
+    cut = steps.Cut(ratio, mode, "layer", ignore, min_channels)
+    method = steps.method("thinet", {"points": points})
+    found = steps.groups(trainer, cut)
+    mask = steps.whole(found)
+    with trainer.phase("dense"):
+        trainer.train(trainer.epochs)
+    for group in found:
+        with trainer.phase("score"):
+            mask = _layer(trainer, method, mask, group.name, cut, score_batches)
+        if between:
+            with trainer.phase("retrain"):
+                steps.retrain(trainer, "last", between)
+    with trainer.phase("retrain"):
+        steps.retrain(trainer, retrain, retrain_epochs)
+    return Outcome(trainer.model, found, mask)
+
+
+def _layer(trainer, method, mask, name: str, cut, batches: int):
+    """Cuts one group and rescales its readers; the mask of the dense model's groups."""
+    found = steps.groups(trainer, cut)
+    group = next(each for each in found if each.name == name)
+    data = trainer.batches(batches)
+    points = method.scores["points"]
+    trainer.charge(method.module.flops(trainer.model, [group], data, points=points),
+                   "thinet scores")
+    gram = reconstruction.grams(trainer.model, [group], data, points, trainer.seed).get(name)
+    if gram is None:
+        return mask
+    worth = torch.from_numpy(reconstruction.order(gram)[0].argsort()).double()
+    further = steps.whole(found)
+    further.update(steps.select({name: worth}, [group], cut.ratio, scope="layer",
+                                min_channels=cut.min_channels))
+    kept = further[name].numpy()
+    reconstruction.scale(trainer.model, group, kept, reconstruction.scaling(gram, kept))
+    steps.apply(trainer, found, further)
+    return steps.composed(mask, further)

@@ -1,0 +1,11 @@
+"""Unstructured criteria: one file scores single weights.
+
+    SCOPE = "layer" or "global"   how the paper compares scores; a recipe may override it
+    BATCHES = 0                   training batches that `scores` wants; 0: it takes no data
+    AXIS = None                   or the axis whose slices leave as a whole
+    scores(model, mask, batches, *, option=default) -> {tensor name: scores}
+    flops(model, mask, batches, **options) -> int       optional: work of one scoring, 2 per MAC
+
+`mask` names the tensors to score and the weights that are still there. Scores have the shape of
+the weight, or [slices] with an axis. Higher means keep. What is masked already may score anything.
+"""

@@ -1,0 +1,17 @@
+"""Random weights: the control (`rand_us`; Lee et al., 2020; Frankle et al., 2021).
+
+Exactly the asked number leaves; the reference draws each weight's fate on its own. Without a
+`seed` the seed of the run decides.
+"""
+import torch
+
+SCOPE = "global"
+BATCHES = 0
+AXIS = None
+
+
+def scores(model, mask, batches, *, seed=None):
+    """Per tensor, uniform numbers in its shape that depend on the seed alone."""
+    generator = torch.Generator()
+    generator.manual_seed(torch.initial_seed() if seed is None else seed)
+    return {name: torch.rand(flags.shape, generator=generator) for name, flags in mask.items()}
