@@ -9,6 +9,7 @@ from reports.words import sentence
 
 WIDTH, HEIGHT = 420.0, 280.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 404.0, 34.0, 232.0
+TOUCHING = 13.0  # pixels between diamonds that overlap
 
 
 def draw(identity: str, name: str, searches: List[Tuple[int, Drawn]], series: int) -> Markup:
@@ -51,27 +52,37 @@ def _threshold(plot, value) -> Markup:
 def _curve(plot, place, search, series) -> Markup:
     seed, drawn = search
     points = [plot.at(*point) for point in drawn.distances]
-    dots = [svg.tag("circle", cx=x, cy=y, r=2.2, class_="dot s{}".format(series % 8))
+    dots = [svg.tag("circle", cx=x, cy=y, r=2.2, class_="dot s{}".format(series))
             for x, y in points]
-    curve = svg.line(points, "curve s{}".format(series % 8), stroke_dasharray=svg.dash(place))
+    curve = svg.line(points, "curve s{}".format(series), stroke_dasharray=svg.dash(place))
     return Markup("").join([curve] + dots)
 
 
 def _tickets(plot, searches, series) -> List[Markup]:
-    """A diamond where each ticket was drawn; seeds that share the place share the words."""
-    places = {}
-    for seed, drawn in searches:
-        if drawn.epoch is not None and drawn.distances:
-            places.setdefault(drawn.distances[-1], []).append(str(seed))
-    parts, last = [], None
-    for (x, y), seeds in sorted(places.items()):
-        across, down = plot.at(x, y)
-        words = "ticket, seed{} {}".format("s" * (len(seeds) > 1), ", ".join(seeds))
-        end = across > (LEFT + RIGHT) / 2
-        height = down + 22 if last is None or abs(down + 22 - last) > 13 else last + 14
-        last = height
-        parts += [svg.tag("path", d=svg.outline("diamond", across, down, 6.5),
-                          class_="ticket s{}".format(series % 8)),
-                  svg.text(across + (6 if end else -6), min(height, BOTTOM - 5), words,
-                           "end" if end else "start", "name")]
-    return parts
+    """A diamond where each ticket was drawn; tickets that touch share their words."""
+    drawn = sorted((plot.at(*each.distances[-1]), seed) for seed, each in searches
+                   if each.epoch is not None and each.distances)
+    heaps = []
+    for place, seed in drawn:
+        if heaps and all(abs(a - b) < TOUCHING for a, b in zip(place, heaps[-1][0])):
+            heaps[-1][1].append(seed)
+        else:
+            heaps.append((place, [seed]))
+    marks = [svg.tag("path", d=svg.outline("diamond", x, y, 6.5), class_="ticket s{}".format(series))
+             for (x, y), _ in drawn]
+    return _words(heaps) + marks
+
+
+def _words(heaps) -> List[Markup]:
+    """A label under each heap of tickets, or beside it where the axis is too near."""
+    labels, last = [], TOP
+    for (x, y), seeds in heaps:
+        below = y + 26 < BOTTOM
+        height = max(y + 22, last + 14) if below else y + 4
+        last = height if below else TOP
+        end = x > (LEFT + RIGHT) / 2
+        away = (6 if below else -11) * (1 if end else -1)
+        labels.append(svg.text(x + away, height, "ticket, seed{} {}".format(
+            "s" * (len(seeds) > 1), ", ".join(str(seed) for seed in seeds)),
+            "end" if end else "start", "name"))
+    return labels

@@ -86,7 +86,7 @@ def _panel(panel, plot, mine, dense, last) -> Markup:
               for cut in sorted(set(mine.cuts))]
     if dense is not None and dense is not mine:
         parts += _lines(panel, plot, dense, "curve behind")
-    return Markup("").join(parts + _lines(panel, plot, mine, "curve s{}".format(mine.series % 8)))
+    return Markup("").join(parts + _lines(panel, plot, mine, "curve s{}".format(mine.series)))
 
 
 def _lines(panel, plot, curves, class_) -> List[Markup]:

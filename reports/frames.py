@@ -9,14 +9,13 @@ from typing import Dict, List
 import pandas
 
 from bench.records import CONVENTIONS
-from reports import rows, spread
+from reports import rows, sources, spread
 
 SPREADS = ("accuracy", "final_params", "final_macs", "seconds", "joules", "joules_known",
            "epoch_seconds", "epoch_joules") + tuple("flops_" + name for name in CONVENTIONS)
 SMALL_HOLE = 0.01  # share of the seconds; what is missing then hides below any spread
 RATIOS = ("seconds", "joules", "epoch_seconds", "epoch_joules",
           "final_params", "final_macs") + tuple("flops_" + name for name in CONVENTIONS)
-TEXT = ("case_id", "label", "block", "method", "last_phase", "setting")
 
 
 def runs(bundles) -> pandas.DataFrame:
@@ -63,7 +62,7 @@ def _method(members: pandas.DataFrame, baseline: pandas.DataFrame) -> Dict:
     row["hole"] = float(members["hole"].max())
     row["case_ids"] = tuple(members["case_id"])
     row["seeds"] = tuple(members["seed"])
-    for name in ("reasons", "doubts"):
+    for name in ("reasons", "doubts", "epoch_reasons"):
         row[name] = tuple(dict.fromkeys(each for tuple_ in members[name] for each in tuple_))
     for name in SPREADS:
         row[name] = spread.spread(list(members[name]))
@@ -106,7 +105,9 @@ def _settings(records, blocks) -> Dict[str, str]:
         text = "{} on {}, {} epochs".format(
             case["model"]["name"], case["dataset"]["name"], case["train"]["epochs"])
         extra = ["{} {}".format(key.split(".")[-1].replace("_", " "), tables[block].get(key))
-                 for key in differing if key not in named]
+                 for key in differing if key not in named and not key.startswith("device.")]
+        if any(key.startswith("device.") for key in differing):
+            extra.append(sources.words(json.loads(block)["device"]))
         words[block] = rows.plain(", ".join([text] + extra))
     return words
 

@@ -5,16 +5,8 @@ from typing import Dict, List, NamedTuple, Tuple
 import pandas
 
 from bench.records import CONVENTIONS
-from reports import frames, load, rows
-from reports.words import listed, plain
-
-
-class Power(NamedTuple):
-    """Where the joules come from, in words; `label` is "" only for measured or missing ones."""
-
-    label: str  # "fake power", "estimated power" or ""
-    words: str
-    measured: bool
+from reports import frames, load, svg
+from reports.sources import Power, power
 
 
 class Report(NamedTuple):
@@ -56,9 +48,9 @@ class Report(NamedTuple):
         return " ".join(label + [self.cost])
 
     def series(self, label: str) -> int:
-        """Number of a method's colour: the same in every figure, 0 for dense."""
-        labels = list(dict.fromkeys(self.methods["label"]))
-        return labels.index(label)
+        """Number of a method's colour and mark, the same in every figure; 0 is dense alone."""
+        cut = list(dict.fromkeys(self.methods["label"][~self.methods["dense"]]))
+        return 1 + cut.index(label) % (svg.SERIES - 1) if label in cut else 0
 
 
 def report(folder: Path, everything: bool = False, convention: str = "exact",
@@ -78,33 +70,3 @@ def report(folder: Path, everything: bool = False, convention: str = "exact",
     return Report(bundles, runs, methods, convention, "joules" if known else "seconds",
                   power(bundles, bool(known)), raw,
                   {run.record.case_id: run.record for run in bundles.runs})
-
-
-def power(bundles: load.Bundles, known: bool) -> Power:
-    """Where a suite's joules come from. One fake run makes the whole report a fake one."""
-    devices = [run.record.device for run in bundles.runs]
-    for key, label in (("fake", "fake power"), ("estimate", "estimated power")):
-        found = list(dict.fromkeys(plain(_source(each)) for each in devices if each.get(key)))
-        if found:
-            return Power(label, listed(found), known)
-    if not known:
-        return Power("", "not measured: {}".format(listed(_reasons(bundles)) or "no run"), False)
-    return Power("", listed(dict.fromkeys(plain(rail(each)) for each in devices)), True)
-
-
-def rail(device) -> str:
-    """What was measured: "rail VDD_IN (module) of Jetson TX2, mode MAXN"."""
-    if not device.get("rail"):
-        return "nothing on {}".format(device.get("name"))
-    mode = ", mode {}".format(device["power_mode"]) if device.get("power_mode") else ""
-    return "rail {} ({}) of {}{}".format(
-        device["rail"], device.get("scope"), device.get("name"), mode)
-
-
-def _source(device) -> str:
-    return str(device.get("fake") or device.get("reason") or "a figure given by the user")
-
-
-def _reasons(bundles):
-    return list(dict.fromkeys(
-        reason for run in bundles.runs for reason in rows.row(run.record)["reasons"]))

@@ -8,6 +8,7 @@ from reports.spread import Spread
 
 WIDTH, HEIGHT = 420.0, 330.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 404.0, 34.0, 282.0
+STEP = 15  # pixels between the lines of labels
 LETTER = 6.8  # pixels that one letter of a label takes
 
 
@@ -99,7 +100,7 @@ def _bars(plot, point) -> Markup:
 
 
 def _class(point) -> str:
-    return "bar s{}".format(point.series % 8)
+    return "bar s{}".format(point.series)
 
 
 def _mark(plot, point) -> Markup:
@@ -109,30 +110,40 @@ def _mark(plot, point) -> Markup:
 
 def _labels(plot, points) -> List[Markup]:
     """Names beside their points, moved up or down until none covers another."""
-    taken, labels = [_box(*plot.at(p.cost.mean, p.accuracy.mean), 0, -7.0) for p in points], []
+    covered, names, drawn = [box for point in points for box in _covered(plot, point)], [], []
     for point in sorted(points, key=lambda p: -p.accuracy.mean):
         x, y = plot.at(point.cost.mean, point.accuracy.mean)
         name = svg.short(point.name)
-        box = _free(x, y, len(name) * LETTER, taken)
-        taken.append(box)
-        labels.append(svg.text(box[0], box[3] - 3, name, class_="name"))
-    return labels
+        box = _free(x, y, len(name) * LETTER, covered, names)
+        names.append(box)
+        if abs(box[1] + 8 - y) > STEP:  # too far away to be read as its neighbour
+            near = box[0] - 3 if box[0] > x else box[2] + 3
+            drawn.append(svg.line([(x, y), (near, box[3] - 7)], "leader"))
+        drawn.append(svg.text(box[0], box[3] - 3, name, class_="name"))
+    return drawn
 
 
-def _free(x, y, width, taken):
-    """The nearest place for a label beside a point, right of it if it fits."""
-    for shift in (0, -15, 15, -30, 30, -45, 45, -60, 60):
-        for start in (x + 11, x - 11 - width):
-            box = (start, y - 8 + shift, start + width, y + 7 + shift)
-            if LEFT <= start and start + width <= WIDTH - 2 and TOP - 8 < box[1] \
-                    and box[3] < BOTTOM and not any(_overlap(box, each) for each in taken):
+def _free(x, y, width, covered, names):
+    """The nearest place for a label that covers nothing, or at least no other label."""
+    places = [(start, y - 8 + shift, start + width, y + 7 + shift)
+              for shift in sorted(range(-12 * STEP, 13 * STEP, STEP), key=abs)
+              for start in (x + 11, x - 11 - width)]
+    inside = [box for box in places if LEFT <= box[0] and box[2] <= WIDTH - 2
+              and TOP - 8 < box[1] and box[3] < BOTTOM]
+    for taken in (covered + names, names):
+        for box in inside:
+            if not any(_overlap(box, each) for each in taken):
                 return box
-    start = min(max(x + 11, LEFT), WIDTH - 2 - width)
-    return start, y - 8, start + width, y + 7
+    return places[0]
 
 
-def _box(x, y, width, pad):
-    return x + pad, y - 7, x + width - pad, y + 7
+def _covered(plot, point):
+    """The boxes of a point's mark and bars: left, upper, right and lower edge."""
+    x, y = plot.at(point.cost.mean, point.accuracy.mean)
+    across = abs(plot.x(point.cost.mean + (point.cost.sd or 0)) - x)
+    down = abs(plot.y(point.accuracy.mean + (point.accuracy.sd or 0)) - y)
+    return ((x - 7, y - 7, x + 7, y + 7), (x - across, y - 1, x + across, y + 1),
+            (x - 1, y - down, x + 1, y + down))
 
 
 def _overlap(a, b) -> bool:

@@ -75,8 +75,8 @@ def _ratio_decimals(ratio: Ratio) -> int:
 
 
 def counted(value: float) -> str:
-    """A number that was counted: four digits, fewer if they say all."""
-    text = significant(value, MOST_DIGITS)
+    """A number that was counted: four digits, fewer if they say all, two if it is next to 0."""
+    text = significant(value, MOST_DIGITS if abs(value) >= 0.001 else 2)
     return text.rstrip("0").rstrip(".") if "." in text and float(text) == value else text
 
 

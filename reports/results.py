@@ -81,9 +81,9 @@ def _cells(report, method, units, notes):
     yield Cell(*quantity.written(method["final_params"], units["params"], exact=True))
     yield Cell(*quantity.written(method["final_macs"], units["macs"], exact=True))
     yield flops_cell(method["flops_" + report.convention], units["flops"], report.convention, notes)
-    yield measured(method["epoch_seconds"], ONE, method["n"], ("no epoch was trained",), notes)
+    yield measured(method["epoch_seconds"], ONE, method["n"], method["epoch_reasons"], notes)
     yield measured(method["epoch_joules"], units["epoch_joules"], method["n"],
-                   method["reasons"], notes)
+                   method["epoch_reasons"], notes)
     yield energy(method, units["joules"], notes)
     for name in ("epoch_" + report.cost, report.cost):
         yield _ratio_cell(method, name, notes)

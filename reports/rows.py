@@ -41,6 +41,7 @@ def epochs(record) -> List[Dict]:
                  epoch=_number(each["epoch"], "epoch") + 1,
                  seconds=_number(each["seconds"], "seconds"),
                  joules=_number(each["joules"], "joules", optional=True),
+                 reason=plain(each["joules_reason"] or each["status"]),
                  loss=_number(each["loss"], "loss", optional=True),
                  accuracy=_fraction(each["accuracy"], "accuracy"))
             for each in record.epochs]
@@ -153,13 +154,18 @@ def _phase(case_id: str, name: str, parts) -> Dict:
 
 
 def _epoch_costs(record) -> Dict:
-    """Of one epoch of the last phase that trains: medians, which forgive a slow first epoch."""
-    trained = epochs(record)
-    last = [each for each in trained if each["phase"] == trained[-1]["phase"]]
-    return {"last_phase": last[-1]["phase"] if last else "", "last_epochs": len(last),
+    """Of one epoch of the last phase: medians, which forgive a slow first epoch.
+
+    A run that ends without training after the cut has no such cost: an epoch before the cut is
+    not what the cut network costs.
+    """
+    name = plain(record.phases[-1]["name"]) if record.phases else ""
+    last = [each for each in epochs(record) if each["phase"] == name]
+    reasons = _distinct(each["reason"] for each in last if each["joules"] is None)
+    return {"last_phase": name, "epoch_reasons": reasons if last else (
+                "no epoch was trained in the last phase, {}".format(name or "for there is none"),),
             "epoch_seconds": _median(each["seconds"] for each in last),
-            "epoch_joules": _median(each["joules"] for each in last),
-            "epoch_joules_seen": sum(each["joules"] is not None for each in last)}
+            "epoch_joules": _median(each["joules"] for each in last)}
 
 
 def _median(values) -> Optional[float]:

@@ -7,7 +7,7 @@ RECORD = {
              "train": {"seed": int, "epochs": int}, "prune": {"recipe": str}, "measure": dict},
     "device": dict, "environment": dict, "dense": dict, "final": dict, "warnings": [str],
     "phases": [{"name": str, "status": str, "flops": dict}],
-    "epochs": [{"phase": str, "epoch": int}],
+    "epochs": [{"phase": str, "epoch": int, "status": str}],
     "layers": [{"group": str}],
 }
 WORDS = {str: "text", int: "a whole number", dict: "a table", list: "a list"}

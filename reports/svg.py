@@ -5,6 +5,7 @@ Colours are classes (`s0`, `s1`, ...) that the page's style sheet defines for li
 from markupsafe import Markup, escape
 
 SHAPES = ("square", "circle", "triangle", "diamond", "down", "cross", "plus", "bar")
+SERIES = len(SHAPES)  # colours in the style sheet: s0 to s7
 DASHES = ("", "6 3", "2 2", "8 3 2 3")
 
 
@@ -47,8 +48,8 @@ def line(points, class_: str, **attributes) -> Markup:
 def mark(number: int, x: float, y: float, size: float = 5.0, title: str = "") -> Markup:
     """The mark of one series, its name on hovering."""
     hint = [tag("title", title)] if title else []
-    return tag("path", *hint, d=outline(SHAPES[number % len(SHAPES)], x, y, size),
-               class_="mark s{}".format(number % 8))
+    return tag("path", *hint, d=outline(SHAPES[number], x, y, size),
+               class_="mark s{}".format(number))
 
 
 def dash(number: int):

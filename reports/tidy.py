@@ -3,7 +3,7 @@ import json
 from typing import Dict, List
 
 from bench.records import CONVENTIONS
-from reports.gather import rail
+from reports import sources
 from reports.results import because
 from reports.words import plain
 
@@ -54,11 +54,6 @@ def _plain(value):
 
 def power_words(method) -> str:
     """Where one method's joules come from, for a column that travels with its numbers."""
-    device = json.loads(method["block"])["device"]
-    if device["fake"]:
-        return "fake power: {}".format(plain(device["fake"]))
-    if device["estimate"]:
-        return "estimated power on {}".format(plain(device["name"]))
     if method["joules_known"] is None:
         return because(method["reasons"])
-    return "measured: {}".format(plain(rail(device)))
+    return plain(sources.words(json.loads(method["block"])["device"]))

@@ -62,6 +62,16 @@ def test_the_median_epoch_forgives_a_slow_first_one():
     assert rows.row(_record(document))["epoch_seconds"] == 4.0
 
 
+def test_without_retraining_no_epoch_cost_is_known(tmp_path):
+    """An epoch of the search is not what the cut network costs."""
+    document = bundles.record("early-bird spline 0.5", power="module")
+    document["epochs"] = document["epochs"][:2]
+    document["phases"][2]["epochs"] = 0
+    row = rows.row(_record(document))
+    assert row["epoch_seconds"] is None and row["epoch_joules"] is None
+    assert row["epoch_reasons"] == ("no epoch was trained in the last phase, retrain",)
+
+
 @pytest.mark.parametrize("changes", [
     {"rail": "VDD_SYS_GPU"}, {"power_mode": "MAXQ"}, {"name": "Jetson Nano"},
     {"fake": "constant 9.5 W"}, {"estimate": True}])

@@ -29,6 +29,7 @@ def test_without_a_spread_three_digits():
     assert quantity.written(Spread(1, 1234.5, None, 0, 0), ENERGY[1]) == ("1.23", "")
     assert quantity.written(Spread(2, 272474, 0.0, 0, 0), COUNT[2], exact=True) == ("272.5", "")
     assert quantity.written(Spread(2, 4.0, 0.0, 4, 4), ONE, exact=True) == ("4", "")
+    assert quantity.written(Spread(1, 12734, None, 0, 0), FLOPS[2], exact=True) == ("0.000013", "")
 
 
 @given(some.floats(1e-6, 1e9), some.floats(1e-6, 1e6))

@@ -40,7 +40,7 @@ def test_it_is_left_out_where_there_is_nothing(module, tmp_path):
 
 @pytest.mark.parametrize("name, words", [
     ("early_bird", "ticket drawn after 2 epochs"), ("kept_layers", "stages.1"),
-    ("pareto", "Joules per epoch"), ("epoch_curves", "J per epoch"),
+    ("pareto", "Energy per epoch"), ("epoch_curves", "J per epoch"),
     ("environment", "git.commit"), ("raw_files", "../resnet20-digits-dense-s0-0123abcd/run.json"),
     ("cautions", "No run warned")])
 def test_what_it_shows(name, words, tmp_path):

@@ -21,7 +21,7 @@ def _block(report, key, frame):
     ids = [case_id for method in methods for case_id in method["case_ids"]]
     groups = frame[frame["case_id"].isin(ids)].groupby("group", sort=False)["channels"].max()
     return {"heading": report.heading(key), "methods": [m["name"] for m in methods],
-            "series": [report.series(m["label"]) % 8 for m in methods],
+            "series": [report.series(m["label"]) for m in methods],
             "rows": [(name, int(channels), [_kept(frame, method, name, channels)
                                             for method in methods])
                      for name, channels in groups.items()]}

@@ -19,11 +19,11 @@ def render(report):
 
 
 def _figures(report, key, identity):
-    label = "{} ".format(report.power.label.split()[0]) if report.power.label else ""
-    words = label + "joules" if report.cost == "joules" else "seconds"
     units = quantity.ENERGY if report.cost == "joules" else quantity.TIME
-    for name, title in ((report.cost, "{}, whole run".format(words.capitalize())),
-                        ("epoch_" + report.cost, "{} per epoch".format(words.capitalize()))):
+    words = "Energy{{}}, {}".format(report.power.label) if report.power.label else "Energy{}"
+    words = words if report.cost == "joules" else "Time{}"
+    for name, title in ((report.cost, words.format(" of the whole run")),
+                        ("epoch_" + report.cost, words.format(" per epoch"))):
         costs = [(method, _cost(method, name)) for _, method in report.block(key).iterrows()]
         points = [Point(method["name"], cost, method["accuracy"],
                         report.series(method["label"]), bool(method["dense"]))
