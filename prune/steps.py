@@ -130,16 +130,22 @@ def cut_to(trainer, criterion: Method, mask: Mask, gone: float, cut: Cut,
     """Cuts the model further, until a share `gone` of its first channels is gone; the whole mask.
 
     `mask` says what the dense model's groups had left before, the answer what they have now. With
-    scope "layer" the share holds in every layer.
+    scope "layer" the share holds in every layer. A group down to one channel is found no more.
     """
     found = groups(trainer, cut)
+    if not found:
+        trainer.warn("nothing is left to cut: every group is down to one channel")
+        return mask
     scores = score(trainer, criterion, found, batches)
     judged = [group for group in found if group.name in scores]
-    scope = cut.scope or criterion.module.SCOPE
-    pools = [judged] if scope == "global" else [[group] for group in judged]
     further = whole(found)
-    for pool in pools:
-        ratio, note = _still(mask, pool, gone, cut.min_channels)
+    if (cut.scope or criterion.module.SCOPE) == "global":
+        names = set(mask) - {group.name for group in found if group.name not in scores}
+        pools = [(judged, names)]
+    else:
+        pools = [([group], {group.name}) for group in judged]
+    for pool, names in pools:
+        ratio, note = _still(Mask({name: mask[name] for name in names}), pool, gone, cut)
         further.update(select(scores, pool, ratio, min_channels=cut.min_channels))
         further.notes += (note,) * bool(note)
     apply(trainer, found, further)
@@ -155,15 +161,14 @@ def composed(mask: Mask, further: Mask) -> Mask:
     return found
 
 
-def _still(mask: Mask, pool, gone: float, min_channels: int):
-    """Share of a pool's channels that must leave to reach `gone`, and a note if it cannot."""
-    first = sum(len(mask[group.name]) for group in pool)
+def _still(mask: Mask, pool, gone: float, cut: Cut):
+    """Share of a pool's channels that must leave so that `gone` of the mask's are, and a note."""
     left = sum(group.channels for group in pool)
-    wanted = int(gone * first + 1e-9) - (first - left)
-    able = sum(max(0, group.channels - min_channels) for group in pool)
+    wanted = int(gone * mask.channels + 1e-9) - (mask.channels - mask.kept)
+    able = sum(max(0, group.channels - cut.min_channels) for group in pool)
     note = "" if wanted <= able else (
         "{} channels should leave {}, only {} can: at least {} stay in every group".format(
-            wanted, pool[0].name if len(pool) == 1 else "the network", able, min_channels))
+            wanted, pool[0].name if len(pool) == 1 else "the network", able, cut.min_channels))
     return max(0, min(wanted, able)) / left, note
 
 
