@@ -36,7 +36,14 @@ class Trace:
         self.axes = allot(self.labels, model)
         self.tracer = Tracer(self.labels, self.mode)
         self.tracer.choices = self.choices
-        run(skeleton(model, self.axes, self.tracer), self.example, self.tracer)
+        try:
+            run(skeleton(model, self.axes, self.tracer), self.example, self.tracer)
+        except Refused:
+            raise
+        except Exception as error:  # the user's forward, on made-up values
+            raise Refused(
+                self.tracer.site, "fails on the example ({})".format(line(error))
+            ) from None
         for index in self.sites:
             self.freeze(index)
 
@@ -112,12 +119,13 @@ def proved(build, trace: Trace, checker: Checker) -> List[Tuple[int, str]]:
     except Exception as error:  # the user's forward failed on the smaller sizes
         last = max(0, len(checker.records) - 1)
         return checker.mismatches or [
-            (last, "breaks when its channels are fewer ({})".format(_line(error)))
+            (last, "breaks when its channels are fewer ({})".format(line(error)))
         ]
     return checker.mismatches
 
 
-def _line(error: Exception) -> str:
+def line(error: Exception) -> str:
+    """The first line of what an error says."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
 
 

@@ -94,7 +94,7 @@ def rebuilt(model: nn.Module, plan: Dict[str, Any]) -> nn.Module:
     keep = _keep(model, plan)
     small = cut(model, keep)
     if plan.get("inputs"):
-        example = tuple(_example(item) for item in plan["inputs"])
+        example = tuple(_example(item, model) for item in plan["inputs"])
         prove(model, small, example if len(example) > 1 else example[0], (), keep)
     return small
 
@@ -154,7 +154,10 @@ def _positions(gone: Any, size: int, name: str) -> List[int]:
     return gone
 
 
-def _example(item: Any) -> torch.Tensor:
+def _example(item: Any, model: nn.Module) -> torch.Tensor:
+    """An input of the plan's shape, in the model's own precision."""
+    if not isinstance(item, dict):
+        raise ValueError("the plan's input {!r} is no tensor".format(str(item)[:80]))
     shape, dtype = item.get("shape"), getattr(torch, str(item.get("dtype")), None)
     if (
         not isinstance(shape, list)
@@ -162,6 +165,8 @@ def _example(item: Any) -> torch.Tensor:
         or not isinstance(dtype, torch.dtype)
     ):
         raise ValueError("the plan's input {!r} is no tensor".format(str(item)[:80]))
+    if dtype.is_floating_point:
+        dtype = next((p.dtype for p in model.parameters()), dtype)
     return torch.zeros((), dtype=dtype).expand(shape)
 
 

@@ -8,7 +8,7 @@ it doesn't hold, the dense result's labels are put in place of the wrong ones, s
 every such site.
 """
 
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy
 import torch
@@ -44,7 +44,7 @@ class Checker(Tracer):
         except (Refused, Diverged):
             raise
         except Exception as error:
-            return error
+            return ValueError("fails when its channels are fewer ({})".format(error))
 
     def observe(self, call: Call, result: Any) -> Any:
         """Compare with the dense record; returns the result, or the right one in its place."""
@@ -93,6 +93,17 @@ class Checker(Tracer):
         axes = self.reference.records[len(self.records)].outputs[0][1][offset : offset + count]
         named = [axis for axis, vector in enumerate(axes) if vector is not None]
         return named[0] if named else varying[0]
+
+    def placed(self, axes: list, source: Labelled, shape: Sequence[int]) -> list:
+        """Which of several axes of size 1 carries the one label that is left is read off the dense
+        trace: their data are the same."""
+        single = [vector for vector in source.axes if vector is not None and vector.size == 1]
+        dense = self.reference.records[len(self.records)].outputs[0][1]
+        for axis in range(min(len(axes), len(dense)) if single else 0):
+            if shape[axis] == 1:
+                want = None if dense[axis] is None else dense[axis][self.kept[dense[axis]]]
+                axes[axis] = next((v for v in single if numpy.array_equal(v, want)), None)
+        return axes
 
     def freeze_axis(self, vector: Optional[numpy.ndarray], why: str) -> None:
         """Nothing to note: the dense trace froze it."""

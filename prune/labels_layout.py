@@ -33,7 +33,7 @@ def reshape(tracer, call: Call) -> Labelled:
 
 def regrouped(tracer, source: Labelled, shape: Sequence[int]) -> list:
     """The labels of a tensor seen under another shape."""
-    axes = []
+    axes: List[Optional[numpy.ndarray]] = []
     for inner, outer in blocks(tuple(source.shape), tuple(shape)):
         axes.extend(
             _block(
@@ -44,7 +44,7 @@ def regrouped(tracer, source: Labelled, shape: Sequence[int]) -> list:
                 len(axes),
             )
         )
-    return axes
+    return tracer.placed(axes, source, shape)
 
 
 def blocks(before: Sequence[int], after: Sequence[int]) -> List[Tuple[List[int], List[int]]]:
@@ -71,7 +71,8 @@ def blocks(before: Sequence[int], after: Sequence[int]) -> List[Tuple[List[int],
 
 
 def _block(tracer, vectors, sizes, shape, offset: int) -> list:
-    named = [index for index, vector in enumerate(vectors) if vector is not None]
+    named = [i for i, vector in enumerate(vectors) if vector is not None and sizes[i] > 1]
+    named = named or [i for i, vector in enumerate(vectors) if vector is not None][:1]
     if len(named) > 1:
         for index in named:
             tracer.freeze_axis(vectors[index], "is merged with another channel axis")
@@ -84,7 +85,10 @@ def _block(tracer, vectors, sizes, shape, offset: int) -> list:
 
 def spread(vector: numpy.ndarray, sizes: Sequence[int], axis: int) -> numpy.ndarray:
     """The label vector of an axis after merging it with its unlabelled neighbours."""
-    before, after = int(numpy.prod(sizes[:axis])), int(numpy.prod(sizes[axis + 1 :]))
+    before, after = (
+        int(numpy.multiply.reduce(sizes[:axis])),
+        int(numpy.multiply.reduce(sizes[axis + 1 :])),
+    )
     if before == after == 1:
         return vector
     return numpy.tile(numpy.repeat(vector, after), before)
@@ -109,15 +113,13 @@ def folded(tracer, vector: numpy.ndarray, shape: Sequence[int], offset: int = 0)
 
 
 def squeeze(tracer, call: Call) -> Labelled:
-    """Drops axes of size 1; a label on one of them would be lost, so it is frozen."""
+    """Drops axes of size 1, with the label that one may have: it is the only one left."""
     source, dims = call.args[0], call.bound("input dim")["dim"]
     shape = shaped(call).shape
     if dims is None:
         dims = [axis for axis, size in enumerate(source.shape) if size == 1]
     dims = {d % source.dim() for d in ([dims] if isinstance(dims, int) else dims)}
     gone = [axis for axis in sorted(dims) if source.shape[axis] == 1]
-    for axis in gone:
-        tracer.freeze_axis(source.axes[axis], "is squeezed away")
     return rearranged(
         tracer, source, shape, [v for a, v in enumerate(source.axes) if a not in gone]
     )

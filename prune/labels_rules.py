@@ -44,7 +44,7 @@ new_empty new_tensor set:grad get:is_vulkan get:is_xla __hash__ has_names retain
 READS = frozenset(
     """
 __bool__ __int__ __float__ __index__ __complex__ __contains__ __array__ item tolist numpy
-is_nonzero equal allclose nonzero unique masked_select __repr__ __format__ __str__
+is_nonzero equal allclose nonzero unique masked_select
 """.split()
 )
 

@@ -194,6 +194,17 @@ def _all_zero(parts: List[torch.Tensor]) -> bool:
     )
 
 
+def glu(tracer, call: Call) -> Labelled:
+    """glu: half of the channels gate the other half, so the halves are tied."""
+    source = call.args[0]
+    axis = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 else -1) % source.dim()
+    shape, axes = list(source.shape), list(source.axes)
+    shape[axis] //= 2
+    if axes[axis] is not None:
+        axes[axis] = tracer.tie(axes[axis].reshape(2, -1))
+    return tracer.emit(shape, source.dtype, axes, source.zero[0])
+
+
 def stack(tracer, call: Call) -> Labelled:
     """stack: the parts meet position by position, a new axis is born."""
     parts = list(call.args[0] if call.args else call.kwargs["tensors"])
@@ -205,8 +216,10 @@ def stack(tracer, call: Call) -> Labelled:
     return tracer.emit(shape, _dtype(parts), axes, _all_zero(parts))
 
 
-def setitem(tracer, call: Call) -> None:
-    """x[...] = y: the region and the value meet; anything but plain slices is unknown."""
+def setitem(tracer, call: Call) -> Labelled:
+    """The region that x[...] = y writes to, where it meets the value; only plain slices are
+    known.
+    """
     target, index, value = call.args
     if type(target) is not Labelled:
         raise ValueError("an unlabelled tensor is written to")
@@ -216,6 +229,7 @@ def setitem(tracer, call: Call) -> None:
         target.zero[0] = target.zero[0] and type(value) is Labelled and value.zero[0]
     else:
         target.zero[0] = target.zero[0] and value == 0
+    return region
 
 
 def flip(tracer, call: Call) -> Labelled:
@@ -255,6 +269,7 @@ RULES = {
     "concat": cat,
     "concatenate": cat,
     "stack": stack,
+    "glu": glu,
     "flip": flip,
     "roll": roll,
 }

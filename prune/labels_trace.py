@@ -61,8 +61,11 @@ class Tracer:
             call = Call(func, args, kwargs)
             if call.name in labels_rules.METADATA:
                 return func(*args, **kwargs)
+            if call.name in ("__repr__", "__str__", "__format__"):
+                return "Labelled{}".format(tuple(args[0].shape))
             self.refuse_reading(call)
-            return self.observe(call, self.perform(call))
+            result = self.observe(call, self.perform(call))
+            return None if call.name == "setitem" else result
 
     def refuse_reading(self, call: Call) -> None:
         """Values exist for solid tensors only: whoever reads others steers the forward by data."""
@@ -170,6 +173,10 @@ class Tracer:
         if len(varying) > 1:
             self.options[len(self.records)] = len(varying)
         return varying[self.choices.get(len(self.records), 0) % len(varying)]
+
+    def placed(self, axes: list, source: Labelled, shape: Sequence[int]) -> list:
+        """The labels of a reshaped tensor as they are."""
+        return axes
 
     def produce(self, vector: Optional[numpy.ndarray]) -> Optional[str]:
         """Note that these labels are the outputs of a layer; returns the tensor that owns them."""

@@ -58,12 +58,19 @@ def _sorted_roots(root, axis, axes: int, size: int) -> Tuple[numpy.ndarray, nump
 
 
 def _trial(group: numpy.ndarray, rank: numpy.ndarray) -> numpy.ndarray:
-    """Per root label whether a trial keeps it: a random set, between a third and most of each
-    group.
+    """Per root label whether a trial keeps it: a random set of each group, never all, never
+    none.
     """
+    roots = numpy.nonzero(group >= 0)[0]
     draw = numpy.random.RandomState(1)
-    chance = draw.rand(group.max() + 2) * 0.5 + 0.3
-    return (draw.rand(group.size) < chance[group]) | (rank == 0)
+    roots = roots[numpy.lexsort((draw.rand(roots.size), group[roots]))]
+    count = numpy.bincount(group[roots])
+    starts = numpy.cumsum(count) - count
+    stay = (count * (0.3 + 0.5 * draw.rand(count.size))).astype(int)
+    stay = numpy.minimum(numpy.maximum(stay, 1), numpy.maximum(count - 1, 1))
+    kept = numpy.ones(group.size, bool)
+    kept[roots] = numpy.arange(roots.size) - starts[group[roots]] < stay[group[roots]]
+    return kept
 
 
 def _groups(labels, tracer, group, rank, axis, member) -> List[Group]:

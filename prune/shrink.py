@@ -5,7 +5,6 @@ are brought in line, and the result is run on labels against the dense trace. A 
 labels don't check is never returned.
 """
 
-import copy
 from typing import Any, Dict, List, Sequence
 
 import numpy
@@ -13,6 +12,7 @@ import torch
 from torch import nn
 
 from prune.discovery import Trace, proved
+from prune.duplicate import duplicate
 from prune.groups import Group, tensor_of
 from prune.labels_check import Checker
 from prune.labels_trace import Refused
@@ -29,7 +29,8 @@ def shrink(model: nn.Module, example: Any, groups: Sequence[Group], mask: Mask) 
     """
     keep = keeping(model, groups, mask)
     small = cut(model, keep)
-    prove(model, small, example, groups, keep)
+    if keep:
+        prove(model, small, example, groups, keep)
     return small
 
 
@@ -71,7 +72,7 @@ def cut(model: nn.Module, keep: Keep) -> nn.Module:
     for name, tensor in tensors(model):
         if name in keep:
             memo[id(tensor)] = _cut(tensor, keep[name])
-    small = copy.deepcopy(model, memo)
+    small = duplicate(model, memo)
     for original, module in zip(model.modules(), small.modules()):
         resize(module, original)
         if isinstance(module, nn.RNNBase):

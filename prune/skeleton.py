@@ -5,7 +5,6 @@ The user's model is never touched; sizes of a smaller model can be tried without
 anything.
 """
 
-import copy
 import random
 from typing import Any, Dict, Iterator, Optional, Tuple
 
@@ -13,6 +12,7 @@ import numpy
 import torch
 from torch import nn
 
+from prune.duplicate import duplicate
 from prune.labelled import Axes, Labelled, replaced
 from prune.labels import Labels
 from prune.labels_trace import Tracer
@@ -62,11 +62,7 @@ def skeleton(
     memo = {}
     for name, tensor in tensors(model):
         memo[id(tensor)] = _stand_in(tensor, axes[name], tracer, kept)
-    for module in model.modules():
-        for value in vars(module).values():
-            if isinstance(value, torch.Tensor):  # a plain attribute, which deepcopy may refuse
-                memo.setdefault(id(value), value.detach().cpu().clone())
-    twin = copy.deepcopy(model, memo)
+    twin = duplicate(model, memo)
     if kept is not None:
         for original, module in zip(model.modules(), twin.modules()):
             resize(module, original)

@@ -41,10 +41,9 @@ def _embedding(module, original) -> None:
 
 
 def _recurrent(module, original) -> None:
-    module.input_size, module.hidden_size = (
-        module.weight_ih_l0.shape[1],
-        module.weight_hh_l0.shape[1],
-    )
+    rows, inner = module.weight_ih_l0.shape
+    module.input_size = inner
+    module.hidden_size = rows * original.hidden_size // original.weight_ih_l0.shape[0]
 
 
 def _cell(module, original) -> None:

@@ -1,0 +1,287 @@
+"""Networks that fork and join: sums, concatenations, splits, groups, shuffles."""
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from bench.zoo.net import Head, Middle, Net, conv_bn, named
+
+
+class Residual(nn.Module):
+    """x + f(x); f ends without ReLU."""
+
+    def __init__(self, channels, inner=12, **settings):
+        super().__init__()
+        self.f = nn.Sequential(conv_bn(channels, inner), nn.Conv2d(inner, channels, 3, padding=1, **settings))
+
+    def forward(self, x):
+        return F.relu(x + self.f(x))
+
+
+class CatBranches(nn.Module):
+    """Inception: three branches side by side."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = conv_bn(16, 8, 1), conv_bn(16, 12), nn.Conv2d(16, 4, 5, padding=2)
+
+    def forward(self, x):
+        return torch.cat([self.a(x), self.b(x), F.max_pool2d(self.c(x), 3, 1, 1)], 1)
+
+
+class CatResidual(nn.Module):
+    """A concatenation added to its own input."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = conv_bn(16, 6), conv_bn(16, 10)
+
+    def forward(self, x):
+        return x + torch.cat((self.a(x), self.b(x)), dim=1)
+
+
+class CatFlatten(nn.Module):
+    """Two maps flattened, then side by side."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 6, 3, stride=4), nn.Conv2d(3, 4, 3, stride=5)
+        self.fc1, self.fc2 = nn.Linear(6 * 16 + 4 * 9, 20), nn.Linear(20, 5)
+
+    def forward(self, x):
+        both = torch.cat([self.a(x).flatten(1), self.b(x).flatten(1)], -1)
+        return self.fc2(F.relu(self.fc1(both)))
+
+
+class ChunkGlu(nn.Module):
+    """Half of the channels gate the other half."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(16, 24, 3, padding=1), nn.Conv2d(12, 16, 1)
+
+    def forward(self, x):
+        value, gate = self.a(x).chunk(2, dim=1)
+        return self.b(value * torch.sigmoid(gate))
+
+
+class FunctionalGlu(nn.Module):
+    """The same by F.glu."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(16, 24, 3, padding=1), nn.Conv2d(12, 16, 1)
+
+    def forward(self, x):
+        return self.b(F.glu(self.a(x), dim=1))
+
+
+class SplitSizes(nn.Module):
+    """Pieces of literal, unequal sizes: the layer before them stays."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = conv_bn(16, 32), conv_bn(8, 8), nn.Conv2d(32, 16, 1)
+
+    def forward(self, x):
+        few, many = torch.split(self.a(x), [8, 24], 1)
+        return self.c(torch.cat([self.b(few), many], 1))
+
+
+class SliceChannels(nn.Module):
+    """The first 16 channels by a literal slice, then halves by the shape."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = conv_bn(16, 24), conv_bn(16, 20), conv_bn(10, 16)
+
+    def forward(self, x):
+        y = self.b(self.a(x)[:, :16])
+        half = y.shape[1] // 2
+        return self.c(y[:, :half] + y[:, half:])
+
+
+class C2f(nn.Module):
+    """YOLOv8: chunk into a list, append, concatenate."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = conv_bn(16, 16, 1), conv_bn(32, 16, 1)
+        self.blocks = nn.ModuleList([conv_bn(8, 8), conv_bn(8, 8)])
+
+    def forward(self, x):
+        parts = list(self.a(x).chunk(2, 1))
+        parts.extend(block(parts[-1]) for block in self.blocks)
+        return self.b(torch.cat(parts, 1))
+
+
+class Shuffle(nn.Module):
+    """ShuffleNet: grouped convolution, channel shuffle by views, residual."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Sequential(nn.Conv2d(16, 16, 1, groups=2), nn.BatchNorm2d(16), nn.ReLU())
+        self.b = nn.Sequential(nn.Conv2d(16, 16, 3, padding=1, groups=16), nn.BatchNorm2d(16),
+                               nn.Conv2d(16, 16, 1, groups=2), nn.BatchNorm2d(16))
+
+    def forward(self, x):
+        y = self.a(x)
+        n, c, h, w = y.shape
+        y = y.view(n, 2, c // 2, h, w).transpose(1, 2).contiguous().view(n, -1, h, w)
+        return F.relu(x + self.b(y))
+
+
+class ShuffleUnit(nn.Module):
+    """nn.ChannelShuffle by name."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(16, 24, 1, groups=2), nn.Conv2d(24, 16, 1, groups=4)
+        self.shuffle = nn.ChannelShuffle(2)
+
+    def forward(self, x):
+        return self.b(self.shuffle(self.a(x)))
+
+
+class PixelShuffle(nn.Module):
+    """Four channels become four pixels, by name and by view."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = conv_bn(16, 32), nn.Conv2d(8, 24, 3, padding=1), conv_bn(6, 16)
+
+    def forward(self, x):
+        x = self.b(F.pixel_shuffle(self.a(x), 2))
+        n, c, h, w = x.shape
+        x = x.view(n, c // 4, 2, 2, h, w).permute(0, 1, 4, 2, 5, 3).reshape(n, c // 4, h * 2, w * 2)
+        return self.c(x)
+
+
+class PixelUnshuffle(nn.Module):
+    """Focus / space to depth."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.down = conv_bn(16, 6), conv_bn(24, 16), nn.PixelUnshuffle(2)
+
+    def forward(self, x):
+        return self.b(self.down(self.a(x)))
+
+
+class UnetConvt(nn.Module):
+    """Down, up by a transposed convolution, skip by concatenation."""
+
+    def __init__(self):
+        super().__init__()
+        self.down, self.mid = conv_bn(16, 24, stride=2), conv_bn(24, 24)
+        self.up, self.out = nn.ConvTranspose2d(24, 12, 2, stride=2), conv_bn(28, 16)
+
+    def forward(self, x):
+        return self.out(torch.cat([x, self.up(self.mid(self.down(x)))], 1))
+
+
+class ConvtGroups(nn.Module):
+    """Grouped and depthwise transposed convolutions."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.ConvTranspose2d(16, 24, 3, padding=1, groups=4)
+        self.b = nn.ConvTranspose2d(24, 24, 4, stride=2, padding=1, groups=24)
+        self.c = nn.Conv2d(24, 16, 3, stride=2, padding=1)
+
+    def forward(self, x):
+        return self.c(F.relu(self.b(self.a(x))))
+
+
+class Pyramid(nn.Module):
+    """FPN: laterals summed with what is interpolated from below."""
+
+    def __init__(self):
+        super().__init__()
+        self.down, self.top, self.side = conv_bn(16, 24, stride=2), nn.Conv2d(24, 16, 1), nn.Conv2d(16, 16, 1)
+
+    def forward(self, x):
+        low = self.top(self.down(x))
+        return self.side(x) + F.interpolate(low, size=x.shape[-2:], mode="bilinear", align_corners=False)
+
+
+class GroupedResidual(nn.Module):
+    """Two and three groups on one stream of twelve."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.head = conv_bn(3, 12), Head(12)
+        self.a, self.b = Residual(12, groups=2), Residual(12, groups=3)
+
+    def forward(self, x):
+        return self.head(self.b(self.a(self.stem(x))))
+
+
+class StackSum(nn.Module):
+    """Parallel branches stacked and summed; selective kernel attention without softmax."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = conv_bn(16, 16), conv_bn(16, 16, 5)
+
+    def forward(self, x):
+        return torch.stack([self.a(x), self.b(x)], dim=0).sum(0)
+
+
+class PaddedShortcut(nn.Module):
+    """Option A shortcuts three ways: F.pad, x * 0, and new_zeros."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.way, self.f = way, nn.Sequential(conv_bn(16, 32, stride=2), conv_bn(32, 32))
+
+    def forward(self, x):
+        short = x[:, :, ::2, ::2]
+        if self.way == "pad":
+            short = F.pad(short, (0, 0, 0, 0, 8, 8))
+        elif self.way == "times":
+            short = torch.cat((short, short.mul(0)), 1)
+        else:
+            n, c, h, w = short.shape
+            short = torch.cat((short, short.new_zeros(n, 16, h, w)), 1)
+        return F.relu(short + self.f(x))
+
+
+class InputSkip(nn.Module):
+    """The image itself is concatenated further up."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.head = conv_bn(3, 12), conv_bn(15, 10), Head(10)
+
+    def forward(self, x):
+        return self.head(self.b(torch.cat([x, self.a(x)], 1)))
+
+
+def _middle(kind, out=16):
+    return Net(lambda: Middle(kind(), 16, out))
+
+
+def _grouped():
+    return nn.Sequential(nn.Conv2d(16, 24, 3, groups=4), nn.BatchNorm2d(24), nn.ReLU(), nn.Conv2d(24, 16, 1))
+
+
+def _depthwise(multiplier):
+    inner = 16 * multiplier
+    return lambda: nn.Sequential(
+        nn.Conv2d(16, inner, 3, groups=16), nn.BatchNorm2d(inner), nn.ReLU(), nn.Conv2d(inner, 16, 1))
+
+
+NETS = named(CatFlatten, GroupedResidual, InputSkip)
+NETS.update({
+    "cat_branches": _middle(CatBranches, 24), "cat_residual": _middle(CatResidual),
+    "chunk_glu": _middle(ChunkGlu), "functional_glu": _middle(FunctionalGlu),
+    "split_sizes": _middle(SplitSizes), "slice_channels": _middle(SliceChannels),
+    "c2f_yolo": _middle(C2f), "shuffle": _middle(Shuffle), "shuffle_unit": _middle(ShuffleUnit),
+    "pixel_shuffle": _middle(PixelShuffle), "pixel_unshuffle": _middle(PixelUnshuffle),
+    "unet_convt": _middle(UnetConvt), "convt_groups": _middle(ConvtGroups), "pyramid": _middle(Pyramid),
+    "stack_sum": _middle(StackSum), "residual": _middle(lambda: Residual(16)),
+    "grouped": _middle(_grouped), "depthwise": _middle(_depthwise(1)), "dw_multiplier2": _middle(_depthwise(2)),
+    "shortcut_pad": _middle(lambda: PaddedShortcut("pad"), 32),
+    "shortcut_times_zero": _middle(lambda: PaddedShortcut("times"), 32),
+    "shortcut_new_zeros": _middle(lambda: PaddedShortcut("zeros"), 32),
+})

@@ -1,0 +1,117 @@
+"""What must hold after a cut, as numbers: parity, sizes, gradients, counts.
+
+Parity is the largest difference between the masked and the shrunk model, relative to the largest
+output, in eval() and train() alike; random numbers are drawn alike in both.
+"""
+
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+
+import torch
+from torch import nn
+
+from bench.zoo.net import answer, tensors
+from prune import groups as grouping
+from prune import macs, select
+from prune.duplicate import duplicate
+from prune.groups import Group
+from prune.mask import Mask, masked
+from prune.shrink import keeping, shrink
+
+
+class Cut(NamedTuple):
+    """A model, its groups, a mask and what the cut left."""
+
+    model: nn.Module
+    groups: Sequence[Group]
+    mask: Mask
+    small: nn.Module
+
+
+def cut(model: nn.Module, inputs: Any, groups: Sequence[Group], ratio: float, by: str) -> Cut:
+    """The model cut at a ratio, by random scores or by the L2 norm of its filters."""
+    mask = select.select(scores(model, groups, by), groups, ratio, scope="layer")
+    return Cut(model, groups, mask, shrink(model, inputs, groups, mask))
+
+
+def scores(model: nn.Module, groups: Sequence[Group], by: str) -> Dict[str, torch.Tensor]:
+    """Random or L2 scores per group [channels]."""
+    draw = torch.Generator().manual_seed(5)
+    if by == "random":
+        return {group.name: torch.rand(group.channels, generator=draw) for group in groups}
+    return {
+        group.name: sum(rows.pow(2).sum(1) for rows in grouping.filters(model, group))
+        for group in groups
+    }
+
+
+def parity(case: Cut, inputs: Any, modes: Sequence[bool] = (False, True)) -> float:
+    """The largest relative difference between masked and shrunk model over the modes."""
+    silent, small = masked(case.model, case.groups, case.mask), duplicate(case.small)
+    worst = 0.0
+    for training in modes:
+        left, right = (_outputs(model.train(training), inputs) for model in (silent, small))
+        for one, other in zip(left, right):
+            scale = max(float(one.abs().max()), 1e-6)
+            worst = max(worst, float((one - other).abs().max()) / scale)
+    return worst
+
+
+def _outputs(model: nn.Module, inputs: Any) -> List[torch.Tensor]:
+    torch.manual_seed(11)
+    with torch.no_grad():
+        return [t.double() for t in tensors(answer(model, inputs))]
+
+
+def empty(model: nn.Module) -> List[str]:
+    """Parameters and buffers without a single entry."""
+    return [name for name, tensor in model.state_dict().items() if not tensor.numel()]
+
+
+def untrained(model: nn.Module, inputs: Any) -> List[str]:
+    """Parameters that one training step, which is taken, gives no gradient though they want
+    one.
+    """
+    model = duplicate(model).train()
+    optimiser = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 0.1)
+    torch.manual_seed(11)
+    loss = sum((t * torch.rand_like(t)).sum() for t in tensors(answer(model, inputs)))
+    loss.backward()
+    optimiser.step()
+    return [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
+
+
+def expected(case: Cut, inputs: Any) -> Dict[str, Optional[int]]:
+    """params and MACs that a cut should leave, from the dense model and the plan alone.
+
+    A layer's MACs are in proportion to its weight's entries. None where a layer has no count.
+    """
+    keep = keeping(case.model, case.groups, case.mask)
+    sizes = {}
+    for name, parameter in case.model.named_parameters():
+        left = dict(enumerate(parameter.shape))
+        left.update({axis: len(stay) for axis, stay in keep.get(name, {}).items()})
+        sizes[id(parameter)] = 1
+        for size in left.values():
+            sizes[id(parameter)] *= size
+    return {"params": sum(sizes.values()), "macs": _expected_macs(case.model, inputs, sizes)}
+
+
+def _expected_macs(model: nn.Module, inputs: Any, sizes: Dict[int, int]) -> Optional[int]:
+    if not isinstance(inputs, torch.Tensor):
+        return None
+    total = 0
+    for call in macs.observe(model, inputs).calls:
+        weights = [p for p in call.layer.parameters() if p.dim() > 1]
+        if call.forward and weights:
+            left = sum(sizes[id(p)] for p in weights)
+            total += call.forward * left // sum(p.numel() for p in weights)
+    return total
+
+
+def counted(model: nn.Module, inputs: Any) -> Dict[str, Optional[int]]:
+    """params and MACs of a model by counting."""
+    work = None if not isinstance(inputs, torch.Tensor) else macs.observe(model, inputs)
+    return {
+        "params": sum(p.numel() for p in model.parameters()),
+        "macs": None if work is None else sum(call.forward for call in work.calls),
+    }
