@@ -136,7 +136,7 @@ def test_thinet_rescales_better_than_it_cuts():
         if not scaled:
             original, thinet.reconstruction.scale = thinet.reconstruction.scale, lambda *a: None
         try:
-            outcome = thinet.run(trainer, ratio=.25, between=0, points=30, score_batches=3)
+            outcome = thinet.run(trainer, ratio=.25, between=0, points_per_image=30, score_batches=3)
         finally:
             if not scaled:
                 thinet.reconstruction.scale = original
@@ -145,7 +145,7 @@ def test_thinet_rescales_better_than_it_cuts():
 
 
 @pytest.mark.parametrize("run, options, word", [
-    (thinet.run, {"points": 0}, "points"), (thinet.run, {"between": -1}, "between"),
+    (thinet.run, {"points_per_image": 0}, "points"), (thinet.run, {"between": -1}, "between"),
     (snap_it.run, {"interval": 3}, "no effect"), (cnip_it.run, {"when": "after"}, "before, during"),
     (snap_it.run, {"criterion": "l2", "score_batches": 3}, "no data"),
     (iterative.run, {"rounds": 0}, "rounds")])

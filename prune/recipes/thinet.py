@@ -11,14 +11,14 @@ from prune import reconstruction, steps
 from prune.outcome import Outcome
 
 
-def run(trainer, *, ratio, between=1, score_batches=2, points=10, mode="inner", ignore=(),
+def run(trainer, *, ratio, between=1, score_batches=2, points_per_image=10, mode="inner", ignore=(),
         min_channels=1, retrain="full", retrain_epochs=None):
     """The network with every group cut to `1 - ratio` of its channels, one after the other."""
-    if points < 1 or between < 0:
-        raise ValueError("points={!r}, between={!r}; points start at 1, epochs at 0".format(
-            points, between))
+    if points_per_image < 1 or between < 0:
+        raise ValueError("points_per_image={!r}, between={!r}; points start at 1, epochs at 0"
+                         .format(points_per_image, between))
     cut = steps.Cut(ratio, mode, "layer", ignore, min_channels)
-    method = steps.method("thinet", {"points": points})
+    method = steps.method("thinet", {"points": points_per_image})
     found = steps.groups(trainer, cut)
     mask = steps.whole(found)
     with trainer.phase("dense"):
