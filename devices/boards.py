@@ -48,6 +48,9 @@ BOARDS = (
           "VIN is missing: the module's rails are about a third less than the board draws"),
 )
 
+LABELS = frozenset(label for board in BOARDS
+                   for label in board.module + board.board + board.children)
+
 
 def identify(compatible: str, rails) -> Optional[Board]:
     """The board of a device tree's `compatible` whose total can be made from these rails.

@@ -12,7 +12,7 @@ import time
 from devices import adapters
 from devices.several import Several
 
-AUTO = ("ina3221", "nvml", "rapl")  # the whole board first, then its hungriest part
+AUTO = ("ina3221", "nvml", "jtop", "rapl")  # the whole board first, then its hungriest part
 OPENING_S = 15.0  # a driver that was asleep takes seconds; one that hangs must not hang us
 
 

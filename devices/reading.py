@@ -37,14 +37,15 @@ class Sample(NamedTuple):
     """One look at a sensor: power now (`watts`), energy so far (`joules`), or both.
 
     `rails` holds parts or children of the total in the unit of the total: joules where the
-    sample has joules, else watts. `time_s` is the monotonic moment the value belongs to; None
-    means the middle of the read.
+    sample has joules, else watts. `time_s` is the monotonic moment the value belongs to and
+    `span_s` how long reading it took; None means the middle and the length of the read.
     """
 
     watts: Optional[float] = None
     joules: Optional[float] = None
     rails: Dict[str, float] = {}
     time_s: Optional[float] = None
+    span_s: Optional[float] = None
 
 
 class Reading(NamedTuple):

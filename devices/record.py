@@ -45,7 +45,7 @@ class Record:
         One whose read took three times as long as usual belongs to no moment and is dropped,
         and so is one that is no newer than the last.
         """
-        if self._slow(after_s - before_s):
+        if self._slow(after_s - before_s if sample.span_s is None else sample.span_s):
             self.rejected += 1
             return False
         time_s = (before_s + after_s) / 2 if sample.time_s is None else sample.time_s

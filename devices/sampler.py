@@ -126,9 +126,15 @@ class Sampler:
         try:
             sample = self.device.read()
         except Exception as error:  # any vendor's error must cost a sample, not the training
-            self.record.fail(before_s, "{}: {}".format(type(error).__name__, error))
+            self.record.fail(before_s, _sentence(error))
         else:
             self.record.add(before_s, time.monotonic(), sample)
+
+
+def _sentence(error) -> str:
+    """The adapters' own RuntimeErrors are sentences; others need their kind in front."""
+    text = " ".join(str(error).split())
+    return text if type(error) is RuntimeError else "{}: {}".format(type(error).__name__, text)
 
 
 def _thread_cpu() -> float:

@@ -74,11 +74,11 @@ class Rails:
         """Watts of the total and of every rail whose turn it is, children last."""
         before = time.monotonic()
         rails = {channel.rail.label: channel.watts() for channel in self._total}
-        moment = (before + time.monotonic()) / 2
+        after = time.monotonic()
         total = sum(rails.values())
         for channel in self._next_children():
             self._add_child(rails, channel)
-        return Sample(watts=total, rails=rails, time_s=moment)
+        return Sample(total, None, rails, (before + after) / 2, after - before)
 
     def notes(self) -> list:
         """Sentences on rails that failed and on what the total leaves out."""

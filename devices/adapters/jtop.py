@@ -1,0 +1,154 @@
+"""Power rails of a Jetson from jetson-stats' service, asked by a child process.
+
+For boards whose sysfs cannot be read, and for what only the service knows. The service samples
+once a second unless told otherwise and costs the board about 6 % of a core at 10 Hz: sysfs
+(`ina3221`) is the better source of joules. A value is as old as the uptime beside it says.
+"""
+import os
+import sys
+import time
+
+from devices import boards, lines
+from devices.reading import DeviceInfo, Sample
+
+SOCKET = "/run/jtop.sock"
+INTERVAL_S = 0.5
+IMPORT_S, START_S = 12.0, 1.5  # a TX2 takes seconds to import jtop
+SILENT_PERIODS, AGAIN_S = 3, 2.0
+BOOTTIME = 7  # CLOCK_BOOTTIME: time.CLOCK_BOOTTIME is 3.7+
+SHUNT_GAIN = 0.01
+MILLI = 1e-3
+
+
+def present(socket: str = SOCKET) -> bool:
+    """True if the service's socket is there."""
+    return os.path.exists(socket)
+
+
+def open(interval_s=None, socket: str = SOCKET):
+    """The rails that make the board's total, renewed every `interval_s` seconds.
+
+    Raises:
+        RuntimeError: jetson-stats is missing, its service is inactive, forbidden, of another
+            version or frozen, or no rule adds its rails up.
+    """
+    if not present(socket):
+        raise RuntimeError("jtop: no jtop.service here ({} is missing)".format(socket))
+    return Service(float(interval_s or INTERVAL_S), socket)
+
+
+class Service:
+    """The connection to jtop.service through a child; a broken one is made anew."""
+
+    def __init__(self, interval_s: float, socket: str):
+        self._command = [sys.executable, os.path.abspath(
+            os.path.join(os.path.dirname(__file__), "..", "jtop_child.py")),
+            repr(interval_s), socket]
+        self._latest, self._born_s = None, time.monotonic()
+        self._child = lines.Child(self._command)
+        try:
+            self._start()
+        except BaseException:
+            self._child.close()
+            raise
+        self._reason = None
+
+    def info(self) -> DeviceInfo:
+        """The board as the service describes it."""
+        return self._info
+
+    def read(self) -> Sample:
+        """The newest value; waits a little for one, since each is news only once.
+
+        Raises:
+            RuntimeError: the service has been silent for three periods, or is gone.
+        """
+        for line in self._child.lines(min(self._interval_s, 0.5)):
+            self._reason = line.get("error", self._reason)
+            if "uptime" in line:
+                self._latest = line
+        self._check()
+        return self._sample(self._latest)
+
+    def celsius(self) -> dict:
+        """Degrees Celsius of the zones that the service knows."""
+        return self._latest.get("celsius", {}) if self._latest else {}
+
+    def notes(self) -> list:
+        """That these joules come second hand."""
+        return ["jtop: a new value every {:.2g} s, second hand; read sysfs (ina3221) if you can"
+                .format(self._interval_s)]
+
+    def close(self):
+        """End the child."""
+        self._child.close()
+
+    def _start(self):
+        try:
+            version = self._child.first("ready", IMPORT_S)["ready"]
+            start = self._child.first("start", START_S)["start"]
+            self._latest = self._child.first("uptime", START_S)
+        except RuntimeError as error:
+            raise RuntimeError("jtop: {}".format(_advice(str(error)))) from None
+        self._interval_s = max(float(start["interval"]), float(self._command[2]))
+        self._describe(start, version)
+
+    def _describe(self, start, version):
+        hardware, rails = start["hardware"], self._known_rails(self._latest)
+        named = " ".join(str(hardware.get(key, "")) for key in ("P-Number", "Module")).lower()
+        board = boards.identify(named, rails)
+        if board is None:
+            raise RuntimeError("jtop: no rule adds the rails {} up".format(
+                ", ".join(sorted(self._latest["rails"])) or "(none)"))
+        scope = boards.scope_of(board, rails)
+        self._total = board.total(scope)
+        self._info = DeviceInfo(
+            "jtop", hardware.get("Model") or board.name, "+".join(self._total), scope,
+            start["power_mode"], "jetson-stats " + version, self._interval_s, gain=SHUNT_GAIN,
+            update_s=self._interval_s)
+
+    def _sample(self, line):
+        rails = {name: watts * MILLI for name, watts in self._known_rails(line).items()}
+        missing = [name for name in self._total if name not in rails]
+        if missing:
+            raise RuntimeError("jtop: the service gave no value for {}".format(
+                ", ".join(missing)))
+        return Sample(watts=sum(rails[name] for name in self._total), rails=rails,
+                      time_s=_monotonic(line["uptime"]), span_s=0.0)
+
+    def _check(self):
+        silent_s = time.monotonic() - _monotonic(self._latest["uptime"])
+        if silent_s > SILENT_PERIODS * self._interval_s:
+            self._revive()
+            raise RuntimeError("jtop: {}".format(_advice(
+                self._reason or "jtop.service has been silent for a while")))
+
+    def _revive(self):
+        """A new child now and then: systemd may have started the service again."""
+        if time.monotonic() - self._born_s > AGAIN_S and not self._child.alive():
+            self._child.close()
+            self._child, self._born_s = lines.Child(self._command), time.monotonic()
+
+    @staticmethod
+    def _known_rails(line):
+        """Rails of the table: USB-C's negotiated limits are no rails."""
+        return {name: watts for name, watts in line["rails"].items() if name in boards.LABELS}
+
+
+def _monotonic(uptime_s: float) -> float:
+    """The monotonic moment of an uptime, which counts suspended time and has 10 ms steps."""
+    asleep = time.clock_gettime(BOOTTIME) - time.monotonic()
+    return uptime_s + 0.005 - asleep
+
+
+def _advice(sentence: str) -> str:
+    """The service's complaint, with the command that mends it."""
+    for sign, command in (("Mismatch version", "sudo systemctl restart jtop.service"),
+                          ("can't access", "sudo usermod -aG jtop $USER, then log in again"),
+                          ("not active", "sudo systemctl start jtop.service"),
+                          ("No module named", "sudo pip3 install jetson-stats"),
+                          ("no answer", "sudo systemctl restart jtop.service"),
+                          ("silent", "sudo systemctl restart jtop.service")):
+        if sign in sentence and command not in sentence:
+            return "{}; mend it with: {}".format(sentence.split(" Please run:")[0], command)
+    return sentence
