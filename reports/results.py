@@ -14,6 +14,8 @@ EPOCH_NOTE = ("per epoch: the median epoch of the last training phase: dense for
               "retraining after a cut; evaluation is not in it")
 TOTAL_NOTE = ("whole run: every phase, so that searching, scoring and the training before a cut "
               "are paid for; evaluation is not in it")
+STATUSES = {"too_short": "rough: too short for this sensor",
+            "degraded": "rough: the sensor missed samples", "invalid": "not to be trusted"}
 FLOPS_NOTE = {
     "exact": "FLOPs: 2 per multiply-accumulate of forward, input gradient and weight gradient, "
              "counted layer by layer (convention exact); scoring included",
@@ -117,8 +119,17 @@ def energy(costs, unit, notes: Notes) -> Cell:
         cell = Cell("≥ " + main, extra, (notes.mark(
             "a part was not measured: {}".format(listed(costs["reasons"]))),))
     if costs["doubts"] and costs["joules_known"] is not None:
-        return cell._replace(marks=cell.marks + (notes.mark(listed(costs["doubts"])),))
+        return cell._replace(marks=cell.marks + (notes.mark(doubt(costs["doubts"])),))
     return cell
+
+
+def doubt(doubts) -> str:
+    """(phase, status of its reading) pairs as a footnote."""
+    phases = {}
+    for phase, status in doubts:
+        phases.setdefault(STATUSES.get(status, "reading " + status), []).append(phase)
+    return "; ".join("{} in phase {}".format(words, listed(names))
+                     for words, names in phases.items())
 
 
 def because(reasons) -> str:

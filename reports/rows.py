@@ -145,8 +145,8 @@ def _phase(case_id: str, name: str, parts) -> Dict:
         joules=total(joules), joules_known=sum(each or 0 for each in joules),
         reasons=_distinct(plain(p["joules_reason"] or p["status"])
                           for p in parts if p["joules"] is None),
-        doubts=_distinct("the reading of the {} phase is {}".format(name, plain(p["status"]))
-                         for p in parts if p["joules"] is not None and p["status"] != "ok"))
+        doubts=_distinct((name, plain(p["status"])) for p in parts
+                         if p["joules"] is not None and p["status"] != "ok"))
     for key in CONVENTIONS:
         values["flops_" + key] = total(
             _number(part["flops"].get(key), "flops", optional=True) for part in parts)

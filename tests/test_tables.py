@@ -176,3 +176,14 @@ def test_blocks_are_headed_in_every_format():
     for write in (tables.markdown, tables.latex, terminal.text):
         text = write(table)
         assert text.index("one") < text.index("two") < len(text)
+
+
+def test_a_doubtful_reading_keeps_its_number_and_gets_a_footnote(tmp_path):
+    """Half a second is short for a sensor; the number is rough, not unknown."""
+    document = bundles.record("slim 0.5", power="module")
+    for phase, status in zip(document["phases"], ("too_short", "too_short", "degraded")):
+        phase["status"] = status
+    table = results.results(gather.report(bundles.write(tmp_path, [document])))
+    assert _row(table, "slim 0.5")["Joules, whole run"].text == "241 [a]"
+    assert dict(table.notes)["a"] == ("rough: too short for this sensor in phase dense and score; "
+                                      "rough: the sensor missed samples in phase retrain")
