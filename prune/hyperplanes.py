@@ -3,10 +3,10 @@
 Unit k of a layer kinks where W_k x + b_k = 0 (Balestriero & Baraniuk, max-affine splines). Eq. 2 of
 "Max-Affine Spline Insights into Deep Network Pruning" (2021) calls two units redundant when
 
-    N(k, k') = 1 - |<W_k, W_k'>| / (|W_k| |W_k'|) + rho |b_k - b_k'|       mode "paper"
+    N(k, k') = 1 - |<W_k, W_k'>| / (|W_k| |W_k'|) + rho |b_k - b_k'|       equation "paper"
 
 is small. Read literally it contradicts the paper's Proposition 1 (N = 0 also for parallel
-hyperplanes that differ), so mode "exact" compares biases in units of their slopes, signs aligned:
+hyperplanes that differ), so "exact" compares biases in units of their slopes, signs aligned:
 rho |b_k / |W_k| - s b_k' / |W_k'||, s = sign <W_k, W_k'>. Then N = 0 iff the hyperplanes coincide.
 
 Deviations: the batch norm that feeds the activation is folded into slope and bias; a channel that
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from prune.groups import filters
 
-MODES = ("paper", "exact")
+EQUATIONS = ("paper", "exact")
 
 
 class Planes(NamedTuple):
@@ -35,17 +35,17 @@ def planes(model, group, fold_bn: bool = True) -> List[Planes]:
     return [_unit(model, group, unit, rows.detach().double(), fold_bn) for unit, rows in found]
 
 
-def among(layers: List[Planes], units: Tensor, rho: float, mode: str) -> Callable:
+def among(layers: List[Planes], units: Tensor, rho: float, equation: str) -> Callable:
     """A function of positions in `units`: N of those units to all `units` [rows, units].
 
     The distance of a group is the mean over its layers.
     """
-    chosen = [_scaled(Planes(each.slopes[units], each.biases[units]), mode) for each in layers]
+    chosen = [_scaled(Planes(each.slopes[units], each.biases[units]), equation) for each in layers]
 
     def distances(rows: Tensor) -> Tensor:
-        total = _distances(chosen[0], rows, rho, mode)
+        total = _distances(chosen[0], rows, rho, equation)
         for layer in chosen[1:]:
-            total += _distances(layer, rows, rho, mode)
+            total += _distances(layer, rows, rho, equation)
         return total if len(chosen) == 1 else total / len(chosen)
     return distances
 
@@ -82,18 +82,18 @@ def _vector(model, group, tensor: str) -> Optional[Tensor]:
     return values.detach().double()[index].mean(1)
 
 
-def _scaled(layer: Planes, mode: str) -> Planes:
-    """Slopes of length one (a unit without slope stays zero), biases as the mode compares them."""
+def _scaled(layer: Planes, equation: str) -> Planes:
+    """Slopes of length one (a unit without slope stays zero), biases as the equation compares them."""
     lengths = layer.slopes.norm(dim=1)
     scale = torch.where(lengths > 0, 1 / lengths, torch.zeros_like(lengths))
-    biases = layer.biases * scale if mode == "exact" else layer.biases
+    biases = layer.biases * scale if equation == "exact" else layer.biases
     return Planes(layer.slopes * scale[:, None], biases)
 
 
-def _distances(layer: Planes, rows: Tensor, rho: float, mode: str) -> Tensor:
+def _distances(layer: Planes, rows: Tensor, rho: float, equation: str) -> Tensor:
     """In place where it can be: this runs over n^2 pairs and memory traffic is what it costs."""
     cosines = layer.slopes[rows] @ layer.slopes.t()
-    if mode == "exact":
+    if equation == "exact":
         signs = 1 - 2 * (cosines < 0).to(cosines)
         gaps = signs.mul_(layer.biases[None]).sub_(layer.biases[rows][:, None]).abs_()
     else:

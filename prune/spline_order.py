@@ -14,7 +14,7 @@ class Rule(NamedTuple):
     """Which pairs are close and which of a pair falls."""
 
     rho: float = 0.05
-    mode: str = "paper"
+    equation: str = "paper"
     fold_bn: bool = True
     victim: str = "small_norm"
     seed: Optional[int] = None
@@ -54,8 +54,8 @@ def ranks(runs):
 
 
 def check(rule: Rule) -> None:
-    """Refuses modes and victims that do not exist, and a seed that decides nothing."""
-    for name, value, allowed in (("mode", rule.mode, hyperplanes.MODES),
+    """Refuses equations and victims that do not exist, and a seed that decides nothing."""
+    for name, value, allowed in (("equation", rule.equation, hyperplanes.EQUATIONS),
                                  ("victim", rule.victim, VICTIMS)):
         if value not in allowed:
             raise ValueError("spline: no {} called {!r}; there are: {}".format(
@@ -74,7 +74,7 @@ def gram_flops(model, groups) -> int:
 def among(layer: Layer, rule: Rule):
     """Eq. 2 among units of a layer, as `greedy` asks for it."""
     device = layer.sizes.device
-    return lambda units: hyperplanes.among(layer.planes, units.to(device), rule.rho, rule.mode)
+    return lambda units: hyperplanes.among(layer.planes, units.to(device), rule.rho, rule.equation)
 
 
 def worth(layer: Layer, rule: Rule):

@@ -24,10 +24,10 @@ def layer(slopes, biases):
     return model, group(model, "0")
 
 
-def matrix(model, each, rho=0.05, mode="paper", fold_bn=True):
+def matrix(model, each, rho=0.05, equation="paper", fold_bn=True):
     planes = hyperplanes.planes(model, each, fold_bn)
     everything = torch.arange(each.channels)
-    return hyperplanes.among(planes, everything, rho, mode)(everything)
+    return hyperplanes.among(planes, everything, rho, equation)(everything)
 
 
 def kept(model, each, count, **options):
@@ -41,9 +41,9 @@ EXACT = dict(PAPER)
 EXACT.update({(0, 3): .0125, (0, 2): .328249, (1, 2): .328249, (2, 3): .340749, (1, 3): 1.0125})
 
 
-@pytest.mark.parametrize("mode, expected", [("paper", PAPER), ("exact", EXACT)])
-def test_worked_example(mode, expected):
-    found = matrix(*layer(SLOPES, BIASES), mode=mode)
+@pytest.mark.parametrize("equation, expected", [("paper", PAPER), ("exact", EXACT)])
+def test_worked_example(equation, expected):
+    found = matrix(*layer(SLOPES, BIASES), equation=equation)
     for (i, j), value in expected.items():
         assert found[i, j].item() == pytest.approx(value, abs=1e-6)
         assert found[j, i] == found[i, j]
@@ -89,8 +89,8 @@ def drop(slopes, biases, gone):
 def test_proposition_1_holds_in_exact_mode():
     slopes, biases = [[1., 0.], [2., 0.], [-1., 0.]], [1., 2., -1.]
     model, each = layer(slopes, biases)
-    assert matrix(model, each, mode="exact").abs().max() < 1e-12
-    found = matrix(model, each, mode="paper")
+    assert matrix(model, each, equation="exact").abs().max() < 1e-12
+    found = matrix(model, each, equation="paper")
     assert [found[0, 1].item(), found[0, 2].item(), found[1, 2].item()] == pytest.approx(
         [.05, .10, .15])
     for gone in range(3):
@@ -101,7 +101,7 @@ def test_proposition_1_fails_for_the_literal_equation():
     """Eq. 2 is zero for every pair here, yet each unit has a hyperplane of its own."""
     slopes, biases = [[1., 0.], [2., 0.], [-1., 0.]], [1., 1., 1.]
     model, each = layer(slopes, biases)
-    assert matrix(model, each, mode="paper").abs().max() < 1e-12
+    assert matrix(model, each, equation="paper").abs().max() < 1e-12
     for gone in range(3):
         assert (regions(*drop(slopes, biases, gone)) != regions(slopes, biases)).any()
 
@@ -116,17 +116,17 @@ def test_proposition_1_is_a_property_of_exact_mode(seed, scale, flip):
     slopes = np.vstack([slopes, factor * slopes[1]]).tolist()
     biases = np.append(biases, factor * biases[1]).tolist()
     model, each = layer(slopes, biases)
-    found = matrix(model.double(), each, mode="exact")
+    found = matrix(model.double(), each, equation="exact")
     assert found[1, 3] < 1e-6
     order = spline.scores(model, [each], [], equation="exact")["0"].argsort().tolist()
     assert order[0] in (1, 3)
     assert (regions(*drop(slopes, biases, order[0])) == regions(slopes, biases)).all()
 
 
-@pytest.mark.parametrize("mode", hyperplanes.MODES)
-def test_distance_is_symmetric_and_its_cosine_part_is_a_share(mode):
+@pytest.mark.parametrize("equation", hyperplanes.EQUATIONS)
+def test_distance_is_symmetric_and_its_cosine_part_is_a_share(equation):
     model, each = layer(np.random.RandomState(1).randn(12, 5).tolist(), [0.3] * 12)
-    found, cosine = matrix(model, each, mode=mode), matrix(model, each, rho=0, mode=mode)
+    found, cosine = matrix(model, each, equation=equation), matrix(model, each, rho=0, equation=equation)
     assert torch.allclose(found, found.t(), atol=1e-11)
     assert found.diagonal().abs().max() < 1e-11
     assert 0 <= cosine.min() and cosine.max() <= 1
@@ -134,10 +134,10 @@ def test_distance_is_symmetric_and_its_cosine_part_is_a_share(mode):
 
 def test_exact_mode_ignores_scale():
     model, each = layer(np.random.RandomState(2).randn(12, 5).tolist(), [0.3] * 12)
-    before = matrix(model, each, mode="exact")
+    before = matrix(model, each, equation="exact")
     model[0].weight.data *= 7
     model[0].bias.data *= 7
-    assert torch.allclose(before, matrix(model, each, mode="exact"), atol=1e-6)
+    assert torch.allclose(before, matrix(model, each, equation="exact"), atol=1e-6)
 
 
 def conv_net():
@@ -171,8 +171,8 @@ def test_duplicates_leave_before_any_other():
     for tensor in (model[0].weight, model[1].weight, model[1].bias, model[1].running_mean,
                    model[1].running_var):
         tensor.data[7] = tensor.data[2]
-    for mode in hyperplanes.MODES:
-        assert spline.scores(model, [each], [], mode=mode)["0"].argmin().item() in (2, 7)
+    for equation in hyperplanes.EQUATIONS:
+        assert spline.scores(model, [each], [], equation=equation)["0"].argmin().item() in (2, 7)
 
 
 def test_units_without_slope_leave_first():
@@ -196,13 +196,13 @@ def naive(matrix, norms):
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("mode", hyperplanes.MODES)
-def test_order_equals_the_naive_one(seed, mode):
+@pytest.mark.parametrize("equation", hyperplanes.EQUATIONS)
+def test_order_equals_the_naive_one(seed, equation):
     random = np.random.RandomState(seed)
     model, each = layer(random.randn(80, 6).tolist(), random.randn(80).tolist())
-    expected = naive(matrix(model, each, mode=mode).tolist(),
+    expected = naive(matrix(model, each, equation=equation).tolist(),
                      model[0].weight.double().norm(dim=1).tolist())
-    assert spline.scores(model, [each], [], mode=mode)["0"].argsort().tolist() == expected
+    assert spline.scores(model, [each], [], equation=equation)["0"].argsort().tolist() == expected
 
 
 def test_layers_are_merged_by_distance():
@@ -225,7 +225,7 @@ def test_a_shared_stream_is_judged_by_all_its_layers():
 
 
 @pytest.mark.parametrize("options, word", [
-    ({"mode": "literal"}, "paper, exact"), ({"victim": "both"}, "small_norm"),
+    ({"equation": "literal"}, "paper, exact"), ({"victim": "both"}, "small_norm"),
     ({"seed": 3}, "no effect")])
 def test_refuses(options, word):
     with pytest.raises(ValueError, match=word):

@@ -3,7 +3,7 @@
 Every layer's slopes are reduced to `components` dimensions, then eq. 2 ranks the channels of all
 layers (`prune.spline_pools` says what the paper leaves open and what we chose). `center` is
 ordinary PCA; without it the rows are projected as they are, which keeps angles when all components
-are kept. Either way the guarantees of mode "exact" are lost in the reduction.
+are kept. Either way the guarantees of equation "exact" are lost in the reduction.
 """
 import numpy as np
 from scipy.linalg import eigh
