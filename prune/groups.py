@@ -68,6 +68,10 @@ def find(
 
     if mode not in MODES:
         raise ValueError("no mode called {!r}; choose one of: {}".format(mode, ", ".join(MODES)))
+    if mode == "select":
+        from prune.select_sites import discover_select
+
+        return discover_select(model, example, ignored(model, ignore))
     return discover(model, example, mode, ignored(model, ignore))
 
 

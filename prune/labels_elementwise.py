@@ -84,7 +84,7 @@ def freeze_streams(tracer, tensors: Sequence[torch.Tensor]) -> None:
     activations = [t for t in tensors if type(t) is Labelled and not t.learned]
     if len(activations) > 1:
         for tensor in activations:
-            tracer.freeze(tensor, "is part of a residual stream, which mode 'inner' leaves whole")
+            tracer.freeze(tensor, "is part of a residual stream, which this mode leaves whole")
             tracer.streams.extend(v for v in tensor.axes if v is not None)
 
 

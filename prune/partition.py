@@ -91,7 +91,9 @@ def _groups(labels, tracer, group, rank, axis, member) -> List[Group]:
                 )
             )
         units = _units(slices, makers, tracer)
-        result.append(Group(_name(units, names), len(slices[0].indices), tuple(slices), units))
+        result.append(
+            Group(_name(slices, units, names), len(slices[0].indices), tuple(slices), units)
+        )
     return result
 
 
@@ -118,11 +120,18 @@ def _makers(labels: Labels, tracer: Tracer) -> Dict[Tuple[str, int], bool]:
 
 
 def _units(slices: List[Slice], makers, tracer: Tracer) -> Tuple[Unit, ...]:
-    made = [s for s in slices if (s.tensor, s.axis) in makers and not s.tensor.endswith(".index")]
-    made = made or [
+    made = [s for s in slices if (s.tensor, s.axis) in makers and not _index(s)]
+    if made:
+        return tuple(_unit(s, tracer.followers.get(s.tensor)) for s in made)
+    norms = [s.tensor.rpartition(".")[0] for s in slices if s.tensor.endswith(".running_mean")]
+    read = [
         s for s in slices if s.axis == 1
-    ]  # an index layer: known by the weights that read it
-    return tuple(_unit(s, tracer.followers.get(s.tensor)) for s in made)
+    ]  # chosen channels are known by the weights that read them
+    return tuple(_unit(s, norms[0] if norms else None) for s in read)
+
+
+def _index(part: Slice) -> bool:
+    return part.tensor.rpartition(".")[2] == "index"
 
 
 def _unit(part: Slice, norm: Optional[str]) -> Unit:
@@ -130,9 +139,11 @@ def _unit(part: Slice, norm: Optional[str]) -> Unit:
     return Unit(path, norm, "" if leaf == "weight" else part.tensor, part.axis)
 
 
-def _name(units: Tuple[Unit, ...], names: set) -> str:
-    """The first layer's path, numbered where a layer's outputs fall into several groups."""
-    bare = (units[0].producer or units[0].weight) if units else "channels"
+def _name(slices: List[Slice], units: Tuple[Unit, ...], names: set) -> str:
+    """The first layer's path (of chosen channels, the choosing layer's), numbered where a layer's
+    outputs fall into several groups."""
+    index = [part.tensor.rpartition(".")[0] for part in slices if _index(part)]
+    bare = index[0] if index else units[0].producer or units[0].weight
     name, count = bare, 1
     while name in names:
         count += 1

@@ -17,6 +17,7 @@ from prune.groups import Group, tensor_of
 from prune.labels_check import Checker
 from prune.labels_trace import Refused
 from prune.mask import Mask, leaving
+from prune.selection import plain, selecting, sites_of
 from prune.skeleton import skeleton, tensors
 from prune.widths import resize
 
@@ -27,11 +28,13 @@ def shrink(model: nn.Module, example: Any, groups: Sequence[Group], mask: Mask) 
     """A physically smaller copy that computes what the masked model computes; the model is
     untouched.
     """
-    keep = keeping(model, groups, mask)
-    small = cut(model, keep)
+    sites = sites_of(model, groups)
+    dense = selecting(model, sites) if sites else model
+    keep = keeping(dense, groups, mask)
+    small = cut(dense, keep)
     if keep:
-        prove(model, small, example, groups, keep)
-    return small
+        prove(dense, small, example, groups, keep)
+    return plain(small, [site for site in sites if site + ".index" not in keep])
 
 
 def keeping(model: nn.Module, groups: Sequence[Group], mask: Mask) -> Keep:
@@ -84,13 +87,13 @@ def _cut(tensor: torch.Tensor, axes: Dict[int, List[int]]) -> torch.Tensor:
     """What stays of a parameter or buffer."""
     small = tensor.detach()
     for axis, stay in sorted(axes.items()):
-        small = _taken(small, axis, stay)
+        small = taken(small, axis, stay)
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(small, requires_grad=tensor.requires_grad)
     return small
 
 
-def _taken(tensor: torch.Tensor, axis: int, stay: List[int]) -> torch.Tensor:
+def taken(tensor: torch.Tensor, axis: int, stay: List[int]) -> torch.Tensor:
     """index_select, by whole blocks where positions stay in blocks (flattened pixels of a
     channel).
     """

@@ -34,6 +34,7 @@ def test_masked_equals_shrunk(name):
     model, inputs, coupled = found(name, "coupled")
     cases = [(coupled, 0.5, "random"), (coupled, 0.9, "l2")]
     cases.append((groups.find(model, inputs, "inner"), 0.5, "l2"))
+    cases.append((groups.find(model, inputs, "select"), 0.7, "random"))
     for each, ratio, by in cases:
         case = examination.cut(model, inputs, each, ratio, by)
         assert examination.parity(case, inputs, MODES[NETS[name].noisy]) < 1e-10

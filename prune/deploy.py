@@ -1,0 +1,108 @@
+"""A shrunk model for other runtimes: TorchScript, ONNX, torch.export.
+
+All three record one run on an example, so the model is put into eval() first. ONNX files use opset
+13, the newest that TensorRT 8.2 (JetPack 4.6) reads; the batch size stays free.
+"""
+
+import io
+import warnings
+from typing import Any, Callable, Dict, Tuple
+
+import torch
+from torch import nn
+
+from prune.duplicate import duplicate
+from prune.labelled import replaced
+
+OPSET = 13
+
+
+def torchscript(model: nn.Module, example: Any, path: str) -> None:
+    """Write a traced TorchScript file."""
+    torch.jit.save(_quietly(lambda: torch.jit.trace(_still(model), _tuple(example))), path)
+
+
+def onnx(model: nn.Module, example: Any, path: str) -> None:
+    """Write an ONNX file of opset 13 whose first axes are free."""
+    inputs, outputs = _tuple(example), _outputs(model, example)
+    names = ["input{}".format(i) for i in range(len(inputs))]
+    results = ["output{}".format(i) for i in range(outputs)]
+    settings = {"dynamo": False} if _has("dynamo", torch.onnx.export) else {}
+    buffer = io.BytesIO()  # the exporter leaves a broken file behind when it fails
+    _quietly(
+        lambda: torch.onnx.export(
+            _still(model),
+            inputs,
+            buffer,
+            opset_version=OPSET,
+            input_names=names,
+            output_names=results,
+            dynamic_axes={name: {0: "batch"} for name in names + results},
+            **settings,
+        )
+    )
+    with open(path, "wb") as stream:
+        stream.write(buffer.getvalue())
+
+
+def exported(model: nn.Module, example: Any, path: str) -> None:
+    """Write a torch.export program; RuntimeError where this torch has none."""
+    if not hasattr(torch, "export"):
+        raise RuntimeError(
+            "torch {} has no torch.export; use torchscript or onnx".format(torch.__version__)
+        )
+    torch.export.save(torch.export.export(_still(model), _tuple(example)), path)
+
+
+FORMATS: Dict[str, Tuple[str, Callable[[nn.Module, Any, str], None]]] = {
+    "torchscript": (".ts", torchscript),
+    "onnx": (".onnx", onnx),
+    "export": (".pt2", exported),
+}
+
+
+def write(model: nn.Module, example: Any, stem: str, kind: str) -> str:
+    """Write one format to stem + its suffix; returns the path."""
+    if kind not in FORMATS:
+        raise ValueError(
+            "no format called {!r}; choose one of: {}".format(kind, ", ".join(sorted(FORMATS)))
+        )
+    suffix, function = FORMATS[kind]
+    function(model, example, stem + suffix)
+    return stem + suffix
+
+
+def _still(model: nn.Module) -> nn.Module:
+    """A copy in eval() whose parameters need no gradients."""
+    return duplicate(model).eval().requires_grad_(False)
+
+
+def _tuple(example: Any) -> tuple:
+    if isinstance(example, dict):
+        raise ValueError("keyword inputs can't be exported; give the inputs in order")
+    inputs = tuple(example) if isinstance(example, (tuple, list)) else (example,)
+    return replaced(inputs, lambda t: t.detach().contiguous())
+
+
+def _outputs(model: nn.Module, example: Any) -> int:
+    """How many tensors the model returns."""
+    found = []
+    with torch.no_grad():
+        replaced(_still(model)(*_tuple(example)), found.append)
+    return len(found)
+
+
+def _has(argument: str, function: Callable) -> bool:
+    return (
+        argument
+        in function.__code__.co_varnames[
+            : function.__code__.co_argcount + function.__code__.co_kwonlyargcount
+        ]
+    )
+
+
+def _quietly(work: Callable[[], Any]) -> Any:
+    """Tracers warn about every Python number they meet; the result is compared anyway."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return work()
