@@ -1,4 +1,4 @@
-"""Cases for the compiled sign-code kernels: shapes, special values, and a file of them for a program."""
+"""Cases for the compiled sign-code kernels: shapes, special values, and files of both."""
 import numpy as np
 
 from prune.kernels import builder, reference
@@ -41,7 +41,8 @@ def write_file(path, seed=0):
 
 
 def head(kind, rows, bits, stride, infinity=0, rows_b=0, out_bytes=8):
-    return np.array([KINDS.index(kind), rows, bits, stride, infinity, rows_b, out_bytes, 0], np.int64)
+    numbers = [KINDS.index(kind), rows, bits, stride, infinity, rows_b, out_bytes, 0]
+    return np.array(numbers, np.int64)
 
 
 def of_values(random, rows, bits):

@@ -59,7 +59,7 @@ def test_codes(backend, rows_a, rows_b, words, gap, wide, seed):
 @pytest.mark.parametrize("shape", [(65, 300), (200, 64), (1030, 9), (3, 5000)])
 @pytest.mark.parametrize("count", [1, 3])
 def test_blocks_and_threads(backend, shape, count, monkeypatch):
-    """Several cache blocks, several threads, both ways of sharing the work, both ways of comparing."""
+    """Several cache blocks and threads, work shared out by rows and by words."""
     monkeypatch.setattr(threads, "available", lambda: count)
     monkeypatch.setattr("prune.kernels.native.PAIRS", 1)
     monkeypatch.setattr("prune.kernels.native.BYTES", 1)

@@ -54,12 +54,13 @@ def library(name) -> Path:
     command = [compiler()] + list(FLAGS) + list(RECIPES[name].flags)
     path = cache() / "signs-{}-{}.so".format(name, digest(name, command))
     if not path.exists():
-        build(command + [str(SOURCES / RECIPES[name].source)], path)
+        source = str(SOURCES / RECIPES[name].source)
+        place(path, lambda temporary: run(command + [source, "-o", temporary]))
     return path
 
 
-def build(command, path):
-    """Runs a compiler `command` whose output becomes `path` only when it is whole."""
+def place(path, make):
+    """Makes a file at `path`; `make(temporary name)` writes it, and only a whole one is renamed."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=path.stem, suffix=".tmp", dir=str(path.parent))
@@ -68,7 +69,7 @@ def build(command, path):
                            "folder of yours".format(path.parent, error.strerror)) from None
     os.close(handle)
     try:
-        run(command + ["-o", temporary])
+        make(temporary)
         os.replace(temporary, str(path))
     finally:
         if os.path.exists(temporary):
