@@ -40,6 +40,8 @@ def _panels(widths, width: int):
 
 def _aligned(grid, height: int, panel, widths, columns):
     """The rows of one panel, a rule under the first `height`."""
+    empty = sum(not any(row[i] for i in panel) for row in grid[:height])
+    height -= empty  # other panels may have taller heads
     lines = ["  ".join(row[i].rjust(widths[i]) if columns[i].number else row[i].ljust(widths[i])
-                       for i in panel) for row in grid]
+                       for i in panel) for row in grid[empty:]]
     return lines[:height] + ["-" * max(len(line) for line in lines)] + lines[height:]
