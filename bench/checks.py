@@ -18,9 +18,11 @@ def _fake(record):
 
 
 def _unmeasured(record):
-    if all(phase["joules"] is None for phase in record.phases):
-        yield "joules were not measured: {}".format(
-            record.device.get("reason") or record.phases[0]["joules_reason"])
+    """A device without a sensor has said so itself; here a sensor went silent."""
+    silent = [phase for phase in record.phases if phase["joules"] is None]
+    if silent and not record.device.get("reason"):
+        yield "joules of phase {} were not measured: {}".format(
+            silent[0]["name"], silent[0]["joules_reason"])
 
 
 def _short(record):

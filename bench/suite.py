@@ -22,6 +22,7 @@ from bench import grid, plugins, settings
 
 SUITES = Path(__file__).parent / "suites"
 QUICK_EPOCHS = 2
+WHERE = ("root", "download", "verify", "preload", "label")  # where data lie, how a run is called
 
 
 class Case(NamedTuple):
@@ -139,7 +140,10 @@ def _canonical(case: Case, without=()) -> str:
 
 
 def _telling(section: str, table: Dict, without) -> Dict:
-    """Settings that identify a run: those not at their default, and always what is named."""
+    """Settings that identify a run: those not at their default, and always what is named.
+
+    Where data lie on this machine makes no other run.
+    """
     named = {key: table[key] for key in ("criterion", "saliency") if table.get(key)}
     found = dict(settings.differing(section, table), **named)
-    return {key: value for key, value in found.items() if key not in without + ("label",)}
+    return {key: value for key, value in found.items() if key not in tuple(without) + WHERE}

@@ -18,6 +18,7 @@ from bench.train import Trainer, channels
 from devices import choose, conditions
 from devices.meter import Meter
 from prune import cost, export
+from prune.mask import Mask
 
 
 def main(folder: Path) -> int:
@@ -49,7 +50,7 @@ def run(folder: Path, log) -> None:
         trace, warnings = meter.trace(), list(meter.warnings())
         info = meter.info._asdict()
     progress.close()
-    _export(folder, outcome, case, trainer)
+    _export(folder, outcome, trainer.example)
     _write(folder, records.RunRecord(
         schema=records.SCHEMA, suite=job["suite"], case_id=job["case_id"],
         label=suite.label(case), case=case._asdict(), attempts=job["attempts"],
@@ -86,7 +87,19 @@ def _seeded(case):
     options = {k: v for k, v in case.model.items() if k != "name"}
     model = plugins.load("bench/models", case.model["name"]).build(
         source.CLASSES, source.INPUT_SHAPE[0], **options)
+    _fits(model, data.train[0][0].unsqueeze(0), case)
     return data, model.to(_device(case.train["device"]))
+
+
+def _fits(model, example, case):
+    """Raises a ValueError if the model cannot take the data set's pictures."""
+    try:
+        with torch.no_grad():
+            model.eval()(example)
+    except RuntimeError as error:
+        raise ValueError("model {!r} does not take the pictures {} of {!r}: {}".format(
+            case.model["name"], list(example.shape[1:]), case.dataset["name"],
+            str(error).splitlines()[0]))
 
 
 def _device(name: str) -> str:
@@ -109,9 +122,14 @@ def _model_record(model, example):
                                channels(model), list(counted.uncounted))._asdict()
 
 
-def _export(folder, outcome, case, trainer):
-    plan = export.plan(outcome.groups or [], outcome.mask or {})
-    export.save(folder, outcome.model, plan)
+def _export(folder, outcome, example):
+    """The final model as a plan and its weights; a mask over single weights cuts nothing."""
+    plan = export.plan(outcome.groups or (), _channel_mask(outcome), example)
+    export.save(str(folder), outcome.model, plan)
+
+
+def _channel_mask(outcome) -> Mask:
+    return outcome.mask if outcome.groups else Mask({})
 
 
 def _ticket(outcome):
@@ -123,9 +141,10 @@ def _ticket(outcome):
 
 
 def _layers(outcome):
+    mask = _channel_mask(outcome)
     return [{"group": group.name, "channels": group.channels,
-             "kept": int(outcome.mask[group.name].sum())} for group in outcome.groups or []
-            if outcome.mask]
+             "kept": int(mask[group.name].sum())} for group in outcome.groups or ()
+            if group.name in mask]
 
 
 def _write(folder, record, trace):

@@ -10,10 +10,11 @@ SOURCES = sorted(path for folder in ("bench", "prune", "devices", "reports", "te
                  for path in (ROOT / folder).rglob("*.py")) + [ROOT / "edgejoule.py"]
 TOO_NEW = {
     "nullcontext", "cached_property", "Protocol", "TypedDict", "Literal", "fmean",
-    "NormalDist", "prod", "fromisoformat", "perf_counter_ns", "monotonic_ns", "time_ns",
+    "NormalDist", "fromisoformat", "perf_counter_ns", "monotonic_ns", "time_ns",
     "removeprefix", "removesuffix", "missing_ok", "dirs_exist_ok", "capture_output",
-    "is_relative_to", "with_stem", "bit_count", "pairwise", "quantiles", "comb", "isqrt",
+    "is_relative_to", "with_stem", "bit_count", "pairwise", "quantiles",
 }
+TOO_NEW_IN_MATH = {"prod", "comb", "isqrt", "perm", "dist"}
 SUBSCRIPTED = {"list", "dict", "tuple", "set", "frozenset", "type"}
 
 
@@ -24,7 +25,10 @@ def reports(tree):
             yield node.lineno, "from __future__ import"
         names = [getattr(node, field, None) for field in ("attr", "arg", "id")]
         for name in TOO_NEW.intersection(n for n in names if isinstance(n, str)):
-            yield node.lineno, name
+            yield getattr(node, "lineno", 0), name
+        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "math" \
+                and node.attr in TOO_NEW_IN_MATH:
+            yield node.lineno, "math." + node.attr
         if isinstance(node, ast.Subscript) and getattr(node.value, "id", "") in SUBSCRIPTED:
             yield node.lineno, "{}[...]".format(node.value.id)
         if isinstance(node, ast.keyword) and node.arg == "text":
@@ -48,4 +52,4 @@ def test_it_uses_nothing_newer(path):
 
 def test_the_deny_list_catches_what_it_lists():
     bad = ast.parse("import math\nx: list[int] = []\nmath.prod(x)\nrun(capture_output=True)\n")
-    assert {name for _, name in reports(bad)} == {"list[...]", "prod", "capture_output"}
+    assert {name for _, name in reports(bad)} == {"list[...]", "math.prod", "capture_output"}
