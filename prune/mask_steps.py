@@ -1,7 +1,7 @@
 """The steps that recipes for masks of single weights compose."""
 from typing import Dict, NamedTuple, Optional
 
-from prune import masking, steps
+from prune import controls, masking, steps
 from prune.cost import count
 from prune.masking import WeightMask
 
@@ -14,6 +14,7 @@ class Thinning(NamedTuple):
     scope: Optional[str] = None
     layers: str = "all"
     least: int = 0
+    invert: bool = False
 
 
 def start(trainer, saliency: steps.Method, how: Thinning) -> WeightMask:
@@ -35,6 +36,7 @@ def draw(trainer, saliency: steps.Method, mask: WeightMask, gone, how: Thinning,
     is emptied becomes a warning.
     """
     scores = steps.score(trainer, saliency, mask, batches)
+    scores = controls.inverted(scores) if how.invert else scores
     scope = how.scope or saliency.module.SCOPE
     shares = gone if isinstance(gone, dict) else dict.fromkeys(mask, gone)
     if scope == "global":

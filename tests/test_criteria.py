@@ -133,3 +133,23 @@ def test_a_setting_that_no_function_takes_is_refused():
         steps.method("l2", {"rho": .1})
     with pytest.raises(ValueError, match="Did you mean 'slim'"):
         steps.method("slimm", {})
+
+
+def slimmed(gammas, ratio):
+    model, groups = net()
+    model[1].weight.data = torch.tensor(gammas)
+    method = steps.method("slim", {})
+    scores = slim.scores(model, groups[:1], [])
+    return steps.chosen(method, scores, groups[:1], steps.Cut(ratio))["0"].tolist()
+
+
+def test_exactly_the_asked_share_leaves():
+    """The authors' threshold removes one more: of gammas .9 .1 .5 .3 at one half it keeps .9 only."""
+    gammas = [.9, .1, .5, .3, .9, .1, .5, .3]
+    assert slimmed(gammas, .5) == [True, False, True, False] * 2
+    assert slimmed(gammas, 0.) == [True] * 8
+
+
+def test_global_threshold_ignores_monotone_transforms():
+    gammas = [.9, .1, .5, .3, .7, .2, .6, .4]
+    assert slimmed(gammas, .5) == slimmed([each ** 3 for each in gammas], .5)

@@ -150,3 +150,31 @@ def test_nothing_to_score_on():
     model, _ = net()
     with pytest.raises(ValueError, match="no images"):
         gradients.mean_gradients(model, [], [model[0].weight])
+
+
+def test_removing_a_small_weight_changes_the_loss_by_its_sensitivity():
+    """To first order: the paper's argument for the score."""
+    model, _ = net(affine=False)
+    model, data = model.double(), [(x.double(), y) for x, y in batches(1)]
+    weight = model[3].weight
+    weight.data[4, 1] *= 1e-4
+    mask = masking.full(model, ["3.weight"])
+    expected = snip.sensitivities(model, mask, data, False)["3.weight"][4, 1, 1, 1].item()
+    _, before = gradients.mean_gradients(model, data, [weight])
+    weight.data[4, 1, 1, 1] = 0
+    _, after = gradients.mean_gradients(model, data, [weight])
+    assert expected > 0 and abs(after - before) == pytest.approx(expected, rel=1e-2)
+
+
+def test_a_gate_at_zero_is_a_cut():
+    """With gates after the norms, c = 0 and the physically smaller network agree exactly."""
+    from prune import groups as engine
+    from prune.mask import Mask
+    from prune.shrink import shrink
+    model, _ = net()
+    model, x = model.double().eval(), torch.randn(4, 3, 8, 8, dtype=torch.float64)
+    found = engine.find(model, x[:1])
+    kept = torch.tensor([1, 0, 1, 1, 0, 0, 1, 1], dtype=torch.bool)
+    small = shrink(model, x[:1], found, Mask({found[0].name: kept}))
+    with gates._gated(model, {"1": kept.double()}):
+        assert torch.allclose(model(x), small.eval()(x), atol=1e-12)

@@ -3,7 +3,7 @@ import pytest
 import torch
 from fake_trainer import FakeTrainer
 
-from prune import masking, weights
+from prune import controls, masking, weights
 from prune.recipes import at_init, iterative_masks, lottery, snip_it
 
 TOTAL = 3 * 8 * 9 + 8 * 12 * 9 + 48
@@ -123,6 +123,20 @@ def test_before_training(saliency):
     assert trainer.phases() == [("retrain", 4)]
     assert outcome.weight_mask.weights - outcome.weight_mask.kept == int(.6 * TOTAL)
     assert zeros(outcome)
+
+
+def test_controls():
+    masks = {control: at_init.run(FakeTrainer(epochs=1), ratio=.5, saliency="magnitude",
+                                  control=control).weight_mask
+             for control in controls.CONTROLS}
+    plain, shuffled, inverted = (masks[name] for name in controls.CONTROLS)
+    assert all(int(plain[name].sum()) == int(shuffled[name].sum()) for name in plain)
+    assert 0 < plain.distance(shuffled) < 1
+    assert plain.distance(inverted) > .99, "half by half, the complement up to one weight"
+    scores = {"a": torch.tensor([1., 3., 2.])}
+    assert controls.inverted(controls.inverted(scores))["a"].tolist() == [1, 3, 2]
+    with pytest.raises(ValueError, match="none, shuffle, invert"):
+        at_init.run(FakeTrainer(), ratio=.5, control="reinit")
 
 
 def test_snip_is_charged_for_its_batches():

@@ -245,3 +245,28 @@ def test_an_emptied_layer_is_told_and_least_prevents_it():
 def test_settings_without_effect_are_refused(saliency, how, word):
     with pytest.raises(ValueError, match=word):
         mask_steps.start(FakeTrainer(), steps.method(saliency, {}, "saliency"), how)
+
+
+def drawn(scope, ratio, model):
+    trainer, how = FakeTrainer(model), mask_steps.Thinning(scope)
+    method = steps.method("magnitude", {}, "saliency")
+    with trainer.phase("score"):
+        return mask_steps.draw(trainer, method, mask_steps.start(trainer, method, how), ratio, how)
+
+
+def test_layerwise_keeps_equal_shares_and_global_the_largest_overall():
+    model = convs()
+    model[0].weight.data *= 3
+    layer, whole = drawn("layer", .5, model), drawn("global", .5, model)
+    assert all(abs(float(flags.float().mean()) - .5) <= 1 / flags.numel()
+               for flags in layer.values())
+    sizes = {name: masking.tensor_of(model, name).detach().abs() for name in whole}
+    gone = max(float(sizes[name][~flags].max()) for name, flags in whole.items() if not flags.all())
+    kept = min(float(sizes[name][flags].min()) for name, flags in whole.items() if flags.any())
+    assert gone <= kept
+
+
+def test_scopes_agree_where_layers_have_the_same_quantiles():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    model[1].weight.data = -model[0].weight.data.t().clone()
+    assert drawn("layer", .5, model).distance(drawn("global", .5, model)) == 0

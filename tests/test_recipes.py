@@ -155,6 +155,13 @@ def test_a_ticket_of_the_spline_detector_does_not_depend_on_the_ratio():
     assert len(epochs) == 1
 
 
+def test_the_ratio_enters_a_mask_detector():
+    distances = {early_bird.run(FakeTrainer(epochs=8), ratio=ratio, criterion="slim",
+                                strength=.05, detector="mask", epsilon=0.).ticket.distances
+                 for ratio in (.2, .6)}
+    assert len(distances) == 2
+
+
 @pytest.mark.parametrize("options, word", [
     ({"detector": "mask", "probes": "train"}, "probes has no effect"),
     ({"detector": "eye"}, "spline, spline_code, mask"), ({"compose": "stop"}, "continue, full"),

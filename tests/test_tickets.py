@@ -61,3 +61,12 @@ def test_lookback_records_the_largest_distance():
 def test_refuses(rule):
     with pytest.raises(ValueError, match="at least one"):
         tickets.Watch(rule, None)
+
+
+def test_mask_distance_is_the_share_of_channels_that_differ():
+    import torch
+
+    from prune.mask import Mask
+    a, b = (Mask({"g": torch.tensor(flags, dtype=torch.bool)})
+            for flags in ([1, 1, 0, 0], [1, 0, 1, 0]))
+    assert a.distance(b) == .5
