@@ -8,7 +8,7 @@ from bench import loading, settings
 from bench.data import Data
 from bench.measure import Ledger
 from bench.train import Trainer, channels, learning_rate
-from test_measure import FakeMeter
+from test_ledger import FakeMeter
 
 
 class Silent:
