@@ -83,6 +83,6 @@ def _words(heaps) -> List[Markup]:
         end = x > (LEFT + RIGHT) / 2
         away = (6 if below else -11) * (1 if end else -1)
         labels.append(svg.text(x + away, height, "ticket, seed{} {}".format(
-            "s" * (len(seeds) > 1), ", ".join(str(seed) for seed in seeds)),
+            "s" * (len(seeds) > 1), ", ".join(str(seed) for seed in sorted(seeds))),
             "end" if end else "start", "name"))
     return labels
