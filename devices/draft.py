@@ -4,7 +4,7 @@
 """
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from devices import integrate, ticks, uncertainty
+from devices import alias, integrate, ticks, uncertainty
 
 GAP_PERIODS = 3
 
@@ -21,6 +21,7 @@ class Draft(NamedTuple):
     gaps: Tuple[Tuple[float, float], ...]
     rails: Dict[str, float]
     problem: Optional[str] = None
+    beat: Optional[str] = None
 
 
 def from_power(part, info, start_s: float, end_s: float, period_s: float) -> Optional[Draft]:
@@ -30,12 +31,14 @@ def from_power(part, info, start_s: float, end_s: float, period_s: float) -> Opt
         return None
     area = integrate.area(times, watts, start_s, end_s, GAP_PERIODS * period_s)
     joules = area.joules + integrate.lag_joules(area, info.lag_s)
-    terms = uncertainty.traced(area, joules, end_s - start_s, info)
+    beat = alias.find(times, watts, part.strays, start_s, end_s, area)
+    terms = uncertainty.traced(area, joules, end_s - start_s, info, beat.joules if beat else 0.0)
     counts = any(value == value for value in part.joules)
     rails = {} if counts else _rails(part, lambda t, w: _rail_power(t, w, start_s, end_s, info))
     return Draft("estimate" if info.estimate else "trace", joules, area.joules, terms,
                  area.peak_watts, area.samples, area.gaps, rails,
-                 "the counter failed, so power was integrated" if counts else None)
+                 "the counter failed, so power was integrated" if counts else None,
+                 beat.sentence if beat else None)
 
 
 def from_counter(part, info, start_s: float, end_s: float, period_s: float) -> Optional[Draft]:

@@ -10,7 +10,7 @@ Windows nest and overlap. A sensor that fails never raises here: the reading say
 import time
 from contextlib import contextmanager
 
-from devices import choose, recorded, several, window
+from devices import choose, idle, recorded, several, window
 from devices.reading import DeviceInfo, Reading
 from devices.sampler import Sampler
 from devices.trace import PowerTrace
@@ -47,7 +47,7 @@ class Meter:
         self._samplers = [Sampler(part, period_s) for part in several.parts(self.device)
                           if part.info().reason is None]
         self._synchronise = synchronise
-        self._open = {}
+        self._open, self._epochs = {}, 0
 
     def __enter__(self) -> "Meter":
         for sampler in self._samplers:
@@ -93,9 +93,33 @@ class Meter:
             sampler.reach(end_s)
         if not self._samplers:
             return Reading(end_s - start_s, None, reason=self.info.reason)
-        return several.total([
-            (sampler.info, window.reading(sampler.record, sampler.info, start_s, end_s))
-            for sampler in self._samplers])
+        return several.total([(sampler.info, sampler.reading(start_s, end_s))
+                              for sampler in self._samplers])
+
+    def epoch(self):
+        """A window named after how many epochs there were: epoch 0, epoch 1, ..."""
+        self._epochs += 1
+        return self.window("epoch {}".format(self._epochs - 1))
+
+    def idle(self, seconds: float = idle.ENOUGH_S):
+        """The `idle.Baseline` of the next seconds, in which the caller runs nothing.
+
+        Model loaded, GPU context alive, same power mode and clocks as in the run.
+        """
+        begun = self._edge()
+        time.sleep(seconds)
+        return idle.baseline(self.between(begun, self._edge()))
+
+    def repeat(self, body, name: str = "repeat"):
+        """(Reading, times): `body()` as often as this sensor needs; divide by the times."""
+        opened, times = self.begin(name), 0
+        try:
+            while not times or time.monotonic() - opened.start_s < self.minimum_seconds():
+                body()
+                times += 1
+        finally:
+            reading = self.end(name)
+        return reading, times
 
     def minimum_seconds(self) -> float:
         """Seconds a window must last to be believed; repeat short work until then and divide."""

@@ -54,7 +54,8 @@ class Reading(NamedTuple):
     `uncertainty_joules` is the half-width of the 95 % interval of the absolute value;
     `repeatability_joules` leaves the sensor's scale out: use it to compare two readings of
     one board. `coverage` is the share of the window that samples vouch for, 0 to 1.
-    `raw_joules` is the value before the sensor's lag was corrected.
+    `raw_joules` is the value before the sensor's lag was corrected; `beat` says that the load
+    seems to beat with the sampling.
     """
 
     seconds: float
@@ -69,6 +70,7 @@ class Reading(NamedTuple):
     reason: Optional[str] = None
     repeatability_joules: Optional[float] = None
     raw_joules: Optional[float] = None
+    beat: Optional[str] = None
 
 
 def worst(statuses) -> str:

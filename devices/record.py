@@ -14,12 +14,16 @@ SPANS_KEPT = 64
 
 
 class Slice(NamedTuple):
-    """Columns [n] of the samples round a window; NaN where a column has no value."""
+    """Columns [n] of the samples round a window; NaN where a column has no value.
+
+    `strays` are (time, watts) taken at random moments, for comparison only.
+    """
 
     times_s: array
     watts: array
     joules: array
     rails: dict
+    strays: tuple
 
 
 class Record:
@@ -33,6 +37,7 @@ class Record:
         self.times_s, self.watts, self.joules = array("d"), array("d"), array("d")
         self.rails = {}
         self.failures = []
+        self.strays = []
         self.rejected = 0
         self._spans = deque(maxlen=SPANS_KEPT)
 
@@ -53,6 +58,11 @@ class Record:
             return False
         self._append(time_s, sample)
         return True
+
+    def stray(self, time_s: float, sample: Sample):
+        """Keep the watts of a random moment; they are no part of the trace."""
+        if sample.watts is not None:
+            self.strays.append((time_s, sample.watts))
 
     def fail(self, time_s: float, sentence: str):
         """Note a read that failed; the same failure again only prolongs the last."""
@@ -80,7 +90,9 @@ class Record:
         first = max(bisect_left(self.times_s, start_s - margin_s, 0, count) - 1, 0)
         last = min(bisect_right(self.times_s, end_s + margin_s, 0, count) + 1, count)
         return Slice(self.times_s[first:last], self.watts[first:last], self.joules[first:last],
-                     {name: column[first:last] for name, column in list(self.rails.items())})
+                     {name: column[first:last] for name, column in list(self.rails.items())},
+                     tuple(self.strays[bisect_left(self.strays, (start_s,)):
+                                       bisect_right(self.strays, (end_s, float("inf")))]))
 
     def _good_since(self, moment_s):
         return bool(self.times_s) and self.times_s[-1] > moment_s

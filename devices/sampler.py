@@ -2,20 +2,23 @@
 
 So the edge is sampled, and a window that is a whole number of periods long is sampled evenly;
 uneven samples would weigh unevenly. A register that is renewed more slowly than it is read
-shows nothing new at an edge and keeps its grid.
-Absolute deadlines: a missed tick is skipped, never made up for. The thread waits in `select`, whose
-timeout no wall-clock step moves; timed lock waits on Python 3.6 are not so. Whatever a read
-raises becomes a sentence in the record: the caller's training never sees it.
+shows nothing new at an edge and keeps its grid. One read in ten is repeated at a random moment,
+to tell a load that beats with the grid. Absolute deadlines: a missed tick is skipped, never
+made up for. Whatever a read raises becomes a sentence in the record: the caller's training
+never sees it.
 """
-import os
+import random
 import resource
-import select
 import threading
 import time
 
+from devices import window
+from devices.bell import Bell, until
+from devices.reading import Reading, Sample
 from devices.record import Record
 
-DEFAULT_PERIOD_S = 0.1
+DEFAULT_PERIOD_S, SHORTEST_PERIOD_S = 0.1, 0.02
+STRAY_EVERY = 10  # grid reads between two at random moments
 COST_EVERY = 8  # reads between two looks at the thread's own cost
 PATIENCE_S = 0.5  # longest wait for the sample that closes a window
 
@@ -26,48 +29,50 @@ class Sampler:
     def __init__(self, device, period_s=None):
         info = device.info()
         self.device, self.info = device, info
+        self._pinned, self._beat = period_s is not None, None
         self.period_s = period_s or info.period_s or DEFAULT_PERIOD_S
         self.record = Record(self.period_s)
         self.cpu_seconds = 0.0
         self.reads = 0
-        self._thread = self._pipe = None
+        self._thread = self._bell = None
         self._stopping = False
         self._begun = time.monotonic()
+        self._slow = (info.update_s or 0.0) >= self.period_s
+        self._dice = random.Random(1)  # its own: the caller's seed stays untouched
 
     def start(self):
         """Begin to sample; waits briefly for the first sample."""
-        self._pipe = os.pipe()
-        for end in self._pipe:
-            os.set_blocking(end, False)
+        self._bell = Bell()
         self._begun, self._stopping = time.monotonic(), False
         self._launch()
-        self._await(lambda: len(self.record) or self.record.failures, PATIENCE_S)
+        until(lambda: len(self.record) or self.record.failures, PATIENCE_S)
 
     def stop(self):
         """Stop the thread; a read that hangs is left behind rather than waited for."""
         self._stopping = True
-        self.edge()
-        self._await(lambda: not self._thread.is_alive(), 2 * PATIENCE_S)
-        if not self._thread.is_alive():
-            for end in self._pipe:
-                os.close(end)
-        self._pipe = None
+        self._bell.ring()
+        if until(lambda: not self._thread.is_alive(), 2 * PATIENCE_S):
+            self._bell.close()
+        self._bell = None
 
     def edge(self):
-        """Ask for a sample now, off the grid; returns at once."""
-        if self._pipe is None:
-            return
-        self._revive()
-        try:
-            os.write(self._pipe[1], b"e")
-        except BlockingIOError:  # the pipe is full of requests: one of them is enough
-            pass
+        """Ask for a sample now and a grid from now on; returns at once."""
+        if self._bell is not None:
+            self._revive()
+            self._bell.ring()
 
     def reach(self, moment_s: float) -> bool:
         """True once a sample is at least that new; gives up after about a period."""
         times = self.record.times_s
         limit = max(min(1.5 * self.period_s, 1.5), PATIENCE_S)
-        return self._await(lambda: len(times) and times[-1] >= moment_s, limit)
+        return until(lambda: len(times) and times[-1] >= moment_s, limit)
+
+    def reading(self, start_s: float, end_s: float) -> Reading:
+        """What a window cost; a load that beats with the grid doubles its rate from then on."""
+        found = window.reading(self.record, self.info, start_s, end_s)
+        if found.beat is not None:
+            self._quicken(found.beat)
+        return found
 
     def cost(self) -> dict:
         """What sampling costs: share of one core [0, 1], reads, samples kept, seconds."""
@@ -78,11 +83,21 @@ class Sampler:
 
     def warnings(self) -> list:
         """Sentences on what went wrong while sampling, and what the device itself notes."""
-        found = ["{}: {}".format(self.info.adapter, text) for _, _, text in self.record.failures]
+        found = ["{}: {}".format(self.info.adapter, text) if not text.startswith(
+            self.info.adapter) else text for _, _, text in self.record.failures]
+        found += [self._beat] if self._beat else []
         if self.record.rejected:
             found.append("{}: {} reads took too long and were dropped".format(
                 self.info.adapter, self.record.rejected))
         return list(dict.fromkeys(found)) + self.device.notes()
+
+    def _quicken(self, beat):
+        """Halve the period, unless the user chose it or it is short enough."""
+        floor = max(SHORTEST_PERIOD_S, (self.info.update_s or 0.0) / 2)
+        if not self._pinned and self.period_s / 2 >= floor * 0.999:
+            self.period_s /= 2
+        self._beat = "{}: {}; sampled every {:.3g} s since".format(
+            self.info.adapter, beat, self.period_s)
 
     def _revive(self):
         if not self._stopping and not self._thread.is_alive():
@@ -96,39 +111,37 @@ class Sampler:
         self._thread.daemon = True
         self._thread.start()
 
-    def _await(self, done, limit_s) -> bool:
-        """Polls with `sleep`, which no wall-clock step disturbs."""
-        end = time.monotonic() + limit_s
-        while not done():
-            if time.monotonic() >= end:
-                return False
-            time.sleep(0.0005)
-        return True
-
     def _run(self):
-        pipe, begun = self._pipe[0], time.monotonic()
+        bell, begun = self._bell, time.monotonic()
         spent = self.cpu_seconds - _thread_cpu()
-        slow = (self.info.update_s or 0.0) > self.period_s
         while not self._stopping:
-            self._take()
+            self._take(self.record.add)
             if self.reads % COST_EVERY == 0 or self.reads < COST_EVERY:
                 self.cpu_seconds = spent + _thread_cpu()
             ticks = int((time.monotonic() - begun) / self.period_s) + 1
-            ready, _, _ = select.select(
-                [pipe], [], [], max(begun + ticks * self.period_s - time.monotonic(), 0.0))
-            if ready:
-                os.read(pipe, 4096)
-                begun = begun if slow else time.monotonic()
+            if self._waited(bell, begun + ticks * self.period_s) and not self._slow:
+                begun = time.monotonic()
 
-    def _take(self):
+    def _waited(self, bell, deadline_s) -> bool:
+        """True if an edge ended the wait; now and then a stray sample is taken in it."""
+        if self.reads % STRAY_EVERY == 0 and not self._slow:
+            left = deadline_s - time.monotonic()
+            if bell.wait(deadline_s - left * self._dice.random()):
+                return True
+            self._take(lambda before, after, sample: self.record.stray(before, sample))
+        return bell.wait(deadline_s)
+
+    def _take(self, keep):
+        """One read; what it heard goes to `keep(before_s, after_s, sample)`."""
         before_s = time.monotonic()
         self.reads += 1
         try:
-            sample = self.device.read()
+            heard = self.device.read()
         except Exception as error:  # any vendor's error must cost a sample, not the training
             self.record.fail(before_s, _sentence(error))
         else:
-            self.record.add(before_s, time.monotonic(), sample)
+            for sample in (heard,) if isinstance(heard, Sample) else heard:
+                keep(before_s, time.monotonic(), sample)
 
 
 def _sentence(error) -> str:

@@ -56,11 +56,11 @@ def total(pairs) -> Reading:
     reasons = ["{}: {}".format(i.adapter, r.reason) for i, r in pairs if r.reason]
     return Reading(
         readings[0].seconds, None if missing else sum(r.joules for r in readings),
-        None if missing else _root([r.uncertainty_joules for r in readings]),
+        _root([r.uncertainty_joules for r in readings]),
         None, sum(r.samples for r in readings), min(r.coverage for r in readings),
         worst([r.status for r in readings]), "+".join(r.source for r in readings), rails,
         "; ".join(reasons) or None,
-        None if missing else _root([r.repeatability_joules for r in readings]),
+        _root([r.repeatability_joules for r in readings]),
         None if missing else sum(r.raw_joules for r in readings))
 
 
@@ -80,7 +80,8 @@ def _rails(info, reading):
 
 
 def _root(values):
-    return sqrt(sum(value ** 2 for value in values))
+    """Root of the sum of squares; None if any is unknown."""
+    return None if None in values else sqrt(sum(value ** 2 for value in values))
 
 
 def _disjoint(infos):

@@ -39,7 +39,7 @@ def _judge(found, record, info, start_s, end_s):
     coverage = _coverage(found, start_s, end_s)
     failing = record.failing(end_s)
     longest = max([b - a for a, b in found.gaps] or [0.0])
-    sentences = [_holes(found.gaps, longest), found.problem,
+    sentences = [_holes(found.gaps, longest), found.problem, found.beat,
                  failing or _why(record, start_s, end_s)]
     least = minimum_seconds(info, record.period_s)
     if coverage < INVALID or longest > INVALID_GAP_S:
@@ -51,11 +51,12 @@ def _judge(found, record, info, start_s, end_s):
         sentences.append("shorter than the {:.3g} s this sensor needs".format(least))
     else:
         status = "ok"
+    guessed = found.source == "estimate"  # nobody knows how far off a number given by hand is
     return Reading(
-        end_s - start_s, found.joules, uncertainty.half_width(found.terms), found.peak_watts,
-        found.samples, coverage, status, found.source, found.rails,
+        end_s - start_s, found.joules, None if guessed else uncertainty.half_width(found.terms),
+        found.peak_watts, found.samples, coverage, status, found.source, found.rails,
         "; ".join(s for s in sentences if s) or None,
-        uncertainty.repeatability(found.terms), found.raw_joules)
+        None if guessed else uncertainty.repeatability(found.terms), found.raw_joules, found.beat)
 
 
 def _coverage(found, start_s, end_s):

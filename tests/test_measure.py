@@ -1,103 +1,109 @@
-"""The ledger: a phase pays for everything inside it except looking at the test set."""
-from contextlib import contextmanager
-from typing import NamedTuple, Optional
+"""The commands `measure` and `watch`: exit codes, outputs, signals."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
-from bench.measure import Ledger
+from devices.trace import PowerTrace
+
+ROOT = Path(__file__).resolve().parent.parent
+EDGEJOULE = [sys.executable, str(ROOT / "edgejoule.py")]
 
 
-class Reading(NamedTuple):
-    seconds: float
-    joules: Optional[float]
-    uncertainty_joules: Optional[float] = 0.1
-    status: str = "ok"
-    reason: Optional[str] = None
+def edgejoule(*words):
+    done = subprocess.run(EDGEJOULE + list(words), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          cwd=str(ROOT))
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
-class FakeMeter:
-    """A clock that is set by hand, and constant watts (None: no sensor)."""
-
-    def __init__(self, watts):
-        self.now, self.watts = 0.0, watts
-
-    @contextmanager
-    def window(self, name):
-        class Window:
-            reading = None
-        start, target = self.now, Window()
-        yield target
-        seconds = self.now - start
-        target.reading = Reading(seconds, None if self.watts is None else seconds * self.watts,
-                                 reason="no sensor" if self.watts is None else None)
+def test_the_output_is_the_commands_own_and_its_code_is_passed_on():
+    code, out, err = edgejoule("measure", "--fake-power", "8", "--", "sh", "-c", "echo hi; exit 7")
+    assert (code, out) == (7, "hi\n")
+    assert "J in" in err and "constant 8 W" in err and "given by hand" in err
 
 
-FACTS = dict(loss=1.0, train_accuracy=0.5, accuracy=0.4, celsius=None, learning_rate=0.1,
-             channels=7)
+def test_json_is_alone_on_stdout():
+    code, out, err = edgejoule("measure", "--fake-power", "8", "--idle", "0.2", "--json", "--",
+                               "sh", "-c", "echo hi; sleep 0.2")
+    found = json.loads(out)
+    assert code == 0 and "hi" in err
+    assert found["reading"]["joules"] == pytest.approx(8 * found["reading"]["seconds"])
+    assert found["shares"]["net"] == pytest.approx(0.0, abs=1e-6)
+    assert found["device"]["fake"] == "constant 8 W" and found["before"]["boot_id"]
+    assert found["cost"]["replay"]["reads"] > 2
 
 
-def two_epochs(watts):
-    """A search phase: two epochs of 3 s, each looked at for 1 s and probed for 0.5 s."""
-    meter, edges = FakeMeter(watts), []
-    ledger = Ledger(meter, lambda: edges.append(meter.now))
-    ledger.per_sample = {"exact": 10, "paper": None, "fvcore": 4}
-    with ledger.phase("search"):
-        for _ in range(2):
-            with ledger.window("epoch") as trained:
-                meter.now += 3.0
-            with ledger.evaluation() as evaluated:
-                meter.now += 1.0
-            ledger.epoch(trained.reading, evaluated.reading, 100, **FACTS)
-            meter.now += 0.5
-            ledger.charge(50, "sign codes")
-    return ledger, edges
+def test_without_a_sensor_the_joules_are_not_measured():
+    code, _, err = edgejoule("measure", "--power", "none", "--", "true")
+    assert code == 0 and "joules not measured: none was asked for" in err
+    assert " 0 J" not in err
 
 
-def test_a_phase_is_its_window_less_the_evaluations():
-    ledger, _ = two_epochs(watts=5.0)
-    phase = ledger.phases[0]
-    assert phase.name == "search" and phase.epochs == 2
-    assert phase.seconds == pytest.approx(7.0)
-    assert phase.joules == pytest.approx(35.0)
-    assert phase.evaluation_seconds == pytest.approx(2.0)
-    assert phase.evaluation_joules == pytest.approx(10.0)
-    assert [epoch.seconds for epoch in ledger.epochs] == [3.0, 3.0]
-    assert [epoch.joules for epoch in ledger.epochs] == [15.0, 15.0]
+def test_a_command_killed_by_a_signal():
+    code, _, _ = edgejoule("measure", "--fake-power", "8", "--", "sh", "-c", "kill -9 $$")
+    assert code == 137
 
 
-def test_flops_of_a_phase_are_its_epochs_and_charges_and_never_invented():
-    flops = two_epochs(5.0)[0].phases[0].flops
-    assert flops == {"exact": 2 * 1000 + 2 * 50, "paper": None, "fvcore": 2 * 400}
+def test_sigterm_goes_to_the_command_and_the_reading_is_still_told():
+    process = subprocess.Popen(EDGEJOULE + ["measure", "--fake-power", "8", "--", "sh", "-c",
+                                            "trap 'exit 5' TERM; echo up; while :; do sleep 0.05; "
+                                            "done"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.readline() == b"up\n"
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=10)
+    assert process.returncode == 5 and b"J in" in err
 
 
-def test_without_a_sensor_joules_are_none_with_the_reason_and_never_zero():
-    ledger, _ = two_epochs(watts=None)
-    for record in ledger.phases + ledger.epochs:
-        assert record.joules is None and record.joules_reason == "no sensor"
-        assert record.evaluation_joules is None
-        assert record.seconds > 0
+def test_the_trace_is_saved_and_can_be_played(tmp_path):
+    path = tmp_path / "run.trace.json"
+    edgejoule("measure", "--fake-power", "8", "--trace", str(path), "--", "sleep", "0.3")
+    assert PowerTrace.from_json(path.read_text()).watts[0] == 8.0
+    code, _, err = edgejoule("measure", "--fake-power", str(path), "--", "true")
+    assert code == 0 and "trace run.trace.json" in err
 
 
-def test_the_device_is_idle_at_every_edge():
-    ledger, edges = two_epochs(5.0)
-    assert edges == [0.0] + [0.0, 3.0, 3.0, 4.0] + [4.5, 7.5, 7.5, 8.5] + [9.0]
-    assert ledger.phases[0].seconds == pytest.approx(7.0)
+@pytest.mark.parametrize("words,told", [
+    (["measure"], "asked for no command"), (["measure", "--", "no-such-command"], "cannot run"),
+    (["measure", "--power", "nvlm", "--", "true"], "Did you mean 'nvml'"),
+    (["measure", "--fake-power", "-1", "--", "true"], "more than 0"),
+    (["watch", "--fake-power", "5", "--interval", "0"], "more than 0"),
+    (["watch", "--fake-power", "5", "--json"], "--seconds S"),
+])
+def test_what_is_not_understood_is_one_line_and_code_4(words, told):
+    code, out, err = edgejoule(*words)
+    assert code == 4 and told in err and err.count("\n") == 1 and not out
 
 
-def test_phases_do_not_nest():
-    ledger = Ledger(FakeMeter(1.0), lambda: None)
-    with pytest.raises(ValueError) as caught:
-        with ledger.phase("dense"):
-            with ledger.phase("score"):
-                raise AssertionError("nested")
-    assert "phases do not nest" in str(caught.value)
+def test_watch_prints_a_line_a_look():
+    code, out, _ = edgejoule("watch", "--fake-power", "5", "--interval", "0.1", "--seconds", "0.3")
+    lines = out.splitlines()
+    assert code == 0 and "NOT REAL: constant 5 W" in lines[0]
+    assert len(lines) == 4 and all("5.00 W" in line for line in lines[1:])
 
 
-def test_a_phase_without_epochs_has_exactly_its_charges():
-    ledger = Ledger(FakeMeter(2.0), lambda: None)
-    with ledger.phase("score"):
-        ledger.meter.now += 1.5
-        ledger.charge(123, "scores")
-    phase = ledger.phases[0]
-    assert (phase.seconds, phase.joules, phase.epochs) == (1.5, 3.0, 0)
-    assert phase.flops["exact"] == 123 and phase.evaluation_joules is None
+def test_watch_as_json():
+    code, out, _ = edgejoule("watch", "--fake-power", "5", "--interval", "0.1", "--seconds", "0.2",
+                             "--json")
+    looks = json.loads(out)["looks"]
+    assert code == 0 and [round(look["watts"], 6) for look in looks] == [5.0, 5.0]
+
+
+def test_watch_stops_at_ctrl_c():
+    process = subprocess.Popen(EDGEJOULE + ["watch", "--fake-power", "5", "--interval", "0.1"],
+                               stdout=subprocess.PIPE, env=dict(os.environ, PYTHONUNBUFFERED="1"))
+    process.stdout.readline()
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    before = time.monotonic()
+    process.communicate(timeout=10)
+    assert process.returncode == 0 and time.monotonic() - before < 3.0
+
+
+def test_nothing_to_watch_is_code_3():
+    code, _, err = edgejoule("watch", "--power", "none")
+    assert code == 3 and "nothing to watch" in err

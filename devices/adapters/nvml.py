@@ -115,12 +115,15 @@ class Gpu:
         return function(*arguments)
 
     def _power_source(self):
-        """(function giving mW, lag in s, name) of the best power register; None without one."""
+        """(function giving mW, lag in s, name) of the best power register; None without one.
+
+        A register holds its value until the next update: on average it is half of one late.
+        """
         for scope in SCOPES:
             try:
                 self._field(scope)
                 name = "instantaneous power" + (" of the module" if scope else "")
-                return (lambda: self._field(scope)), 0.0, name
+                return (lambda: self._field(scope)), UPDATE_S / 2, name
             except RuntimeError as error:
                 self._refusal = str(error)
         try:
@@ -129,7 +132,7 @@ class Gpu:
             self._refusal = str(error)
             return None
         averaged = self._averages()
-        return self._usage, AVERAGE_S / 2 if averaged else 0.0, \
+        return self._usage, UPDATE_S / 2 + (AVERAGE_S / 2 if averaged else 0.0), \
             "power averaged over 1 s" if averaged else "power"
 
     def _field(self, scope):

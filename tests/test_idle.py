@@ -1,0 +1,63 @@
+"""Gross, idle and net joules."""
+import time
+
+import pytest
+
+from devices import idle
+from devices.adapters import replay
+from devices.meter import Meter
+from devices.reading import Reading
+from devices.trace import PowerTrace
+
+REST = idle.Baseline(5.0, 0.01, 30.0)
+
+
+def reading(joules=100.0, **more):
+    return Reading(10.0, joules, **dict({"status": "ok", "repeatability_joules": 1.0}, **more))
+
+
+def test_the_shares_add_up():
+    split = idle.shares(reading(), REST)
+    assert (split.gross, split.idle, split.net) == (100.0, 50.0, 50.0)
+    assert split.uncertainty_joules == pytest.approx(2 * (0.5 ** 2 + 0.1 ** 2) ** 0.5)
+
+
+def test_what_is_unknown_has_no_shares():
+    assert idle.shares(reading(joules=None), REST) is None
+    assert idle.shares(reading(), None) is None
+    assert idle.baseline(reading(joules=None)) is None
+    assert idle.baseline(reading(status="invalid")) is None
+
+
+def test_drift_is_a_sentence():
+    assert idle.drift(REST, REST._replace(watts=5.05)) is None
+    assert "+4.0%" in idle.drift(REST, REST._replace(watts=5.2))
+
+
+def test_a_meter_measures_rest_and_what_is_above_it():
+    trace = PowerTrace((0.0, 1.0, 1.0, 60.0), (5.0, 5.0, 9.0, 9.0))
+    with Meter(replay.open(trace), period_s=0.01) as meter:
+        rest = meter.idle(0.3)
+        time.sleep(0.8)
+        with meter.window() as opened:
+            time.sleep(0.3)
+    split = idle.shares(opened.reading, rest)
+    assert rest.watts == pytest.approx(5.0) and split.net == pytest.approx(
+        4.0 * opened.reading.seconds)
+
+
+def test_short_work_is_repeated_until_it_is_long_enough(monkeypatch):
+    with Meter(replay.open(8.0), period_s=0.01) as meter:
+        monkeypatch.setattr(meter, "minimum_seconds", lambda: 0.2)
+        found, times = meter.repeat(lambda: time.sleep(0.03))
+    assert 5 <= times <= 7 and found.seconds >= 0.2
+    assert found.joules / times == pytest.approx(8.0 * found.seconds / times)
+
+
+def test_epochs_are_numbered():
+    with Meter(replay.open(8.0)) as meter:
+        with meter.epoch() as first:
+            pass
+        with meter.epoch() as second:
+            pass
+    assert (first.name, second.name) == ("epoch 0", "epoch 1")
