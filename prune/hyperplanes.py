@@ -83,7 +83,7 @@ def _vector(model, group, tensor: str) -> Optional[Tensor]:
 
 
 def _scaled(layer: Planes, equation: str) -> Planes:
-    """Slopes of length one (a unit without slope stays zero), biases as the equation compares them."""
+    """Slopes of length one (zero for a unit without), biases as the equation compares them."""
     lengths = layer.slopes.norm(dim=1)
     scale = torch.where(lengths > 0, 1 / lengths, torch.zeros_like(lengths))
     biases = layer.biases * scale if equation == "exact" else layer.biases

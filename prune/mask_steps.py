@@ -23,8 +23,8 @@ def start(trainer, saliency: steps.Method, how: Thinning) -> WeightMask:
     if scope not in ("global", "layer"):
         raise ValueError("no scope called {!r}; choose 'global' or 'layer'".format(how.scope))
     if saliency.module.AXIS is not None and (scope != "layer" or how.least):
-        raise ValueError("{} removes whole slices layer by layer: scope={!r} and least={!r} have no "
-                         "effect".format(saliency.name, how.scope, how.least))
+        raise ValueError("{} removes whole slices layer by layer: scope={!r} and least={!r} have "
+                         "no effect".format(saliency.name, how.scope, how.least))
     return masking.full(trainer.model, masking.names(trainer.model, how.layers))
 
 

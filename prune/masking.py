@@ -159,7 +159,7 @@ def effective_macs(model: nn.Module, example: Tensor, mask: WeightMask) -> int:
 
 
 def sliced(mask: WeightMask, keep: Dict[str, Dict[int, List[int]]]) -> WeightMask:
-    """The mask of a cut network; `keep` is what stays of each tensor, by axis (`shrink.keeping`)."""
+    """The mask of a cut network; `keep` is what stays of each tensor (`shrink.keeping`)."""
     found = WeightMask()
     for name, flags in mask.items():
         for axis, stay in keep.get(name, {}).items():

@@ -1,8 +1,8 @@
 """What each channel contributes to the layers that read it (ThiNet, Luo et al., 2017, 1707.06342).
 
-For sampled points of a reader's output (image, position, filter), x[i, c] is channel c's part of the
-sum before the bias; the parts of all channels add up to the output. Only inner products of parts
-matter, so what is kept is the Gram matrix [channels, channels].
+For sampled points of a reader's output (image, position, filter), x[i, c] is channel c's part of
+the sum before the bias; the parts of all channels add up to the output. Only inner products of
+parts matter, so what is kept is the Gram matrix [channels, channels].
 """
 from typing import Dict, List, NamedTuple, Tuple
 

@@ -13,8 +13,8 @@ def kappas(final: float, steps: int) -> Tuple[List[float], str]:
         raise ValueError("ratio={!r} and steps={!r}; a ratio lies in [0, 1), steps from 0".format(
             final, steps))
     if final <= .5:
-        return [final], ("the schedule starts by removing half, more than the asked {:g}; one event "
-                         "removes it all instead of {}".format(final, steps + 2))
+        return [final], ("the schedule starts by removing half, more than the asked {:g}; one "
+                         "event removes it all instead of {}".format(final, steps + 2))
     return [final - (final - .5) * .5 ** i for i in range(steps + 1)] + [final], ""
 
 

@@ -1,13 +1,13 @@
 """Spline pruning across layers: filters of all layers reduced to a common dimension first.
 
-Max-affine spline insights (2021), section 3.3: filter sizes differ between layers, so PCA (or factor
-analysis) reduces every layer's slopes to the same dimension before eq. 2 compares them. Decisions
-where the paper is silent: one reduction per layer; the dimension is the smallest number of filters
-or of weights per filter of any layer; `pool` "within" compares pairs inside layers and removes
-the closest pairs of all layers, "cross" compares all pairs of all layers (their cost is the one
-that the paper quotes for ResNet-50) and takes the unit from the layer whose units lie nearer to
-each other, measured by the mean distance to the nearest neighbour. Where several layers write to a
-channel its slopes stand side by side and its biases are averaged.
+Max-affine spline insights (2021), section 3.3: filter sizes differ between layers, so PCA (or
+factor analysis) reduces every layer's slopes to the same dimension before eq. 2 compares them.
+Decisions where the paper is silent: one reduction per layer; the dimension is the smallest number
+of filters or of weights per filter of any layer; `pool` "within" compares pairs inside layers and
+removes the closest pairs of all layers, "cross" compares all pairs of all layers (their cost is
+the one that the paper quotes for ResNet-50) and takes the unit from the layer whose units lie
+nearer to each other, measured by the mean distance to the nearest neighbour. Where several layers
+write to a channel its slopes stand side by side and its biases are averaged.
 """
 from typing import Callable, List, Optional
 

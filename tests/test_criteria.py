@@ -144,7 +144,7 @@ def slimmed(gammas, ratio):
 
 
 def test_exactly_the_asked_share_leaves():
-    """The authors' threshold removes one more: of gammas .9 .1 .5 .3 at one half it keeps .9 only."""
+    """The authors' threshold removes one more: of .9 .1 .5 .3 at one half it keeps .9 only."""
     gammas = [.9, .1, .5, .3, .9, .1, .5, .3]
     assert slimmed(gammas, .5) == [True, False, True, False] * 2
     assert slimmed(gammas, 0.) == [True] * 8

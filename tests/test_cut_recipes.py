@@ -136,7 +136,8 @@ def test_thinet_rescales_better_than_it_cuts():
         if not scaled:
             original, thinet.reconstruction.scale = thinet.reconstruction.scale, lambda *a: None
         try:
-            outcome = thinet.run(trainer, ratio=.25, between=0, points_per_image=30, score_batches=3)
+            outcome = thinet.run(trainer, ratio=.25, between=0, points_per_image=30,
+                                 score_batches=3)
         finally:
             if not scaled:
                 thinet.reconstruction.scale = original

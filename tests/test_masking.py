@@ -1,4 +1,4 @@
-"""Masks of single weights: exact counts, ties, what stays zero, and torch's own pruning as oracle."""
+"""Masks of single weights: exact counts, ties, what stays zero; torch's pruning is the oracle."""
 import numpy as np
 import pytest
 import torch
@@ -57,7 +57,8 @@ def test_what_is_gone_stays_gone_and_costs_nothing():
 def test_least_keeps_the_best_of_every_tensor():
     scores = {"0": torch.tensor([1., 2.]), "1": torch.tensor([7., 8., 9., 10.])}
     found = masking.lowest(scores, mask_of((2,), (4,)), 3, least=1)
-    assert found["0"].tolist() == [False, True] and found["1"].tolist() == [False, False, True, True]
+    assert found["0"].tolist() == [False, True]
+    assert found["1"].tolist() == [False, False, True, True]
 
 
 def test_nan_scores_are_refused():

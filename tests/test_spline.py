@@ -126,7 +126,8 @@ def test_proposition_1_is_a_property_of_exact_mode(seed, scale, flip):
 @pytest.mark.parametrize("equation", hyperplanes.EQUATIONS)
 def test_distance_is_symmetric_and_its_cosine_part_is_a_share(equation):
     model, each = layer(np.random.RandomState(1).randn(12, 5).tolist(), [0.3] * 12)
-    found, cosine = matrix(model, each, equation=equation), matrix(model, each, rho=0, equation=equation)
+    found = matrix(model, each, equation=equation)
+    cosine = matrix(model, each, rho=0, equation=equation)
     assert torch.allclose(found, found.t(), atol=1e-11)
     assert found.diagonal().abs().max() < 1e-11
     assert 0 <= cosine.min() and cosine.max() <= 1

@@ -2,8 +2,8 @@
 
 Layerwise. Channels leave greedily so that the sampled outputs of the next layers change least; the
 score is that order. This scores all layers at once; recipe "thinet" goes layer by layer and
-rescales what is left, as the paper does. The paper takes about 10 images per class and 10 points per
-image. Deviation: where several layers read a channel their points count together.
+rescales what is left, as the paper does. The paper takes about 10 images per class and 10 points
+per image. Deviation: where several layers read a channel their points count together.
 """
 import torch
 

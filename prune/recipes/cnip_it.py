@@ -1,10 +1,10 @@
 """CNIP-it: weights and channels compete in one ranking (Verdenius et al., 2020, appendix B).
 
-At each event the elasticities of all weights and of all channels that are left are ranked together;
-the threshold that removes as many of them as kappa_i asks for says how many weights are masked and how
-many channels are cut. Events as in `snip_it`. Deviation: kappa_i counts weights plus channels of the
-dense network that are gone, weights that leave with a channel included; the code tracks weights
-before training and channels during it.
+At each event the elasticities of all weights and of all channels that are left are ranked
+together; the threshold that removes as many of them as kappa_i asks for says how many weights are
+masked and how many channels are cut. Events as in `snip_it`. Deviation: kappa_i counts weights plus
+channels of the dense network that are gone, weights that leave with a channel included; the code
+tracks weights before training and channels during it.
 """
 import numpy as np
 

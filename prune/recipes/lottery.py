@@ -5,8 +5,9 @@ arXiv:1912.05671, algorithm 2. `rounds` 1 is one-shot; more remove the same shar
 each round until `ratio` is gone. `weights` says what the survivors become: "rewind" (to
 `rewind_epoch` or `rewind_step`; later than 0 is late resetting), "reinit", "sign", "sigma_sign", or
 "keep", which retrains with the whole schedule (`retrain` "full": learning-rate rewinding) or at its
-last rate ("last": fine-tuning). `saliency` "magnitude" over `layers` "conv" with "keep" is seed 004's
-global magnitude pruning. `classifier_rate` 0.5 with scope "layer" is the paper's half rate.
+last rate ("last": fine-tuning). `saliency` "magnitude" over `layers` "conv" with "keep" is global
+magnitude pruning of convolutions. `classifier_rate` 0.5 with scope "layer" is the paper's half
+rate.
 """
 from prune import mask_steps, schedules, steps
 from prune import weights as treatments

@@ -1,4 +1,4 @@
-"""SNAP-it: cut channels in steps, before training or during it (Verdenius et al., 2020, 2006.00896).
+"""SNAP-it: cut channels in steps, before or during training (Verdenius et al., 2020, 2006.00896).
 
 Each event removes the channels with the lowest elasticity until kappa_i of all channels are gone
 (`prune.schedules.kappas`), physically and at once; the optimiser starts anew. Layers keep their

@@ -1,4 +1,4 @@
-"""SNIP-it: prune weights in steps, before training or during it (Verdenius et al., 2020, 2006.00896).
+"""SNIP-it: mask weights in steps, before or during training (Verdenius et al., 2020, 2006.00896).
 
 Each event removes the lowest elasticities |w * dL/dw| / L of the network as it stands, until
 kappa_i of all weights are gone (`prune.schedules.kappas`: 7 events for `steps` 5). "before" has all

@@ -1,9 +1,9 @@
 """ThiNet (Luo et al., 2017, arXiv:1707.06342): cut layer by layer, rescale, tune in between.
 
 For each group of channels in turn: order its channels by what its readers lose, remove a share
-`ratio`, scale the readers' weights of the rest by least squares, cut, and tune for `between` epochs at
-the schedule's last rate; at the end retrain. The paper tunes one or two epochs after each layer. Mode
-"inner" cuts what the paper cuts in residual networks: the channels inside blocks.
+`ratio`, scale the readers' weights of the rest by least squares, cut, and tune for `between` epochs
+at the schedule's last rate; at the end retrain. The paper tunes one or two epochs after each layer.
+Mode "inner" cuts what the paper cuts in residual networks: the channels inside blocks.
 """
 import torch
 
