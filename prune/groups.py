@@ -44,8 +44,12 @@ class Group(NamedTuple):
 class Groups(list):
     """A list of Group with the trace that found them.
 
-    `whole` names what can't be cut: (layer, reason) pairs.
+    `whole` names what can't be cut: (layer, reason) pairs. `proof` says what a cut is held
+    against: the trace's "labels", or the masked model's "values" where groups were declared by
+    hand.
     """
+
+    proof = "labels"
 
     def __init__(
         self, groups: Iterable[Group] = (), whole: Sequence[Tuple[str, str]] = (), trace=None

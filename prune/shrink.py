@@ -14,13 +14,16 @@ from torch import nn
 from prune.discovery import Trace, proved
 from prune.duplicate import duplicate
 from prune.groups import Group, tensor_of
+from prune.labelled import replaced
 from prune.labels_check import Checker
 from prune.labels_trace import Refused
-from prune.mask import Mask, leaving
+from prune.mask import Mask, leaving, masked
+from prune.parity import double, parity
 from prune.selection import plain, selecting, sites_of
 from prune.skeleton import skeleton, tensors
 from prune.widths import resize
 
+EQUAL = 1e-9  # relative difference in float64 that still counts as equal
 Keep = Dict[str, Dict[int, List[int]]]  # tensor -> axis -> positions that stay, ascending
 
 
@@ -32,7 +35,9 @@ def shrink(model: nn.Module, example: Any, groups: Sequence[Group], mask: Mask) 
     dense = selecting(model, sites) if sites else model
     keep = keeping(dense, groups, mask)
     small = cut(dense, keep)
-    if keep:
+    if keep and getattr(groups, "proof", "labels") == "values":
+        prove_values(model, small, example, masked(model, groups, mask))
+    elif keep:
         prove(dense, small, example, groups, keep)
     return plain(small, [site for site in sites if site + ".index" not in keep])
 
@@ -141,6 +146,26 @@ def prove(
             "the cut is refused: {!r} in {!r} {}; leave its layers whole with ignore=".format(
                 record.name, record.site or "the model", sentence
             )
+        )
+
+
+def prove_values(model: nn.Module, small: nn.Module, example: Any, silent: nn.Module) -> None:
+    """Raise unless the small model computes the masked model's numbers in float64, on noise."""
+    noise = replaced(
+        example,
+        lambda t: (
+            torch.randn(t.shape, dtype=torch.float64, device=t.device)
+            if t.dtype.is_floating_point
+            else t
+        ),
+    )
+    noisy = any(isinstance(m, nn.modules.dropout._DropoutNd) for m in model.modules())
+    left, right = duplicate(silent).double(), duplicate(small).double()
+    found = parity(left, right, double(noise), (False,) if noisy else (False, True))
+    if not found < EQUAL:
+        raise RuntimeError(
+            "the cut is refused: its outputs differ from the masked model's by {:.1e}; "
+            "the declared groups don't hold all that belongs together".format(found)
         )
 
 

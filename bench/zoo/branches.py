@@ -17,6 +17,19 @@ class Residual(nn.Module):
         return F.relu(x + self.f(x))
 
 
+class Preact(nn.Module):
+    """Batch norm and ReLU in front of each convolution, a stream that nothing normalises."""
+
+    def __init__(self):
+        super().__init__()
+        self.bn1, self.conv1 = nn.BatchNorm2d(16), nn.Conv2d(16, 12, 3, padding=1, bias=False)
+        self.bn2, self.conv2 = nn.BatchNorm2d(12), nn.Conv2d(12, 16, 3, padding=1, bias=False)
+
+    def forward(self, x):
+        y = self.conv1(F.relu(self.bn1(x)))
+        return x + self.conv2(F.relu(self.bn2(y)))
+
+
 class CatBranches(nn.Module):
     """Inception: three branches side by side."""
 
@@ -279,6 +292,7 @@ NETS.update({
     "c2f_yolo": _middle(C2f), "shuffle": _middle(Shuffle), "shuffle_unit": _middle(ShuffleUnit),
     "pixel_shuffle": _middle(PixelShuffle), "pixel_unshuffle": _middle(PixelUnshuffle),
     "unet_convt": _middle(UnetConvt), "convt_groups": _middle(ConvtGroups), "pyramid": _middle(Pyramid),
+    "preact": _middle(lambda: nn.Sequential(Preact(), Preact(), nn.BatchNorm2d(16), nn.ReLU())),
     "stack_sum": _middle(StackSum), "residual": _middle(lambda: Residual(16)),
     "grouped": _middle(_grouped), "depthwise": _middle(_depthwise(1)), "dw_multiplier2": _middle(_depthwise(2)),
     "shortcut_pad": _middle(lambda: PaddedShortcut("pad"), 32),

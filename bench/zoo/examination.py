@@ -12,6 +12,7 @@ from torch import nn
 from bench.zoo.net import answer, tensors
 from prune import groups as grouping
 from prune import macs, select
+from prune import parity as parity_of
 from prune.duplicate import duplicate
 from prune.groups import Group
 from prune.mask import Mask, masked
@@ -46,20 +47,7 @@ def scores(model: nn.Module, groups: Sequence[Group], by: str) -> Dict[str, torc
 
 def parity(case: Cut, inputs: Any, modes: Sequence[bool] = (False, True)) -> float:
     """The largest relative difference between masked and shrunk model over the modes."""
-    silent, small = masked(case.model, case.groups, case.mask), duplicate(case.small)
-    worst = 0.0
-    for training in modes:
-        left, right = (_outputs(model.train(training), inputs) for model in (silent, small))
-        for one, other in zip(left, right):
-            scale = max(float(one.abs().max()), 1e-6)
-            worst = max(worst, float((one - other).abs().max()) / scale)
-    return worst
-
-
-def _outputs(model: nn.Module, inputs: Any) -> List[torch.Tensor]:
-    torch.manual_seed(11)
-    with torch.no_grad():
-        return [t.double() for t in tensors(answer(model, inputs))]
+    return parity_of.parity(masked(case.model, case.groups, case.mask), case.small, inputs, modes)
 
 
 def empty(model: nn.Module) -> List[str]:

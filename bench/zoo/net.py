@@ -48,7 +48,7 @@ def awake(model: nn.Module) -> nn.Module:
     """
     draw = torch.Generator().manual_seed(3)
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
+        for parameter in model.parameters():
             if parameter.dim() < 2 or float(parameter.abs().max()) < 1e-3:
                 parameter.copy_(torch.rand(parameter.shape, generator=draw) * 0.8 + 0.3)
         for name, buffer in model.named_buffers():

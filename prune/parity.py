@@ -1,0 +1,53 @@
+"""How far two models' outputs lie apart on the same input, in eval() and in train()."""
+
+from typing import Any, Sequence, Tuple
+
+import torch
+from torch import nn
+
+from prune.duplicate import duplicate
+from prune.labelled import replaced, tensors_in
+
+
+def parity(
+    left: nn.Module, right: nn.Module, example: Any, modes: Sequence[bool] = (False, True)
+) -> float:
+    """The largest difference relative to the largest output of `left`, over the modes (True =
+    train()).
+
+    Copies are run, so neither model changes; random numbers are drawn alike in both. Infinite
+    where shapes differ.
+    """
+    left, right = duplicate(left), duplicate(right)
+    worst = 0.0
+    for training in modes:
+        ones, others = (_outputs(model.train(training), example) for model in (left, right))
+        if [t.shape for t in ones] != [t.shape for t in others]:
+            return float("inf")
+        for one, other in zip(ones, others):
+            if one.numel():
+                scale = max(float(one.abs().max()), 1e-6)
+                worst = max(worst, float((one - other).abs().max()) / scale)
+    return worst
+
+
+def _outputs(model: nn.Module, example: Any) -> Tuple[torch.Tensor, ...]:
+    state = torch.get_rng_state()
+    torch.manual_seed(11)
+    try:
+        with torch.no_grad():
+            return tuple(tensor.double() for tensor in tensors_in(called(model, example)))
+    finally:
+        torch.set_rng_state(state)
+
+
+def called(model: nn.Module, example: Any) -> Any:
+    """What a model answers to a tensor, a tuple of inputs or a dict of keyword inputs."""
+    if isinstance(example, dict):
+        return model(**example)
+    return model(*example) if isinstance(example, (tuple, list)) else model(example)
+
+
+def double(example: Any) -> Any:
+    """The example with its real tensors in float64."""
+    return replaced(example, lambda t: t.double() if t.dtype.is_floating_point else t)
