@@ -13,8 +13,8 @@ def sentences(record) -> List[str]:
 def _fake(record):
     if record.device.get("fake"):
         yield "the power is not real: {} (--fake-power)".format(record.device["fake"])
-    if record.device.get("estimate"):
-        yield "joules are an estimate: {}".format(record.device.get("reason") or "not measured")
+    elif record.device.get("estimate"):
+        yield "joules are an estimate, not a measurement"
 
 
 def _unmeasured(record):

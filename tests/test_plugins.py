@@ -12,6 +12,7 @@ INTERFACES = {
     "bench/datasets": ("CLASSES", "INPUT_SHAPE", "TRAIN_IMAGES", "TEST_IMAGES", "LICENCE",
                        "CHECKSUMS", "load"),
     "prune/criteria": ("scores",),
+    "prune/saliency": ("scores",),
     "prune/recipes": ("run",),
     "devices/adapters": ("present", "open"),
     "bench/commands": ("arguments", "run"),
@@ -21,7 +22,7 @@ INTERFACES = {
 }
 MEMBERS = [(folder, name) for folder in INTERFACES for name in plugins.names(folder)]
 FUNCTIONS = {"bench/models": ["build"], "bench/datasets": ["load"], "prune/recipes": ["run"],
-             "prune/criteria": ["scores", "penalty"]}
+             "prune/saliency": ["scores"], "prune/criteria": ["scores", "penalty"]}
 SETTINGS = [(folder, name, function) for folder, name in MEMBERS
             for function in FUNCTIONS.get(folder, [])]
 

@@ -1,13 +1,18 @@
-"""What there is: suites, models, data sets, criteria, recipes with their settings, and runs."""
+"""What there is: suites, models, data sets, criteria, recipes with their settings, and runs.
+
+A setting without a value has no default and must be given; `edgejoule list criteria` shows one
+kind only.
+"""
 import json
 from pathlib import Path
 
 from bench import bundle, plugins, suite
 
 FOLDERS = {
-    "models": ("bench/models", "build"), "datasets": ("bench/datasets", "load"),
-    "criteria": ("prune/criteria", "scores"), "recipes": ("prune/recipes", "run"),
-    "devices": ("devices/adapters", "open"),
+    "models": ("bench/models", ["build"]), "datasets": ("bench/datasets", ["load"]),
+    "criteria": ("prune/criteria", ["scores", "penalty"]),
+    "saliency": ("prune/saliency", ["scores"]), "recipes": ("prune/recipes", ["run"]),
+    "devices": ("devices/adapters", []),
 }
 KINDS = ["suites"] + list(FOLDERS) + ["runs"]
 
@@ -38,12 +43,13 @@ def _members(kind: str, runs: str):
                 for path in sorted(suite.SUITES.glob("*.toml"))}
     if kind == "runs":
         return _runs(Path(runs))
-    folder, function = FOLDERS[kind]
-    return {name: _settings(folder, name, function) for name in plugins.names(folder)}
+    folder, functions = FOLDERS[kind]
+    return {name: _settings(folder, name, functions) for name in plugins.names(folder)}
 
 
-def _settings(folder: str, name: str, function: str) -> str:
-    pairs = plugins.options(folder, name, function).items()
+def _settings(folder: str, name: str, functions) -> str:
+    pairs = [pair for function in functions
+             for pair in plugins.options(folder, name, function).items()]
     return ", ".join(key if value is plugins.REQUIRED else "{}={!r}".format(key, value)
                      for key, value in pairs)
 

@@ -48,20 +48,27 @@ def _lines(record):
         yield "{:9} {} epochs, {:.2f} s, {}, {}".format(
             phase["name"], phase["epochs"], phase["seconds"], _joules(phase), _flops(phase))
     if record.ticket:
-        yield "ticket    drawn after epoch {}".format(record.ticket.get("epoch"))
-    for warning in record.warnings:
-        yield "beware    " + warning
+        yield "ticket    {}".format(_ticket(record.ticket))
+    yield from ("beware    " + warning for warning in record.warnings)
 
 
 def _device(device) -> str:
     fake = " FAKE POWER: {}".format(device["fake"]) if device.get("fake") else ""
-    return "{} ({}), rail {}{}".format(device["name"], device["adapter"], device["rail"], fake)
+    reason = ": " + device["reason"] if device.get("reason") else ""
+    rail = ", rail {}".format(device["rail"]) if device["rail"] else ""
+    return "{} ({}){}{}{}".format(device["name"], device["adapter"], rail, fake, reason)
 
 
 def _joules(phase) -> str:
-    if phase["joules"] is None:
-        return "joules not measured ({})".format(phase["joules_reason"])
-    return "{:.4g} J".format(phase["joules"])
+    return "joules not measured" if phase["joules"] is None else "{:.4g} J".format(
+        phase["joules"])
+
+
+def _ticket(ticket) -> str:
+    told = ", ".join("-" if d is None else "{:.3f}".format(d) for d in ticket["distances"])
+    drawn = "drawn after epoch {}".format(ticket["epoch"]) if ticket["epoch"] else "none drawn"
+    return "{} by {} at {}; distances {}".format(
+        drawn, ticket["detector"], ticket["threshold"], told)
 
 
 def _flops(phase) -> str:
