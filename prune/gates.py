@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from prune.gradients import mean_gradients
+from prune.hyperplanes import writes
 
 GATED = (_ConvNd, nn.Linear, _BatchNorm)
 
@@ -33,7 +34,7 @@ def derivatives(model, groups, batches, train_mode: bool = False
 def _site(model, group, unit):
     """(module whose output is gated, positions of each channel there [channels, each]), or None."""
     module = unit.norm or unit.producer
-    if not isinstance(model.get_submodule(module), GATED):
+    if not isinstance(model.get_submodule(module), GATED) or not (unit.norm or writes(model, unit)):
         return None
     tensors = (module + ".weight", module + ".running_mean")
     parts = [each for each in group.slices if each.tensor in tensors

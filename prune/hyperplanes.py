@@ -12,7 +12,7 @@ rho |b_k / |W_k| - s b_k' / |W_k'||, s = sign <W_k, W_k'>. Then N = 0 iff the hy
 Deviations: the batch norm that feeds the activation is folded into slope and bias; a channel that
 several layers write to has one hyperplane in each, and the distance is their mean.
 """
-from typing import Callable, List, NamedTuple, Optional
+from typing import Callable, List, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -30,9 +30,25 @@ class Planes(NamedTuple):
 
 
 def planes(model, group, fold_bn: bool = True) -> List[Planes]:
-    """One `Planes` per unit of the group, batch norms folded in or ignored."""
-    found = zip(group.units, filters(model, group))
-    return [_unit(model, group, unit, rows.detach().double(), fold_bn) for unit, rows in found]
+    """One `Planes` per layer that writes the group, batch norms folded in or ignored."""
+    return [_unit(model, group, unit, rows.detach().double(), fold_bn)
+            for unit, rows in neurons(model, group)]
+
+
+def neurons(model, group) -> List[Tuple]:
+    """(unit, weights [channels, d]) of every layer that writes the group's channels.
+
+    Where an index selects among a stream's channels the unit is a layer that reads them: its
+    slices along the in-axis are no hyperplanes.
+    """
+    return [(unit, rows) for unit, rows in zip(group.units, filters(model, group))
+            if writes(model, unit)]
+
+
+def writes(model, unit) -> bool:
+    """True if the group's channels are the outputs of the unit's layer, not its inputs."""
+    transposed = getattr(model.get_submodule(unit.producer), "transposed", False)
+    return unit.axis == (1 if transposed else 0)
 
 
 def among(layers: List[Planes], units: Tensor, rho: float, equation: str) -> Callable:

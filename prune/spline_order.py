@@ -5,7 +5,6 @@ import numpy as np
 import torch
 
 from prune import greedy, hyperplanes
-from prune.groups import filters
 
 VICTIMS = ("small_norm", "larger_index", "mean_distance", "random")
 
@@ -68,7 +67,12 @@ def check(rule: Rule) -> None:
 def gram_flops(model, groups) -> int:
     """FLOPs of comparing slopes: 2 per multiply-accumulate, lists rebuilt as units fall."""
     return sum(2 * greedy.comparisons(group.channels) * rows.shape[1]
-               for group in groups for rows in filters(model, group))
+               for group in groups for _, rows in hyperplanes.neurons(model, group))
+
+
+def judged(model, groups):
+    """The groups that have hyperplanes of their own."""
+    return [group for group in groups if hyperplanes.neurons(model, group)]
 
 
 def among(layer: Layer, rule: Rule):

@@ -15,8 +15,7 @@ import numpy as np
 import torch
 
 from prune import greedy, spline_order
-from prune.groups import filters
-from prune.hyperplanes import Planes
+from prune.hyperplanes import Planes, neurons
 
 POOLS = ("within", "cross")
 
@@ -26,7 +25,7 @@ def scores(model, groups, rule, reduce: Callable, pool: str, components: Optiona
     if pool not in POOLS:
         raise ValueError("spline: no pool called {!r}; there are: {}".format(
             pool, ", ".join(POOLS)))
-    found = [group for group in groups if group.units]
+    found = spline_order.judged(model, groups)
     d = dimension(model, found, components)
     layers = [_reduced(layer, reduce, d) for layer in spline_order.layers(model, found, rule)]
     merge = spline_order.within if pool == "within" else _cross
@@ -35,7 +34,7 @@ def scores(model, groups, rule, reduce: Callable, pool: str, components: Optiona
 
 def dimension(model, groups, components: Optional[int] = None) -> int:
     """The common dimension: given, or the largest that every layer can be reduced to."""
-    limits = {group.name: min(group.channels, sum(f.shape[1] for f in filters(model, group)))
+    limits = {group.name: min(group.channels, _width(model, group))
               for group in groups}
     if not limits:
         return 0
@@ -50,12 +49,16 @@ def dimension(model, groups, components: Optional[int] = None) -> int:
 
 def flops(model, groups, pool: str = "within", components: Optional[int] = None) -> int:
     """FLOPs of one scoring: a thin SVD per layer at its leading order, and the comparisons."""
-    found = [group for group in groups if group.units]
-    shapes = [(group.channels, sum(f.shape[1] for f in filters(model, group))) for group in found]
+    found = spline_order.judged(model, groups)
+    shapes = [(group.channels, _width(model, group)) for group in found]
     sizes = [rows for rows, _ in shapes]
     pools = sizes if pool == "within" else [sum(sizes)] + sizes
     compared = dimension(model, found, components) * sum(greedy.comparisons(n) for n in pools)
     return 2 * (compared + sum(rows * columns * min(rows, columns) for rows, columns in shapes))
+
+
+def _width(model, group) -> int:
+    return sum(rows.shape[1] for _, rows in neurons(model, group))
 
 
 def _reduced(layer, reduce: Callable, d: int):

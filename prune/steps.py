@@ -117,6 +117,10 @@ def chosen(criterion: Method, scores: Dict, found, cut: Cut) -> Mask:
                   min_channels=cut.min_channels, multiple_of=cut.multiple_of)
     for name, flags in whole(found).items():
         mask.setdefault(name, flags)
+    if len(judged) < len(found):
+        mask.notes += ("{} cannot judge {} of {} channel groups; they stay whole and the ratio "
+                       "counts the others".format(criterion.name, len(found) - len(judged),
+                                                  len(found)),)
     return mask
 
 

@@ -6,7 +6,7 @@ from fake_trainer import FakeTrainer, small_net
 
 from prune import groups, masking, steps
 from prune.mask import Mask
-from prune.recipes import cnip_it, cut_at_init, iterative, snap_it, thinet
+from prune.recipes import cnip_it, cut_at_init, iterative, one_shot, snap_it, thinet
 
 
 def widths(model):
@@ -167,3 +167,21 @@ def test_a_schedule_that_min_channels_stops_is_told():
     outcome = snap_it.run(trainer, ratio=.8, min_channels=3)
     assert widths(outcome.model) == [3, 3]
     assert any("only" in sentence for sentence in trainer.warnings)
+
+
+@pytest.mark.parametrize("mode", groups.MODES)
+@pytest.mark.parametrize("criterion", ["slim", "l2", "spline", "spline_pca", "snap", "thinet"])
+def test_every_cut_mode_of_a_pre_activation_network(mode, criterion):
+    """An index in front of a reader has no hyperplane: spline leaves it whole and says so."""
+    from bench.architectures.preact_resnets import PreactResNet
+    torch.manual_seed(0)
+    trainer = FakeTrainer(PreactResNet(2, 4, 3), epochs=1)
+    found = groups.find(trainer.model, trainer.example, mode=mode)
+    outcome = one_shot.run(trainer, ratio=.4, criterion=criterion, mode=mode)
+    indexed = [group for group in found if group.units[0].axis == 1]
+    assert bool(indexed) == (mode == "select")
+    assert set(outcome.mask) == {group.name for group in found}
+    skips = mode == "select" and criterion.startswith("spline")
+    assert all(bool(outcome.mask[group.name].all()) for group in indexed) or not skips
+    assert skips == any("cannot judge 6 of 19" in sentence for sentence in trainer.warnings)
+    assert outcome.mask.ratio > (.1 if skips else .35)

@@ -17,7 +17,7 @@ def scores(model, groups, batches, *, rho=0.05, equation="paper", fold_bn=True, 
            seed=None):
     """Per group with units, the rank of each channel in the removal order [channels]."""
     rule = spline_order.Rule(rho, equation, fold_bn, victim, seed)
-    found = [group for group in groups if group.units]
+    found = spline_order.judged(model, groups)
     ranks = spline_order.within(spline_order.layers(model, found, rule), rule)
     return {group.name: rank for group, rank in zip(found, ranks)}
 
