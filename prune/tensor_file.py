@@ -6,6 +6,7 @@ every torch version alike: a pickle that names anything else is refused before i
 """
 
 import collections
+import io
 import pickle
 import zipfile
 from typing import Any, Dict
@@ -32,11 +33,17 @@ _DTYPES = {
 
 
 def write(path: str, tensors: Dict[str, torch.Tensor]) -> None:
-    """Write named tensors, on the CPU, nothing else."""
+    """Write named tensors, on the CPU, nothing else.
+
+    By way of memory: torch's own writer turns a full disk into an error that does not say so.
+    """
+    whole = io.BytesIO()
     torch.save(
         collections.OrderedDict((name, t.detach().cpu().clone()) for name, t in tensors.items()),
-        path,
+        whole,
     )
+    with open(path, "wb") as stream:
+        stream.write(whole.getbuffer())
 
 
 def read(path: str) -> Any:

@@ -65,7 +65,7 @@ def test_the_program_explains_itself():
     (["run", "quick", "--set", "train.epoch=3"], "Did you mean 'epochs'?"),
     (["run", "quick", "--set", "prune.ratio=1.0"], "[0, 1)"),
     (["run", "quick", "--set", "prune.ratio=-0.5"], "[0, 1)"),
-    (["run", "quick", "--set", "model.name=resnet21"], "Did you mean 'resnet20'?"),
+    (["run", "quick", "--set", "model.name=resnet_20"], "Did you mean 'resnet20'?"),
     (["run", "quick", "--set", "prune.criterion=slimm"], "Did you mean 'slim'?"),
     (["run"], "edgejoule run --help"), (["rnu"], "invalid choice"), ([], "COMMAND"),
     (["run", "/nowhere/at/all.toml"], "cannot be read"),

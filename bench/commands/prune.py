@@ -12,12 +12,11 @@ import importlib
 import json
 import os
 import sys
-from pathlib import Path
 
 import torch
 
 from bench import grid, latency, plugins, settings
-from prune import cost, export, groups, select, shrink
+from prune import cost, export, groups, select, shrink, tensor_file
 
 BATCH = 8
 
@@ -61,7 +60,7 @@ def run(args) -> int:
     report = _report(args, model, small, example, mask)
     if args.out:
         os.makedirs(args.out, exist_ok=True)
-        export.save(Path(args.out), small, export.plan(found, mask))
+        export.save(args.out, small, export.plan(found, mask, example))
         report["out"] = args.out
     print(json.dumps(report) if args.json else "\n".join(_lines(report)))
     return 0 if report["cut"]["params"] < report["dense"]["params"] else 3
@@ -81,8 +80,17 @@ def _model(args):
             raise ValueError("--factory needs --input-shape, such as 3,224,224")
         shape, model = _shape(args.input_shape), _made(args.factory)
     if args.weights:
-        model.load_state_dict(export.read_weights(Path(args.weights)))
+        _load(model, args.weights)
     return model, shape
+
+
+def _load(model, path: str) -> None:
+    """Fills the model from a file of tensors; nothing in the file is executed."""
+    try:
+        model.load_state_dict(tensor_file.state(path))
+    except RuntimeError as error:  # torch lists what does not fit, a line each
+        raise ValueError("--weights {!r} do not fit the model: {}".format(
+            path, " ".join(str(error).split())[:300]))
 
 
 def _shape(text: str):
