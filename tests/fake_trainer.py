@@ -17,14 +17,16 @@ def small_net(classes=4):
 class FakeTrainer:
     """Trains for real with SGD; the learning rate falls tenfold at half and three quarters."""
 
-    def __init__(self, model=None, epochs=4, seed=0, rate=0.05, images=48, momentum=0.9):
+    def __init__(self, model=None, epochs=4, seed=0, rate=0.05, images=48, momentum=0.9,
+                 device="cpu"):
         torch.manual_seed(seed)
-        self.model = small_net() if model is None else model
+        self.model = (small_net() if model is None else model).to(device)
         self.epochs, self.seed, self.rate, self.momentum = epochs, seed, rate, momentum
         generator = torch.Generator().manual_seed(7)
         self.x = torch.randn(images, 3, 8, 8, generator=generator)
         self.y = torch.arange(images) % 4
         self.x += self.y.view(-1, 1, 1, 1).float() / 2
+        self.x, self.y = self.x.to(device), self.y.to(device)
         self.example = self.x[:1]
         self.log, self.warnings, self.charged, self.running = [], [], [], None
         self.replace(self.model)
