@@ -92,26 +92,49 @@ def _rails(folder):
     return []
 
 
+def lag_s(folder: str) -> float:
+    """How far a chip's values trail, as it is set now: its averaging is a first-order filter.
+
+    A triggered chip (running_mode 0) takes a snapshot at every read, and so does one that
+    averages a single sample.
+    """
+    if glob.glob(os.path.join(folder, "rail_name_*")):
+        continuous = sysfs.number(os.path.join(folder, "running_mode")) == 1
+        return IIO_CYCLE_S * IIO_AVERAGES if continuous else 0.0
+    averages = _averages(folder)
+    return averages * (_renewed_s(folder) or 0.0) if averages > 1 else 0.0
+
+
+def _renewed_s(folder):
+    """Seconds after which a value is new; None if the driver does not say.
+
+    In hwmon `update_interval` is the time of all the conversions that are averaged.
+    """
+    if sysfs.number(os.path.join(folder, "running_mode")) == 1:
+        return IIO_CYCLE_S
+    milli = sysfs.number(os.path.join(folder, "update_interval"))
+    return milli * 1e-3 / _averages(folder) if milli else None
+
+
+def _averages(folder) -> int:
+    return sysfs.number(os.path.join(folder, "samples")) or 1
+
+
 def _iio(folder, n):
     label = sysfs.text(os.path.join(folder, "rail_name_{}".format(n)))
-    continuous = sysfs.number(os.path.join(folder, "running_mode")) == 1
-    files = [_existing(folder, name.format(n)) for name in
-             ("in_voltage{}_input", "in_current{}_input", "in_power{}_input")]
-    lag = IIO_CYCLE_S * IIO_AVERAGES if continuous else 0.0
-    update = IIO_CYCLE_S if continuous else None
-    return _usable(Rail(label, folder, files[0], files[1], files[2], 1e-3, lag, update, None))
+    volts, amps, power = [_existing(folder, name.format(n)) for name in
+                          ("in_voltage{}_input", "in_current{}_input", "in_power{}_input")]
+    return _usable(Rail(label, folder, volts, amps, power, 1e-3, lag_s(folder),
+                        _renewed_s(folder), None))
 
 
 def _hwmon(folder, n):
     label = sysfs.text(os.path.join(folder, "in{}_label".format(n)))
     enabled = sysfs.number(os.path.join(folder, "in{}_enable".format(n)))
     micro = sysfs.number(os.path.join(folder, "shunt{}_resistor".format(n)))
-    milli = sysfs.number(os.path.join(folder, "update_interval"))
-    averages = sysfs.number(os.path.join(folder, "samples")) or 1
-    update = milli * 1e-3 if milli else None
     rail = Rail(label, folder, _existing(folder, "in{}_input".format(n)),
-                _existing(folder, "curr{}_input".format(n)), None, 0.0,
-                update if update and averages > 1 else 0.0, update, micro * 1e-6 if micro else None)
+                _existing(folder, "curr{}_input".format(n)), None, 0.0, lag_s(folder),
+                _renewed_s(folder), micro * 1e-6 if micro else None)
     return None if enabled == 0 else _usable(rail)
 
 

@@ -55,8 +55,11 @@ def load(name: str):
 
 
 def survey() -> list:
-    """Every sensor that could be here: {"adapter", "info", "watts", "joules", "rails"} if it
-    was read, else {"adapter", "reason"}."""
+    """Every sensor that could be here, as a dictionary.
+
+    "adapter", "info", "watts", "joules", "rails" and "notes" if it was read, else "adapter" and
+    "reason".
+    """
     return [_look(name) for name in AUTO]
 
 

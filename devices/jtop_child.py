@@ -63,7 +63,7 @@ class Printer:
 
 
 def _rails(power) -> dict:
-    """mW by label. jtop moves the input rail into `tot`; without its name `tot` is a sum."""
+    """Milliwatts by label. jtop moves the input rail into `tot`; without its name `tot` is a sum."""
     rails = {name: rail["power"] for name, rail in power["rail"].items() if rail.get("power")
              is not None}
     total = power["tot"]

@@ -47,14 +47,16 @@ class Meter:
         self._samplers = [Sampler(part, period_s) for part in several.parts(self.device)
                           if part.info().reason is None]
         self._synchronise = synchronise
-        self._open, self._epochs = {}, 0
+        self._open, self._epochs, self._running = {}, 0, False
 
     def __enter__(self) -> "Meter":
         for sampler in self._samplers:
             sampler.start()
+        self._running = True
         return self
 
     def __exit__(self, *_):
+        self._running = False
         for sampler in self._samplers:
             sampler.stop()
         if self._mine:
@@ -62,6 +64,9 @@ class Meter:
 
     def begin(self, name: str) -> Window:
         """Open a window; others may be open."""
+        if not self._running:
+            raise ValueError("window {!r}: the meter is not running; put the work into "
+                             "`with Meter(...) as meter:`".format(name))
         if name in self._open:
             raise ValueError("window {!r} is open already; end it first, or use another name"
                              .format(name))

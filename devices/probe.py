@@ -7,6 +7,7 @@ from typing import List, NamedTuple, Optional
 
 from devices import integrate
 from devices.meter import Meter
+from devices.reading import Sample
 
 SETTLE_S, LOAD_S = 2.0, 4.0
 STEP_WATTS, STEP_RATIO = 0.5, 0.05  # a smaller step than both says nothing about lag
@@ -109,18 +110,21 @@ def _sampled(device, seconds, period_s) -> List:
     return found
 
 
-def _watts(device):
+def _newest(device) -> Sample:
+    """The last sample of one read; an empty one if the read failed or heard nothing."""
     try:
-        return device.read().watts
+        heard = device.read()
     except (OSError, RuntimeError):
-        return None
+        return Sample()
+    return heard if isinstance(heard, Sample) else (list(heard) or [Sample()])[-1]
+
+
+def _watts(device):
+    return _newest(device).watts
 
 
 def _value(device):
-    try:
-        sample = device.read()
-    except (OSError, RuntimeError):
-        return None
+    sample = _newest(device)
     return sample.joules if sample.joules is not None else sample.watts
 
 

@@ -94,6 +94,13 @@ class Record:
                      tuple(self.strays[bisect_left(self.strays, (start_s,)):
                                        bisect_right(self.strays, (end_s, float("inf")))]))
 
+    def without_counter(self) -> "Record":
+        """The same samples of power alone: the second opinion on a counter."""
+        copy = Record(self.period_s)
+        copy.times_s, copy.watts, copy.failures = self.times_s, self.watts, self.failures
+        copy.joules = array("d", [UNKNOWN]) * len(self.times_s)
+        return copy
+
     def _good_since(self, moment_s):
         return bool(self.times_s) and self.times_s[-1] > moment_s
 

@@ -82,8 +82,9 @@ def counter(register, start_s: float, end_s: float) -> float:
     """Joules of a window as `ZeusMonitor` finds them with an energy counter."""
     from zeus.monitor import energy
     clock = Clock(start_s)
-    gpus = SimpleNamespace(supports_get_total_energy_consumption=lambda index: True,
-                           get_total_energy_consumption=lambda i: register.joules(clock.now_s) * 1e3)
+    gpus = SimpleNamespace(
+        supports_get_total_energy_consumption=lambda index: True,
+        get_total_energy_consumption=lambda index: register.joules(clock.now_s) * 1e3)
     monitor = energy.ZeusMonitor.__new__(energy.ZeusMonitor)
     monitor.__dict__.update(
         gpus=gpus, gpu_indices=[0], cpus=None, cpu_indices=[], soc_is_present=False,

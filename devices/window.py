@@ -44,7 +44,7 @@ def _judge(found, record, info, start_s, end_s):
     least = minimum_seconds(info, record.period_s)
     if coverage < INVALID or longest > INVALID_GAP_S:
         status = "invalid"
-    elif coverage < DEGRADED or failing or found.problem:
+    elif coverage < DEGRADED or failing or found.problem or _open(found.gaps, end_s):
         status = "degraded"
     elif end_s - start_s < least:
         status = "too_short"
@@ -57,6 +57,11 @@ def _judge(found, record, info, start_s, end_s):
         found.peak_watts, found.samples, coverage, status, found.source, found.rails,
         "; ".join(s for s in sentences if s) or None,
         None if guessed else uncertainty.repeatability(found.terms), found.raw_joules, found.beat)
+
+
+def _open(gaps, end_s) -> bool:
+    """True if the sensor was silent when the window ended."""
+    return any(b >= end_s for _, b in gaps)
 
 
 def _coverage(found, start_s, end_s):

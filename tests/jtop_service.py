@@ -1,5 +1,6 @@
-"""The real JtopServer over an emulated board: a process of its own, `python jtop_service.py ROOT P-NUMBER`.
+"""The real JtopServer over an emulated board, in a process of its own.
 
+Run: python jtop_service.py ROOT P-NUMBER
 Only the ends are emulated: where the tree, the socket and the settings are, and who may run it.
 Power is read, added, synchronised and served by jetson-stats itself, 4.3.2 or 7.x.
 """

@@ -46,6 +46,14 @@ def test_continuous_mode_has_the_lag_of_its_averaging(tmp_path):
     device.close()
 
 
+def test_a_chip_that_changes_its_averaging_is_told(tx2):
+    root, device = tx2
+    assert device.notes() == []
+    for mode in root.glob("devices/i2c/*/iio*/running_mode"):
+        board_rig.put(mode, "1\n")
+    assert "changed how it averages" in device.notes()[0]
+
+
 def test_hwmon_resolution_comes_from_the_shunt(tmp_path):
     device = ina3221.open(root=str(board_rig.build(tmp_path, "agx_orin")))
     assert device.info().step_watts == pytest.approx(40e-6 / 2e-3 * 5.0)

@@ -8,8 +8,10 @@ import time
 
 import board_rig
 import jtop_rig
+import process_state
 import pytest
 import unprivileged
+from training_loop import measured
 
 from devices.adapters import jtop
 from devices.meter import Meter
@@ -37,17 +39,11 @@ def own(tmp_path):
 
 
 def reading(service, seconds, during=lambda: None):
+    """The reading of a window round training, with `during()` in it, `seconds` before its end."""
     device = jtop.open(PERIOD_S, service.socket)
     try:
         with Meter(device) as meter:
-            meter.begin("w")
-            time.sleep(0.4)
-            during()
-            time.sleep(seconds)
-            before = time.monotonic()
-            found = meter.end("w")
-            assert time.monotonic() - before < 2.0
-            return found
+            return measured(meter, 0.4, during, seconds)[0]
     finally:
         device.close()
 
@@ -94,7 +90,7 @@ def test_a_load_that_changes_comes_back_within_a_percent_over_ten_seconds(shared
 
 
 def test_a_total_without_a_name_is_never_taken(own):
-    """jtop then adds the sub-rails up: 11 W where the board draws 3."""
+    """Then jtop adds the sub-rails up: 11 W where the board draws 3."""
     def lose():
         path = board_rig.power_file(own.sys, "VDD_IN")
         os.rename(str(path), str(path) + ".away")
@@ -193,6 +189,12 @@ def test_a_slower_client_only_slows_the_samples(own):
 def test_a_machine_without_the_service_is_a_reason(tmp_path):
     with pytest.raises(RuntimeError, match="no jtop.service here"):
         jtop.open(socket=str(tmp_path / "nowhere.sock"))
+
+
+def test_using_jtop_changes_nothing_of_this_process(shared):
+    """In 7.x it sets multiprocessing's start method in whoever imports it: only the child does."""
+    said = process_state.after_using("load('jtop').open(0.1, {!r})".format(shared.socket))
+    assert said == "unchanged", said
 
 
 def test_the_child_ends_with_its_device(shared):

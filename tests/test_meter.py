@@ -74,6 +74,8 @@ def test_names_are_checked():
             meter.begin("a")
         with pytest.raises(ValueError, match="'b' is not open; open are: a"):
             meter.end("b")
+    with pytest.raises(ValueError, match="the meter is not running"):
+        Meter(Scripted(constant)).begin("c")
     with pytest.raises(ValueError, match="asked for -1 s"):
         Meter(Scripted(constant), period_s=-1)
 

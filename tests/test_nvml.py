@@ -5,7 +5,9 @@ import sys
 import time
 
 import gpu_rig
+import process_state
 import pytest
+import training_loop
 
 from devices import gpus
 from devices.adapters import nvml
@@ -14,6 +16,7 @@ from devices.meter import Meter
 pynvml = pytest.importorskip("pynvml")
 pytestmark = pytest.mark.skipif(not gpu_rig.compiler(), reason="no C compiler: the emulated "
                                 "libnvidia-ml.so.1 cannot be built")
+PERIODS = 0.32  # three of the emulated register's, and the time to notice
 
 
 @pytest.fixture(scope="module")
@@ -34,16 +37,15 @@ def gpu(library, tmp_path, monkeypatch):
     pynvml._nvmlGetFunctionPointer_cache.clear()
 
 
-def measured(seconds, during=lambda: None):
+def measured(seconds, during=lambda: None, before=0.0):
+    """(start, reading, warnings) of a window round training, `during()` in it."""
     device = nvml.open()
     with Meter(device) as meter:
-        opened = meter.begin("a")
-        during()
-        time.sleep(seconds)
-        reading = meter.end("a")
+        start_s = time.monotonic()
+        reading, _ = training_loop.measured(meter, before, during, seconds)
         warnings = meter.warnings()
     device.close()
-    return opened.start_s, reading, warnings
+    return start_s, reading, warnings
 
 
 def test_the_counter_gives_the_joules(gpu):
@@ -96,10 +98,7 @@ def test_zero_watts_is_no_value(gpu):
 
 
 def test_another_librarys_shutdown_is_survived(gpu):
-    def shut():
-        time.sleep(0.3)
-        pynvml.nvmlShutdown()
-    start, reading, _ = measured(0.7, shut)
+    start, reading, _ = measured(0.7, pynvml.nvmlShutdown, before=0.3)
     assert reading.coverage > 0.95 and reading.joules == pytest.approx(
         100.0 * reading.seconds, rel=0.05)
 
@@ -107,28 +106,21 @@ def test_another_librarys_shutdown_is_survived(gpu):
 @pytest.mark.parametrize("error,text", [
     (15, "GPU is lost"), (3, "Not Supported"), (999, "Unknown")])
 def test_a_gpu_lost_mid_run_leaves_a_reason(gpu, error, text):
-    def lose():
-        time.sleep(0.5)
-        gpu.any_error = error
-    start, reading, warnings = measured(0.5, lose)
-    assert reading.status == "invalid" and text in reading.reason
+    start, reading, warnings = measured(
+        PERIODS, lambda: setattr(gpu, "any_error", error), before=0.5)
+    assert reading.status in ("degraded", "invalid") and text in reading.reason
     assert reading.joules is not None and reading.joules > 0
 
 
 def test_a_counter_stuck_mid_run_is_replaced_by_power(gpu):
-    def stick():
-        time.sleep(0.5)
-        gpu.frozen_s = time.monotonic()
-    start, reading, _ = measured(1.5, stick)
+    start, reading, _ = measured(
+        PERIODS, lambda: setattr(gpu, "frozen_s", time.monotonic()), before=0.5)
     assert reading.source == "trace" and reading.status == "degraded"
     assert reading.joules == pytest.approx(100.0 * reading.seconds, rel=0.01)
 
 
 def test_a_counter_reset_mid_run_is_seen(gpu):
-    def reset():
-        time.sleep(0.6)
-        gpu.lost_j = 90000.0
-    start, reading, _ = measured(1.0, reset)
+    start, reading, _ = measured(PERIODS, lambda: setattr(gpu, "lost_j", 90000.0), before=0.6)
     assert reading.status in ("degraded", "invalid") and "counter" in reading.reason
     assert reading.joules == pytest.approx(100.0 * reading.seconds, rel=0.1)
 
@@ -174,6 +166,14 @@ def test_an_old_driver_without_the_new_calls(tmp_path):
     assert out.stdout.decode().split("\n")[0] == "power averaged over 1 s 100.0"
 
 
+def test_using_nvml_changes_nothing_of_the_process(tmp_path):
+    folder = gpu_rig.build(tmp_path).parent
+    gpu_rig.control(tmp_path / "state")
+    env = dict(os.environ, LD_LIBRARY_PATH=str(folder), NVML_EMULATOR=str(tmp_path / "state"))
+    said = process_state.after_using("open('nvml')", env=env)
+    assert said == "unchanged", said
+
+
 def test_no_library_is_a_reason(monkeypatch):
     def missing():
         raise pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
@@ -181,3 +181,27 @@ def test_no_library_is_a_reason(monkeypatch):
     assert not nvml.present()
     with pytest.raises(RuntimeError, match="nvml: "):
         nvml.open()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("register", ["counter", "instant", "average"])
+def test_ten_seconds_of_a_square_wave_come_back_within_a_percent(gpu, register):
+    """Written watts through the real pynvml: 50 and 250 W, a second each."""
+    gpu.low_w, gpu.high_w, gpu.wave_s = 50.0, 250.0, 2.0
+    not_there = pynvml.NVML_ERROR_NOT_SUPPORTED
+    if register != "counter":
+        gpu.energy_error = not_there
+    if register == "average":
+        gpu.field_error, gpu.average_s = not_there, 1.0
+    device = nvml.open()
+    with Meter(device) as meter:
+        time.sleep(1.0)
+        with meter.window() as opened:
+            time.sleep(10.0)
+    device.close()
+    reading = opened.reading
+    truth = gpu_rig.truth(gpu, opened.start_s, opened.start_s + reading.seconds)
+    print("nvml {}: {:.2f} J of {:.2f} J, {:+.3f} %".format(
+        register, reading.joules, truth, 100 * (reading.joules / truth - 1)))
+    assert reading.joules == pytest.approx(truth, rel=0.01)
+    assert abs(reading.joules - truth) <= reading.uncertainty_joules

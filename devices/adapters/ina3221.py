@@ -81,9 +81,13 @@ class Rails:
         return Sample(total, None, rails, (before + after) / 2, after - before)
 
     def notes(self) -> list:
-        """Sentences on rails that failed and on what the total leaves out."""
-        caveat = [self._board.caveat] if self._board.caveat else []
-        return caveat + ["rail {}: {}".format(*item) for item in sorted(self._failed.items())]
+        """Sentences on rails that failed, chips that changed, and what the total leaves out."""
+        found = [self._board.caveat] if self._board.caveat else []
+        if any(channel.rail.lag_s != channels.lag_s(channel.rail.folder)
+               for channel in self._total):
+            found.append("a chip has changed how it averages since it was opened; its lag is "
+                         "corrected as it was then")
+        return found + ["rail {}: {}".format(*item) for item in sorted(self._failed.items())]
 
     def close(self):
         """Give all files back."""

@@ -5,6 +5,7 @@ where the driver offers it, else the average whose length the generation fixes. 
 one that CUDA will use, found by UUID. A MIG instance has no power of its own: its GPU is read.
 """
 import time
+from functools import partial
 
 from devices import gpus, nvml_state
 from devices.reading import DeviceInfo, Sample
@@ -22,9 +23,14 @@ def present() -> bool:
     """True if NVML loads and counts at least one GPU."""
     try:
         pynvml = _loaded()
-        return pynvml.nvmlDeviceGetCount() > 0
     except RuntimeError:
         return False
+    try:
+        return pynvml.nvmlDeviceGetCount() > 0
+    except pynvml.NVMLError:
+        return False
+    finally:
+        pynvml.nvmlShutdown()
 
 
 def open(gpu=None):
@@ -34,8 +40,12 @@ def open(gpu=None):
         RuntimeError: no NVML, no such GPU, or neither energy nor power can be read.
     """
     pynvml = _loaded()
-    handle, mig = gpus.handle(pynvml, gpu)
-    return Gpu(pynvml, handle, mig)
+    try:
+        handle, mig = gpus.handle(pynvml, gpu)
+        return Gpu(pynvml, handle, mig)
+    except BaseException:
+        pynvml.nvmlShutdown()
+        raise
 
 
 class Gpu:
@@ -123,7 +133,7 @@ class Gpu:
             try:
                 self._field(scope)
                 name = "instantaneous power" + (" of the module" if scope else "")
-                return (lambda: self._field(scope)), UPDATE_S / 2, name
+                return partial(self._field, scope), UPDATE_S / 2, name
             except RuntimeError as error:
                 self._refusal = str(error)
         try:

@@ -1,4 +1,4 @@
-"""Joules of any command: edgejoule measure -- python3 train.py
+"""Joules of any command, as in: edgejoule measure -- python3 train.py.
 
 The command's exit code is passed on (128 + N if signal N ended it); the reading goes to standard
 error, so that the command's own output stays what it was.
