@@ -7,7 +7,7 @@ from fake_trainer import small_net
 from hand_groups import group
 from torch import nn
 
-from prune import steps
+from prune import cutting, steps
 from prune.criteria import l1, l2, random, slim
 
 NAMES = sorted(path.stem for path in (steps.Path(steps.__file__).parent / "criteria").glob("*.py")
@@ -140,7 +140,7 @@ def slimmed(gammas, ratio):
     model[1].weight.data = torch.tensor(gammas)
     method = steps.method("slim", {})
     scores = slim.scores(model, groups[:1], [])
-    return steps.chosen(method, scores, groups[:1], steps.Cut(ratio))["0"].tolist()
+    return cutting.chosen(method, scores, groups[:1], cutting.Cut(ratio))["0"].tolist()
 
 
 def test_exactly_the_asked_share_leaves():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from fake_trainer import FakeTrainer, small_net
 
-from prune import groups, masking, steps
+from prune import cutting, groups, masking
 from prune.mask import Mask
 from prune.recipes import cnip_it, cut_at_init, iterative, one_shot, snap_it, thinet
 
@@ -19,7 +19,7 @@ def kept(outcome):
 
 def test_composed_masks_speak_of_the_dense_model():
     flags = torch.tensor([1, 0, 1, 1], dtype=torch.bool)
-    found = steps.composed(Mask({"a": flags}, ["x"]),
+    found = cutting.composed(Mask({"a": flags}, ["x"]),
                            Mask({"a": torch.tensor([1, 0, 1], dtype=torch.bool)}, ["y"]))
     assert found["a"].tolist() == [True, False, False, True] and found.notes == ("x", "y")
     assert flags.tolist() == [True, False, True, True], "the first mask is untouched"

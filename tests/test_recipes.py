@@ -3,9 +3,9 @@ import pytest
 import torch
 from fake_trainer import FakeTrainer
 
-from prune import steps
 from prune.mask import masked
 from prune.recipes import dense, early_bird, one_shot
+from prune.shrink import shrink
 
 
 def test_dense_trains_and_removes_nothing():
@@ -34,7 +34,7 @@ def test_the_cut_model_is_the_masked_dense_one():
     outcome = one_shot.run(trainer, ratio=.4, criterion="l2", retrain_epochs=1)
     reference = masked(models[0], outcome.groups, outcome.mask).eval()
     torch.manual_seed(0)
-    fresh = steps.shrink(models[0], trainer.example, outcome.groups, outcome.mask).eval()
+    fresh = shrink(models[0], trainer.example, outcome.groups, outcome.mask).eval()
     assert torch.allclose(reference(trainer.x), fresh(trainer.x), atol=1e-6)
     assert trainer.phases() == [("dense", 2), ("retrain", 1)]
 

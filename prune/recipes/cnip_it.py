@@ -8,11 +8,11 @@ tracks weights before training and channels during it.
 """
 import numpy as np
 
-from prune import gates, mask_steps, masking, schedules, shrink
-from prune import steps as pruning
+from prune import cutting, gates, mask_steps, masking, schedules, shrink
 from prune.cost import count
 from prune.outcome import Outcome
 from prune.saliency import snip
+from prune.select import select
 
 
 def run(trainer, *, ratio, when="before", steps=5, interval=None, first_event=None,
@@ -22,9 +22,9 @@ def run(trainer, *, ratio, when="before", steps=5, interval=None, first_event=No
     epochs = schedules.events(when, len(shares), interval, first_event, trainer.epochs)
     if note:
         trainer.warn(note)
-    cut = pruning.Cut(ratio, mode, "global", ignore, min_channels)
-    found, stages, done = pruning.groups(trainer, cut), [], 0
-    channels = pruning.whole(found)
+    cut = cutting.Cut(ratio, mode, "global", ignore, min_channels)
+    found, stages, done = cutting.groups(trainer, cut), [], 0
+    channels = cutting.whole(found)
     weights = masking.full(trainer.model, masking.names(trainer.model, layers))
     first = weights.weights + channels.channels
     with trainer.phase("score" if when == "before" else "search"):
@@ -49,7 +49,7 @@ def split(weights, nodes, remove: int):
 
 def _event(trainer, channels, weights, cut, batches, left: int):
     """One pruning event that leaves about `left` weights plus channels."""
-    found = pruning.groups(trainer, cut)
+    found = cutting.groups(trainer, cut)
     data = trainer.batches(batches)
     work = sum(len(x) * count(trainer.model, x[:1]).train_macs for x, _ in data)
     trainer.charge(2 * 2 * work, "elasticities of weights and of channels")
@@ -69,12 +69,12 @@ def _cut(trainer, found, judged, scores, remove: int, channels, weights, cut):
     able = sum(max(0, group.channels - cut.min_channels) for group in judged)
     if min(remove, able) == 0:
         return channels, weights
-    further = pruning.whole(found)
+    further = cutting.whole(found)
     share = min(remove, able) / sum(group.channels for group in judged)
-    further.update(pruning.select(scores, judged, share, min_channels=cut.min_channels))
+    further.update(select(scores, judged, share, min_channels=cut.min_channels))
     keep = shrink.keeping(trainer.model, found, further)
-    pruning.apply(trainer, found, further)
-    return pruning.composed(channels, further), masking.sliced(weights, keep)
+    cutting.apply(trainer, found, further)
+    return cutting.composed(channels, further), masking.sliced(weights, keep)
 
 
 def _kept(scores, mask):

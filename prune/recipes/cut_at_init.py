@@ -3,7 +3,7 @@
 Any criterion may score the fresh network; criterion "random" is the small network drawn by chance
 that pruned ones must beat.
 """
-from prune import steps
+from prune import cutting, steps
 from prune.outcome import Outcome
 
 
@@ -12,11 +12,11 @@ def run(trainer, *, ratio, criterion="random", mode="coupled", scope=None, ignor
     """The network cut to `1 - ratio` of its channels and then trained."""
     method = steps.method(criterion, options)
     steps.refuse_penalty(method)
-    cut = steps.Cut(ratio, mode, scope, ignore, min_channels, multiple_of)
-    found = steps.groups(trainer, cut)
+    cut = cutting.Cut(ratio, mode, scope, ignore, min_channels, multiple_of)
+    found = cutting.groups(trainer, cut)
     with trainer.phase("score"):
-        mask = steps.draw(trainer, method, found, cut)
-        steps.apply(trainer, found, mask)
+        mask = cutting.draw(trainer, method, found, cut)
+        cutting.apply(trainer, found, mask)
     with trainer.phase("retrain"):
         trainer.train(trainer.epochs)
     return Outcome(trainer.model, found, mask)

@@ -8,7 +8,7 @@ the same schedule (the authors' ImageNet runs), "full" repeats the whole schedul
 penalty acts before and after the cut, as in the authors' scripts. A search that never settles
 ends at its `latest` epoch; it is cut there all the same, but the outcome holds no ticket epoch.
 """
-from prune import codes, steps, tickets
+from prune import codes, cutting, steps, tickets
 from prune.cost import count
 from prune.outcome import Outcome
 
@@ -22,24 +22,24 @@ def run(trainer, *, ratio, criterion="spline", detector="spline", compose="conti
         scope=None, ignore=(), min_channels=1, multiple_of=1, **options):
     """The network cut at its early-bird epoch and trained on."""
     method = steps.method(criterion, options)
-    cut = steps.Cut(ratio, mode, scope, ignore, min_channels, multiple_of)
+    cut = cutting.Cut(ratio, mode, scope, ignore, min_channels, multiple_of)
     watch = tickets.Watch(_rule(detector, epsilon, queue), None)
     probing = _probing(detector, probes, probe_images, weights)
     _checked(compose, latest, trainer.epochs)
-    found = steps.groups(trainer, cut)
+    found = cutting.groups(trainer, cut)
     with trainer.phase("search"):
         see = _masks(trainer, watch, method, found, cut) if detector == "mask" \
             else _codes(trainer, watch, probing)
         epochs, settled = _search(trainer, see, latest, steps.penalty(method, found))
     with trainer.phase("score"):
-        mask = steps.draw(trainer, method, found, cut)
-        steps.apply(trainer, found, mask)
+        mask = cutting.draw(trainer, method, found, cut)
+        cutting.apply(trainer, found, mask)
     if not settled:
         _warn_unsettled(trainer, watch.rule, epochs, compose)
     with trainer.phase("retrain"):
         first = epochs if compose == "continue" else 0
         trainer.train(trainer.epochs - first, first=first, total=trainer.epochs,
-                      penalty=steps.penalty(method, steps.groups(trainer, cut)))
+                      penalty=steps.penalty(method, cutting.groups(trainer, cut)))
     return Outcome(trainer.model, found, mask, watch.ticket(mask, epochs if settled else None))
 
 
@@ -86,7 +86,7 @@ def _masks(trainer, watch, method, found, cut):
     watch.distance = lambda a, b: a.distance(b)
 
     def see():
-        return watch.see(steps.draw(trainer, method, found, cut))
+        return watch.see(cutting.draw(trainer, method, found, cut))
     see()
     return see
 

@@ -6,7 +6,7 @@ one-shot slimming): criterion "slim", two rounds, a `between` of 0.7 of the epoc
 Slimming without L1 (seed 004's failure case): criterion "slim", `strength` 0, five rounds of 20 %
 (ratio 0.672). The criterion's penalty acts in every training but the last.
 """
-from prune import schedules, steps
+from prune import cutting, schedules, steps
 from prune.outcome import Outcome
 
 
@@ -14,17 +14,17 @@ def run(trainer, *, ratio, criterion="slim", rounds=2, between=0.7, mode="couple
         ignore=(), min_channels=1, **options):
     """The network cut to `1 - ratio` of its channels in rounds."""
     method = steps.method(criterion, options)
-    cut = steps.Cut(ratio, mode, scope, ignore, min_channels)
+    cut = cutting.Cut(ratio, mode, scope, ignore, min_channels)
     shares = schedules.geometric(ratio, rounds)
     if not between > 0:
         raise ValueError("between={!r}; it is a share of the epochs above 0".format(between))
-    found = steps.groups(trainer, cut)
-    mask = steps.whole(found)
+    found = cutting.groups(trainer, cut)
+    mask = cutting.whole(found)
     with trainer.phase("dense"):
         trainer.train(trainer.epochs, penalty=steps.penalty(method, found))
     for share in shares:
         with trainer.phase("score"):
-            mask = steps.cut_to(trainer, method, mask, share, cut)
+            mask = cutting.cut_to(trainer, method, mask, share, cut)
         with trainer.phase("retrain"):
             _retrain(trainer, method, cut, share == shares[-1], between)
     return Outcome(trainer.model, found, mask)
@@ -36,4 +36,4 @@ def _retrain(trainer, method, cut, last: bool, between: float):
         return
     epochs = max(1, int(round(between * trainer.epochs)))
     trainer.train(epochs, total=epochs,
-                  penalty=steps.penalty(method, steps.groups(trainer, cut)))
+                  penalty=steps.penalty(method, cutting.groups(trainer, cut)))

@@ -4,7 +4,7 @@
 "last" fine-tunes at its last rate. The criterion's penalty, if any, acts during dense training
 only.
 """
-from prune import steps
+from prune import cutting, steps
 from prune.outcome import Outcome
 
 
@@ -12,13 +12,13 @@ def run(trainer, *, ratio, criterion="slim", mode="coupled", scope=None, ignore=
         multiple_of=1, retrain="full", retrain_epochs=None, **options):
     """The network cut to `1 - ratio` of its channels and retrained."""
     method = steps.method(criterion, options)
-    cut = steps.Cut(ratio, mode, scope, ignore, min_channels, multiple_of)
-    found = steps.groups(trainer, cut)
+    cut = cutting.Cut(ratio, mode, scope, ignore, min_channels, multiple_of)
+    found = cutting.groups(trainer, cut)
     with trainer.phase("dense"):
         trainer.train(trainer.epochs, penalty=steps.penalty(method, found))
     with trainer.phase("score"):
-        mask = steps.draw(trainer, method, found, cut)
-        steps.apply(trainer, found, mask)
+        mask = cutting.draw(trainer, method, found, cut)
+        cutting.apply(trainer, found, mask)
     with trainer.phase("retrain"):
         steps.retrain(trainer, retrain, retrain_epochs)
     return Outcome(trainer.model, found, mask)

@@ -5,7 +5,7 @@ Each event removes the channels with the lowest elasticity until kappa_i of all 
 best channel. Events as in `snip_it`. Deviations: as `prune.criteria.snap`; residual streams stay
 whole by default (`mode` "inner"), since the reference knows no residual networks.
 """
-from prune import schedules
+from prune import cutting, schedules
 from prune import steps as pruning
 from prune.outcome import Outcome
 
@@ -15,19 +15,19 @@ def run(trainer, *, ratio, when="before", criterion="snap", steps=5, interval=No
     """The network cut to `1 - ratio` of its channels in steps."""
     method = pruning.method(criterion, options)
     pruning.refuse_penalty(method)
-    cut = pruning.Cut(ratio, mode, "global", ignore, min_channels)
+    cut = cutting.Cut(ratio, mode, "global", ignore, min_channels)
     shares, note = schedules.kappas(ratio, steps)
     epochs = schedules.events(when, len(shares), interval, first_event, trainer.epochs)
     if note:
         trainer.warn(note)
-    found, done = pruning.groups(trainer, cut), 0
-    mask = pruning.whole(found)
+    found, done = cutting.groups(trainer, cut), 0
+    mask = cutting.whole(found)
     with trainer.phase("score" if when == "before" else "search"):
         for share, epoch in zip(shares, epochs):
             if epoch > done:
                 trainer.train(epoch - done, first=done, total=trainer.epochs)
                 done = epoch
-            mask = pruning.cut_to(trainer, method, mask, share, cut, score_batches)
+            mask = cutting.cut_to(trainer, method, mask, share, cut, score_batches)
     with trainer.phase("retrain"):
         trainer.train(trainer.epochs - done, first=done, total=trainer.epochs)
     return Outcome(trainer.model, found, mask)

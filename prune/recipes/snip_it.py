@@ -6,7 +6,7 @@ events at initialisation; "during" the first after `first_event` epochs (8, as i
 every `interval` epochs (4). The guard for shares up to one half and a schedule that does not fit
 the training are told, not silently adapted. Deviations: as `prune.saliency.snip`.
 """
-from prune import mask_steps, schedules
+from prune import mask_steps, masking, schedules
 from prune import steps as pruning
 from prune.outcome import Outcome
 
@@ -28,7 +28,7 @@ def run(trainer, *, ratio, when="before", saliency="snip", steps=5, interval=Non
                 stages.append(mask_steps.train(trainer, mask, epoch - done, done, trainer.epochs))
                 done = epoch
             mask = mask_steps.draw(trainer, method, mask, share, how, score_batches)
-            mask_steps.masking.apply(trainer.model, mask)
+            masking.apply(trainer.model, mask)
     with trainer.phase("retrain"):
         stages.append(mask_steps.train(trainer, mask, trainer.epochs - done, done, trainer.epochs))
     return Outcome(trainer.model, weight_mask=mask, facts={"masked": stages})

@@ -7,8 +7,9 @@ Mode "inner" cuts what the paper cuts in residual networks: the channels inside 
 """
 import torch
 
-from prune import reconstruction, steps
+from prune import cutting, reconstruction, steps
 from prune.outcome import Outcome
+from prune.select import select
 
 
 def run(trainer, *, ratio, between=1, score_batches=2, points_per_image=10, mode="inner", ignore=(),
@@ -17,10 +18,10 @@ def run(trainer, *, ratio, between=1, score_batches=2, points_per_image=10, mode
     if points_per_image < 1 or between < 0:
         raise ValueError("points_per_image={!r}, between={!r}; points start at 1, epochs at 0"
                          .format(points_per_image, between))
-    cut = steps.Cut(ratio, mode, "layer", ignore, min_channels)
+    cut = cutting.Cut(ratio, mode, "layer", ignore, min_channels)
     method = steps.method("thinet", {"points": points_per_image})
-    found = steps.groups(trainer, cut)
-    mask = steps.whole(found)
+    found = cutting.groups(trainer, cut)
+    mask = cutting.whole(found)
     with trainer.phase("dense"):
         trainer.train(trainer.epochs)
     for group in found:
@@ -36,7 +37,7 @@ def run(trainer, *, ratio, between=1, score_batches=2, points_per_image=10, mode
 
 def _layer(trainer, method, mask, name: str, cut, batches: int):
     """Cuts one group and rescales its readers; the mask of the dense model's groups."""
-    found = steps.groups(trainer, cut)
+    found = cutting.groups(trainer, cut)
     group = next(each for each in found if each.name == name)
     data = trainer.batches(batches)
     points = method.scores["points"]
@@ -46,10 +47,9 @@ def _layer(trainer, method, mask, name: str, cut, batches: int):
     if gram is None:
         return mask
     worth = torch.from_numpy(reconstruction.order(gram)[0].argsort()).double()
-    further = steps.whole(found)
-    further.update(steps.select({name: worth}, [group], cut.ratio, scope="layer",
-                                min_channels=cut.min_channels))
+    further = cutting.whole(found)
+    further.update(select({name: worth}, [group], cut.ratio, min_channels=cut.min_channels))
     kept = further[name].numpy()
     reconstruction.scale(trainer.model, group, kept, reconstruction.scaling(gram, kept))
-    steps.apply(trainer, found, further)
-    return steps.composed(mask, further)
+    cutting.apply(trainer, found, further)
+    return cutting.composed(mask, further)
