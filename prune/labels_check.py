@@ -94,16 +94,15 @@ class Checker(Tracer):
         named = [axis for axis, vector in enumerate(axes) if vector is not None]
         return named[0] if named else varying[0]
 
-    def placed(self, axes: list, source: Labelled, shape: Sequence[int]) -> list:
-        """Which of several axes of size 1 carries the one label that is left is read off the dense
-        trace: their data are the same."""
-        single = [vector for vector in source.axes if vector is not None and vector.size == 1]
-        dense = self.reference.records[len(self.records)].outputs[0][1]
-        for axis in range(min(len(axes), len(dense)) if single else 0):
-            if shape[axis] == 1:
-                want = None if dense[axis] is None else dense[axis][self.kept[dense[axis]]]
-                axes[axis] = next((v for v in single if numpy.array_equal(v, want)), None)
-        return axes
+    def blocks(self, before: Sequence[int], after: Sequence[int]) -> list:
+        """The dense view's runs of axes, which sizes of 1 would leave open; their sizes must
+        agree.
+        """
+        found = self.reference.views[len(self.records)]
+        for inner, outer in found:
+            if _product(before, inner) != _product(after, outer):
+                raise ValueError("sizes {} don't fit {}".format(tuple(before), tuple(after)))
+        return found
 
     def freeze_axis(self, vector: Optional[numpy.ndarray], why: str) -> None:
         """Nothing to note: the dense trace froze it."""
@@ -148,6 +147,10 @@ def _axes_differ(shape, axes, small_shape, small_axes, kept) -> Optional[str]:
         if small is None or small_size != left.size or not numpy.array_equal(left, small):
             return "treats its channels by fixed numbers"
     return None
+
+
+def _product(sizes: Sequence[int], axes: Sequence[int]) -> int:
+    return int(numpy.multiply.reduce([sizes[axis] for axis in axes], dtype=int))
 
 
 def _same(left: tuple, right: tuple) -> bool:

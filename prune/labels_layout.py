@@ -34,7 +34,7 @@ def reshape(tracer, call: Call) -> Labelled:
 def regrouped(tracer, source: Labelled, shape: Sequence[int]) -> list:
     """The labels of a tensor seen under another shape."""
     axes: List[Optional[numpy.ndarray]] = []
-    for inner, outer in blocks(tuple(source.shape), tuple(shape)):
+    for inner, outer in tracer.blocks(tuple(source.shape), tuple(shape)):
         axes.extend(
             _block(
                 tracer,
@@ -44,7 +44,7 @@ def regrouped(tracer, source: Labelled, shape: Sequence[int]) -> list:
                 len(axes),
             )
         )
-    return tracer.placed(axes, source, shape)
+    return axes
 
 
 def blocks(before: Sequence[int], after: Sequence[int]) -> List[Tuple[List[int], List[int]]]:

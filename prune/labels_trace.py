@@ -6,12 +6,12 @@ can't vouch for is frozen; a forward that reads values (data-dependent control f
 whole model, because the branch not taken is unknown.
 """
 
-from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy
 import torch
 
-from prune import labels_rules
+from prune import labels_layout, labels_rules
 from prune.labelled import Axes, Call, Labelled, axes_of, hollow, tensors_in
 from prune.labels import Labels
 
@@ -47,6 +47,7 @@ class Tracer:
         self.streams: List[numpy.ndarray] = []
         self.choices = {}  # record index -> rank of the axis that keeps split labels
         self.options = {}  # record index -> how many axes could keep them
+        self.views: Dict[int, list] = {}  # record index -> its runs of axes
         self.fallen = set()  # record indices whose rule gave up
         self.sites = [""]
 
@@ -174,9 +175,11 @@ class Tracer:
             self.options[len(self.records)] = len(varying)
         return varying[self.choices.get(len(self.records), 0) % len(varying)]
 
-    def placed(self, axes: list, source: Labelled, shape: Sequence[int]) -> list:
-        """The labels of a reshaped tensor as they are."""
-        return axes
+    def blocks(self, before: Sequence[int], after: Sequence[int]) -> list:
+        """The runs of axes that a view turns into each other."""
+        found = labels_layout.blocks(before, after)
+        self.views[len(self.records)] = found
+        return found
 
     def produce(self, vector: Optional[numpy.ndarray]) -> Optional[str]:
         """Note that these labels are the outputs of a layer; returns the tensor that owns them."""
