@@ -60,12 +60,16 @@ def by_layer(a: Codes, b: Codes) -> Dict[str, float]:
 
 def distance(a: Codes, b: Codes, weights: str = "layer_mean") -> float:
     """Share of differing bits, 0 to 1: the mean over layers, or over all bits ("bit_mean")."""
-    if weights not in WEIGHTS:
-        raise ValueError("no weights called {!r}; there are: {}".format(
-            weights, ", ".join(WEIGHTS)))
+    check("weights", weights, WEIGHTS)
     shares = by_layer(a, b)
     share = [1 if weights == "layer_mean" else a.bits[name] for name in shares]
     return float(np.average(list(shares.values()), weights=share))
+
+
+def check(what: str, name: str, allowed) -> None:
+    """Refuses a name that does not exist."""
+    if name not in allowed:
+        raise ValueError("no {} called {!r}; there are: {}".format(what, name, ", ".join(allowed)))
 
 
 def probes(trainer, kind: str = "train", count: int = 1000):
@@ -74,8 +78,7 @@ def probes(trainer, kind: str = "train", count: int = 1000):
     "grid2" is the authors' choice, alpha x0 + beta x1 with alpha and beta in [0, 1], x0 and x1 the
     first two training images of different classes; it has the largest square number up to `count`.
     """
-    if kind not in PROBES:
-        raise ValueError("no probes called {!r}; there are: {}".format(kind, ", ".join(PROBES)))
+    check("probes", kind, PROBES)
     if kind == "random":
         generator = torch.Generator().manual_seed(0)
         shape = (count,) + tuple(trainer.example.shape[1:])

@@ -22,7 +22,14 @@ class Cut(NamedTuple):
 
 
 def groups(trainer, cut: Cut):
-    """The channel groups of the trainer's model now."""
+    """The channel groups of the trainer's model now; refuses a cut that could never be made."""
+    if not 0 <= cut.ratio < 1:
+        raise ValueError("ratio is {!r}; it must lie in [0, 1)".format(cut.ratio))
+    if cut.scope not in (None, "global", "layer"):
+        raise ValueError("no scope called {!r}; choose 'global' or 'layer'".format(cut.scope))
+    if cut.min_channels < 1 or cut.multiple_of < 1:
+        raise ValueError("min_channels={!r}, multiple_of={!r}; both start at 1".format(
+            cut.min_channels, cut.multiple_of))
     return find(trainer.model, trainer.example, mode=cut.mode, ignore=tuple(cut.ignore))
 
 

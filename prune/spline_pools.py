@@ -22,14 +22,20 @@ POOLS = ("within", "cross")
 
 def scores(model, groups, rule, reduce: Callable, pool: str, components: Optional[int]):
     """Per group with units, ranks in the removal order over all layers [channels], float64."""
-    if pool not in POOLS:
-        raise ValueError("spline: no pool called {!r}; there are: {}".format(
-            pool, ", ".join(POOLS)))
+    check(rule, pool)
     found = spline_order.judged(model, groups)
     d = dimension(model, found, components)
     layers = [_reduced(layer, reduce, d) for layer in spline_order.layers(model, found, rule)]
     merge = spline_order.within if pool == "within" else _cross
     return {group.name: rank for group, rank in zip(found, merge(layers, rule))}
+
+
+def check(rule, pool: str) -> None:
+    """Refuses rules and pools that do not exist."""
+    spline_order.check(rule)
+    if pool not in POOLS:
+        raise ValueError("spline: no pool called {!r}; there are: {}".format(
+            pool, ", ".join(POOLS)))
 
 
 def dimension(model, groups, components: Optional[int] = None) -> int:

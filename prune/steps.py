@@ -28,6 +28,8 @@ def method(name: str, options: Dict, folder: str = "criteria") -> Method:
                 name, option, ", ".join(allowed) or "none"))
     chosen = {which: {key: value for key, value in options.items() if key in allowed}
               for which, allowed in known.items()}
+    if hasattr(module, "check"):
+        module.check(**chosen["scores"])
     return Method(name, module, chosen["scores"], chosen["penalty"])
 
 
@@ -86,14 +88,20 @@ def penalty(criterion: Method, found):
     return lambda model: criterion.module.penalty(model, found, **criterion.penalty)
 
 
+def check_retrain(how: str, epochs: Optional[int] = None) -> None:
+    """Refuses a way of retraining that does not exist, before anything is trained."""
+    if how not in RETRAIN:
+        raise ValueError("no retraining called {!r}; there are: {}".format(how, ", ".join(RETRAIN)))
+    if epochs is not None and epochs < 0:
+        raise ValueError("retrain_epochs={!r}; epochs start at 0".format(epochs))
+
+
 def retrain(trainer, how: str = "full", epochs: Optional[int] = None) -> None:
     """Trains the cut model: "full" repeats the whole learning-rate schedule, "last" keeps its end.
 
     "last" is the final quarter of a schedule four times as long: with drops at or before 75 % all
     of it runs at the last rate.
     """
-    if how not in RETRAIN:
-        raise ValueError("no retraining called {!r}; there are: {}".format(how, ", ".join(RETRAIN)))
     epochs = trainer.epochs if epochs is None else epochs
     first, total = (0, epochs) if how == "full" else (3 * epochs, 4 * epochs)
     trainer.train(epochs, first=first, total=total)

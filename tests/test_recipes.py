@@ -78,12 +78,24 @@ def test_layer_guard_is_told():
     assert any("held at 2 of 8" in sentence for sentence in trainer.warnings)
 
 
+def refused(run, options, word):
+    """The error names the word, and no epoch was trained before it."""
+    trainer = FakeTrainer(epochs=3)
+    with pytest.raises(ValueError, match=word):
+        run(trainer, **dict({"ratio": .5}, **options))
+    assert not trainer.log
+
+
 @pytest.mark.parametrize("options, word", [
     ({"criterion": "slimm"}, "Did you mean 'slim'"), ({"rho": 1}, "slim has no setting 'rho'"),
-    ({"retrain": "half"}, "full, last"), ({"mode": "loose"}, "mode"), ({"scope": "all"}, "scope")])
-def test_one_shot_refuses(options, word):
-    with pytest.raises(ValueError, match=word):
-        one_shot.run(FakeTrainer(epochs=1), ratio=.5, **options)
+    ({"retrain": "half"}, "full, last"), ({"mode": "loose"}, "mode"), ({"scope": "all"}, "scope"),
+    ({"ratio": 1.}, "must lie in"), ({"min_channels": 0}, "start at 1"),
+    ({"retrain_epochs": -1}, "start at 0"), ({"criterion": "thinet", "points": 0}, "points"),
+    ({"criterion": "spline", "equation": "one"}, "paper, exact"),
+    ({"criterion": "spline_pca", "pool": "all"}, "within, cross"),
+    ({"criterion": "spline_fa", "seed": 1}, "no effect")])
+def test_one_shot_refuses_before_it_trains(options, word):
+    refused(one_shot.run, options, word)
 
 
 SETTLED = {"epsilon": .9}
@@ -167,7 +179,6 @@ def test_the_ratio_enters_a_mask_detector():
     ({"detector": "eye"}, "spline, spline_code, mask"), ({"compose": "stop"}, "continue, full"),
     ({"latest": 9}, "between epoch 1 and 3"), ({"queue": 0}, "at least one distance"),
     ({"probes": "validation"}, "train, test"), ({"weights": "sum"}, "layer_mean"),
-    ({"strength": 1}, "has no setting 'strength'")])
-def test_early_bird_refuses(options, word):
-    with pytest.raises(ValueError, match=word):
-        early_bird.run(FakeTrainer(epochs=3), ratio=.5, **options)
+    ({"strength": 1}, "has no setting 'strength'"), ({"probe_images": 0}, "at least one")])
+def test_early_bird_refuses_before_it_trains(options, word):
+    refused(early_bird.run, options, word)

@@ -22,6 +22,11 @@ def scores(model, groups, batches, *, rho=0.05, equation="paper", fold_bn=True, 
     return {group.name: rank for group, rank in zip(found, ranks)}
 
 
+def check(*, rho=0.05, equation="paper", fold_bn=True, victim="small_norm", seed=None):
+    """Refuses settings that do not exist or decide nothing."""
+    spline_order.check(spline_order.Rule(rho, equation, fold_bn, victim, seed))
+
+
 def flops(model, groups, batches, **options):
     """FLOPs of one scoring: 2 per multiply-accumulate of the slopes' inner products."""
     return spline_order.gram_flops(model, groups)

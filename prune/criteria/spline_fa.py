@@ -19,6 +19,11 @@ def scores(model, groups, batches, *, rho=0.05, equation="paper", fold_bn=True, 
     return spline_pools.scores(model, groups, rule, factors, pool, components)
 
 
+def check(*, pool="within", components=None, **rule):
+    """Refuses settings that do not exist or decide nothing."""
+    spline_pools.check(Rule(**rule), pool)
+
+
 def flops(model, groups, batches, *, pool="within", components=None, **options):
     """FLOPs of one scoring, one step of the factors' iteration counted."""
     return spline_pools.flops(model, groups, pool, components)

@@ -23,6 +23,11 @@ def scores(model, groups, batches, *, rho=0.05, equation="paper", fold_bn=True, 
                                components)
 
 
+def check(*, pool="within", components=None, center=True, **rule):
+    """Refuses settings that do not exist or decide nothing."""
+    spline_pools.check(Rule(**rule), pool)
+
+
 def flops(model, groups, batches, *, pool="within", components=None, **options):
     """FLOPs of one scoring, 2 per multiply-accumulate."""
     return spline_pools.flops(model, groups, pool, components)

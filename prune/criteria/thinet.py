@@ -16,11 +16,16 @@ BATCHES = 2
 
 def scores(model, groups, batches, *, points=10):
     """Per group that something reads, the rank of each channel in the removal order [channels]."""
-    if points < 1:
-        raise ValueError("points={!r}; at least one point per image is sampled".format(points))
+    check(points=points)
     found = reconstruction.grams(model, groups, batches, points, torch.initial_seed() % 2 ** 32)
     return {name: torch.from_numpy(reconstruction.order(gram)[0].argsort()).double()
             for name, gram in found.items()}
+
+
+def check(*, points=10):
+    """Refuses to sample nothing."""
+    if points < 1:
+        raise ValueError("points={!r}; at least one point per image is sampled".format(points))
 
 
 def flops(model, groups, batches, *, points=10):

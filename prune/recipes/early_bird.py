@@ -58,7 +58,12 @@ def _probing(detector, probes, probe_images, weights):
     if detector == "mask" and given:
         raise ValueError("detector 'mask' compares masks: {} has no effect; remove it or choose "
                          "detector 'spline'".format(", ".join(sorted(given))))
-    return dict(PROBING, **given)
+    chosen = dict(PROBING, **given)
+    codes.check("probes", chosen["probes"], codes.PROBES)
+    codes.check("weights", chosen["weights"], codes.WEIGHTS)
+    if chosen["probe_images"] < 1:
+        raise ValueError("probe_images={!r}; it takes at least one".format(chosen["probe_images"]))
+    return chosen
 
 
 def _checked(compose, latest, epochs):

@@ -67,9 +67,7 @@ def _check(trainer, weights, epoch, step, retrain):
     if retrain is not None and weights != "keep":
         raise ValueError("retrain={!r} has no effect with weights={!r}; rewound and fresh weights "
                          "follow the schedule. Set weights='keep'".format(retrain, weights))
-    if retrain not in (None,) + steps.RETRAIN:
-        raise ValueError("no retraining called {!r}; there are: {}".format(
-            retrain, ", ".join(steps.RETRAIN)))
+    steps.check_retrain(retrain or "full")
 
 
 def _train(trainer, epoch, step):

@@ -12,6 +12,7 @@ def run(trainer, *, ratio, criterion="slim", mode="coupled", scope=None, ignore=
         multiple_of=1, retrain="full", retrain_epochs=None, **options):
     """The network cut to `1 - ratio` of its channels and retrained."""
     method = steps.method(criterion, options)
+    steps.check_retrain(retrain, retrain_epochs)
     cut = cutting.Cut(ratio, mode, scope, ignore, min_channels, multiple_of)
     found = cutting.groups(trainer, cut)
     with trainer.phase("dense"):

@@ -15,9 +15,9 @@ from prune.select import select
 def run(trainer, *, ratio, between=1, score_batches=2, points_per_image=10, mode="inner", ignore=(),
         min_channels=1, retrain="full", retrain_epochs=None):
     """The network with every group cut to `1 - ratio` of its channels, one after the other."""
-    if points_per_image < 1 or between < 0:
-        raise ValueError("points_per_image={!r}, between={!r}; points start at 1, epochs at 0"
-                         .format(points_per_image, between))
+    if between < 0:
+        raise ValueError("between={!r}; epochs start at 0".format(between))
+    steps.check_retrain(retrain, retrain_epochs)
     cut = cutting.Cut(ratio, mode, "layer", ignore, min_channels)
     method = steps.method("thinet", {"points": points_per_image})
     found = cutting.groups(trainer, cut)

@@ -5,6 +5,7 @@
     AXIS = None                   or the axis whose slices leave as a whole
     scores(model, mask, batches, *, option=default) -> {tensor name: scores}
     flops(model, mask, batches, **options) -> int       optional: work of one scoring, 2 per MAC
+    check(**options)                                    optional: refuses values before any work
 
 `mask` names the tensors to score and the weights that are still there. Scores have the shape of
 the weight, or [slices] with an axis. Higher means keep. What is masked already may score anything.

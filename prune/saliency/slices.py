@@ -14,8 +14,13 @@ NORMS = {"l1": 1, "l2": 2, "linf": float("inf"), "-linf": -float("inf")}
 
 def scores(model, mask, batches, *, norm="l1"):
     """Per tensor, the norm of each input channel's slice [in channels]."""
-    if norm not in NORMS:
-        raise ValueError("no norm called {!r}; there are: {}".format(norm, ", ".join(NORMS)))
+    check(norm=norm)
     weights = {name: (tensor_of(model, name).detach() * flags).transpose(0, AXIS).flatten(1)
                for name, flags in mask.items()}
     return {name: each.norm(NORMS[norm], dim=1) for name, each in weights.items()}
+
+
+def check(*, norm="l1"):
+    """Refuses a norm that does not exist."""
+    if norm not in NORMS:
+        raise ValueError("no norm called {!r}; there are: {}".format(norm, ", ".join(NORMS)))
