@@ -55,17 +55,21 @@ def hamming(a, b, backend: Optional[str] = None):
     return device.hamming(a, b)
 
 
-def cdist(a, b, backend: Optional[str] = None, dtype=None):
+def cdist(a, b, backend: Optional[str] = None, dtype=None, out=None):
     """Distances of all rows of `a` to all rows of `b`, codes [rows, words]: [rows_a, rows_b] bits.
 
     int32 unless a row has 2^31 bits or more; `dtype` (int32 or int64) overrides that. With `b` the
-    same object as `a`, long codes are compared once per pair.
+    same object as `a`, long codes are compared once per pair. `out`, of that shape and type, saves
+    fresh memory, which costs as much as the distances of short codes; best aligned to 64 bytes.
     """
     device, a, b = placed(a, b, backend)
     if a.shape[1] != b.shape[1]:
         raise ValueError("signs: distances of codes {!r} to codes {!r}; both need the same words "
                          "per row".format(tuple(a.shape), tuple(b.shape)))
-    return device.cdist(a, b, counter(a.shape[1], dtype))
+    kind = counter(a.shape[1], dtype)
+    if out is not None:
+        return device.cdist(a, b, kind, fitting(out, (len(a), len(b)), kind))
+    return device.cdist(a, b, kind)
 
 
 def popcount(words, backend: Optional[str] = None):
@@ -131,6 +135,16 @@ def contiguous(out, shape):
     if not fits or not out.flags.c_contiguous or not out.flags.writeable:
         raise ValueError("signs: `out` must be a contiguous uint64 array {!r} that can be "
                          "written".format(shape))
+    return out
+
+
+def fitting(out, shape, kind):
+    """`out` checked to be a contiguous array or tensor that takes distances."""
+    tensor = not isinstance(out, np.ndarray)
+    contiguous_out = out.is_contiguous() if tensor else out.flags.c_contiguous
+    if tuple(out.shape) != shape or str(out.dtype).split(".")[-1] != kind.name or not contiguous_out:
+        raise ValueError("signs: `out` must be contiguous, {!r} of {}; got {!r} of {}".format(
+            shape, kind.name, tuple(out.shape), out.dtype))
     return out
 
 

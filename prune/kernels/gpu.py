@@ -71,14 +71,16 @@ class Driver:
                      [x, len(x), x.shape[1], stride(x), ctypes.c_uint(infinity), count])
         return int(count)
 
-    def cdist(self, a, b, dtype):
+    def cdist(self, a, b, dtype, out=None):
         """Distances of all rows of `a` [rows_a, words] to all of `b`: [rows_a, rows_b] bits."""
         a, b = checked(a), checked(b)
         kind = self.all_pairs(a)
         grid, share = self._tiling(a, b, kind)
         counter = torch.int32 if dtype.itemsize == 4 else torch.int64
-        fresh = torch.zeros if grid[2] > 1 else torch.empty
-        out = fresh((len(a), len(b)), dtype=counter, device=a.device)
+        if out is None:
+            out = torch.empty((len(a), len(b)), dtype=counter, device=a.device)
+        if grid[2] > 1:
+            out.zero_()
         popcounts = [] if kind == "popc" else [self.popcount(a), self.popcount(b)]
         self._launch(a, "signs_cdist_{}_{}".format(kind, dtype.itemsize), grid,
                      [a, len(a), b, len(b), a.shape[1], share] + popcounts + [out])

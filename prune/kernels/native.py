@@ -83,17 +83,19 @@ class Library:
              for i, rows in enumerate(parts)])
         return int(counts.sum())
 
-    def cdist(self, a, b, dtype=np.int64):
+    def cdist(self, a, b, dtype=np.int64, out=None):
         """Distances of all rows of `a` [rows_a, words] to all of `b`: [rows_a, rows_b] bits."""
+        out = aligned((len(a), len(b)), dtype) if out is None else out
         pairs = a.size * len(b)
-        by_words = split(a.shape[1], pairs, PAIRS, 8) if len(a) <= FEW_ROWS else [slice(None)]
-        sums = run([partial(self._by_rows, a[:, words], a[:, words] if a is b else b[:, words],
-                            dtype, 1 if len(by_words) > 1 else pairs) for words in by_words])
-        return sum(sums[1:], sums[0])
+        pieces = split(a.shape[1], pairs, PAIRS, 8) if len(a) <= FEW_ROWS else []
+        if len(pieces) < 2:
+            return self._by_rows(a, b, pairs, out)
+        sums = run([partial(self._by_rows, a[:, words], a[:, words] if a is b else b[:, words], 0,
+                            aligned(out.shape, dtype)) for words in pieces])
+        return np.sum(sums, axis=0, dtype=dtype, out=out)
 
-    def _by_rows(self, a, b, dtype, pairs):
-        out = aligned((len(a), len(b)), dtype)
-        same = a.ctypes.data == b.ctypes.data and a.shape == b.shape and a.strides == b.strides
+    def _by_rows(self, a, b, pairs, out):
+        same = a is b or (a.ctypes.data, a.shape, a.strides) == (b.ctypes.data, b.shape, b.strides)
         if same and a.shape[1] >= SYMMETRIC_WORDS:
             run([partial(self._symmetric, a, rows, out)
                  for rows in split_triangle(len(a), pairs // 2, PAIRS)])

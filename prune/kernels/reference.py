@@ -36,9 +36,9 @@ def hamming(a, b):
     return out
 
 
-def cdist(a, b, dtype=np.int64):
+def cdist(a, b, dtype=np.int64, out=None):
     """Distances of all rows of `a` [rows_a, words] to all rows of `b`: [rows_a, rows_b] bits."""
-    out = np.zeros((len(a), len(b)), dtype=dtype)
+    out = np.zeros((len(a), len(b)), dtype=dtype) if out is None else out
     for row, code in enumerate(a):
         for part in blocks(*b.shape):
             out[row, part] = popcount(b[part] ^ code)

@@ -59,11 +59,12 @@ inline int pack(const signs_values &x, uint64_t *codes) {
     return SIGNS_OK;
 }
 
-/* Packs 64 words at a time into L1, so that codes may be null or the stored codes themselves. */
+/* Packs 256 words at a time into the first-level cache, so that codes may be null or the stored
+ * codes themselves. */
 template <class Isa, class T>
 inline int pack_hamming(const signs_values &x, const signs_codes &stored, uint64_t *codes,
                         int64_t *out) {
-    const int64_t step = 64;
+    const int64_t step = 256;
     uint64_t block[step];
     for (int64_t row = 0; row < x.rows; ++row) {
         const T *values = (const T *)x.data + row * x.stride;
