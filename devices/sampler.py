@@ -62,10 +62,12 @@ class Sampler:
             self._bell.ring()
 
     def reach(self, moment_s: float) -> bool:
-        """True once a sample is at least that new; gives up after about a period."""
-        times = self.record.times_s
+        """True once a sample is at least that new; not waited for if the sensor fails."""
+        times, failures = self.record.times_s, self.record.failures
         limit = max(min(1.5 * self.period_s, 1.5), PATIENCE_S)
-        return until(lambda: len(times) and times[-1] >= moment_s, limit)
+        until(lambda: times and times[-1] >= moment_s
+              or failures and failures[-1][1] >= moment_s, limit)
+        return bool(times) and times[-1] >= moment_s
 
     def reading(self, start_s: float, end_s: float) -> Reading:
         """What a window cost; a load that beats with the grid doubles its rate from then on."""

@@ -11,6 +11,7 @@ from devices.reading import Sample
 from devices.trace import PowerTrace
 
 INFO = virtual.info(period_s=0.1)
+TOGGLING = PowerTrace((0.0, 0.04, 0.04, 0.08), (12.0, 12.0, 4.0, 4.0))
 
 
 def found(pattern, seconds=20.0, strays=()):
@@ -50,28 +51,20 @@ def test_training_is_no_beat():
     assert found(synthetic.training()).beat is None
 
 
-def test_the_rate_is_doubled_and_the_reader_told():
-    """5 Hz watched at 10 Hz, in real time."""
-    times, watts = [], []
-    for i in range(10):
-        times += [0.1 * i, 0.1 * (i + 1)]
-        watts += [12.0, 12.0] if i % 2 else [4.0, 4.0]
-    with Meter(replay.open(_trace(times, watts))) as meter:
+def test_the_rate_is_doubled_and_the_reader_told(monkeypatch):
+    """A load of 12.5 Hz watched at 25 Hz, in real time."""
+    monkeypatch.setattr(replay, "PERIOD_S", 0.04)
+    with Meter(replay.open(TOGGLING)) as meter:
         with meter.window() as opened:
-            time.sleep(2.05)
+            time.sleep(1.05)
         assert opened.reading.beat and "differ" in opened.reading.reason
-        assert meter.cost()["replay"]["period_s"] == pytest.approx(0.05)
-        assert any("sampled every 0.05 s since" in text for text in meter.warnings())
+        assert meter.cost()["replay"]["period_s"] == pytest.approx(0.02)
+        assert any("sampled every 0.02 s since" in text for text in meter.warnings())
 
 
 def test_a_rate_the_user_chose_is_kept():
-    trace = _trace([0.0, 0.1, 0.1, 0.2], [12.0, 12.0, 4.0, 4.0])
-    with Meter(replay.open(trace), period_s=0.1) as meter:
+    with Meter(replay.open(TOGGLING), period_s=0.04) as meter:
         with meter.window() as opened:
-            time.sleep(2.05)
+            time.sleep(1.05)
         assert opened.reading.beat
-        assert meter.cost()["replay"]["period_s"] == 0.1
-
-
-def _trace(times, watts):
-    return PowerTrace(tuple(times), tuple(watts))
+        assert meter.cost()["replay"]["period_s"] == 0.04

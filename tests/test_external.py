@@ -104,7 +104,7 @@ def test_a_meter_that_falls_silent_is_a_reason(tmp_path, monkeypatch):
     path = str(tmp_path / "pipe")
     os.mkfifo(path)
     end = os.open(path, os.O_RDWR)
-    for _ in range(3):
+    for _ in range(4):
         os.write(end, b"6.5\n")
     device = external.open(path)
     device.read()

@@ -93,6 +93,7 @@ def test_the_lag_of_a_step_is_found(monkeypatch):
     device = Trailing()
     monkeypatch.setattr(probe, "_Load", Load)
     monkeypatch.setattr(probe, "SETTLE_S", 0.2)
+    monkeypatch.setattr(probe, "LOAD_S", 2.4)
     assert probe.lag_s(device, 0.01) == pytest.approx(0.3, rel=0.05)
 
 
@@ -108,7 +109,8 @@ def test_the_drift_of_a_machine_at_rest_is_seen():
     assert first == pytest.approx(5.1, abs=0.03) and second == pytest.approx(5.3, abs=0.03)
 
 
-def test_the_doctor_examines_fake_power(tmp_path):
+def test_the_doctor_examines_fake_power(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "BURST_S", 0.2)
     path = tmp_path / "t.json"
     path.write_text(PowerTrace((0.0, 1.0), (5.0, 6.0), "IN").to_json())
     checks = doctor.examine(replay.open(str(path)), 0.2, with_load=False)

@@ -114,7 +114,8 @@ def test_a_board_without_an_input_rail_is_added_up(tmp_path):
 def test_a_service_that_stops_mid_run(own, number):
     found = reading(own, 0.6, lambda: own.signal(number))
     assert found.status == "invalid" and found.coverage < 0.9
-    assert "silent" in found.reason or "Lost connection" in found.reason
+    assert "silent" in found.reason or "onnection" in found.reason
+    assert "sudo systemctl restart jtop.service" in found.reason
     assert found.joules == pytest.approx(3.056 * found.seconds, rel=0.05)
 
 

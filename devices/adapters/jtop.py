@@ -148,6 +148,7 @@ def _advice(sentence: str) -> str:
                           ("not active", "sudo systemctl start jtop.service"),
                           ("No module named", "sudo pip3 install jetson-stats"),
                           ("no answer", "sudo systemctl restart jtop.service"),
+                          ("onnection", "sudo systemctl restart jtop.service"),
                           ("silent", "sudo systemctl restart jtop.service")):
         if sign in sentence and command not in sentence:
             return "{}; mend it with: {}".format(sentence.split(" Please run:")[0], command)
