@@ -58,7 +58,15 @@ def _repeated(record):
 
 
 def _idle_cut(record):
-    if record.case["prune"].get("ratio") and record.final["params"] >= record.dense["params"]:
+    masked = (record.facts or {}).get("masked")
+    if masked:
+        yield ("single weights were masked, the network is as large as before: seconds, joules and "
+               "FLOPs are those of the dense network; a machine that skips zeros would need "
+               "{:.3g} of {:.3g} FLOPs per training sample".format(
+                   masked[-1]["effective_flops_per_sample"],
+                   masked[-1]["dense_flops_per_sample"]))
+    elif record.case["prune"].get("ratio") and \
+            record.final["params"] >= record.dense["params"]:
         yield "nothing was removed: the final model is as large as the dense one"
 
 

@@ -84,6 +84,7 @@ class RunRecord(NamedTuple):
     ticket: Optional[Dict]
     layers: List[Dict]  # group, channels, kept
     warnings: List[str]
+    facts: Optional[Dict] = None  # what a recipe knows that no phase shows
 
 
 def to_json(record: RunRecord) -> str:
@@ -106,10 +107,11 @@ def from_json(text: str) -> RunRecord:
     if document["schema"] > SCHEMA:
         raise ValueError("the record has schema {}, this version reads up to {}; update "
                          "edgejoule".format(document["schema"], SCHEMA))
-    missing = [name for name in RunRecord._fields if name not in document]
+    optional = RunRecord._field_defaults
+    missing = [n for n in RunRecord._fields if n not in document and n not in optional]
     if missing:
         raise ValueError("not a whole run record: {} missing".format(", ".join(missing)))
-    return RunRecord(**{name: document[name] for name in RunRecord._fields})
+    return RunRecord(**{n: document[n] for n in RunRecord._fields if n in document})
 
 
 def total(values) -> Optional[float]:

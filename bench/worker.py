@@ -60,7 +60,7 @@ def run(folder: Path, log) -> None:
         phases=[phase._asdict() for phase in ledger.phases],
         epochs=[epoch._asdict() for epoch in ledger.epochs], accuracy=accuracy,
         ticket=_ticket(outcome), layers=_layers(outcome),
-        warnings=trainer.warnings + list(outcome.notes) + warnings), trace)
+        warnings=trainer.warnings + list(outcome.notes) + warnings, facts=outcome.facts), trace)
 
 
 def synchroniser(model):

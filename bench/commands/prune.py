@@ -16,7 +16,7 @@ import sys
 import torch
 
 from bench import grid, latency, plugins, settings
-from prune import cost, export, groups, select, shrink, tensor_file
+from prune import cost, cutting, export, groups, shrink, steps, tensor_file
 
 BATCH = 8
 
@@ -53,9 +53,10 @@ def run(args) -> int:
     model, shape = _model(args)
     example = torch.randn((1,) + shape)
     found = groups.find(model, example, mode=args.mode, ignore=tuple(args.ignore))
-    mask = select.select(_scores(args, model, found, shape), found, args.ratio,
-                         scope=args.scope or _criterion(args).SCOPE,
-                         min_channels=args.min_channels, multiple_of=args.multiple_of)
+    criterion = steps.method(args.criterion, dict(_option(args, text) for text in args.option))
+    cut = cutting.Cut(args.ratio, args.mode, args.scope, tuple(args.ignore), args.min_channels,
+                      args.multiple_of)
+    mask = cutting.chosen(criterion, _scores(criterion, model, found, shape), found, cut)
     small = shrink.shrink(model, example, found, mask)
     report = _report(args, model, small, example, mask)
     if args.out:
@@ -64,10 +65,6 @@ def run(args) -> int:
         report["out"] = args.out
     print(json.dumps(report) if args.json else "\n".join(_lines(report)))
     return 0 if report["cut"]["params"] < report["dense"]["params"] else 3
-
-
-def _criterion(args):
-    return plugins.load("prune/criteria", args.criterion)
 
 
 def _model(args):
@@ -116,20 +113,19 @@ def _made(factory: str):
         raise ValueError("--factory {!r} cannot be called: {}".format(factory, error))
 
 
-def _scores(args, model, found, shape):
-    criterion = _criterion(args)
-    options = dict(_option(args.criterion, text) for text in args.option)
+def _scores(criterion, model, found, shape):
+    """Scores on random images: there is no data set here for criteria that look at data."""
     batches = [(torch.randn((BATCH,) + shape), torch.zeros(BATCH, dtype=torch.long))
-               for _ in range(criterion.BATCHES)]
-    return criterion.scores(model, found, batches, **options)
+               for _ in range(criterion.module.BATCHES)]
+    return criterion.module.scores(model, found, batches, **criterion.scores)
 
 
-def _option(criterion: str, text: str):
+def _option(args, text: str):
     key, equals, value = text.partition("=")
-    known = plugins.options("prune/criteria", criterion, "scores")
     if not equals:
         raise ValueError("--option {!r}; it is setting=value".format(text))
-    settings.check_known(criterion, {key: value}, known)
+    known = plugins.options("prune/criteria", args.criterion, "scores")
+    settings.check_known(args.criterion, {key: value}, known)
     return key, grid.value(value)
 
 
