@@ -1,5 +1,5 @@
 # `make bench` and `make test` set up what they need; nothing else is to be done first.
-PYTHON ?= python3
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
 VENV ?= .venv
 OLD_VENV ?= .venv-jetpack4
 OLD_PYTHON ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.6.*/bin/python) $(shell command -v python3.6))
@@ -26,6 +26,10 @@ test-jetpack4: $(OLD_VENV)/ready  ## the suite and a quick case on Python 3.6 + 
 	$(OLD_VENV)/bin/python edgejoule.py report quick --runs $$runs --out $$runs/report; \
 	code=$$?; rm -rf $$runs; exit $$code
 
+gpu: $(VENV)/ready  ## everything that needs an NVIDIA GPU, and what the sensor there can do
+	$(RUN) doctor; $(RUN) devices
+	$(VENV)/bin/python -m pytest -q -m gpu
+
 clean:  ## removes what was built here; runs/ stays
 	rm -rf $(VENV) $(OLD_VENV) build *.egg-info
 
@@ -43,5 +47,5 @@ $(OLD_VENV)/ready: requirements/jetpack4.txt
 	$(OLD_VENV)/bin/python -m pip install -q -r requirements/jetpack4.txt
 	@touch $@
 
-.PHONY: help bench test test-all test-jetpack4 clean
+.PHONY: help bench test test-all test-jetpack4 gpu clean
 .DEFAULT_GOAL := help
