@@ -4,6 +4,7 @@ All three record one run on an example, so the model is put into eval() first. O
 13, the newest that TensorRT 8.2 (JetPack 4.6) reads; the batch size stays free.
 """
 
+import contextlib
 import io
 import warnings
 from typing import Any, Callable, Dict, Tuple
@@ -51,7 +52,7 @@ def exported(model: nn.Module, example: Any, path: str) -> None:
         raise RuntimeError(
             "torch {} has no torch.export; use torchscript or onnx".format(torch.__version__)
         )
-    torch.export.save(torch.export.export(_still(model), _tuple(example)), path)
+    torch.export.save(_quietly(lambda: torch.export.export(_still(model), _tuple(example))), path)
 
 
 FORMATS: Dict[str, Tuple[str, Callable[[nn.Module, Any, str], None]]] = {
@@ -102,7 +103,7 @@ def _has(argument: str, function: Callable) -> bool:
 
 
 def _quietly(work: Callable[[], Any]) -> Any:
-    """Tracers warn about every Python number they meet; the result is compared anyway."""
-    with warnings.catch_warnings():
+    """Tracers warn about every Python number, and print whole graphs when they fail."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         return work()

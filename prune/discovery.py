@@ -14,7 +14,7 @@ from prune.labels import Classes, Labels
 from prune.labels_check import Checker, Diverged
 from prune.labels_trace import Refused, Tracer
 from prune.partition import partition, whole
-from prune.skeleton import allot, run, skeleton, tensors
+from prune.skeleton import MODES, allot, run, skeleton, tensors
 
 ATTEMPTS = 12
 EVERYTHING = -1  # in place of a record index: freeze all that is left
@@ -56,6 +56,14 @@ class Trace:
         record = self.tracer.records[index]
         for vector in [vector for axes in record.inputs for vector in axes if vector is not None]:
             self.labels.freeze(vector, record.site, sentence)
+
+    def alike(self) -> bool:
+        """Whether train() did what eval() did, so that a trial in one mode is enough."""
+        records, half = self.tracer.records, len(self.tracer.records) // 2
+        return self.tracer.passes == [half, 2 * half] and all(
+            one.name == two.name and len(one.outputs) == len(two.outputs)
+            for one, two in zip(records[:half], records[half:])
+        )
 
     def fits(self, model: nn.Module) -> bool:
         """Whether a model still has the widths that were traced."""
@@ -104,16 +112,19 @@ def trial(
     reason.
     """
     checker = Checker(trace.tracer, classes.root, kept)
-    return proved(lambda: skeleton(model, trace.axes, checker, kept), trace, checker)
+    modes = (False,) if trace.alike() else MODES
+    return proved(lambda: skeleton(model, trace.axes, checker, kept), trace, checker, modes)
 
 
-def proved(build, trace: Trace, checker: Checker) -> List[Tuple[int, str]]:
+def proved(
+    build, trace: Trace, checker: Checker, modes: Sequence[bool] = MODES
+) -> List[Tuple[int, str]]:
     """Run a smaller skeleton against the dense trace: the operations that differ, none if it is
     proved.
     """
     try:
-        run(build(), trace.example, checker)
-        checker.finished()
+        run(build(), trace.example, checker, modes)
+        checker.finished(modes)
     except Diverged as error:
         return checker.mismatches or [(min(error.index, len(trace.tracer.records) - 1), str(error))]
     except Exception as error:  # the user's forward failed on the smaller sizes

@@ -9,6 +9,7 @@ import json
 import os
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
+import numpy
 import torch
 from torch import nn
 
@@ -16,7 +17,7 @@ from prune import tensor_file
 from prune.groups import Group, tensor_of
 from prune.labelled import tensors_in
 from prune.mask import Mask, leaving
-from prune.shrink import Keep, cut, prove
+from prune.shrink import Keep, cut, prove, staying
 
 SCHEMA = 1  # 1: kept channels per group, positions that leave per tensor axis, input shapes
 
@@ -51,7 +52,7 @@ def _cuts(groups: Sequence[Group], mask: Mask) -> List[dict]:
     """Positions that leave, with every (tensor, axis) that they leave; equal ones written once."""
     cuts: Dict[tuple, list] = {}
     for (name, axis), gone in leaving(groups, mask).items():
-        cuts.setdefault(tuple(sorted(set(gone))), []).append([name, axis])
+        cuts.setdefault(tuple(gone.tolist()), []).append([name, axis])
     return [{"gone": list(gone), "axes": axes} for gone, axes in cuts.items()]
 
 
@@ -115,8 +116,8 @@ def _keep(model: nn.Module, plan: Any) -> Keep:
             name, axis, size = _axis(model, pair)
             if axis in keep.setdefault(name, {}):
                 raise ValueError("the plan cuts axis {} of {!r} twice".format(axis, name))
-            gone = set(_positions(entry.get("gone"), size, name))
-            keep[name][axis] = [position for position in range(size) if position not in gone]
+            gone = _positions(entry.get("gone"), size, name)
+            keep[name][axis] = staying(size, numpy.array(gone))
     return keep
 
 

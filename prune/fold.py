@@ -17,7 +17,7 @@ from prune.duplicate import duplicate
 from prune.groups import Group
 from prune.mask import Mask, leaving
 from prune.parity import called, parity
-from prune.shrink import shrink
+from prune.shrink import shrink, staying
 
 READERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
@@ -58,7 +58,7 @@ def silenced(model: nn.Module, groups: Sequence[Group], mask: Mask) -> nn.Module
             module = twin.get_submodule(path) if path else twin
             tensor = getattr(module, leaf, None)
             if leaf == "weight" and tensor is not None and (axis == 0 or (name, axis) in chosen):
-                tensor.index_fill_(axis, torch.tensor(positions, device=tensor.device), 0)
+                tensor.index_fill_(axis, torch.from_numpy(positions).to(tensor.device), 0)
     return twin
 
 
@@ -96,10 +96,9 @@ def _readers(model: nn.Module, groups: Sequence[Group], mask: Mask) -> List[Read
         module = model.get_submodule(path) if path else model
         if leaf == "weight" and isinstance(module, READERS) and getattr(module, "groups", 1) == 1:
             if axis == 0:
-                lost = set(positions)
-                outputs[path] = [p for p in range(module.weight.shape[0]) if p not in lost]
+                outputs[path] = staying(module.weight.shape[0], positions).tolist()
             elif axis == 1:
-                found.append((path, module, sorted(set(positions))))
+                found.append((path, module, positions.tolist()))
     return [Reader(path, module, gone, outputs.get(path)) for path, module, gone in found]
 
 

@@ -38,6 +38,7 @@ class Call:
         self.func, self.args, self.kwargs = func, args, kwargs
         self.name, self.in_place = plain_name(func)
         self.in_place = self.in_place or kwargs.get("inplace") is True
+        self._tensors, self._settings = None, ()
 
     def bound(self, names: str) -> dict:
         """The arguments by name, None where neither position nor keyword gave one."""
@@ -48,11 +49,22 @@ class Call:
 
     def tensors(self) -> List[torch.Tensor]:
         """Every tensor among the arguments, in order."""
-        return list(tensors_in((self.args, self.kwargs)))
+        self._read()
+        return self._tensors
 
     def settings(self) -> tuple:
         """Every argument that is no tensor, in order, fit for comparison."""
-        return tuple(_settings((self.args, sorted(self.kwargs.items()))))
+        self._read()
+        return self._settings
+
+    def _read(self) -> None:
+        if self._tensors is None:
+            self._tensors, found = [], []
+            _sort(self.args, self._tensors, found)
+            for key in sorted(self.kwargs):
+                found.append(key)
+                _sort(self.kwargs[key], self._tensors, found)
+            self._settings = tuple(found)
 
 
 def plain_name(func) -> Tuple[str, bool]:
@@ -91,15 +103,24 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
             yield from tensors_in(item)
 
 
-def _settings(value: Any) -> Iterator[Any]:
+def _sort(value: Any, tensors: list, settings: list) -> None:
+    """Append the tensors of a nest to one list and everything else, sizes of lists included, to
+    another.
+    """
     if isinstance(value, torch.Tensor):
-        yield "tensor"
+        tensors.append(value)
+        settings.append("tensor")
     elif isinstance(value, (tuple, list)):
-        yield len(value)
+        settings.append(len(value))
         for item in value:
-            yield from _settings(item)
+            _sort(item, tensors, settings)
+    elif isinstance(value, dict):
+        settings.append(len(value))
+        for key in value:
+            settings.append(key)
+            _sort(value[key], tensors, settings)
     else:
-        yield value
+        settings.append(value)
 
 
 def replaced(value: Any, swap) -> Any:

@@ -49,6 +49,7 @@ class Tracer:
         self.options = {}  # record index -> how many axes could keep them
         self.views: Dict[int, list] = {}  # record index -> its runs of axes
         self.fallen = set()  # record indices whose rule gave up
+        self.passes: List[int] = []  # number of records after each pass
         self.sites = [""]
 
     @property

@@ -7,6 +7,7 @@ model computes exactly the same.
 
 from typing import Dict, Iterable, Sequence, Tuple
 
+import numpy
 import torch
 from torch import nn
 
@@ -61,22 +62,22 @@ class Mask(dict):
         return differ / self.channels if self.channels else 0.0
 
 
-def removed(group: Group, mask: Mask) -> Sequence[int]:
+def removed(group: Group, mask: Mask) -> numpy.ndarray:
     """The channels of a group that leave, ascending; none if the mask doesn't name the group."""
     flags = mask.get(group.name)
     if flags is None:
-        return []
+        return numpy.zeros(0, int)
     if flags.numel() != group.channels:
         raise ValueError(
             "mask: group {!r} has {} channels, the mask {}".format(
                 group.name, group.channels, flags.numel()
             )
         )
-    return torch.nonzero(~flags.cpu()).flatten().tolist()
+    return numpy.flatnonzero(~flags.cpu().numpy())
 
 
-def leaving(groups: Sequence[Group], mask: Mask) -> Dict[Tuple[str, int], list]:
-    """(tensor, axis) -> positions that leave, for every slice that loses any."""
+def leaving(groups: Sequence[Group], mask: Mask) -> Dict[Tuple[str, int], numpy.ndarray]:
+    """(tensor, axis) -> the positions that leave, ascending, for every axis that loses any."""
     unknown = set(mask) - {group.name for group in groups}
     if unknown:
         raise ValueError(
@@ -84,13 +85,14 @@ def leaving(groups: Sequence[Group], mask: Mask) -> Dict[Tuple[str, int], list]:
                 sorted(unknown)[0], ", ".join(group.name for group in groups) or "none"
             )
         )
-    result: Dict[Tuple[str, int], list] = {}
+    parts: Dict[Tuple[str, int], list] = {}
     for group in groups:
-        gone = removed(group, mask)
-        for part in group.slices if gone else ():
-            positions = result.setdefault((part.tensor, part.axis), [])
-            positions.extend(p for channel in gone for p in part.indices[channel])
-    return result
+        gone, positions = removed(group, mask), {}
+        for part in group.slices if gone.size else ():
+            if id(part.indices) not in positions:  # equal ones are mostly one object
+                positions[id(part.indices)] = numpy.asarray(part.indices)[gone].ravel()
+            parts.setdefault((part.tensor, part.axis), []).append(positions[id(part.indices)])
+    return {key: numpy.unique(numpy.concatenate(found)) for key, found in parts.items()}
 
 
 def masked(model: nn.Module, groups: Sequence[Group], mask: Mask) -> nn.Module:
@@ -100,5 +102,5 @@ def masked(model: nn.Module, groups: Sequence[Group], mask: Mask) -> nn.Module:
         for (name, axis), positions in leaving(groups, mask).items():
             tensor = tensor_of(twin, name)
             if tensor is not None and tensor.dtype.is_floating_point:
-                tensor.index_fill_(axis, torch.tensor(positions, device=tensor.device), 0)
+                tensor.index_fill_(axis, torch.from_numpy(positions).to(tensor.device), 0)
     return twin

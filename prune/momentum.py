@@ -4,12 +4,12 @@ starting anew.
 
 from typing import Any, Dict, Sequence
 
+import numpy
 import torch
 from torch import nn
 
 from prune.groups import Group
 from prune.mask import Mask
-from prune.selection import selecting, sites_of
 from prune.shrink import keeping, taken
 from prune.skeleton import tensors
 
@@ -26,7 +26,7 @@ def sliced(
     Every state tensor that has its parameter's shape is cut like the parameter; single numbers,
     such as step counts, are kept. Parameter groups keep their members.
     """
-    keep = keeping(selecting(model, sites_of(model, groups)), groups, mask)
+    keep = keeping(model, groups, mask)
     names = {id(parameter): name for name, parameter in tensors(model)}
     new = dict(tensors(small))
     fresh = type(optimiser)(_param_groups(optimiser, names, new))
@@ -49,12 +49,14 @@ def _param_groups(optimiser, names: Dict[int, str], new: Dict[str, torch.Tensor]
     return result
 
 
-def _state(state: Dict[str, Any], parameter: torch.Tensor, axes: Dict[int, list]) -> Dict[str, Any]:
+def _state(
+    state: Dict[str, Any], parameter: torch.Tensor, axes: Dict[int, numpy.ndarray]
+) -> Dict[str, Any]:
     """One parameter's state, its tensors cut like the parameter."""
     return {key: _value(value, parameter.shape, axes) for key, value in state.items()}
 
 
-def _value(value: Any, shape: torch.Size, axes: Dict[int, list]) -> Any:
+def _value(value: Any, shape: torch.Size, axes: Dict[int, numpy.ndarray]) -> Any:
     if not isinstance(value, torch.Tensor):
         return value
     if value.shape != shape:

@@ -9,6 +9,7 @@ import fnmatch
 import math
 from typing import Dict, List, Mapping, Sequence, Tuple, Union
 
+import numpy
 import torch
 
 from prune.groups import Group
@@ -135,16 +136,13 @@ def _lowest(
 
 def _ascending(scores, groups: Sequence[Group]):
     """(group index, channel) by ascending score, ties by group order and channel."""
-    flat = (
-        torch.cat([scores[group.name].detach().double().cpu() for group in groups])
-        if groups
-        else torch.zeros(0)
-    )
-    owner = [
-        (index, channel) for index, group in enumerate(groups) for channel in range(group.channels)
-    ]
-    order = sorted(range(len(owner)), key=flat.tolist().__getitem__)
-    return [owner[position] for position in order]
+    if not groups:
+        return []
+    flat = torch.cat([scores[group.name].detach().double().cpu() for group in groups]).numpy()
+    owner = numpy.repeat(numpy.arange(len(groups)), [group.channels for group in groups])
+    channel = numpy.concatenate([numpy.arange(group.channels) for group in groups])
+    order = numpy.argsort(flat, kind="stable")
+    return zip(owner[order].tolist(), channel[order].tolist())
 
 
 def _rounded(kept, scores, groups: Sequence[Group], least, multiple: int) -> List[str]:

@@ -5,7 +5,7 @@ are brought in line, and the result is run on labels against the dense trace. A 
 labels don't check is never returned.
 """
 
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, Sequence
 
 import numpy
 import torch
@@ -24,7 +24,7 @@ from prune.skeleton import skeleton, tensors
 from prune.widths import resize
 
 EQUAL = 1e-9  # relative difference in float64 that still counts as equal
-Keep = Dict[str, Dict[int, List[int]]]  # tensor -> axis -> positions that stay, ascending
+Keep = Dict[str, Dict[int, numpy.ndarray]]  # tensor -> axis -> positions that stay, ascending
 
 
 def shrink(model: nn.Module, example: Any, groups: Sequence[Group], mask: Mask) -> nn.Module:
@@ -44,25 +44,32 @@ def shrink(model: nn.Module, example: Any, groups: Sequence[Group], mask: Mask) 
 
 def keeping(model: nn.Module, groups: Sequence[Group], mask: Mask) -> Keep:
     """What stays of every tensor that loses anything."""
+    sites = sites_of(model, groups)
+    model = selecting(model, sites) if sites else model
     keep: Keep = {}
     for (name, axis), gone in leaving(groups, mask).items():
         size = _size(model, name, axis)
-        absent = set(gone)
-        if absent and not 0 <= min(absent) <= max(absent) < size:
+        if not 0 <= gone[0] <= gone[-1] < size:
             raise ValueError(
                 "{!r} has {} positions on axis {}; the groups belong to another width".format(
                     name, size, axis
                 )
             )
-        stay = [position for position in range(size) if position not in absent]
-        if not stay:
+        if gone.size == size:
             raise ValueError(
                 "the mask leaves nothing of {!r} on axis {}; keep at least one channel".format(
                     name, axis
                 )
             )
-        keep.setdefault(name, {})[axis] = stay
+        keep.setdefault(name, {})[axis] = staying(size, gone)
     return keep
+
+
+def staying(size: int, gone: numpy.ndarray) -> numpy.ndarray:
+    """The positions of an axis that stay, ascending."""
+    flags = numpy.ones(size, bool)
+    flags[gone] = False
+    return numpy.flatnonzero(flags)
 
 
 def _size(model: nn.Module, name: str, axis: int) -> int:
@@ -88,7 +95,7 @@ def cut(model: nn.Module, keep: Keep) -> nn.Module:
     return small
 
 
-def _cut(tensor: torch.Tensor, axes: Dict[int, List[int]]) -> torch.Tensor:
+def _cut(tensor: torch.Tensor, axes: Dict[int, numpy.ndarray]) -> torch.Tensor:
     """What stays of a parameter or buffer."""
     small = tensor.detach()
     for axis, stay in sorted(axes.items()):
@@ -98,27 +105,26 @@ def _cut(tensor: torch.Tensor, axes: Dict[int, List[int]]) -> torch.Tensor:
     return small
 
 
-def taken(tensor: torch.Tensor, axis: int, stay: List[int]) -> torch.Tensor:
+def taken(tensor: torch.Tensor, axis: int, stay: numpy.ndarray) -> torch.Tensor:
     """index_select, by whole blocks where positions stay in blocks (flattened pixels of a
     channel).
     """
     block = _block(stay, tensor.shape[axis])
+    index = torch.from_numpy(stay[::block] // block).to(tensor.device)
     if block == 1:
-        return tensor.index_select(axis, torch.tensor(stay, device=tensor.device))
+        return tensor.index_select(axis, index)
     shape = list(tensor.shape)
     split = shape[:axis] + [shape[axis] // block, block] + shape[axis + 1 :]
-    index = torch.tensor([position // block for position in stay[::block]], device=tensor.device)
     shape[axis] = len(stay)
     return tensor.reshape(split).index_select(axis, index).reshape(shape)
 
 
-def _block(stay: List[int], size: int) -> int:
+def _block(stay: numpy.ndarray, size: int) -> int:
     """The largest block such that positions stay or leave by whole blocks."""
     flags = numpy.zeros(size + 2, bool)
-    flags[numpy.asarray(stay) + 1] = True
-    edges = numpy.nonzero(numpy.diff(flags))[0]
-    block = int(numpy.gcd.reduce(numpy.append(edges, size)))
-    return max(1, block)
+    flags[stay + 1] = True
+    edges = numpy.flatnonzero(flags[1:] != flags[:-1])
+    return max(1, int(numpy.gcd.reduce(numpy.append(edges, size))))
 
 
 def prove(

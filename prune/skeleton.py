@@ -6,7 +6,7 @@ anything.
 """
 
 import random
-from typing import Any, Dict, Iterator, Optional, Tuple
+from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
 
 import numpy
 import torch
@@ -17,6 +17,8 @@ from prune.labelled import Axes, Labelled, replaced
 from prune.labels import Labels
 from prune.labels_trace import Tracer
 from prune.widths import resize
+
+MODES = (False, True)  # eval(), train()
 
 
 def tensors(model: nn.Module) -> Iterator[Tuple[str, torch.Tensor]]:
@@ -105,17 +107,18 @@ def _leaving(tracer: Tracer):
     return leave
 
 
-def run(twin: nn.Module, example: Any, tracer: Tracer) -> None:
+def run(twin: nn.Module, example: Any, tracer: Tracer, modes: Sequence[bool] = MODES) -> None:
     """Trace eval() and train() on labelled stand-ins of the example; whatever is returned is
     frozen.
     """
-    for training in (False, True):
+    for training in modes:
         for module in twin.modules():
             module.training = training
         outputs = _called(twin, example, tracer)
         replaced(outputs, lambda t: tracer.freeze(t, "is returned by the model"))
         for tensor in _plain_tensors(outputs):
             tracer.freeze_history(tensor)
+        tracer.passes.append(len(tracer.records))
 
 
 def _plain_tensors(outputs):

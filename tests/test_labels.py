@@ -113,7 +113,7 @@ def test_the_proof_refuses_a_wrong_cut(confusion):
     keep = shrink.keeping(model, found, mask)
     name, axis, stay = CONFUSIONS[confusion]
     keep[name] = dict(keep[name])
-    keep[name][axis] = stay
+    keep[name][axis] = numpy.array(stay)
     with pytest.raises(RuntimeError, match="the cut is refused"):
         shrink.prove(model, shrink.cut(model, keep), example, found, keep)
 

@@ -13,7 +13,6 @@ MODULES = ("chains", "branches", "gates", "sequences", "oddities")
 NETS = {name: net for module in MODULES
         for name, net in importlib.import_module("bench.zoo." + module).NETS.items()}
 MODES = {False: (False, True), True: (False,)}  # noisy nets are compared in eval() only
-ROWS_ARE_CHANNELS = ("mixer",)  # a linear layer that works once per channel
 NO_BACKWARD = {True: (), False: ("shuffle_unit",)}  # torch 1.10 can't train nn.ChannelShuffle
 
 
@@ -47,7 +46,7 @@ def test_size_work_and_training_after_a_cut(name):
     case = examination.cut(model, inputs, each, 0.5, "l2")
     counts = examination.counted(case.small, inputs), examination.expected(case, inputs)
     assert counts[0]["params"] == counts[1]["params"]
-    assert counts[0]["macs"] == counts[1]["macs"] or name in ROWS_ARE_CHANNELS
+    assert counts[0]["macs"] == counts[1]["macs"] or NETS[name].per_channel
     if name not in NO_BACKWARD[torch.__version__ > "2"]:
         assert set(examination.untrained(case.small, inputs)) <= set(
             examination.untrained(model, inputs))

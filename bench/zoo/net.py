@@ -13,6 +13,7 @@ class Net(NamedTuple):
     shape: Tuple[int, ...] = (3, 16, 16)  # of one input, without the batch
     whole: bool = False  # nothing of it may be cut
     noisy: bool = False  # train() draws a number per channel, which no cut can repeat
+    per_channel: bool = False  # a layer runs once per channel, so MACs are no product of widths
     inputs: Callable[..., Any] = None  # example of a batch, where one tensor isn't it
 
 

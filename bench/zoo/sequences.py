@@ -170,7 +170,8 @@ def _words(batch, dtype, draw):
 
 NETS = named(LastState, CellLoop, Encoder, shape=(7, 6))
 NETS.update(named(Projected, Mha, shape=(7, 6), whole=True))
-NETS.update(named(Mixer, ConvnextBlock, ShiftedWindows))
+NETS.update(named(Mixer, per_channel=True))
+NETS.update(named(ConvnextBlock, ShiftedWindows))
 NETS.update({
     "gru_head": Net(RnnHead), "lstm_head": Net(lambda: RnnHead(nn.LSTM)), "rnn_head": Net(lambda: RnnHead(nn.RNN)),
     "lstm_deep_both": Net(lambda: RnnHead(nn.LSTM, num_layers=2, bidirectional=True)),

@@ -1,0 +1,137 @@
+"""Proves the cut on a zoo of networks: our own small ones, the models of the papers,
+torchvision's.
+
+edgejoule zoo every network, each mode, half of the channels by L2 edgejoule zoo --thorough
+--json 30, 50, 70 and 90 %, random and L2 edgejoule zoo 'shuffle*' c2f_yolo --time 12 edgejoule
+zoo --peers race against torch-pruning, where it is installed
+"""
+
+import json
+import sys
+
+from bench.zoo import catalogue, rows
+
+THOROUGH = rows.Plan(ratios=(0.3, 0.5, 0.7, 0.9), by=("random", "l2"))
+HEAD = "{:<22} {:>6} {:>7} {:>8} {:>6} {:>6} {:>6}  {:<28} {}"
+
+
+def arguments(parser):
+    """What `edgejoule zoo` takes."""
+    parser.add_argument("patterns", nargs="*", metavar="NET", help="names or patterns [all]")
+    parser.add_argument("--kinds", default="own,seeds,families", help="own, seeds, families [all]")
+    parser.add_argument("--thorough", action="store_true", help="four ratios, two criteria")
+    parser.add_argument("--no-exports", action="store_true", help="write no ONNX, TorchScript, ...")
+    parser.add_argument(
+        "--time",
+        type=int,
+        default=0,
+        metavar="PAIRS",
+        help="measure forward and training step, dense against cut",
+    )
+    parser.add_argument("--peers", action="store_true", help="race torch-pruning on the families")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of the race [3]")
+    parser.add_argument("--list", action="store_true", help="names only")
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def run(args) -> int:
+    """Exit code: 0 if every cut is exact, 1 if one isn't."""
+    nets = catalogue.nets(args.kinds.split(","), args.patterns)
+    if args.list:
+        print("\n".join("{:<9} {}".format(kind, name) for kind, name in nets))
+        return 0
+    if args.peers:
+        return _peers(args, nets)
+    plan = (THOROUGH if args.thorough else rows.Plan())._replace(
+        exports=not args.no_exports, pairs=args.time
+    )
+    found = []
+    for (kind, name), net in nets.items():
+        found.append(rows.row(name, kind, net, plan))
+        if not args.json:
+            _print(found)
+    if args.json:
+        json.dump({"rows": found, "summary": _summary(found)}, sys.stdout, indent=1)
+        print()
+    else:
+        print(
+            "\n{networks} networks: {cut} cut, {whole} left whole, {wrong} wrong; {exact} of {cases} "
+            "cuts exact, largest difference {parity:.0e}".format(**_summary(found))
+        )
+    return 1 if any(each["verdict"] == "WRONG" for each in found) else 0
+
+
+def _summary(found):
+    count = {
+        verdict: sum(each["verdict"] == verdict for each in found)
+        for verdict in ("cut", "whole", "WRONG")
+    }
+    return {
+        "networks": len(found),
+        "cut": count["cut"],
+        "whole": count["whole"],
+        "wrong": count["WRONG"],
+        "cases": sum(each["cases"] for each in found),
+        "exact": sum(each["exact"] for each in found),
+        "parity": max(each["parity"] for each in found),
+    }
+
+
+def _print(found):
+    if len(found) == 1:
+        print(
+            HEAD.format(
+                "network", "groups", "exact", "parity", "params", "MACs", "s", "exports", "remarks"
+            )
+        )
+    each = found[-1]
+    print(
+        HEAD.format(
+            each["name"],
+            each.get("groups", "-"),
+            "{}/{}".format(each["exact"], each["cases"]),
+            "{:.0e}".format(each["parity"]),
+            _share(each.get("params")),
+            _share(each.get("macs")),
+            _share(each.get("seconds")),
+            _exports(each),
+            _remarks(each),
+        ),
+        flush=True,
+    )
+
+
+def _share(value):
+    return "-" if value is None else "{:.2f}".format(value)
+
+
+def _exports(each):
+    """Formats that hold up, then those that don't."""
+    found = each.get("exports", {})
+    good = [kind for kind in sorted(found) if found[kind] == "ok"]
+    return " ".join(good + ["({})".format(kind) for kind in sorted(found) if found[kind] != "ok"])
+
+
+def _remarks(each):
+    words = list(each["problems"][:2])
+    for name, time in sorted((each.get("times") or {}).items()):
+        words.append("{} {ratio:.2f} [{low:.2f}, {high:.2f}]".format(name, **time))
+    if each["verdict"] == "whole" and each.get("whole"):
+        words.append("{}: {}".format(*each["whole"][0]))
+    return "; ".join(words)
+
+
+def _peers(args, nets):
+    """The race against torch-pruning; its own process per network, memory and time limited."""
+    from bench.zoo import peers
+
+    found = []
+    for (kind, name), _ in nets.items():
+        if kind == "families":
+            found.append(peers.race(name, args.rounds))
+            if not args.json:
+                print(peers.line(found[-1], first=len(found) == 1), flush=True)
+    if args.json:
+        json.dump({"rows": found}, sys.stdout, indent=1)
+        print()
+    return 1 if any(not peers.ahead(each) for each in found) else 0

@@ -1,0 +1,41 @@
+"""Every network of the zoo by name and kind: our own small ones, the seeds' models,
+torchvision's.
+"""
+
+import fnmatch
+import importlib
+from typing import Dict, Sequence, Tuple
+
+from bench.zoo.net import Net
+
+KINDS = {
+    "own": ("chains", "branches", "gates", "sequences", "oddities"),
+    "seeds": ("seeds",),
+    "families": ("families",),
+}
+
+
+def nets(
+    kinds: Sequence[str] = tuple(KINDS), patterns: Sequence[str] = ()
+) -> Dict[Tuple[str, str], Net]:
+    """(kind, name) -> network, of these kinds, whose name matches one of the patterns (all if
+    none).
+    """
+    found = {}
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ValueError("no kind called {!r}; choose from: {}".format(kind, ", ".join(KINDS)))
+        for module in KINDS[kind]:
+            members = importlib.import_module("bench.zoo." + module).NETS
+            found.update(
+                {(kind, name): net for name, net in members.items() if _matches(name, patterns)}
+            )
+    if not found:
+        raise ValueError(
+            "no network matches {}; see `edgejoule zoo --list`".format(", ".join(patterns) or kinds)
+        )
+    return found
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return not patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)

@@ -1,0 +1,19 @@
+"""The networks of bench/models, at sizes that a proof needs: ImageNet's pictures are taken
+small.
+"""
+
+from bench import plugins
+from bench.zoo.net import Net
+
+FOLDER = "bench/models"
+SMALL = 64  # pixels; adaptive pooling makes the size free
+
+
+def _net(name: str) -> Net:
+    module = plugins.load(FOLDER, name)
+    c, h, w = module.INPUT_SHAPE
+    shape = (c, min(h, SMALL), min(w, SMALL)) if h > SMALL else (c, h, w)
+    return Net(module.build, shape)
+
+
+NETS = {name: _net(name) for name in plugins.names(FOLDER)}
