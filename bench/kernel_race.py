@@ -35,7 +35,7 @@ class Result(NamedTuple):
 def race(contest: Contest, rounds: int = ROUNDS, clock=time.process_time) -> List[Result]:
     """Results of a contest's entrants; `ratio` is the rate of our own entrant over theirs."""
     seconds = {name: [] for name, _ in contest.entrants}
-    for name, call in contest.entrants:
+    for _, call in contest.entrants:
         call()
     for _ in range(rounds):
         for name, call in contest.entrants:

@@ -26,7 +26,7 @@ def matrix(codes, backend=None):
 
 
 def by_layer(paths, backend=None):
-    """{layer: share of differing bits [epochs, epochs], 0 to 1} of saved codes, a file per epoch."""
+    """{layer: share of differing bits [epochs, epochs], 0 to 1} of saved codes, one file each."""
     files = [code_file.load(path) for path in paths]
     for path, each in zip(paths, files):
         if (each.bits, each.element) != (files[0].bits, files[0].element):

@@ -142,7 +142,8 @@ def fitting(out, shape, kind):
     """`out` checked to be a contiguous array or tensor that takes distances."""
     tensor = not isinstance(out, np.ndarray)
     contiguous_out = out.is_contiguous() if tensor else out.flags.c_contiguous
-    if tuple(out.shape) != shape or str(out.dtype).split(".")[-1] != kind.name or not contiguous_out:
+    same_type = str(out.dtype).split(".")[-1] == kind.name
+    if tuple(out.shape) != shape or not same_type or not contiguous_out:
         raise ValueError("signs: `out` must be contiguous, {!r} of {}; got {!r} of {}".format(
             shape, kind.name, tuple(out.shape), out.dtype))
     return out

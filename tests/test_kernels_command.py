@@ -39,6 +39,12 @@ def test_numbers_that_make_no_sense_are_refused(capsys):
     assert "--rounds 0: 1 or more" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(backends.reason("cuda") is None, reason="there is a GPU")
+def test_without_a_gpu_the_reason_is_one_line(capsys):
+    assert edgejoule.main(["kernels", "gpu"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_entrants_take_turns_and_the_least_time_counts():
     now, order = [0.0], []
     costs = {"a": [9, 1, 3, 2], "b": [9, 2, 6, 4]}

@@ -12,10 +12,12 @@ import pytest
 import torch
 from kernel_cases import INFINITIES, codes, values
 
+from bench import kernel_gpu
 from prune import signs
 from prune.kernels import backends, builder, cuda_build, gpu, reference
 
 TESTS = os.path.dirname(os.path.abspath(__file__))
+STREAM = 0x5EED
 SHAPES = [(1, 1), (3, 64), (2, 1000), (2, 1024), (3, 1030), (1, 3333), (5, 100), (2, 2048)]
 
 
@@ -35,7 +37,7 @@ def emulator(tmp_path_factory):
 def driver(emulator, monkeypatch):
     @contextmanager
     def no_stream(tensor):
-        yield 0
+        yield STREAM
     monkeypatch.setattr(gpu, "stream_of", no_stream)
     return gpu.Driver(emulator, lambda capability: b"emulated")
 
@@ -107,6 +109,20 @@ def test_extreme_codes(driver, emulator, number):
     assert found.tolist() == [[0, 2560], [2560, 0]]
 
 
+@pytest.mark.parametrize("kind", sorted(gpu.SIDES))
+def test_the_bench_checks_exactness_first(driver, emulator, monkeypatch, kind):
+    """What `edgejoule kernels gpu` asks of a GPU before it times it, asked of the emulator."""
+    capability(emulator, 87)
+    monkeypatch.setattr(kernel_gpu, "KINDS", {kind: 0})
+    monkeypatch.setattr(kernel_gpu, "SHAPES", [(3, 1), (7, 1000)])
+    monkeypatch.setattr(torch.Tensor, "cuda", lambda self: self)
+    kernel_gpu.exact(driver)
+    monkeypatch.setattr(driver, "hamming", lambda a, b: driver.popcount(a))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "emulator")
+    with pytest.raises(RuntimeError, match="paired is wrong on emulator"):
+        kernel_gpu.exact(driver)
+
+
 def test_empty_inputs(driver):
     for rows, words in [(0, 3), (2, 0), (0, 0)]:
         check_codes(driver, rows, 2, words)
@@ -131,6 +147,11 @@ def test_a_share_never_overflows_its_counts(driver, emulator):
                 grid, share = driver._tiling(Shape(rows, words), Shape(rows, words), kind)
                 assert share <= most and share % 16 == 0
                 assert (grid[2] - 1) * share < words <= grid[2] * share
+
+
+def test_launches_go_to_the_stream_that_is_current(driver, emulator):
+    driver.popcount(torch.zeros((1, 4), dtype=torch.int64))
+    assert ctypes.c_void_p.in_dll(emulator, "last_stream").value == STREAM
 
 
 def test_launch_failures_are_named(driver, emulator):

@@ -5,6 +5,7 @@
   edgejoule kernels bench --peers --json     and against FAISS, NumKong, SimSIMD and torch
   edgejoule kernels threads                  what a second thread brings
   edgejoule kernels detect                   what early-bird detection costs a training of VGG-16
+  edgejoule kernels gpu                      the CUDA kernels: exactness, then rates
 
 Other libraries are raced where they are installed; the result names those that are not.
 """
@@ -19,7 +20,7 @@ from bench import kernel_contests, kernel_peers, kernel_race
 from prune import signs
 from prune.kernels import backends, builder, threads
 
-ACTIONS = ("show", "bench", "threads", "detect")
+ACTIONS = ("show", "bench", "threads", "detect", "gpu")
 
 
 def arguments(parser):
@@ -40,7 +41,7 @@ def run(args) -> int:
     for option in ("rounds", "probes"):
         if getattr(args, option) < 1:
             raise ValueError("--{} {}: 1 or more is needed".format(option, getattr(args, option)))
-    return dict(zip(ACTIONS, (show, bench, second_thread, detect)))[args.action](args)
+    return dict(zip(ACTIONS, (show, bench, second_thread, detect, on_gpu)))[args.action](args)
 
 
 def show(args) -> int:
@@ -124,6 +125,15 @@ def detect(args) -> int:
     from bench import kernel_detect
     found = kernel_detect.measure(probes=args.probes)
     print(json.dumps(found) if args.json else "\n".join(kernel_detect.lines(found)))
+    return 0
+
+
+def on_gpu(args) -> int:
+    """Prints the rates of the CUDA kernels, once they are exact."""
+    from bench import kernel_gpu
+    found = kernel_gpu.measure(args.rounds)
+    print(json.dumps([each._asdict() for each in found]) if args.json
+          else "\n".join(kernel_gpu.lines(found)))
     return 0
 
 

@@ -50,7 +50,7 @@ def fastest():
         except (RuntimeError, OSError) as error:
             reasons.append(str(error))
     warnings.warn("signs: no compiled kernels, NumPy does the work at 1/50 of the speed: {}".format(
-        reasons[-1]), RuntimeWarning)
+        reasons[-1]), RuntimeWarning, stacklevel=3)
     return reference
 
 

@@ -62,10 +62,15 @@ def with_nvcc(compiler):
     version = re.search(r"release ([\d.]+)", builder.run([compiler, "--version"])).group(1)
     listed = builder.run([compiler, "--list-gpu-code"]).split()
     for target in sorted({name for name in listed if re.match(r"sm_\d+$", name)}, key=by_number):
-        with tempfile.TemporaryDirectory() as folder:
-            yield timed("nvcc " + version, target, lambda: resources(builder.run(
-                [compiler, "-std=c++14", "-cubin", "-arch=" + target, "-Xptxas", "-v",
-                 str(builder.SOURCES / cuda_build.MAIN), "-o", os.path.join(folder, "out")])))
+        yield timed("nvcc " + version, target, compiled, compiler, target)
+
+
+def compiled(compiler, target):
+    """Kernels and bytes spilled of the sources compiled by nvcc."""
+    with tempfile.TemporaryDirectory() as folder:
+        return resources(builder.run(
+            [compiler, "-std=c++14", "-cubin", "-arch=" + target, "-Xptxas", "-v",
+             str(builder.SOURCES / cuda_build.MAIN), "-o", os.path.join(folder, "out")]))
 
 
 def with_nvrtc(compiler, assembler):
@@ -73,19 +78,27 @@ def with_nvrtc(compiler, assembler):
     name = "NVRTC {}.{}".format(*compiler.version)
     if compiler.makes_cubins:
         for target in EDGE:
-            yield timed(name, "sm_{}".format(target), lambda: resources(compiler.compile(
-                cuda_build.sources(), cuda_build.MAIN, target, ["-w", "--ptxas-options=-v"])[1]))
+            yield timed(name, "sm_{}".format(target), machine_code, compiler, target)
         return
     images = {}
     for target in VIRTUAL:
-        def translate():
-            images[target] = compiler.compile(cuda_build.sources(), cuda_build.MAIN, target)[0]
-            return images[target].count(b".visible .entry"), None
-        yield timed(name, "compute_{}".format(target), translate)
+        yield timed(name, "compute_{}".format(target), translated, compiler, target, images)
     for target, virtual in ASSEMBLED.items() if assembler else ():
         if virtual in images:
             yield timed("{}, ptxas of compute_{}".format(name, virtual), "sm_{}".format(target),
-                        lambda: assembled(assembler, images[virtual], target))
+                        assembled, assembler, images[virtual], target)
+
+
+def machine_code(compiler, target):
+    """Kernels and bytes spilled of the sources compiled by NVRTC."""
+    return resources(compiler.compile(cuda_build.sources(), cuda_build.MAIN, target,
+                                      ["-w", "--ptxas-options=-v"])[1])
+
+
+def translated(compiler, target, images):
+    """Kernels in the PTX of an old NVRTC, which goes to `images`; spills show when assembled."""
+    images[target] = compiler.compile(cuda_build.sources(), cuda_build.MAIN, target)[0]
+    return images[target].count(b".visible .entry"), None
 
 
 def assembled(assembler, image, target):
@@ -103,11 +116,11 @@ def resources(log):
     return len(re.findall("Compiling entry function", log)), sum(spilled)
 
 
-def timed(toolchain, target, build):
+def timed(toolchain, target, build, *arguments):
     """The row of one attempt."""
     start = time.perf_counter()
     try:
-        kernels, spilled = build()
+        kernels, spilled = build(*arguments)
     except (RuntimeError, OSError, subprocess.SubprocessError) as error:
         return Row(toolchain, target, error=str(error))
     if not kernels:

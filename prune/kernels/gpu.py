@@ -71,10 +71,10 @@ class Driver:
                      [x, len(x), x.shape[1], stride(x), ctypes.c_uint(infinity), count])
         return int(count)
 
-    def cdist(self, a, b, dtype, out=None):
+    def cdist(self, a, b, dtype, out=None, kind=None):
         """Distances of all rows of `a` [rows_a, words] to all of `b`: [rows_a, rows_b] bits."""
         a, b = checked(a), checked(b)
-        kind = self.all_pairs(a)
+        kind = kind or self.all_pairs(a)
         grid, share = self._tiling(a, b, kind)
         counter = torch.int32 if dtype.itemsize == 4 else torch.int64
         if out is None:
@@ -88,7 +88,7 @@ class Driver:
 
     def all_pairs(self, tensor):
         """Name of the all-pairs kernel for the device of `tensor`."""
-        return next(kind for least, kind in ALL_PAIRS if self._capability(tensor) >= least)
+        return next(kind for least, kind in ALL_PAIRS if self.capability(tensor) >= least)
 
     def _tiling(self, a, b, kind):
         """Grid of an all-pairs kernel, and the words of one share, a multiple of 16."""
@@ -133,7 +133,7 @@ class Driver:
         key = (tensor.device.index, name)
         if key not in self._functions:
             module, function = ctypes.c_void_p(), ctypes.c_void_p()
-            image = self._image(self._capability(tensor))
+            image = self._image(self.capability(tensor))
             self._check(self._driver.cuModuleLoadData(ctypes.byref(module), image),
                         "cuModuleLoadData")
             self._check(self._driver.cuModuleGetFunction(
@@ -141,7 +141,8 @@ class Driver:
             self._functions[key] = function
         return self._functions[key]
 
-    def _capability(self, tensor):
+    def capability(self, tensor):
+        """Compute capability of the device of `tensor`, 62 for 6.2."""
         return 10 * self._attribute(MAJOR, tensor) + self._attribute(MINOR, tensor)
 
     def _attribute(self, number, tensor):
