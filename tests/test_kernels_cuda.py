@@ -123,6 +123,22 @@ def test_the_bench_checks_exactness_first(driver, emulator, monkeypatch, kind):
         kernel_gpu.exact(driver)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_signs_hands_cuda_tensors_to_the_driver(driver, monkeypatch, dtype):
+    monkeypatch.setattr(signs, "on_gpu", lambda x: True)
+    monkeypatch.setattr(backends, "gpu", lambda name: driver)
+    x, y = torch.randn(3, 100).to(dtype), torch.randn(3, 100).to(dtype)
+    a, b = (reference.pack(*signs.patterns(each)) for each in (x, y))
+    on_a, on_b = signs.pack(x), signs.pack(y)
+    out = torch.zeros((3, 3), dtype=torch.int32)
+    assert same(on_a, a) and same(signs.hamming(on_a, on_b), reference.hamming(a, b))
+    assert signs.cdist(on_a, on_b, out=out) is out
+    assert same(out, reference.cdist(a, b, np.int32))
+    assert same(signs.popcount(on_a), reference.popcount(a)) and signs.nans(x) == 0
+    renewed, moved = signs.pack_hamming(y, on_a, out=on_a)
+    assert renewed is on_a and same(on_a, b) and same(moved, reference.hamming(a, b))
+
+
 def test_empty_inputs(driver):
     for rows, words in [(0, 3), (2, 0), (0, 0)]:
         check_codes(driver, rows, 2, words)
@@ -174,6 +190,21 @@ def test_without_a_driver_the_reason_is_named():
     if backends.reason("cuda") is None:
         pytest.skip("there is an NVIDIA driver here")
     assert "libcuda.so.1" in backends.reason("cuda")
+
+
+@pytest.mark.skipif(not cuda_build.compilers(), reason="neither nvcc nor an NVRTC here")
+def test_an_image_is_built_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    image = cuda_build.image(75)
+    assert b"signs_cdist_popc_4" in image and image[:4] in (b"\x7fELF", b"//\n/")
+    monkeypatch.setattr(cuda_build, "compile_to", lambda *found: pytest.fail("built twice"))
+    assert cuda_build.image(75) == image
+
+
+def test_a_machine_without_any_compiler_is_told_what_to_do(monkeypatch):
+    monkeypatch.setattr(cuda_build, "compilers", lambda: [])
+    with pytest.raises(RuntimeError, match="add /usr/local/cuda/bin to the PATH"):
+        cuda_build.image(62)
 
 
 def test_sources_name_every_file_they_include():

@@ -79,6 +79,16 @@ def test_fused_codes_and_distances():
     assert kept is stored and np.array_equal(stored, fresh) and np.array_equal(again, distances)
 
 
+def test_distances_go_where_they_are_asked_to():
+    a = signs.pack(np.random.RandomState(0).randn(40, 300).astype(np.float32))
+    out = np.empty((40, 7), np.int64)
+    assert signs.cdist(a, a[:7], dtype=np.int64, out=out) is out
+    assert np.array_equal(out, signs.cdist(a, a[:7], backend="numpy"))
+    for wrong in (np.empty((40, 7), np.int32), np.empty((7, 40), np.int64), out[:, ::-1]):
+        with pytest.raises(ValueError, match="`out` must be contiguous"):
+            signs.cdist(a, a[:7], dtype=np.int64, out=wrong)
+
+
 def test_long_rows_count_in_int64():
     assert signs.counter(2**25 - 1) == np.int32 and signs.counter(2**25) == np.int64
     with pytest.raises(ValueError, match="use int64"):
