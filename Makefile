@@ -26,9 +26,18 @@ test-jetpack4: $(OLD_VENV)/ready  ## the suite and a quick case on Python 3.6 + 
 	$(OLD_VENV)/bin/python edgejoule.py report quick --runs $$runs --out $$runs/report; \
 	code=$$?; rm -rf $$runs; exit $$code
 
+kernels: $(VENV)/ready  ## build and test the sign-code kernels of this machine
+	$(RUN) kernels
+
+cuda-check: $(VENV)/ready  ## compile the CUDA kernels with every toolchain at hand; needs no GPU
+	test -d build/cuda-check || $(PYTHON) -m venv build/cuda-check
+	build/cuda-check/bin/pip install -q nvidia-cuda-nvrtc-cu12==12.9.86 nvidia-cuda-nvcc-cu12==12.9.86
+	$(VENV)/bin/python -m prune.kernels.cuda_check --wheels build/cuda-check --wheels $(OLD_VENV)
+
 gpu: $(VENV)/ready  ## everything that needs an NVIDIA GPU, and what the sensor there can do
 	$(RUN) doctor; $(RUN) devices
 	$(VENV)/bin/python -m pytest -q -m gpu
+	$(RUN) kernels gpu
 
 clean:  ## removes what was built here; runs/ stays
 	rm -rf $(VENV) $(OLD_VENV) build *.egg-info
@@ -47,5 +56,5 @@ $(OLD_VENV)/ready: requirements/jetpack4.txt
 	$(OLD_VENV)/bin/python -m pip install -q -r requirements/jetpack4.txt
 	@touch $@
 
-.PHONY: help bench test test-all test-jetpack4 gpu clean
+.PHONY: help bench test test-all test-jetpack4 kernels cuda-check gpu clean
 .DEFAULT_GOAL := help

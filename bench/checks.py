@@ -6,8 +6,7 @@ HOTTER = 10.0  # degrees between start and end that make epochs incomparable
 
 def sentences(record) -> List[str]:
     """What a reader must know before believing a run's numbers."""
-    return [text for check in (_fake, _unmeasured, _short, _warm, _throttled, _repeated, _idle_cut,
-                               _uncounted) for text in check(record)]
+    return [text for check in CHECKS for text in check(record)]
 
 
 def _fake(record):
@@ -50,6 +49,16 @@ def _throttled(record):
             yield "the clocks were throttled {} the run: {}".format(when, throttled)
 
 
+def _unfit(record):
+    """What the doctor found, less the sensor, which speaks for itself."""
+    for when in ("before", "after"):
+        found = [check["name"] for check in record.environment.get(when, {}).get("checks", ())
+                 if check["verdict"] != "ok" and check["name"] != "sensor"]
+        if found:
+            yield "the machine was not at its best {} the run: {}; `edgejoule doctor` says what " \
+                  "to do".format(when, ", ".join(found))
+
+
 def _repeated(record):
     if record.attempts > 1:
         yield "{} earlier {} of this case {} interrupted; this one ran whole".format(
@@ -74,3 +83,6 @@ def _uncounted(record):
     if record.final["uncounted"]:
         yield "FLOPs leave out layers without a rule: {}".format(
             ", ".join(record.final["uncounted"]))
+
+
+CHECKS = (_fake, _unmeasured, _short, _warm, _throttled, _unfit, _repeated, _idle_cut, _uncounted)

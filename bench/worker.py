@@ -15,7 +15,7 @@ from bench import bundle, checks, environment, plugins, records, suite
 from bench.measure import Ledger
 from bench.progress import Progress
 from bench.train import Trainer, channels
-from devices import choose, conditions
+from devices import choose, conditions, fitness
 from devices.meter import Meter
 from prune import cost, export
 from prune.mask import Mask
@@ -37,10 +37,10 @@ def run(folder: Path, log) -> None:
     """Trains, prunes and measures the case, and writes everything but the rename."""
     job = json.loads((folder / "case.json").read_text(encoding="utf8"))
     case = suite.Case(**job["case"])
-    started, before = _now(), conditions.snapshot()
+    device = choose.open(case.measure["power"], fake_power=case.measure["fake_power"] or None)
+    started, before = _now(), state(device)
     data, model = _seeded(case)
     progress = Progress(job["case_id"], log)
-    device = choose.open(case.measure["power"], fake_power=case.measure["fake_power"] or None)
     with Meter(device, period_s=case.measure["period_s"]) as meter:
         ledger = Ledger(meter, synchroniser(model))
         trainer = Trainer(model, data, case.train, ledger, progress, hottest)
@@ -50,12 +50,14 @@ def run(folder: Path, log) -> None:
         trace, warnings = meter.trace(), list(meter.warnings())
         info = meter.info._asdict()
     progress.close()
+    after = state(device)
+    device.close()
     _export(folder, outcome, trainer.example)
     _write(folder, records.RunRecord(
         schema=records.SCHEMA, suite=job["suite"], case_id=job["case_id"],
         label=suite.label(case), case=case._asdict(), attempts=job["attempts"],
         started_utc=started, finished_utc=_now(), device=info,
-        environment=dict(environment.describe(), before=before, after=conditions.snapshot()),
+        environment=dict(environment.describe(), before=before, after=after),
         dense=dense, final=_model_record(outcome.model, trainer.example),
         phases=[phase._asdict() for phase in ledger.phases],
         epochs=[epoch._asdict() for epoch in ledger.epochs], accuracy=accuracy,
@@ -68,6 +70,13 @@ def synchroniser(model):
     if next(model.parameters()).is_cuda:
         return torch.cuda.synchronize
     return lambda: None
+
+
+def state(device):
+    """The machine's conditions now, and what the doctor's quick checks say of them."""
+    now = conditions.snapshot()
+    checks = fitness.quick(device.info(), now, device.notes())
+    return dict(now, checks=[check._asdict() for check in checks])
 
 
 def hottest():
