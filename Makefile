@@ -45,7 +45,7 @@ clean:  ## removes what was built here; runs/ stays
 $(VENV)/ready: requirements/modern.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install -q -r requirements/modern.txt
-	$(VENV)/bin/python -m pip install -q --no-deps -e .
+	$(VENV)/bin/python -m pip install -qq --no-deps -e .
 	@touch $@
 
 $(OLD_VENV)/ready: requirements/jetpack4.txt
