@@ -113,7 +113,7 @@ def trial(
     """
     checker = Checker(trace.tracer, classes.root, kept)
     modes = (False,) if trace.alike() else MODES
-    return proved(lambda: skeleton(model, trace.axes, checker, kept), trace, checker, modes)
+    return proved(lambda: skeleton(model, trace.axes, checker, smaller=True), trace, checker, modes)
 
 
 def proved(

@@ -1,12 +1,12 @@
 """A tensor that carries a label per channel instead of values, and the call that reached it.
 
-Its storage is one number seen through stride 0, so a trace costs no arithmetic and no memory;
+Its storage is one NaN seen through stride 0, so a trace costs no arithmetic and no memory;
 only integer tensors (indices) and single numbers are `solid`, that is, keep their true values.
 `axes` holds, per axis, a label vector or None: None means that nothing along this axis may ever
 leave.
 """
 
-from typing import Any, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy
 import torch
@@ -22,10 +22,10 @@ class Labelled(torch.Tensor):
 
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
-        for tensor in tensors_in((args, kwargs)):
-            if type(tensor) is Labelled:
-                return tensor.tracer.operate(func, args, kwargs or {})
-        raise RuntimeError("{} reached no traced tensor".format(func))
+        first = args[0] if args and type(args[0]) is cls else None
+        if first is None:
+            first = next(t for t in tensors_in((args, kwargs)) if type(t) is cls)
+        return first.tracer.operate(func, args, kwargs or {})
 
 
 class Call:
@@ -71,7 +71,15 @@ def plain_name(func) -> Tuple[str, bool]:
     """The name without decoration, and whether the trailing or leading mark said 'in place'."""
     name = func.__name__
     if name in ("__get__", "__set__"):
-        return name.strip("_") + ":" + func.__self__.__name__, False
+        name = name.strip("_") + ":" + func.__self__.__name__
+    if name not in _PLAIN:
+        _PLAIN[name] = _stripped(name)
+    return _PLAIN[name]
+
+
+def _stripped(name: str) -> Tuple[str, bool]:
+    if ":" in name:
+        return name, False
     if name.startswith("__"):
         bare = name.strip("_")
         if bare in _IN_PLACE_WORDS:
@@ -82,6 +90,7 @@ def plain_name(func) -> Tuple[str, bool]:
     return (name[:-1], True) if name.endswith("_") else (name, False)
 
 
+_PLAIN: Dict[str, Tuple[str, bool]] = {}
 _IN_PLACE_WORDS = frozenset(
     "iadd isub imul idiv itruediv ifloordiv imod ipow iand ior ixor".split()
 )
@@ -138,9 +147,10 @@ def replaced(value: Any, swap) -> Any:
 
 
 def hollow(shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
-    """A tensor of this shape without storage: one number seen through stride 0, on the CPU."""
+    """A tensor of this shape without storage: one NaN seen through stride 0, on the CPU."""
     if dtype not in _BASES:
-        _BASES[dtype] = torch.full((), SAMPLE if dtype.is_floating_point else 1, dtype=dtype)
+        value = float("nan") if dtype.is_floating_point else 1
+        _BASES[dtype] = torch.full((), value, dtype=dtype)
     return _BASES[dtype].expand(tuple(shape))
 
 

@@ -8,7 +8,7 @@ it doesn't hold, the dense result's labels are put in place of the wrong ones, s
 every such site.
 """
 
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy
 import torch
@@ -34,13 +34,15 @@ class Checker(Tracer):
         Tracer.__init__(self, reference.labels, reference.mode)
         self.reference, self.root, self.kept = reference, root, kept
         self.mismatches: List[Tuple[int, str]] = []
+        self._met: Dict[Tuple[int, int], Any] = {}
+        self._left: Dict[int, Tuple[numpy.ndarray, numpy.ndarray]] = {}
 
     def perform(self, call: Call) -> Any:
         """The result by the rule; a rule that fails where it held before is a mismatch."""
         if len(self.records) in self.reference.fallen:
             return labels_rules.unknown(self, call)
         try:
-            return Tracer.perform(self, call)
+            return self.ruled(call)
         except (Refused, Diverged):
             raise
         except Exception as error:
@@ -55,7 +57,7 @@ class Checker(Tracer):
         sentence = (
             str(result)
             if isinstance(result, Exception)
-            else difference(dense, record(self, call, result), self.kept)
+            else difference(dense, record(self, call, result), self.left)
         )
         self.records.append(dense)
         if sentence is None:
@@ -67,15 +69,27 @@ class Checker(Tracer):
         """What the dense tensor leaves after the cut."""
         if type(tensor) is not Labelled or tensor.solid:
             return tensor
-        axes = [vector if vector is None else vector[self.kept[vector]] for vector in tensor.axes]
+        axes = [self.left(vector) for vector in tensor.axes]
         shape = [
             size if vector is None else vector.size for size, vector in zip(tensor.shape, axes)
         ]
         return self.emit(shape, tensor.dtype, axes, tensor.zero[0], tensor.learned, tensor.source)
 
+    def left(self, vector: Optional[numpy.ndarray]) -> Optional[numpy.ndarray]:
+        """What a cut leaves of a label vector; the same object for the same vector."""
+        if vector is None:
+            return None
+        if id(vector) not in self._left:  # the vector is held too, so that its id stays its own
+            self._left[id(vector)] = vector, vector[self.kept[vector]]
+        return self._left[id(vector)][1]
+
     def unify(self, left, right, why: str = "") -> None:
         """Partners must be of one class; what meets a fixed size was frozen before."""
-        if left is not None and right is not None:
+        if left is None or right is None or left is right:
+            return
+        key = (id(left), id(right))
+        if key not in self._met:
+            self._met[key] = left, right
             if left.size != right.size:
                 raise ValueError("{} channels meet {}".format(left.size, right.size))
             same = (self.root[left] == self.root[right]) | (left == CONSTANT) | (right == CONSTANT)
@@ -116,7 +130,7 @@ class Checker(Tracer):
             raise Diverged(len(self.records), "takes another path when its channels are fewer")
 
 
-def difference(dense: Record, small: Record, kept: numpy.ndarray) -> Optional[str]:
+def difference(dense: Record, small: Record, left: Callable) -> Optional[str]:
     """What differs beyond the removed channels, as a sentence; None if nothing does."""
     if not _same(dense.settings, small.settings):
         return "computes with numbers that depend on the number of channels"
@@ -127,13 +141,13 @@ def difference(dense: Record, small: Record, kept: numpy.ndarray) -> Optional[st
     if len(dense.outputs) != len(small.outputs):
         return "gives {} tensors instead of {}".format(len(small.outputs), len(dense.outputs))
     for (shape, axes), (small_shape, small_axes) in zip(dense.outputs, small.outputs):
-        sentence = _axes_differ(shape, axes, small_shape, small_axes, kept)
+        sentence = _axes_differ(shape, axes, small_shape, small_axes, left)
         if sentence is not None:
             return sentence
     return None
 
 
-def _axes_differ(shape, axes, small_shape, small_axes, kept) -> Optional[str]:
+def _axes_differ(shape, axes, small_shape, small_axes, left) -> Optional[str]:
     if len(shape) != len(small_shape):
         return "gives {} axes instead of {}".format(len(small_shape), len(shape))
     for size, vector, small_size, small in zip(shape, axes, small_shape, small_axes):
@@ -141,10 +155,11 @@ def _axes_differ(shape, axes, small_shape, small_axes, kept) -> Optional[str]:
             if small is not None or size != small_size:
                 return "changes a size that is no number of channels"
             continue
-        left = vector[kept[vector]]
-        if not left.size:
+        want = left(vector)
+        if not want.size:
             return "would have no channel left"
-        if small is None or small_size != left.size or not numpy.array_equal(left, small):
+        same = want is small or (small is not None and numpy.array_equal(want, small))
+        if not same or small_size != want.size:
             return "treats its channels by fixed numbers"
     return None
 

@@ -32,6 +32,10 @@ invert mod
 
 SUMS = frozenset("add radd sub rsub subtract".split())
 RANDOM = frozenset("dropout dropout1d dropout2d dropout3d feature_dropout".split())
+ALIASES = (
+    "to type type_as detach contiguous alias get:data get:real float double half bfloat16 cpu cuda "
+    "requires_grad"
+)
 _OUTCOMES = {}
 
 
@@ -175,10 +179,17 @@ def _sample(dtype: torch.dtype, sign: int):
 
 
 def converted(tracer, call: Call) -> Labelled:
-    """to and type_as: a second tensor only gives the dtype."""
-    source, dtype = call.args[0], call.func(*call.args, **call.kwargs).dtype
+    """to, type_as, detach and the like, which may return the tensor itself under another name; a
+    second tensor only gives the dtype.
+    """
+    source, result = call.args[0], call.func(*call.args, **call.kwargs)
+    if not isinstance(result, torch.Tensor):
+        return result
+    if call.in_place:
+        return source
+    dtype = result.dtype
     return tracer.emit(source.shape, dtype, source.axes, source.zero, source.learned, source.source)
 
 
 RULES = dict.fromkeys(NAMES, elementwise)
-RULES.update({"to": converted, "type_as": converted})
+RULES.update(dict.fromkeys(ALIASES.split(), converted))

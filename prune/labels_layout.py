@@ -182,4 +182,8 @@ RULES.update(
 RULES.update(dict.fromkeys("expand expand_as broadcast_to".split(), expand))
 RULES.update({"squeeze": squeeze, "unsqueeze": unsqueeze, "repeat": repeat, "tile": repeat})
 
-SHAPED = frozenset(RULES)  # their arguments are sizes: labels and shapes of the result tell all
+# their arguments are sizes: labels and shapes of the result tell all
+SHAPED = frozenset(
+    "view reshape flatten unflatten view_as reshape_as expand expand_as broadcast_to repeat "
+    "tile".split()
+)

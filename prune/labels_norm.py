@@ -75,11 +75,17 @@ def along(tracer, call: Call) -> Labelled:
 def normalize(tracer, call: Call) -> Labelled:
     """F.normalize: a p-norm over zeros counts nothing."""
     source, dim = call.args[0], call.bound("input p dim")["dim"]
-    if not source.zero[0]:
+    if not (source.zero[0] and _positive(call)):
         tracer.freeze_axis(
             source.axes[1 if dim is None else dim], "is normalised over its channels"
         )
     return tracer.emit(source.shape, source.dtype, source.axes, source.zero[0])
+
+
+def _positive(call: Call) -> bool:
+    """Whether zeros don't count: the order of a norm isn't negative."""
+    order = call.bound("input p")["p"] if call.name in ("norm", "normalize") else 1
+    return not isinstance(order, (int, float)) or order > 0
 
 
 def reduction(tracer, call: Call):
@@ -93,7 +99,7 @@ def reduction(tracer, call: Call):
         return elementwise(tracer, call)
     dims = _dims(call, source.dim())
     for axis in dims:
-        if not (call.name in _COUNT_NOTHING and source.zero[0]):
+        if not (call.name in _COUNT_NOTHING and source.zero[0] and _positive(call)):
             tracer.freeze_axis(
                 source.axes[axis], "goes through {} over its channels".format(call.name)
             )

@@ -15,7 +15,7 @@ from prune import (
     labels_slice,
     labels_spatial,
 )
-from prune.labelled import Call, Labelled, axes_of, replaced
+from prune.labelled import SAMPLE, Call, Labelled, axes_of, replaced
 
 RULES = {}
 for _family in (
@@ -44,7 +44,7 @@ new_empty new_tensor set:grad get:is_vulkan get:is_xla __hash__ has_names retain
 READS = frozenset(
     """
 __bool__ __int__ __float__ __index__ __complex__ __contains__ __array__ item tolist numpy
-is_nonzero equal allclose nonzero unique masked_select
+is_nonzero equal allclose nonzero unique masked_select argwhere unique_consecutive
 """.split()
 )
 
@@ -73,15 +73,22 @@ _CONVOLUTION = (
 
 
 def constants(call: Call) -> Tuple[torch.Tensor, ...]:
-    """Tensors made inside the forward that must be the same in a smaller model."""
+    """Tensors of true values that must be the same in a smaller model."""
     exempt = ()
     if call.name in labels_recurrent.LAYERS + labels_recurrent.CELLS:
         exempt = labels_recurrent.fresh_states(call)
     return tuple(
-        t
-        for t in call.tensors()
-        if type(t) is not Labelled and t.grad_fn is None and not any(t is state for state in exempt)
+        plain(t) for t in call.tensors() if _true(t) and not any(t is state for state in exempt)
     )
+
+
+def _true(tensor: torch.Tensor) -> bool:
+    """Whether a tensor holds values that don't depend on the input; an index is cut, not
+    repeated.
+    """
+    if type(tensor) is Labelled:
+        return tensor.solid and all(vector is None for vector in tensor.axes)
+    return tensor.grad_fn is None
 
 
 def unknown(tracer, call: Call, detail: str = "") -> Any:
@@ -114,4 +121,5 @@ def plain(tensor: torch.Tensor) -> torch.Tensor:
 
 def _values(tensor: torch.Tensor) -> torch.Tensor:
     """A writable stand-in with storage."""
-    return plain(tensor).detach().cpu().clone(memory_format=torch.contiguous_format)
+    tensor = plain(tensor).detach().cpu().clone(memory_format=torch.contiguous_format)
+    return tensor.nan_to_num_(SAMPLE) if tensor.dtype.is_floating_point else tensor

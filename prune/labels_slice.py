@@ -24,8 +24,9 @@ def getitem(tracer, call: Call) -> Labelled:
         if axis is None:
             axes.append(None)
         elif isinstance(item, slice):
-            axes.append(sliced(tracer, source.axes[axis], item))
+            axes.append(sliced(tracer, source.axes[axis], item, source.shape[axis]))
         else:
+            tracer.note(axis, item)
             tracer.freeze_axis(source.axes[axis], "has single channels picked by number")
     return rearranged(tracer, source, shaped(call).shape, axes)
 
@@ -48,13 +49,16 @@ def _aligned(index: tuple, rank: int) -> list:
     return result
 
 
-def sliced(tracer, vector: Optional[numpy.ndarray], window: slice) -> Optional[numpy.ndarray]:
+def sliced(
+    tracer, vector: Optional[numpy.ndarray], window: slice, size: int
+) -> Optional[numpy.ndarray]:
     """The labels in a window; where the axis falls into equal windows, these are tied so that
     halves stay halves.
     """
-    if vector is None:
+    start, stop, step = window.indices(size)
+    if vector is None:  # pixels: a smaller model must take the same
+        tracer.note(start, stop, step)
         return None
-    start, stop, step = window.indices(vector.size)
     length = stop - start
     if (start, stop, step) == (0, vector.size, 1):
         return vector
@@ -68,8 +72,12 @@ def gathered(tracer, call: Call, index: tuple) -> Labelled:
     labels on.
     """
     source = call.args[0]
+    if any(getattr(item, "dtype", None) in (torch.bool, torch.uint8) for item in index):
+        tracer.refuse("picks entries by a mask, so that its sizes depend on the data")
     tensors = [
-        (axis, item) for axis, item in _aligned(index, source.dim()) if not isinstance(item, slice)
+        (axis, item)
+        for axis, item in _aligned(index, source.dim())
+        if not (isinstance(item, slice) and item == slice(None))
     ]
     if (
         len(tensors) == 1
@@ -107,7 +115,8 @@ def narrow(tracer, call: Call) -> Labelled:
     bound = call.bound("input dim start length")
     source, axis = bound["input"], bound["dim"] % bound["input"].dim()
     axes = list(source.axes)
-    axes[axis] = sliced(tracer, axes[axis], slice(bound["start"], bound["start"] + bound["length"]))
+    window = slice(bound["start"], bound["start"] + bound["length"])
+    axes[axis] = sliced(tracer, axes[axis], window, source.shape[axis])
     return rearranged(tracer, source, shaped(call).shape, axes)
 
 
@@ -115,6 +124,7 @@ def select(tracer, call: Call) -> Labelled:
     """select(x, dim, index): one channel picked by number."""
     bound = call.bound("input dim index")
     source, axis = bound["input"], bound["dim"] % bound["input"].dim()
+    tracer.note(axis, bound["index"])
     tracer.freeze_axis(source.axes[axis], "has single channels picked by number")
     return rearranged(
         tracer, source, shaped(call).shape, source.axes[:axis] + source.axes[axis + 1 :]
@@ -126,7 +136,9 @@ def pieces(tracer, call: Call):
     source, dim = call.args[0], _dim(call)
     parts, axis, start = shaped(call), dim % call.args[0].dim(), 0
     sizes, vector = [part.shape[axis] for part in parts], source.axes[axis]
-    if vector is not None and len(set(sizes)) == 1:
+    if vector is None:
+        tracer.note(*sizes)
+    elif len(set(sizes)) == 1:
         tracer.tie(vector.reshape(len(sizes), -1))
     result = []
     for part, size in zip(parts, sizes):
@@ -228,6 +240,7 @@ def setitem(tracer, call: Call) -> Labelled:
         meet(tracer, [region, value])
         target.zero[0] = target.zero[0] and type(value) is Labelled and value.zero[0]
     else:
+        tracer.note(value)
         target.zero[0] = target.zero[0] and value == 0
     return region
 
@@ -274,4 +287,6 @@ RULES = {
     "roll": roll,
 }
 
-SHAPED = frozenset(RULES) - {"roll", "index_select"}
+SHAPED = frozenset(
+    "getitem setitem narrow select chunk split split_with_sizes tensor_split".split()
+)

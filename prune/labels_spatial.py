@@ -36,6 +36,7 @@ def padded(tracer, call: Call) -> Labelled:
     source, mode, value = bound["input"], bound["mode"] or "constant", bound["value"] or 0
     pairs = list(zip(bound["pad"][::2], bound["pad"][1::2]))
     pairs = [(0, 0)] * (source.dim() - len(pairs)) + pairs[::-1]
+    tracer.note(mode, value, *[p for p, v in zip(pairs, source.axes) if v is None])
     shape = [size + before + after for size, (before, after) in zip(source.shape, pairs)]
     axes = [
         _extended(tracer, v, before, after, mode) for v, (before, after) in zip(source.axes, pairs)

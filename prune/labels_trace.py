@@ -50,6 +50,7 @@ class Tracer:
         self.views: Dict[int, list] = {}  # record index -> its runs of axes
         self.fallen = set()  # record indices whose rule gave up
         self.passes: List[int] = []  # number of records after each pass
+        self.notes: List[Any] = []  # settings of the current operation that are no sizes
         self.sites = [""]
 
     @property
@@ -59,19 +60,22 @@ class Tracer:
 
     def operate(self, func, args: tuple, kwargs: dict) -> Any:
         """The labelled result of one operation."""
-        with torch._C.DisableTorchFunction(), torch.no_grad():
+        with torch._C.DisableTorchFunction():
             call = Call(func, args, kwargs)
             if call.name in labels_rules.METADATA:
                 return func(*args, **kwargs)
             if call.name in ("__repr__", "__str__", "__format__"):
                 return "Labelled{}".format(tuple(args[0].shape))
-            self.refuse_reading(call)
-            result = self.observe(call, self.perform(call))
-            return None if call.name == "setitem" else result
+            with torch.no_grad():
+                if _solid(call.tensors()):
+                    return labels_rules.really(self, call)
+                self.refuse_reading(call)
+                result = self.observe(call, self.perform(call))
+                return None if call.name == "setitem" else result
 
     def refuse_reading(self, call: Call) -> None:
-        """Values exist for solid tensors only: whoever reads others steers the forward by data."""
-        if call.name in labels_rules.READS and not _solid(call.tensors()):
+        """Whoever reads values of tensors that aren't solid steers the forward by data."""
+        if call.name in labels_rules.READS:
             raise Refused(
                 self.site,
                 "reads values in its forward ({}), so its control flow depends on the data".format(
@@ -81,18 +85,42 @@ class Tracer:
 
     def perform(self, call: Call) -> Any:
         """The result by the operation's rule; without one, everything that enters is frozen."""
-        for tensor in call.tensors():
-            if type(tensor) is not Labelled and tensor.grad_fn is not None:
-                self.freeze_history(tensor)
-        if _solid(call.tensors()):
-            return labels_rules.really(self, call)
         try:
-            return labels_rules.RULES.get(call.name, labels_rules.unknown)(self, call)
+            return self.ruled(call)
         except Refused:
             raise
         except Exception as error:  # a rule that can't read the call must not guess
             self.fallen.add(len(self.records))
             return labels_rules.unknown(self, call, " ({})".format(error))
+
+    def ruled(self, call: Call) -> Any:
+        """The result by the operation's rule, whatever the rule raises."""
+        self.notes = []
+        for tensor in call.tensors():
+            if type(tensor) is not Labelled:
+                self.inspect(tensor)
+        if call.kwargs.get("out") is not None:
+            raise ValueError("writes its result into another tensor")
+        return labels_rules.RULES.get(call.name, labels_rules.unknown)(self, call)
+
+    def inspect(self, tensor: torch.Tensor) -> None:
+        """A plain tensor must be a constant. One with a history came from code that can't be
+        traced, and so did one with NaN, which every made-up value is.
+        """
+        if tensor.grad_fn is not None:
+            self.freeze_history(tensor)
+        elif tensor.dtype.is_floating_point and bool((tensor != tensor).any()):
+            raise Refused(self.site, "computes with values where no trace can follow")
+
+    def refuse(self, reason: str) -> None:
+        """Refuse the model as a whole."""
+        raise Refused(self.site, reason)
+
+    def note(self, *settings: Any) -> None:
+        """A setting that a smaller model must repeat, of an operation whose other ones are
+        sizes.
+        """
+        self.notes.extend(settings)
 
     def observe(self, call: Call, result: Any) -> Any:
         """Append the record of a finished operation; returns the result."""
@@ -202,7 +230,7 @@ def record(tracer: Tracer, call: Call, result: Any) -> Record:
     return Record(
         call.name,
         tracer.site,
-        labels_rules.settings(call),
+        tuple(tracer.notes) + labels_rules.settings(call),
         labels_rules.constants(call),
         tuple(axes_of(t) for t in tensors if type(t) is Labelled),
         result,

@@ -116,33 +116,41 @@ def _lowest(
                 ratio, quota, total, sum(room.values())
             )
         )
+    owner, channel = _ascending(scores, groups)
+    gone, held = _spared(owner, quota, [room[group.name] for group in groups])
     kept = {group.name: torch.ones(group.channels, dtype=torch.bool) for group in groups}
-    held: Dict[str, int] = {}
-    for index, channel in _ascending(scores, groups):
-        name = groups[index].name
-        if not quota:
-            break
-        if room[name]:
-            kept[name][channel], room[name], quota = False, room[name] - 1, quota - 1
-        else:
-            held[name] = held.get(name, 0) + 1
+    for index, group in enumerate(groups):
+        kept[group.name][torch.from_numpy(channel[gone[owner[gone] == index]])] = False
     return kept, [
         "group {!r} was held at {} of {} channels; {} more had been lowest".format(
-            name, int(kept[name].sum()), kept[name].numel(), count
+            groups[index].name, least[groups[index].name], groups[index].channels, count
         )
-        for name, count in held.items()
+        for index, count in held.items()
     ]
 
 
-def _ascending(scores, groups: Sequence[Group]):
-    """(group index, channel) by ascending score, ties by group order and channel."""
+def _ascending(scores, groups: Sequence[Group]) -> Tuple[numpy.ndarray, numpy.ndarray]:
+    """Group index and channel [n] by ascending score, ties by group order and channel."""
     if not groups:
-        return []
+        return numpy.zeros(0, int), numpy.zeros(0, int)
     flat = torch.cat([scores[group.name].detach().double().cpu() for group in groups]).numpy()
     owner = numpy.repeat(numpy.arange(len(groups)), [group.channels for group in groups])
     channel = numpy.concatenate([numpy.arange(group.channels) for group in groups])
     order = numpy.argsort(flat, kind="stable")
-    return zip(owner[order].tolist(), channel[order].tolist())
+    return owner[order], channel[order]
+
+
+def _spared(
+    owner: numpy.ndarray, quota: int, room: Sequence[int]
+) -> Tuple[numpy.ndarray, Dict[int, int]]:
+    """Places in the order that leave: the first ones, except those of groups without room; and how
+    many were passed over, per group."""
+    place = numpy.zeros(owner.size, int)  # of a channel in its own group's order
+    for index in range(len(room)):
+        place[owner == index] = numpy.arange(int((owner == index).sum()))
+    free = numpy.flatnonzero(place < numpy.asarray(room, int)[owner])[:quota]
+    passed = numpy.setdiff1d(numpy.arange(free[-1] if quota else 0), free)
+    return free, dict(zip(*map(list, numpy.unique(owner[passed], return_counts=True))))
 
 
 def _rounded(kept, scores, groups: Sequence[Group], least, multiple: int) -> List[str]:

@@ -140,10 +140,7 @@ def prove(
     kept = kept_labels(trace, keep)
     _closed(trace, classes, kept)
     checker = Checker(trace.tracer, classes.root, kept)
-    axes = {
-        name: tuple(v if v is None else v[kept[v]] for v in vectors)
-        for name, vectors in trace.axes.items()
-    }
+    axes = {name: tuple(map(checker.left, vectors)) for name, vectors in trace.axes.items()}
     wrong = proved(lambda: skeleton(small, axes, checker), trace, checker)
     if wrong:
         index, sentence = wrong[0]

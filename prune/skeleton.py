@@ -6,14 +6,14 @@ anything.
 """
 
 import random
-from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, Sequence, Tuple
 
 import numpy
 import torch
 from torch import nn
 
 from prune.duplicate import duplicate
-from prune.labelled import Axes, Labelled, replaced
+from prune.labelled import Axes, Labelled, replaced, tensors_in
 from prune.labels import Labels
 from prune.labels_trace import Tracer
 from prune.widths import resize
@@ -56,32 +56,31 @@ def _may_hold_channels(tensor: torch.Tensor, axis: int, size: int, kernels: set)
 
 
 def skeleton(
-    model: nn.Module, axes: Dict[str, Axes], tracer: Tracer, kept: Optional[numpy.ndarray] = None
+    model: nn.Module, axes: Dict[str, Axes], tracer: Tracer, smaller: bool = False
 ) -> nn.Module:
     """A copy with labelled stand-ins; with `kept` [labels], of the model that a cut would
     leave.
     """
     memo = {}
     for name, tensor in tensors(model):
-        memo[id(tensor)] = _stand_in(tensor, axes[name], tracer, kept)
+        memo[id(tensor)] = _stand_in(tensor, axes[name], tracer, smaller)
     twin = duplicate(model, memo)
-    if kept is not None:
+    if smaller:
         for original, module in zip(model.modules(), twin.modules()):
             resize(module, original)
     _watch(twin, tracer)
     return twin
 
 
-def _stand_in(
-    tensor: torch.Tensor, axes: Axes, tracer: Tracer, kept: Optional[numpy.ndarray]
-) -> Labelled:
+def _stand_in(tensor: torch.Tensor, axes: Axes, tracer: Tracer, smaller: bool) -> Labelled:
     shape = list(tensor.shape)
-    if kept is not None:
-        axes = tuple(v if v is None else v[kept[v]] for v in axes)
+    if smaller:
+        axes = tuple(map(tracer.left, axes))
         shape = [n if v is None else v.size for n, v in zip(shape, axes)]
-    if tensor.numel() == 1 or not tensor.dtype.is_floating_point:
+    single = tensor.numel() == 1 and all(vector is None for vector in axes)
+    if single or not tensor.dtype.is_floating_point:
         value = tensor.detach().cpu().clone()
-        if kept is not None and axes and axes[0] is not None:
+        if smaller and axes and axes[0] is not None:
             value = value[: axes[0].size]
         return tracer.dress(value.as_subclass(Labelled), axes, zero=True, learned=True, solid=True)
     dtype = torch.float32 if tensor.dtype in (torch.float16, torch.bfloat16) else tensor.dtype
@@ -116,18 +115,10 @@ def run(twin: nn.Module, example: Any, tracer: Tracer, modes: Sequence[bool] = M
             module.training = training
         outputs = _called(twin, example, tracer)
         replaced(outputs, lambda t: tracer.freeze(t, "is returned by the model"))
-        for tensor in _plain_tensors(outputs):
-            tracer.freeze_history(tensor)
+        for tensor in tensors_in(outputs):
+            if type(tensor) is not Labelled:
+                tracer.inspect(tensor)
         tracer.passes.append(len(tracer.records))
-
-
-def _plain_tensors(outputs):
-    found = []
-    replaced(
-        outputs,
-        lambda t: found.append(t) if type(t) is not Labelled and t.grad_fn is not None else None,
-    )
-    return found
 
 
 def _called(twin: nn.Module, example: Any, tracer: Tracer) -> Any:
