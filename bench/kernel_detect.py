@@ -22,9 +22,9 @@ def measure(name="vgg16", probes=10000, steps=3, clock=time.perf_counter):
     epoch = step_seconds(model, module, steps, clock) * -(-IMAGES // BATCH)
     batches = [torch.randn((min(BATCH, probes - at),) + tuple(module.INPUT_SHAPE))
                for at in range(0, probes, BATCH)]
-    stream = Stream(probes)
+    stream = Stream(batches)
     start = clock()
-    stream.see(model, batches)
+    stream.see(model)
     look = clock() - start
     return {"model": name, "probes": probes, "images": IMAGES, "epoch_seconds": epoch,
             "forward_seconds": look - stream.seconds, "code_seconds": stream.seconds,

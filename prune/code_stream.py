@@ -5,79 +5,71 @@ forward pass, and the new codes take the place of the old. Memory is one set of 
 fp32 activations, plus what the forward pass of one batch needs anyway.
 """
 import time
-from typing import Dict, List, Optional
+from typing import Dict, List, NamedTuple, Optional
 
 import numpy as np
-import torch
 
-from prune import signs
-from prune.codes import evaluating, layers
+from prune import codes, signs
+
+
+class Block(NamedTuple):
+    """Codes uint64 [rows, words] of one call of a layer on one batch, `bits` of them a row."""
+
+    bits: int
+    words: np.ndarray
 
 
 class Stream:
-    """Stored codes by layer, and how far the next look is from them.
+    """Codes on `probes`, batches [n, c, h, w], and how far the next look is from them.
 
-    `words` holds uint64 [probes, words] per layer, `bits` their lengths, `seconds` the time spent
-    on codes during the last look. A layer that one forward pass calls again is named "layer#2".
+    `blocks` holds each layer's codes in the order in which a look meets them, so that a layer which
+    a forward pass calls again has more blocks. `seconds` is what codes took in the last look.
     """
 
-    def __init__(self, probes: int, names: Optional[List[str]] = None):
+    def __init__(self, probes, names: Optional[List[str]] = None):
         self.probes, self.names = probes, names
-        self.words: Dict[str, np.ndarray] = {}
-        self.bits: Dict[str, int] = {}
+        self.blocks: Dict[str, List[Block]] = {}
         self.seconds = 0.0
 
-    def see(self, model, batches) -> Optional[Dict[str, float]]:
-        """Share of each layer's bits that changed since the last look, 0 to 1; None at the first.
+    def see(self, model) -> Optional[Dict[str, float]]:
+        """Share of each layer's bits changed since the last look, 0 to 1; None at the first."""
+        first, self.seconds, changed = not self.blocks, 0.0, {}
+        for images in self.probes:
+            codes.look(model, images, self._renew(changed), self.names)
+        return None if first else {name: sum(each) / self._size(name)
+                                   for name, each in changed.items()}
 
-        `batches` holds the same images every time, [n, c, h, w] each, `probes` in all.
-        """
-        if sum(len(images) for images in batches) != self.probes:
-            raise ValueError("signs: {} probe images, the codes are of {}; look at the same ones "
-                             "every time".format(sum(map(len, batches)), self.probes))
-        first = not self.words
-        changed, row, self.seconds = {}, 0, 0.0
-        for images in batches:
-            self._forward(model, images, row, changed)
-            row += len(images)
-        return None if first else {name: bits / (self.bits[name] * self.probes)
-                                   for name, bits in changed.items()}
+    @property
+    def bits(self) -> Dict[str, int]:
+        """Bits of one image by layer."""
+        return {name: sum(each.bits for each in blocks) // len(self.probes)
+                for name, blocks in self.blocks.items()}
 
     @property
     def nbytes(self) -> int:
         """Memory of the stored codes, in bytes."""
-        return sum(each.nbytes for each in self.words.values())
+        return sum(each.words.nbytes for blocks in self.blocks.values() for each in blocks)
 
-    def _forward(self, model, images, row, changed):
-        calls = {}
-        modules = dict(model.named_modules())
-        hooks = [modules[name].register_forward_hook(self._renew(name, row, calls, changed))
-                 for name in self.names or layers(model)]
-        try:
-            with evaluating(model):
-                model(images)
-        finally:
-            for hook in hooks:
-                hook.remove()
+    def _size(self, name):
+        return sum(each.bits * len(each.words) for each in self.blocks[name])
 
-    def _renew(self, name, row, calls, changed):
-        """A hook that replaces a layer's codes from `row` on and adds up how many bits changed."""
-        def hook(module, inputs, output):
-            calls[name] = calls.get(name, 0) + 1
-            key = name if calls[name] == 1 else "{}#{}".format(name, calls[name])
-            values = output.detach().flatten(1)
-            values = values.float() if values.dtype == torch.float64 else values
+    def _renew(self, changed):
+        """Puts a layer's new codes in place of the old; `changed` gets how many bits differed."""
+        def renew(name, values):
             start = time.perf_counter()
-            stored = self._stored(key, values.shape[1])[row:row + len(values)]
+            counts = changed.setdefault(name, [])
+            stored = self._stored(name, len(counts), values.shape)
             distances = signs.pack_hamming(values.cpu(), stored, out=stored)[1]
-            changed[key] = changed.get(key, 0) + int(distances.sum())
+            counts.append(int(distances.sum()))
             self.seconds += time.perf_counter() - start
-        return hook
+        return renew
 
-    def _stored(self, key, bits):
-        if self.bits.setdefault(key, bits) != bits:
+    def _stored(self, name, place, shape):
+        rows, bits = shape
+        blocks = self.blocks.setdefault(name, [])
+        if place == len(blocks):
+            blocks.append(Block(bits, np.zeros((rows, -(-bits // 64)), np.uint64)))
+        if blocks[place].bits != bits:
             raise ValueError("signs: layer {!r} has {} outputs, its codes are of {}; a cut network "
-                             "needs a new stream".format(key, bits, self.bits[key]))
-        if key not in self.words:
-            self.words[key] = np.zeros((self.probes, -(-bits // 64)), np.uint64)
-        return self.words[key]
+                             "needs a new stream".format(name, bits, blocks[place].bits))
+        return blocks[place].words

@@ -3,10 +3,10 @@
 Max-affine spline insights (2021), section 3.2: the signs of what enters a layer's activation say in
 which region of the layer's partition an input lies. Layers are the outputs of every batch norm,
 as in the authors' code; a network without one gives every convolution and linear but the last.
-Codes are taken in eval mode and packed per batch, so full activations never pile up.
+Codes are taken in eval mode and packed inside the forward pass, so activations never pile up.
 """
 from contextlib import contextmanager
-from typing import Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional
 
 import numpy as np
 import torch
@@ -31,21 +31,39 @@ def layers(model) -> List[str]:
     """Names of the modules whose output enters an activation."""
     named = list(model.named_modules())
     norms = [name for name, each in named if isinstance(each, _BatchNorm)]
-    return norms or [name for name, each in named if isinstance(each, (_ConvNd, nn.Linear))][:-1]
+    found = norms or [name for name, each in named if isinstance(each, (_ConvNd, nn.Linear))][:-1]
+    if not found:
+        raise ValueError("no layer to take sign codes of: the model has no batch norm and at most "
+                         "one convolution or linear layer")
+    return found
 
 
 def codes(model, probes, names: Optional[List[str]] = None) -> Codes:
     """Sign codes of the model's layers on batches of images, `probes` a list of [n, c, h, w]."""
-    names = layers(model) if names is None else names
-    if not names:
-        raise ValueError("no layer to take sign codes of: the model has no batch norm and at most "
-                         "one convolution or linear layer")
-    words, bits = {name: [] for name in names}, {}
+    words, bits = {}, {}
     for images in probes:
-        for name, values in _outputs(model, images, names).items():
-            bits[name] = values.shape[1]
-            words[name].append(signs.pack(values))
-    return Codes({name: np.concatenate(each) for name, each in words.items() if each}, bits)
+        packed, bits = _packed(model, images, names)
+        for name, each in packed.items():
+            words.setdefault(name, []).append(each)
+    return Codes({name: np.concatenate(each) for name, each in words.items()}, bits)
+
+
+def look(model, images, take: Callable, names: Optional[List[str]] = None) -> None:
+    """Calls `take(name, output)` inside the forward pass, output [rows, bits], at every layer."""
+    def hook(name):
+        def taking(module, inputs, output):
+            values = output.detach().flatten(1)
+            take(name, values.float() if values.dtype == torch.float64 else values)
+        return taking
+
+    modules = dict(model.named_modules())
+    hooks = [modules[name].register_forward_hook(hook(name)) for name in names or layers(model)]
+    try:
+        with evaluating(model):
+            model(images)
+    finally:
+        for each in hooks:
+            each.remove()
 
 
 def by_layer(a: Codes, b: Codes) -> Dict[str, float]:
@@ -59,10 +77,14 @@ def by_layer(a: Codes, b: Codes) -> Dict[str, float]:
 
 
 def distance(a: Codes, b: Codes, weights: str = "layer_mean") -> float:
-    """Share of differing bits, 0 to 1: the mean over layers, or over all bits ("bit_mean")."""
+    """Share of differing bits, 0 to 1, over all layers that both codes have at the same width."""
+    return mean(by_layer(a, b), a.bits, weights)
+
+
+def mean(shares: Dict[str, float], bits: Dict[str, int], weights: str = "layer_mean") -> float:
+    """One share of the layers' shares: their mean, or that over all bits ("bit_mean")."""
     check("weights", weights, WEIGHTS)
-    shares = by_layer(a, b)
-    share = [1 if weights == "layer_mean" else a.bits[name] for name in shares]
+    share = [1 if weights == "layer_mean" else bits[name] for name in shares]
     return float(np.average(list(shares.values()), weights=share))
 
 
@@ -108,26 +130,16 @@ def _first(trainer, split, count):
     return batches[:-1] + [batches[-1][:left]]
 
 
-def _outputs(model, images, names) -> Dict[str, torch.Tensor]:
-    """Each layer's output [n, bits] float32; several calls of one layer stand side by side."""
-    found = {}
+def _packed(model, images, names):
+    """Codes and bits of one batch by layer; several calls stand side by side, in whole words."""
+    words, bits = {}, {}
 
-    def keep(name):
-        def hook(module, inputs, output):
-            values = output.detach().flatten(1)
-            values = values.float() if values.dtype == torch.float64 else values
-            found[name] = torch.cat([found[name], values], 1) if name in found else values
-        return hook
+    def keep(name, values):
+        words.setdefault(name, []).append(signs.pack(values.cpu()))
+        bits[name] = bits.get(name, 0) + values.shape[1]
 
-    modules = dict(model.named_modules())
-    hooks = [modules[name].register_forward_hook(keep(name)) for name in names]
-    try:
-        with evaluating(model):
-            model(images)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return found
+    look(model, images, keep, names)
+    return {name: np.hstack(each) for name, each in words.items()}, bits
 
 
 @contextmanager

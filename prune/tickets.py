@@ -1,15 +1,16 @@
 """Early-bird tickets: when training has settled enough to prune.
 
-A watch compares every new state of the training with the latest ones and fires when they agree.
+A watch is told how far every new state is from the latest ones and fires when they agree.
 - `queue_consecutive`: max-affine spline insights (2021), algorithm 1: distances of sign codes of
   consecutive epochs in a queue of two, fire when both are below 0.15.
 - `lookback_max`: the same authors' code: the new epoch against each of the last three, below 0.16.
 - `mask_distance`: You et al., 2020, arXiv:1909.11957: the newest pruning mask against each of the
   last four, not above 0.1.
-The rules do not know what they compare; a state is anything that `distance(a, b)` takes.
+The rules do not know what is compared. `Memory` keeps states, anything that `distance(a, b)` takes;
+what knows its own distance to the state before needs none for a rule of consecutive states.
 """
 from collections import deque
-from typing import Callable, NamedTuple, Optional, Tuple
+from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 
 class Ticket(NamedTuple):
@@ -56,27 +57,40 @@ def mask_distance(length: int = 4, epsilon: float = 0.1) -> Rule:
     return Rule("mask_distance", length, epsilon, lookback=True, inclusive=True)
 
 
-class Watch:
-    """Remembers the latest states and every distance seen."""
+class Memory:
+    """The latest `length` states."""
 
-    def __init__(self, rule: Rule, distance: Callable):
+    def __init__(self, length: int, distance: Callable):
+        self.distance, self._states = distance, deque(maxlen=length)
+
+    def see(self, state) -> List[float]:
+        """Distances of the newest state to those before it, oldest first."""
+        apart = [self.distance(state, old) for old in self._states]
+        self._states.append(state)
+        return apart
+
+
+class Watch:
+    """Remembers the latest distances and what was held against the threshold at every state."""
+
+    def __init__(self, rule: Rule):
         if rule.length < 1 or not 0 <= rule.threshold <= 1:
             raise ValueError("detector {}: queue={!r} and epsilon={!r}; a queue has at least one "
                              "distance and distances are shares from 0 to 1".format(
                                  rule.name, rule.length, rule.threshold))
-        self.rule, self.distance, self.distances = rule, distance, []
-        self._states = deque(maxlen=rule.length if rule.lookback else 1)
+        self.rule, self.distances = rule, []
         self._queue = deque(maxlen=rule.length)
 
-    def see(self, state) -> bool:
-        """True if the training has settled, by this state and those before it."""
-        apart = [self.distance(state, old) for old in self._states]
+    def see(self, apart: Sequence[float]) -> bool:
+        """True if the training has settled; `apart` is how far a new state is from older ones.
+
+        That is the state before (nothing at the first), or, for a rule that looks back, each of the
+        `length` before it, as many as there are.
+        """
         self.distances.append(max(apart) if apart else None)
-        self._states.append(state)
         self._queue.extend(apart)
-        if self.rule.lookback:
-            return len(apart) == self.rule.length and self._below(apart)
-        return len(self._queue) == self.rule.length and self._below(self._queue)
+        held = apart if self.rule.lookback else self._queue
+        return len(held) == self.rule.length and self._below(held)
 
     def ticket(self, mask, epoch: Optional[int]) -> Ticket:
         """The ticket drawn now; `epoch` None if the search ended without one."""

@@ -2,10 +2,12 @@
 import numpy as np
 import pytest
 import torch
+from fake_trainer import FakeTrainer
 from torch import nn
 
 from prune import codes
 from prune.code_stream import Stream
+from prune.recipes import early_bird
 
 
 class Twice(nn.Module):
@@ -35,30 +37,65 @@ def moved(model):
 def test_it_equals_two_whole_sets(dtype):
     torch.manual_seed(0)
     model, batches = net().to(dtype), [torch.randn(n, 3, 8, 8).to(dtype) for n in (4, 3)]
-    stream = Stream(7)
-    assert stream.see(model, batches) is None
+    stream = Stream(batches)
+    assert stream.see(model) is None
     before = codes.codes(model, batches)
     moved(model)
-    shares = stream.see(model, batches)
+    shares = stream.see(model)
     after = codes.codes(model, batches)
     assert shares == codes.by_layer(before, after) and 0 < shares["1"] < 1
-    assert np.array_equal(stream.words["1"], after.words["1"]) and stream.bits == after.bits
-    assert stream.see(model, batches) == {"1": 0}
+    kept = np.concatenate([block.words for block in stream.blocks["1"]])
+    assert np.array_equal(kept, after.words["1"]) and stream.bits == after.bits
+    assert stream.see(model) == {"1": 0}
     assert stream.nbytes == 7 * 3 * 8 and stream.seconds > 0
 
 
-def test_a_layer_called_twice_has_two_codes():
-    stream = Stream(5)
-    model, batches = Twice(), [torch.randn(5, 6)]
-    stream.see(model, batches)
-    assert sorted(stream.words) == ["norm", "norm#2"]
+def test_a_layer_called_twice_counts_once_with_the_bits_of_both_calls():
+    torch.manual_seed(0)
+    model, batches = Twice(), [torch.randn(n, 6) for n in (5, 5, 2)]
+    stream = Stream(batches)
+    stream.see(model)
+    before = codes.codes(model, batches)
+    moved(model)
+    shares, after = stream.see(model), codes.codes(model, batches)
+    assert shares == codes.by_layer(before, after) and shares["norm"] > 0
+    assert stream.bits == after.bits == {"norm": 12}
     assert not model.norm._forward_hooks and model.training
 
 
-def test_other_probes_and_other_widths_are_refused():
-    stream = Stream(5)
-    with pytest.raises(ValueError, match="4 probe images, the codes are of 5"):
-        stream.see(net(), [torch.randn(4, 3, 8, 8)])
-    stream.see(net(), [torch.randn(5, 3, 8, 8)])
-    with pytest.raises(ValueError, match="has 80 outputs, its codes are of 180"):
-        stream.see(net()[:3], [torch.randn(5, 3, 6, 6)])
+def test_what_follows_in_place_leaves_the_codes_alone():
+    """A shortcut added in place must not be taken for the batch norm's output."""
+    class Shortcut(nn.Module):
+        def __init__(self):
+            super(Shortcut, self).__init__()
+            self.norm = nn.BatchNorm1d(6)
+
+        def forward(self, x):
+            out = self.norm(x)
+            out -= 9
+            return out
+
+    model, images = Shortcut().eval(), torch.ones(2, 6)
+    stream = Stream([images])
+    stream.see(model)
+    for words in (codes.codes(model, [images]).words["norm"], stream.blocks["norm"][0].words):
+        assert words.tolist() == [[0b111111]] * 2
+
+
+@pytest.mark.parametrize("weights", codes.WEIGHTS)
+def test_a_search_records_the_distances_of_whole_sets(weights):
+    searched, plain = FakeTrainer(epochs=6), FakeTrainer(epochs=6)
+    images, states = codes.probes(plain, "train", 40), []
+    ticket = early_bird.run(searched, ratio=.5, criterion="l2", probe_images=40, epsilon=0.,
+                            weights=weights).ticket
+    with plain.phase("search"):
+        plain.train(6, after_epoch=lambda epoch: states.append(codes.codes(plain.model, images)))
+    expected = [codes.distance(b, a, weights) for a, b in zip(states, states[1:])]
+    assert list(ticket.distances) == [None] + expected and max(expected) > 0
+
+
+def test_a_cut_network_is_refused():
+    stream = Stream([torch.randn(5, 6)])
+    stream.see(nn.Sequential(nn.Linear(6, 70), nn.BatchNorm1d(70)))
+    with pytest.raises(ValueError, match="has 66 outputs, its codes are of 70"):
+        stream.see(nn.Sequential(nn.Linear(6, 66), nn.BatchNorm1d(66)))

@@ -100,14 +100,14 @@ def test_cutting_and_training_as_long_again(pflops, small, expected, run, option
 def test_early_bird_spline_on_imagenet(pflops, monkeypatch, small, expected):
     """The ticket is drawn after epoch 11; the cut network trains on to epoch 90."""
     distances = iter([.5] * 8 + [.01] * 80)
-    monkeypatch.setattr(codes, "distance", lambda a, b, weights: next(distances))
+    monkeypatch.setattr(codes, "mean", lambda shares, bits, weights: next(distances))
     found = pflops(IMAGENET, 90, R18, small, early_bird.run, ratio=.5)
     assert found == pytest.approx(expected, abs=.005)
 
 
 def test_early_bird_with_a_whole_schedule_after_it(pflops, monkeypatch):
     distances = iter([.5] * 8 + [.01] * 80)
-    monkeypatch.setattr(codes, "distance", lambda a, b, weights: next(distances))
+    monkeypatch.setattr(codes, "mean", lambda shares, bits, weights: next(distances))
     found = pflops(CIFAR, 160, VGG, .31, early_bird.run, ratio=.5, compose="full")
     assert found == pytest.approx(3 * CIFAR * (11 * .63 + 160 * .31) / 1e6, abs=.005)
 

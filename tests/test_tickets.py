@@ -4,10 +4,21 @@ import pytest
 from prune import tickets
 
 
-def fires(rule, states, distance=lambda a, b: abs(a - b)):
+def apart(a, b):
+    return abs(a - b)
+
+
+def observed(rule, states, distance=apart):
+    """A watch that has seen all states, and its answers."""
+    memory = tickets.Memory(rule.length if rule.lookback else 1, distance)
+    watch = tickets.Watch(rule)
+    return watch, [watch.see(memory.see(state)) for state in states]
+
+
+def fires(rule, states, distance=apart):
     """Index of the observation that fires, None if none does."""
-    watch = tickets.Watch(rule, distance)
-    return next((i for i, state in enumerate(states) if watch.see(state)), None)
+    answers = observed(rule, states, distance)[1]
+    return answers.index(True) if True in answers else None
 
 
 @pytest.mark.parametrize("distances, expected", [
@@ -43,24 +54,29 @@ def test_mask_distance_allows_the_threshold_itself():
 
 
 def test_ticket_carries_its_distances():
-    watch = tickets.Watch(tickets.queue_consecutive(), lambda a, b: abs(a - b))
-    for state in (0., .25, .25, .25):
-        watch.see(state)
-    ticket = watch.ticket("mask", 4)
+    ticket = observed(tickets.queue_consecutive(), (0., .25, .25, .25))[0].ticket("mask", 4)
     assert ticket == ("mask", 4, (None, .25, 0., 0.), "queue_consecutive", .15)
 
 
 def test_lookback_records_the_largest_distance():
-    watch = tickets.Watch(tickets.lookback_max(), lambda a, b: abs(a - b))
-    for state in (0., .25, .5):
-        watch.see(state)
+    watch = observed(tickets.lookback_max(), (0., .25, .5))[0]
     assert watch.distances == [None, .25, .5]
 
 
 @pytest.mark.parametrize("rule", [tickets.queue_consecutive(0), tickets.lookback_max(3, 1.5)])
 def test_refuses(rule):
     with pytest.raises(ValueError, match="at least one"):
-        tickets.Watch(rule, None)
+        tickets.Watch(rule)
+
+
+def test_distances_that_come_without_states_are_enough():
+    watch = tickets.Watch(tickets.queue_consecutive())
+    assert [watch.see(given) for given in ([], [.1], [.2], [.1], [.1])] == [False] * 4 + [True]
+
+
+def test_memory_forgets():
+    memory = tickets.Memory(2, apart)
+    assert [memory.see(state) for state in (0, 1, 3, 7)] == [[], [1], [3, 2], [6, 4]]
 
 
 def test_mask_distance_is_the_share_of_channels_that_differ():

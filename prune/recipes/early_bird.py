@@ -9,6 +9,7 @@ penalty acts before and after the cut, as in the authors' scripts. A search that
 ends at its `latest` epoch; it is cut there all the same, but the outcome holds no ticket epoch.
 """
 from prune import codes, cutting, steps, tickets
+from prune.code_stream import Stream
 from prune.cost import count
 from prune.outcome import Outcome
 
@@ -23,7 +24,7 @@ def run(trainer, *, ratio, criterion="spline", detector="spline", compose="conti
     """The network cut at its early-bird epoch and trained on."""
     method = steps.method(criterion, options)
     cut = cutting.Cut(ratio, mode, scope, ignore, min_channels, multiple_of)
-    watch = tickets.Watch(_rule(detector, epsilon, queue), None)
+    watch = tickets.Watch(_rule(detector, epsilon, queue))
     probing = _probing(detector, probes, probe_images, weights)
     _checked(compose, latest, trainer.epochs)
     found = cutting.groups(trainer, cut)
@@ -78,20 +79,37 @@ def _codes(trainer, watch, probing):
     """See the model through the sign codes of fixed probes."""
     images = codes.probes(trainer, probing["probes"], probing["probe_images"])
     work = 2 * count(trainer.model, trainer.example).forward_macs * sum(len(x) for x in images)
-    watch.distance = lambda a, b: codes.distance(a, b, probing["weights"])
+    look = _older(images, probing["weights"], watch.rule.length) if watch.rule.lookback \
+        else _renewed(images, probing["weights"])
 
     def see():
         trainer.charge(work, "sign codes")
-        return watch.see(codes.codes(trainer.model, images))
+        return watch.see(look(trainer.model))
     return see
+
+
+def _renewed(images, weights):
+    """How far a model's codes are from those before, of which one set is kept and renewed."""
+    stream = Stream(images)
+
+    def look(model):
+        shares = stream.see(model)
+        return [] if shares is None else [codes.mean(shares, stream.bits, weights)]
+    return look
+
+
+def _older(images, weights, length):
+    """How far a model's codes are from each of the latest `length`, which are all kept."""
+    memory = tickets.Memory(length, lambda a, b: codes.distance(a, b, weights))
+    return lambda model: memory.see(codes.codes(model, images))
 
 
 def _masks(trainer, watch, method, found, cut):
     """See the model through the mask it would get now; the first is drawn before training."""
-    watch.distance = lambda a, b: a.distance(b)
+    memory = tickets.Memory(watch.rule.length, lambda a, b: a.distance(b))
 
     def see():
-        return watch.see(cutting.draw(trainer, method, found, cut))
+        return watch.see(memory.see(cutting.draw(trainer, method, found, cut)))
     see()
     return see
 
