@@ -18,7 +18,7 @@ from torch import nn
 PIXELS, BATCH = 28, 8
 WIDTHS = {1: (45, 61, 67), 2: (46, 58, 70), 4: (44, 60, 68), 8: (40, 56, 72), 16: (48, 80),
           32: (32, 96), 64: (64,)}
-SLACK = 1.15  # a multiple is good enough within this factor of the best
+SLACK = 1.05  # a multiple is good enough within this factor of the best
 SCHEMA = 1
 
 
