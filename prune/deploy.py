@@ -4,8 +4,9 @@ All three record one run on an example, so the model is put into eval() first. O
 13, the newest that TensorRT 8.2 (JetPack 4.6) reads; the batch size stays free.
 """
 
-import contextlib
 import io
+import os
+import sys
 import warnings
 from typing import Any, Callable, Dict, Tuple
 
@@ -103,7 +104,17 @@ def _has(argument: str, function: Callable) -> bool:
 
 
 def _quietly(work: Callable[[], Any]) -> Any:
-    """Tracers warn about every Python number, and print whole graphs when they fail."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        return work()
+    """The result of an exporter, which warns about every Python number and prints whole graphs to the
+    process's standard output when it fails.
+    """
+    sys.stdout.flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return work()
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept), os.close(nowhere)
