@@ -16,6 +16,7 @@ LAYOUTS = ("bus/i2c/devices/*/iio:device*", "bus/i2c/devices/*/hwmon/hwmon*",
            "bus/i2c/drivers/ina3221x/*/iio:device*", "bus/i2c/drivers/ina3221/*/hwmon/hwmon*",
            "bus/i2c/drivers/ina238/*/hwmon/hwmon*")
 VOLTS_EVERY_S = 1.0  # a supply's voltage moves little; reading it costs as much as the current
+MILLI = 1e-3
 IIO_CYCLE_S, IIO_AVERAGES = 6.6e-3, 64  # continuous mode of NVIDIA's 4.9 driver
 
 
@@ -34,26 +35,25 @@ class Rail(NamedTuple):
 
 
 class Channel:
-    """An opened rail; `watts()` reads it."""
+    """An opened rail; `watts()` reads it: the fewer calls lie between, the less sampling costs."""
 
     def __init__(self, rail: Rail):
         self.rail = rail
-        self._power = sysfs.NumberFile(rail.power) if rail.power else None
-        self._amps = sysfs.NumberFile(rail.amps) if rail.amps else None
-        self._volts = sysfs.NumberFile(rail.volts) if rail.volts else None
+        self._power = sysfs.NumberFile(rail.power, rail.power_unit) if rail.power else None
+        self._amps = sysfs.NumberFile(rail.amps, MILLI) if rail.amps else None
+        self._volts = sysfs.NumberFile(rail.volts, MILLI) if rail.volts else None
         self._last_volts, self._volts_read_s = None, float("-inf")
+        self.watts = self._power.read if self._power else self._product
 
-    def watts(self) -> float:
+    def _product(self) -> float:
         """Watts now; a small negative current at idle keeps its sign."""
-        if self._power is not None:
-            return self._power.read() * self.rail.power_unit
-        return self._amps.read() * 1e-3 * self.volts()
+        return self._amps.read() * self.volts()
 
     def volts(self) -> float:
         """Supply volts, read at most once a second."""
         now = time.monotonic()
         if now - self._volts_read_s >= VOLTS_EVERY_S:
-            self._last_volts = self._volts.read() * 1e-3
+            self._last_volts = self._volts.read()
             self._volts_read_s = now
         return self._last_volts
 
@@ -113,7 +113,7 @@ def _renewed_s(folder):
     if sysfs.number(os.path.join(folder, "running_mode")) == 1:
         return IIO_CYCLE_S
     milli = sysfs.number(os.path.join(folder, "update_interval"))
-    return milli * 1e-3 / _averages(folder) if milli else None
+    return milli * MILLI / _averages(folder) if milli else None
 
 
 def _averages(folder) -> int:
@@ -124,7 +124,7 @@ def _iio(folder, n):
     label = sysfs.text(os.path.join(folder, "rail_name_{}".format(n)))
     volts, amps, power = [_existing(folder, name.format(n)) for name in
                           ("in_voltage{}_input", "in_current{}_input", "in_power{}_input")]
-    return _usable(Rail(label, folder, volts, amps, power, 1e-3, lag_s(folder),
+    return _usable(Rail(label, folder, volts, amps, power, MILLI, lag_s(folder),
                         _renewed_s(folder), None))
 
 

@@ -10,7 +10,7 @@ Windows nest and overlap. A sensor that fails never raises here: the reading say
 import time
 from contextlib import contextmanager
 
-from devices import choose, idle, recorded, several, window
+from devices import choose, idle, several, window
 from devices.reading import DeviceInfo, Reading
 from devices.sampler import Sampler
 from devices.trace import PowerTrace
@@ -132,8 +132,7 @@ class Meter:
 
     def trace(self) -> PowerTrace:
         """Power over everything sampled so far, in watts; empty if nothing was."""
-        return several.sum_traces([
-            recorded.trace(sampler.record, sampler.info.rail) for sampler in self._samplers])
+        return several.sum_traces([sampler.trace() for sampler in self._samplers])
 
     def cost(self) -> dict:
         """What measuring costs this machine: share of one core [0, 1], reads, samples kept."""

@@ -8,8 +8,8 @@ from collections import deque
 from typing import List, NamedTuple, Optional
 
 from devices.reading import Sample
+from devices.table import UNKNOWN, Table
 
-UNKNOWN = float("nan")
 SPANS_KEPT = 64
 
 
@@ -35,7 +35,7 @@ class Record:
     def __init__(self, period_s: float):
         self.period_s = period_s
         self.times_s, self.watts, self.joules = array("d"), array("d"), array("d")
-        self.rails = {}
+        self.rails = Table()
         self.failures = []
         self.strays = []
         self.rejected = 0
@@ -59,10 +59,10 @@ class Record:
         self._append(time_s, sample)
         return True
 
-    def stray(self, time_s: float, sample: Sample):
+    def stray(self, before_s: float, after_s: float, sample: Sample):
         """Keep the watts of a random moment; they are no part of the trace."""
         if sample.watts is not None:
-            self.strays.append((time_s, sample.watts))
+            self.strays.append(((before_s + after_s) / 2, sample.watts))
 
     def fail(self, time_s: float, sentence: str):
         """Note a read that failed; the same failure again only prolongs the last."""
@@ -90,7 +90,7 @@ class Record:
         first = max(bisect_left(self.times_s, start_s - margin_s, 0, count) - 1, 0)
         last = min(bisect_right(self.times_s, end_s + margin_s, 0, count) + 1, count)
         return Slice(self.times_s[first:last], self.watts[first:last], self.joules[first:last],
-                     {name: column[first:last] for name, column in list(self.rails.items())},
+                     self.rails.columns(first, last),
                      tuple(self.strays[bisect_left(self.strays, (start_s,)):
                                        bisect_right(self.strays, (end_s, float("inf")))]))
 
@@ -111,11 +111,7 @@ class Record:
         return span_s > 3 * sorted(self._spans)[len(self._spans) // 2]
 
     def _append(self, time_s, sample):
-        for name in sample.rails:
-            if name not in self.rails:
-                self.rails[name] = array("d", [UNKNOWN]) * len(self.times_s)
-        for name, column in self.rails.items():
-            column.append(sample.rails.get(name, UNKNOWN))
+        self.rails.append(sample.rails)
         self.watts.append(UNKNOWN if sample.watts is None else sample.watts)
         self.joules.append(UNKNOWN if sample.joules is None else sample.joules)
         self.times_s.append(time_s)

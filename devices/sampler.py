@@ -5,21 +5,24 @@ uneven samples would weigh unevenly. A register that is renewed more slowly than
 shows nothing new at an edge and keeps its grid. One read in ten is repeated at a random moment,
 to tell a load that beats with the grid. Absolute deadlines: a missed tick is skipped, never
 made up for. Whatever a read raises becomes a sentence in the record: the caller's training
-never sees it.
+never sees it. What is heard is put into the record by the dozen: a thread that wakes ten times
+a second finds every cache cold, and pays for each thing it touches.
 """
 import random
 import resource
 import threading
 import time
+from collections import deque
 
-from devices import window
+from devices import recorded, window
 from devices.bell import Bell, until
 from devices.reading import Reading, Sample
 from devices.record import Record
+from devices.trace import PowerTrace
 
 DEFAULT_PERIOD_S, SHORTEST_PERIOD_S = 0.1, 0.02
 STRAY_EVERY = 10  # grid reads between two at random moments
-COST_EVERY = 8  # reads between two looks at the thread's own cost
+SETTLE_EVERY = 12  # reads between two visits to the record and to the thread's own cost
 PATIENCE_S = 0.5  # longest wait for the sample that closes a window
 
 
@@ -37,6 +40,7 @@ class Sampler:
         self._thread = self._bell = None
         self._stopping = False
         self._begun = time.monotonic()
+        self._heard, self._lock = deque(), threading.Lock()
         self._slow = (info.update_s or 0.0) >= self.period_s
         self._dice = random.Random(1)  # its own: the caller's seed stays untouched
 
@@ -45,7 +49,7 @@ class Sampler:
         self._bell = Bell()
         self._begun, self._stopping = time.monotonic(), False
         self._launch()
-        until(lambda: len(self.record) or self.record.failures, PATIENCE_S)
+        until(lambda: self._newest_s() or self.record.failures, PATIENCE_S)
 
     def stop(self):
         """Stop the thread; a read that hangs is left behind rather than waited for."""
@@ -63,21 +67,36 @@ class Sampler:
 
     def reach(self, moment_s: float) -> bool:
         """True once a sample is at least that new; not waited for if the sensor fails."""
-        times, failures = self.record.times_s, self.record.failures
+        failures = self.record.failures
         limit = max(min(1.5 * self.period_s, 1.5), PATIENCE_S)
-        until(lambda: times and times[-1] >= moment_s
+        until(lambda: self._newest_s() >= moment_s
               or failures and failures[-1][1] >= moment_s, limit)
-        return bool(times) and times[-1] >= moment_s
+        return self._newest_s() >= moment_s
 
     def reading(self, start_s: float, end_s: float) -> Reading:
         """What a window cost; a load that beats with the grid doubles its rate from then on."""
+        self.settle()
         found = window.reading(self.record, self.info, start_s, end_s)
         if found.beat is not None:
             self._quicken(found.beat)
         return found
 
+    def trace(self) -> PowerTrace:
+        """Power over everything sampled so far, in watts."""
+        self.settle()
+        return recorded.trace(self.record, self.info.rail)
+
+    def settle(self):
+        """Put what was heard into the record."""
+        with self._lock:
+            while self._heard:
+                keep, before_s, after_s, heard = self._heard.popleft()
+                for sample in (heard,) if isinstance(heard, Sample) else heard:
+                    keep(before_s, after_s, sample)
+
     def cost(self) -> dict:
         """What sampling costs: share of one core [0, 1], reads, samples kept, seconds."""
+        self.settle()
         seconds = time.monotonic() - self._begun
         return {"core_share": self.cpu_seconds / seconds if seconds > 0 else None,
                 "reads": self.reads, "samples": len(self.record), "seconds": seconds,
@@ -103,8 +122,7 @@ class Sampler:
 
     def _revive(self):
         if not self._stopping and not self._thread.is_alive():
-            times = self.record.times_s
-            self.record.fail(times[-1] if times else self._begun,
+            self.record.fail(self._newest_s() or self._begun,
                              "the sampling thread had died; it was started again")
             self._launch()
 
@@ -118,7 +136,8 @@ class Sampler:
         spent = self.cpu_seconds - _thread_cpu()
         while not self._stopping:
             self._take(self.record.add)
-            if self.reads % COST_EVERY == 0 or self.reads < COST_EVERY:
+            if self.reads % SETTLE_EVERY == 0 or self.reads < SETTLE_EVERY:
+                self.settle()
                 self.cpu_seconds = spent + _thread_cpu()
             ticks = int((time.monotonic() - begun) / self.period_s) + 1
             if self._waited(bell, begun + ticks * self.period_s) and not self._slow:
@@ -130,20 +149,25 @@ class Sampler:
             left = deadline_s - time.monotonic()
             if bell.wait(deadline_s - left * self._dice.random()):
                 return True
-            self._take(lambda before, after, sample: self.record.stray(before, sample))
+            self._take(self.record.stray)
         return bell.wait(deadline_s)
 
+    def _newest_s(self) -> float:
+        """The moment of the newest sample; 0 without any."""
+        self.settle()
+        return self.record.times_s[-1] if self.record.times_s else 0.0
+
     def _take(self, keep):
-        """One read; what it heard goes to `keep(before_s, after_s, sample)`."""
+        """One read; what it heard will go to `keep(before_s, after_s, sample)`."""
         before_s = time.monotonic()
         self.reads += 1
         try:
             heard = self.device.read()
         except Exception as error:  # any vendor's error must cost a sample, not the training
+            self.settle()
             self.record.fail(before_s, _sentence(error))
         else:
-            for sample in (heard,) if isinstance(heard, Sample) else heard:
-                keep(before_s, time.monotonic(), sample)
+            self._heard.append((keep, before_s, time.monotonic(), heard))
 
 
 def _sentence(error) -> str:

@@ -7,15 +7,15 @@ LOOK_EVERY = 3  # whether a file is still there costs ten times its value
 
 
 class NumberFile:
-    """An integer that the kernel renews behind one path."""
+    """An integer that the kernel renews behind one path, in units of `unit` (SI)."""
 
-    def __init__(self, path: str):
-        self.path = path
+    def __init__(self, path: str, unit=1):
+        self.path, self.unit = path, unit
         self._fd = os.open(path, os.O_RDONLY)
         self._raw, self._number, self._repeats = None, None, 0
 
-    def read(self) -> int:
-        """The number now, in the file's own unit.
+    def read(self):
+        """The number now times the unit: an int if the unit is one, else a float.
 
         A file replaced under its name is opened again; one that is gone or empty is an error,
         not its last value. A value that repeats is looked into at every third read.
@@ -43,7 +43,7 @@ class NumberFile:
 
     def _parsed(self, raw):
         try:
-            return int(raw)
+            return int(raw) * self.unit
         except ValueError:
             raise RuntimeError("{}: expected a number, found {!r}".format(
                 self.path, raw.decode("ascii", "replace"))) from None

@@ -17,7 +17,7 @@ TOGGLING = PowerTrace((0.0, 0.04, 0.04, 0.08), (12.0, 12.0, 4.0, 4.0))
 def found(pattern, seconds=20.0, strays=()):
     record = virtual.record(virtual.power(pattern), 3.0, 3.0 + seconds, INFO, 0.03)
     for t in strays:
-        record.stray(t, Sample(watts=pattern.watts(t)))
+        record.stray(t, t, Sample(watts=pattern.watts(t)))
     return window.reading(record, INFO, 3.0, 3.0 + seconds)
 
 

@@ -74,14 +74,14 @@ def test_a_burst_on_a_board_costs_microseconds(tmp_path):
 
 
 def test_the_lag_of_a_step_is_found(monkeypatch):
-    """A first-order sensor of 0.3 s over a step that begins with the load."""
+    """A first-order sensor of 0.15 s over a step that begins with the load."""
     class Trailing:
         def __init__(self):
             self.begun = None
 
         def read(self):
             t = 0.0 if self.begun is None else time.monotonic() - self.begun
-            return Sample(watts=5.0 + 4.0 * (1 - 2.718281828 ** (-t / 0.3)))
+            return Sample(watts=5.0 + 4.0 * (1 - 2.718281828 ** (-t / 0.15)))
 
     class Load:
         def __init__(self):
@@ -93,8 +93,8 @@ def test_the_lag_of_a_step_is_found(monkeypatch):
     device = Trailing()
     monkeypatch.setattr(probe, "_Load", Load)
     monkeypatch.setattr(probe, "SETTLE_S", 0.2)
-    monkeypatch.setattr(probe, "LOAD_S", 2.4)
-    assert probe.lag_s(device, 0.01) == pytest.approx(0.3, rel=0.05)
+    monkeypatch.setattr(probe, "LOAD_S", 1.2)
+    assert probe.lag_s(device, 0.01) == pytest.approx(0.15, rel=0.1)
 
 
 def test_no_step_says_nothing_about_lag(monkeypatch):

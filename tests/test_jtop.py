@@ -51,7 +51,7 @@ def reading(service, seconds, during=lambda: None):
 def test_written_watts_come_back_as_joules(shared):
     board_rig.set_watts(shared.sys, "VDD_IN", 7.5)
     time.sleep(0.3)
-    found = reading(shared, 1.5)
+    found = reading(shared, 0.8)
     assert found.joules == pytest.approx(7.5 * found.seconds, rel=0.01)
     assert found.coverage == 1.0 and found.rails["VDD_SYS_GPU"] == pytest.approx(
         0.3 * found.seconds, rel=0.01)
@@ -94,7 +94,7 @@ def test_a_total_without_a_name_is_never_taken(own):
     def lose():
         path = board_rig.power_file(own.sys, "VDD_IN")
         os.rename(str(path), str(path) + ".away")
-    found = reading(own, 0.8, lose)
+    found = reading(own, 0.5, lose)
     assert found.status == "invalid"
     assert "no value for VDD_IN" in found.reason or "silent" in found.reason
     assert found.peak_watts == pytest.approx(3.056)
@@ -114,8 +114,8 @@ def test_a_board_without_an_input_rail_is_added_up(tmp_path):
 def test_a_service_that_stops_mid_run(own, number):
     found = reading(own, 0.6, lambda: own.signal(number))
     assert found.status == "invalid" and found.coverage < 0.9
-    assert "silent" in found.reason or "onnection" in found.reason
-    assert "sudo systemctl restart jtop.service" in found.reason
+    assert any(word in found.reason for word in ("silent", "onnection", "not active"))
+    assert "sudo systemctl" in found.reason  # restart, or start where it is seen to be gone
     assert found.joules == pytest.approx(3.056 * found.seconds, rel=0.05)
 
 
@@ -177,7 +177,7 @@ def test_a_slower_client_only_slows_the_samples(own):
         assert device.info().period_s == pytest.approx(0.4)
         with Meter(device) as meter:
             with meter.window() as opened:
-                time.sleep(2.0)
+                time.sleep(1.3)
         device.close()
     finally:
         other.kill()

@@ -1,6 +1,7 @@
 """Columns of samples and runs of failures."""
 from devices.reading import Sample
 from devices.record import Record
+from devices.table import Table
 
 
 def test_a_slow_read_is_dropped_and_counted():
@@ -23,8 +24,18 @@ def test_a_rail_that_appears_late_is_unknown_before():
     record.add(0.0, 0.0, Sample(watts=1.0))
     record.add(0.1, 0.1, Sample(watts=1.0, rails={"GPU": 0.5}))
     record.add(0.2, 0.2, Sample(watts=1.0))
-    column = list(record.rails["GPU"])
+    column = list(record.rails.columns(0, 3)["GPU"])
     assert column[0] != column[0] and column[1] == 0.5 and column[2] != column[2]
+
+
+def test_a_table_is_cut_by_row_and_column():
+    table = Table()
+    for i in range(5):
+        table.append({"a": float(i), "b": 10.0 * i})
+    found = table.columns(1, 4)
+    assert list(found["a"]) == [1.0, 2.0, 3.0] and list(found["b"]) == [10.0, 20.0, 30.0]
+    table.append({"c": 7.0})
+    assert list(table.columns(4, 6)["c"])[1] == 7.0 and list(table.columns(4, 6)["b"])[0] == 40.0
 
 
 def test_the_same_failure_for_hours_is_one_entry():

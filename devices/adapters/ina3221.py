@@ -50,6 +50,7 @@ class Rails:
         self._total = [channels.Channel(rails[name]) for name in names]
         self._children = [channels.Channel(rails[name]) for name in sorted(rails)
                           if name not in names]
+        self._reads = [(channel.rail.label, channel.watts) for channel in self._total]
         self._turn, self._failed = 0, {}
         self._per_read = self._affordable()
         self._info = self._described()
@@ -73,11 +74,12 @@ class Rails:
     def read(self) -> Sample:
         """Watts of the total and of every rail whose turn it is, children last."""
         before = time.monotonic()
-        rails = {channel.rail.label: channel.watts() for channel in self._total}
+        rails = {label: watts() for label, watts in self._reads}
         after = time.monotonic()
         total = sum(rails.values())
-        for channel in self._next_children():
-            self._add_child(rails, channel)
+        if self._children:
+            for channel in self._next_children():
+                self._add_child(rails, channel)
         return Sample(total, None, rails, (before + after) / 2, after - before)
 
     def notes(self) -> list:
@@ -107,8 +109,7 @@ class Rails:
 
     def _next_children(self):
         count = len(self._children)
-        chosen = [self._children[(self._turn + i) % count]
-                  for i in range(min(self._per_read, count))]
+        chosen = [self._children[(self._turn + i) % count] for i in range(self._per_read)]
         self._turn += self._per_read
         return chosen
 
