@@ -104,8 +104,8 @@ def _has(argument: str, function: Callable) -> bool:
 
 
 def _quietly(work: Callable[[], Any]) -> Any:
-    """The result of an exporter, which warns about every Python number and prints whole graphs to the
-    process's standard output when it fails.
+    """The result of an exporter, which warns about every Python number and prints whole graphs
+    to the process's standard output when it fails.
     """
     sys.stdout.flush()
     kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)

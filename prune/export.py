@@ -14,9 +14,11 @@ import torch
 from torch import nn
 
 from prune import tensor_file
+from prune.duplicate import duplicate
 from prune.groups import Group, tensor_of
 from prune.labelled import tensors_in
 from prune.mask import Mask, leaving
+from prune.selection import PLAIN, SELECTABLE, selecting
 from prune.shrink import Keep, cut, prove, staying
 
 SCHEMA = 1  # 1: kept channels per group, positions that leave per tensor axis, input shapes
@@ -92,12 +94,50 @@ def rebuilt(model: nn.Module, plan: Dict[str, Any]) -> nn.Module:
     """The dense model cut as a plan says, proved where the plan holds the inputs' shapes;
     values are the dense ones.
     """
+    model = _selecting(model, plan)
     keep = _keep(model, plan)
     small = cut(model, keep)
-    if plan.get("inputs"):
+    if isinstance(plan.get("inputs"), list) and plan["inputs"]:
         example = tuple(_example(item, model) for item in plan["inputs"])
         prove(model, small, example if len(example) > 1 else example[0], (), keep)
     return small
+
+
+def _selecting(model: nn.Module, plan: Any) -> nn.Module:
+    """The model with an index in every layer whose index the plan cuts."""
+    layers, sites = dict(model.named_modules()), []
+    for entry in plan.get("cuts", ()) if isinstance(plan, dict) else ():
+        for pair in entry.get("axes", ()) if isinstance(entry, dict) else ():
+            path = str(pair[0])[: -len(".index")] if isinstance(pair, list) and pair else ""
+            if path and pair[0] == path + ".index" and type(layers.get(path)) in SELECTABLE:
+                sites.append(path)
+    return selecting(model, sites) if sites else model
+
+
+def recovered(plan: Dict[str, Any]) -> Mask:
+    """The mask that a plan was made from."""
+    kept = {}
+    for name, entry in plan["groups"].items():
+        kept[name] = torch.zeros(entry["channels"], dtype=torch.bool)
+        kept[name][entry["kept"]] = True
+    return Mask(kept, plan.get("notes", ()))
+
+
+def expanded(model: nn.Module, small: nn.Module, plan: Dict[str, Any]) -> nn.Module:
+    """A copy of the dense model with the shrunk model's values where they came from; removed
+    channels have the dense values again.
+    """
+    keep, twin = _keep(_selecting(model, plan), plan), duplicate(model)
+    with torch.no_grad():
+        for name, tensor in small.state_dict().items():
+            target = tensor_of(twin, name)
+            if target is not None:  # an index has no dense counterpart
+                axes = keep.get(name, {})
+                grid = [
+                    axes.get(axis, numpy.arange(size)) for axis, size in enumerate(target.shape)
+                ]
+                target[numpy.ix_(*grid)] = tensor.to(target.device)
+    return twin
 
 
 def _keep(model: nn.Module, plan: Any) -> Keep:
@@ -175,7 +215,7 @@ def filled(model: nn.Module, state: Dict[str, torch.Tensor]) -> nn.Module:
     """The model with its tensors taken from a state dict, which must fit name by name and shape
     by shape.
     """
-    own = model.state_dict()
+    own, layers = model.state_dict(), dict(model.named_modules())
     for name in sorted(set(own) ^ set(state)):
         raise ValueError(
             "the weights {} {!r}".format("miss" if name in own else "hold an unknown", name)
@@ -189,5 +229,8 @@ def filled(model: nn.Module, state: Dict[str, torch.Tensor]) -> nn.Module:
             )
     for name, tensor in state.items():
         target = tensor_of(model, name)
+        chooses = type(layers.get(name.rpartition(".")[0])) in PLAIN and name.endswith(".index")
+        if chooses and not torch.equal(target.cpu(), tensor):
+            raise ValueError("the weights' {!r} chooses other channels than the plan".format(name))
         target.data = tensor.to(target.device)
     return model

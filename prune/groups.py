@@ -4,6 +4,7 @@ Modes: "coupled" ties the layers of a residual stream; "inner" leaves streams wh
 leaves streams whole and lets an index layer choose, for each reader, among their channels.
 """
 
+import copy
 import fnmatch
 from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -57,6 +58,17 @@ class Groups(list):
         list.__init__(self, groups)
         self.whole = tuple(whole)
         self.trace = trace
+
+    def __deepcopy__(self, memo) -> "Groups":
+        return copy.copy(self)  # groups are values, and nobody changes a trace
+
+    def __reduce__(self):
+        return Groups, (list(self), self.whole)
+
+    def __copy__(self) -> "Groups":
+        twin = Groups(self, self.whole, self.trace)
+        twin.proof = self.proof
+        return twin
 
 
 def find(

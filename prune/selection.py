@@ -53,6 +53,7 @@ NORMS = {
     nn.BatchNorm3d: SelectBatchNorm3d,
 }
 CONVOLUTIONS = {nn.Conv1d: SelectConv1d, nn.Conv2d: SelectConv2d, nn.Conv3d: SelectConv3d}
+SELECTABLE = {**NORMS, **CONVOLUTIONS}
 PLAIN = {select: plain for table in (NORMS, CONVOLUTIONS) for plain, select in table.items()}
 
 
@@ -65,7 +66,7 @@ def selecting(model: nn.Module, sites: Iterable[str]) -> nn.Module:
     layers = dict(twin.named_modules())
     for site in sites:
         layer = layers.get(site)
-        select = {**NORMS, **CONVOLUTIONS}.get(type(layer))
+        select = SELECTABLE.get(type(layer))
         if select is None:
             raise ValueError("no layer {!r} that could select among its inputs".format(site))
         layer.__class__ = select

@@ -142,6 +142,7 @@ def prove(
     checker = Checker(trace.tracer, classes.root, kept)
     axes = {name: tuple(map(checker.left, vectors)) for name, vectors in trace.axes.items()}
     wrong = proved(lambda: skeleton(small, axes, checker), trace, checker)
+    _count_channels(small, trace, checker)
     if wrong:
         index, sentence = wrong[0]
         record = trace.tracer.records[index]
@@ -150,6 +151,16 @@ def prove(
                 record.name, record.site or "the model", sentence
             )
         )
+
+
+def _count_channels(small: nn.Module, trace: Trace, checker: Checker) -> None:
+    """State the channels of norms that own no tensor to read them off."""
+    layers = dict(small.named_modules())
+    for record in trace.tracer.records:
+        layer = layers.get(record.site)
+        bare = isinstance(layer, nn.modules.batchnorm._NormBase) and not list(layer.state_dict())
+        if bare and record.inputs and record.inputs[0][1] is not None:
+            layer.num_features = checker.left(record.inputs[0][1]).size
 
 
 def prove_values(model: nn.Module, small: nn.Module, example: Any, silent: nn.Module) -> None:

@@ -54,6 +54,16 @@ def test_round_trip_is_exact(net, dtype, tmp_path):
         assert torch.equal(one, other)
 
 
+@pytest.mark.parametrize("mode", ["coupled", "select"])
+@pytest.mark.parametrize("writer", ["torch1", "torch2"])
+def test_what_torch_1_and_torch_2_wrote_is_read_by_both(writer, mode):
+    folder = os.path.join(os.path.dirname(__file__), "data", "shrunk", writer, mode)
+    model = export.load(folder, build).eval()
+    answer_ = tensor_file.read(os.path.join(folder, "answer.pt"))
+    with torch.no_grad():
+        assert torch.allclose(model(answer_["x"]), answer_["y"], rtol=1e-5, atol=1e-6)
+
+
 def test_the_plan_is_plain_json_and_proved_on_loading(saved):
     folder, small, _ = saved
     plan = json.load(open(os.path.join(folder, "plan.json")))
@@ -84,6 +94,27 @@ def test_every_type_of_number_is_read(tmp_path):
     for kind in kinds:
         assert torch.equal(found["state_dict"][str(kind)], nest["state_dict"][str(kind)])
     assert set(tensor_file.state(path)) == {str(kind) for kind in kinds}
+
+
+def test_the_mask_is_recovered_from_the_plan():
+    case, _ = made(branches.NETS["c2f_yolo"])
+    plan = json.loads(json.dumps(export.plan(case.groups, case.mask)))
+    assert export.recovered(plan).distance(case.mask) == 0
+
+
+def test_a_shrunk_model_is_recovered_from_the_dense_one_and_back():
+    case, inputs = made(branches.NETS["c2f_yolo"])
+    plan = export.plan(case.groups, case.mask)
+    again = export.rebuilt(case.model, plan)
+    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), case.small.parameters()))
+    with torch.no_grad():
+        for parameter in again.parameters():
+            parameter.add_(1.0)
+    back = export.expanded(case.model, again, plan)
+    shrunk = export.rebuilt(back, plan)
+    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), shrunk.parameters()))
+    assert any((a == b).any() and not (a == b).all()
+               for a, b in zip(back.parameters(), case.model.parameters()))
 
 
 class Bomb:
@@ -157,6 +188,16 @@ def test_weights_of_another_shape_or_name(folder):
     refuse(folder, "unknown 'stranger'")
     torch.save({name: t for name, t in state.items() if name != "stem.0.weight"}, path)
     refuse(folder, "miss 'stem.0.weight'")
+
+
+def test_weights_that_choose_other_channels_are_refused(tmp_path):
+    model, inputs = awake(build()), example(branches.NETS["residual"])
+    case = cut(model, inputs, groups.find(model, inputs, "select"), 0.5, "l2")
+    export.save(str(tmp_path), case.small, export.plan(case.groups, case.mask))
+    state = tensor_file.read(str(tmp_path / "weights.pt"))
+    state["middle.f.0.0.index"] += 1000
+    torch.save(state, str(tmp_path / "weights.pt"))
+    refuse(str(tmp_path), "chooses other channels than the plan")
 
 
 HOSTILE = {

@@ -1,4 +1,7 @@
 """Which channels are found to leave together, how they are described, and what stays whole."""
+import copy
+import pickle
+
 import pytest
 import torch
 from torch import nn
@@ -147,6 +150,13 @@ def test_finding_leaves_no_trace_on_the_model():
     assert model.training and not list(model._forward_hooks)
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
     assert all(p.grad is None for p in model.parameters())
+
+
+def test_groups_are_copied_and_pickled_as_values():
+    _, each = found(branches.NETS["residual"])
+    twin, thawed = copy.deepcopy(each), pickle.loads(pickle.dumps(each))
+    assert list(twin) == list(thawed) == list(each) and twin.trace is each.trace
+    assert thawed.trace is None and thawed.whole == each.whole
 
 
 def test_the_same_groups_are_found_twice():

@@ -54,6 +54,12 @@ def test_stated_sizes_follow_the_tensors():
             assert (module.out_features, module.in_features) == tuple(module.weight.shape)
 
 
+def test_norms_without_tensors_state_their_channels_too():
+    model, inputs = built(chains.NETS["norm_in"])
+    case = halved(model, inputs)
+    assert case.small.middle[1].num_features == case.small.middle[0].out_channels < 16
+
+
 def test_what_wants_no_gradient_still_wants_none():
     model, inputs = built(oddities.NETS["frozen_stem"])
     small = halved(model, inputs).small
