@@ -1,0 +1,90 @@
+"""`edgejoule zoo`: rows, exit codes, what it says when a cut is wrong, and the race's verdicts."""
+import json
+
+import pytest
+
+import edgejoule
+from bench.zoo import catalogue, examination, peers, rows
+from prune.shrink import shrink
+
+
+def zoo(capsys, *words):
+    code = edgejoule.main(["zoo"] + list(words))
+    return code, capsys.readouterr()
+
+
+def test_one_json_document_with_a_row_per_network(capsys):
+    code, out = zoo(capsys, "residual", "data_branch", "--kinds", "own", "--json")
+    found = json.loads(out.out)
+    assert code == 0 and [row["name"] for row in found["rows"]] == ["residual", "data_branch"]
+    first, second = found["rows"]
+    assert (first["verdict"], first["cases"], first["exact"]) == ("cut", 3, 3)
+    assert first["exports"]["plan"] == first["exports"]["torchscript"] == "ok"
+    assert first["parity"] < 1e-10 and 0 < first["macs"] < 0.4 and first["seconds"] > 0
+    assert second["verdict"] == "whole" and "depends on the data" in second["whole"][0][1]
+    assert found["summary"]["wrong"] == 0 and found["summary"]["networks"] == 2
+
+
+def test_the_table_ends_with_a_sentence(capsys):
+    code, out = zoo(capsys, "residual", "--kinds", "own", "--no-exports", "--thorough")
+    lines = out.out.strip().splitlines()
+    assert code == 0 and lines[0].startswith("network") and "24/24" in lines[1]
+    assert lines[-1].startswith("1 networks: 1 cut, 0 left whole, 0 wrong; 24 of 24 cuts exact")
+
+
+def test_times_stand_beside_the_macs(capsys):
+    code, out = zoo(capsys, "residual", "--kinds", "own", "--no-exports", "--time", "2", "--json")
+    times = json.loads(out.out)["rows"][0]["times"]
+    assert code == 0 and set(times) == {"forward", "train_step"}
+    assert times["forward"]["low"] <= times["forward"]["ratio"] <= times["forward"]["high"]
+
+
+def test_a_wrong_cut_is_told_and_fails(capsys, monkeypatch):
+    def spoilt(model, inputs, groups, mask):
+        small = shrink(model, inputs, groups, mask)
+        next(small.parameters()).data.mul_(1.001)
+        return small
+    monkeypatch.setattr(examination, "shrink", spoilt)
+    code, out = zoo(capsys, "residual", "--kinds", "own", "--no-exports")
+    assert code == 1 and "0/3" in out.out and "1 wrong" in out.out
+
+
+def test_a_network_that_can_t_run_doesn_t_hide_the_others(monkeypatch):
+    def broken():
+        raise RuntimeError("no such thing\nmore")
+    net = catalogue.nets(["own"], ["residual"])["own", "residual"]._replace(build=broken)
+    row = rows.row("residual", "own", net, rows.Plan())
+    assert row["verdict"] == "WRONG" and "no such thing" in row["problems"][0]
+
+
+def test_names_and_kinds(capsys):
+    code, out = zoo(capsys, "--list", "--kinds", "own")
+    assert code == 0 and len(out.out.splitlines()) == len(catalogue.nets(["own"])) > 90
+    for words in (["nothing_like_it"], ["--kinds", "theirs"]):
+        with pytest.raises(SystemExit) as stop:
+            raise SystemExit(edgejoule.main(["zoo"] + words))
+        assert stop.value.code == 4
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_the_seeds_are_in_the_zoo():
+    assert {"vgg16", "preresnet101", "resnet20"} <= {n for _, n in catalogue.nets(["seeds"])}
+
+
+@pytest.mark.parametrize("found,verdict", [
+    ({"parity": 1e-16, "speed": 2.0}, True), ({"parity": 1e-16, "speed": 0.9}, False),
+    ({"parity": 1e-3, "speed": 2.0}, False), ({"parity": 1e-16}, True), ({}, True)])
+def test_being_ahead(found, verdict):
+    assert peers.ahead(found) is verdict
+
+
+def test_a_line_of_the_race():
+    text = peers.line({"name": "resnet50", "peer": "exact", "seconds": 0.25, "peer_seconds": 0.5,
+                       "speed": 2.0, "parity": 1e-16, "params": 0.27}, first=True)
+    head, row = text.splitlines()
+    assert head.split()[0] == "network" and row.split()[:4] == ["resnet50", "0.25", "0.50", "2.0"]
+
+
+def test_a_race_that_dies_is_a_row(monkeypatch):
+    monkeypatch.setattr(peers.sys, "executable", "false")
+    assert "peer" in peers.race("resnet18", 1)
