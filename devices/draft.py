@@ -30,10 +30,10 @@ def from_power(part, info, start_s: float, end_s: float, period_s: float) -> Opt
     if not times:
         return None
     area = integrate.area(times, watts, start_s, end_s, GAP_PERIODS * period_s)
-    joules = area.joules + integrate.lag_joules(area, info.lag_s)
+    joules = area.joules + integrate.lag_joules(area.start_watts, area.end_watts, info.lag_s)
     beat = alias.find(times, watts, part.strays, start_s, end_s, area)
     terms = uncertainty.traced(area, joules, end_s - start_s, info, beat.joules if beat else 0.0)
-    counts = any(value == value for value in part.joules)
+    counts = bool(known(part.times_s, part.joules)[1])
     rails = {} if counts else _rails(part, lambda t, w: _rail_power(t, w, start_s, end_s, info))
     return Draft("estimate" if info.estimate else "trace", joules, area.joules, terms,
                  area.peak_watts, area.samples, area.gaps, rails,
@@ -60,7 +60,10 @@ def from_counter(part, info, start_s: float, end_s: float, period_s: float) -> O
 
 
 def known(times, values) -> Tuple[List[float], List[float]]:
-    """Times and values without the rows that have no value (NaN)."""
+    """Times and values without the rows that have no value (NaN, which a sum brings to light)."""
+    total = sum(values)
+    if total == total:
+        return list(times), list(values)
     rows = [(t, v) for t, v in zip(times, values) if v == v]
     return [t for t, _ in rows], [v for _, v in rows]
 
@@ -79,8 +82,9 @@ def _rails(part, joules_of):
 def _rail_power(times, watts, start_s, end_s, info):
     if not times:
         return None
-    area = integrate.area(times, watts, start_s, end_s, end_s - start_s)
-    return area.joules + integrate.lag_joules(area, info.lag_s)
+    inside_t, inside_w = integrate.cut(times, watts, start_s, end_s)
+    return integrate.trapezoid(inside_t, inside_w) + integrate.lag_joules(
+        inside_w[0], inside_w[-1], info.lag_s)
 
 
 def _rail_count(times, joules, start_s, end_s, info):

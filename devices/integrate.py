@@ -1,9 +1,11 @@
 """Joules under sampled power: trapezoids with interpolated edges, gaps, and the sensor's lag.
 
-Pure functions over sequences of seconds and watts; no clock, no device.
+Pure functions over sequences of seconds and watts; no clock, no device. A window may hold a
+day of samples: sums run through `map` and operators, without a Python step per sample.
 """
 from bisect import bisect_left, bisect_right
 from math import fsum
+from operator import add, mul, sub
 from typing import List, NamedTuple, Tuple
 
 LONG_GAP_S = 1.0  # a straight line across a longer gap is worse than the window's mean power
@@ -50,8 +52,7 @@ def at(times, watts, moment_s: float, right: int = None) -> float:
 
 def trapezoid(times, watts) -> float:
     """Joules under straight lines through the points."""
-    return fsum((times[i + 1] - times[i]) * (watts[i] + watts[i + 1]) / 2
-                for i in range(len(times) - 1))
+    return sum(map(mul, map(sub, times[1:], times), map(add, watts[1:], watts))) / 2
 
 
 def gaps(times, start_s: float, end_s: float, limit_s: float) -> Tuple[Tuple[float, float], ...]:
@@ -66,9 +67,10 @@ def gaps(times, start_s: float, end_s: float, limit_s: float) -> Tuple[Tuple[flo
     found = []
     if times[0] - start_s > limit_s / 3:
         found.append((start_s, min(times[0], end_s)))
-    for i in range(max(first, 1), min(last, len(times) - 1) + 1):
-        if times[i] - times[i - 1] > limit_s:
-            found.append((max(times[i - 1], start_s), min(times[i], end_s)))
+    early, late = times[max(first - 1, 0):last], times[max(first, 1):last + 1]
+    if max(map(sub, late, early), default=0.0) > limit_s:
+        found += [(max(a, start_s), min(b, end_s)) for a, b in zip(early, late)
+                  if b - a > limit_s]
     if end_s - times[-1] > limit_s / 3:
         found.append((max(times[-1], start_s), end_s))
     return tuple((a, b) for a, b in found if b > a)
@@ -90,15 +92,15 @@ def area(times, watts, start_s: float, end_s: float, gap_s: float) -> Area:
         known = joules - fsum(trapezoid(*cut(times, watts, a, b)) for a, b in long)
         joules = known + known / covered * length(long)
     core = inside_w[1:-1]
-    jumps = [abs(late - early) for early, late in zip(core, core[1:])]
+    jumps = list(map(sub, core[1:], core))
     return Area(joules, inside_w[0], inside_w[-1], min(inside_w), max(inside_w), len(core), holes,
-                fsum(jump ** 2 for jump in jumps), min([j for j in jumps if j] or [0.0]))
+                sum(map(mul, jumps, jumps)), min(filter(None, map(abs, jumps)), default=0.0))
 
 
-def lag_joules(part: Area, lag_s: float) -> float:
+def lag_joules(start_watts: float, end_watts: float, lag_s: float) -> float:
     """What a trailing sensor has yet to show at the end, less what it still showed at the start.
 
     Exact for a first-order sensor of that time constant; for a moving average of length 2 x lag
     it is the first-order term.
     """
-    return lag_s * (part.end_watts - part.start_watts)
+    return lag_s * (end_watts - start_watts)

@@ -5,6 +5,7 @@ from devices import virtual, window
 from devices.reading import Sample
 
 WATTS, SECONDS, NOISE_W, GAIN, SEED = 8.0, 10.0, 0.8, 0.01, 3
+ROUNDING_J = 1e-9
 
 
 def coverage(trials: int, gain: float = GAIN, noise_watts: float = NOISE_W,
@@ -27,4 +28,4 @@ def _holds(dice, info, noise_watts) -> bool:
 
     found = virtual.record(sample, start, start + SECONDS, info, 0.1 * dice.random())
     reading = window.reading(found, info, start, start + SECONDS)
-    return abs(reading.joules - WATTS * SECONDS) <= reading.uncertainty_joules
+    return abs(reading.joules - WATTS * SECONDS) <= reading.uncertainty_joules + ROUNDING_J

@@ -76,5 +76,6 @@ def test_the_lag_term_is_exact_for_a_first_order_sensor(tau):
         value += (watts - value) * (1 - math.exp(-1e-3 / tau))
     area = integrate.area(fine, shown, 0.7, 1.9, 1.0)
     truth = 4.0 * 0.3 + 12.0 * 0.9
-    assert area.joules + integrate.lag_joules(area, tau) == pytest.approx(truth, rel=1e-3)
+    lagging = integrate.lag_joules(area.start_watts, area.end_watts, tau)
+    assert area.joules + lagging == pytest.approx(truth, rel=1e-3)
     assert abs(area.joules - truth) > 0.03 * truth
