@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.zoo import oddities
+from bench.zoo import hidden
 from bench.zoo.net import awake, example
 from prune import groups
 from prune.declare import declared, override
@@ -12,7 +12,7 @@ from prune.mask import Mask, masked
 from prune.parity import parity
 from prune.shrink import shrink
 
-NET = oddities.NETS["scripted"]
+NET = hidden.NETS["scripted"]
 TABLE = {"stem": [("a.0.weight", 0), "a.1", ("b.0.weight", 1)]}
 
 

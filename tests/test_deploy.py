@@ -1,14 +1,14 @@
-"""Shrunk models in other formats give the same numbers, at another batch size too where that is free."""
+"""Shrunk models in other formats give the same numbers, at another batch size too."""
 import pytest
 import torch
 
-from bench.zoo import branches, gates, sequences
+from bench.zoo import branches, gates, sequences, splits
 from bench.zoo.examination import cut
 from bench.zoo.net import awake, example
 from prune import deploy, groups
 
 NETS = {"residual": branches.NETS["residual"], "se_linear": gates.NETS["se_linear"],
-        "c2f_yolo": branches.NETS["c2f_yolo"], "mixer": sequences.NETS["mixer"]}
+        "c2f_yolo": splits.NETS["c2f_yolo"], "mixer": sequences.NETS["mixer"]}
 
 
 def small(name, mode="coupled"):

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 import torch
 
-from bench.zoo import branches, chains, oddities, sequences
+from bench.zoo import branches, chains, oddities, sequences, splits
 from bench.zoo.examination import cut
 from bench.zoo.net import answer, awake, example, tensors
 from prune import export, groups, tensor_file
@@ -42,7 +42,7 @@ def build():
 
 
 @pytest.mark.parametrize("net", [
-    branches.NETS["c2f_yolo"], branches.NETS["dw_multiplier2"], sequences.NETS["lstm_head"],
+    splits.NETS["c2f_yolo"], splits.NETS["dw_multiplier2"], sequences.NETS["lstm_head"],
     chains.NETS["lenet"], oddities.NETS["tied_convs"], oddities.NETS["multi_input"]])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_round_trip_is_exact(net, dtype, tmp_path):
@@ -97,13 +97,13 @@ def test_every_type_of_number_is_read(tmp_path):
 
 
 def test_the_mask_is_recovered_from_the_plan():
-    case, _ = made(branches.NETS["c2f_yolo"])
+    case, _ = made(splits.NETS["c2f_yolo"])
     plan = json.loads(json.dumps(export.plan(case.groups, case.mask)))
     assert export.recovered(plan).distance(case.mask) == 0
 
 
 def test_a_shrunk_model_is_recovered_from_the_dense_one_and_back():
-    case, inputs = made(branches.NETS["c2f_yolo"])
+    case, inputs = made(splits.NETS["c2f_yolo"])
     plan = export.plan(case.groups, case.mask)
     again = export.rebuilt(case.model, plan)
     assert all(torch.equal(a, b) for a, b in zip(again.parameters(), case.small.parameters()))
@@ -236,7 +236,8 @@ def test_a_plan_that_tears_channels_apart_is_refused(folder):
     (lambda plan: plan.update(schema=99), "schema"),
     (lambda plan: plan.pop("cuts"), "list of cuts"),
     (lambda plan: plan["cuts"].append(3), "names no axes"),
-    (lambda plan: plan["cuts"].append({"gone": [0], "axes": [["stem.0.weight", 7]]}), "doesn't have"),
+    (lambda plan: plan["cuts"].append({"gone": [0], "axes": [["stem.0.weight", 7]]}),
+     "doesn't have"),
     (lambda plan: plan["cuts"].append({"gone": [0], "axes": [["a.b.c", 0]]}), "doesn't have"),
     (lambda plan: plan["cuts"].append({"gone": [0], "axes": [["stem.0.weight", 0]]}), "twice"),
     (lambda plan: plan["cuts"].append({"gone": [0], "axes": ["stem"]}), "no tensor axis"),

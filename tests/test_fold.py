@@ -1,4 +1,4 @@
-"""Constants of removed channels: folded exactly without padding, off at borders, exact with a map."""
+"""Constants of removed channels: exact without padding, off at borders, exact with a map."""
 import pytest
 import torch
 from torch import nn

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from bench.models import resnet20
-from bench.zoo import branches, chains, gates, oddities, sequences
+from bench.zoo import branches, chains, gates, hidden, sequences, splits
 from bench.zoo.net import awake, example
 from prune import groups
 from prune.groups import Group, Slice, Unit
@@ -55,14 +55,14 @@ def test_a_residual_stream_has_every_writer_as_unit():
 
 
 def test_depthwise_channels_leave_with_their_filters():
-    _, each = found(branches.NETS["dw_multiplier2"])
+    _, each = found(splits.NETS["dw_multiplier2"])
     stem = by_name(each)["stem.0"]
     depth = next(s for s in stem.slices if s.tensor == "middle.0.weight")
     assert depth.axis == 0 and depth.indices[:2] == ((0, 1), (2, 3))
 
 
 def test_groups_of_a_convolution_lose_the_same_places():
-    _, each = found(branches.NETS["grouped"])
+    _, each = found(splits.NETS["grouped"])
     stem = by_name(each)["stem.0"]
     assert stem.channels == 4
     assert stem.slices[0].indices[1] == (1, 5, 9, 13)
@@ -120,13 +120,13 @@ def test_an_unknown_mode_is_an_error():
 
 
 @pytest.mark.parametrize("net,layer,reason", [
-    (oddities.NETS["unknown_op"], "a.0", "enters 'renorm', for which there is no rule"),
+    (hidden.NETS["unknown_op"], "a.0", "enters 'renorm', for which there is no rule"),
     (chains.NETS["hard_view"], "b.0", "fails when its channels are fewer"),
     (chains.NETS["norm_gn4"], "middle.0", "averaged over by group_norm in 'middle.1'"),
     (gates.NETS["channel_count"], "middle.a.0", "numbers that depend on the number of channels"),
-    (oddities.NETS["scripted"], "a.0", "code that can't be traced"),
+    (hidden.NETS["scripted"], "a.0", "code that can't be traced"),
     (sequences.NETS["projected"], "lead", "projected hidden states"),
-    (oddities.NETS["zeroed_slices"], "a.0", "treats its channels by fixed numbers"),
+    (hidden.NETS["zeroed_slices"], "a.0", "treats its channels by fixed numbers"),
 ])
 def test_what_stays_whole_says_why(net, layer, reason):
     _, each = found(net)
@@ -135,13 +135,13 @@ def test_what_stays_whole_says_why(net, layer, reason):
 
 
 def test_control_flow_on_data_refuses_the_whole_model():
-    _, each = found(oddities.NETS["data_branch"])
+    _, each = found(hidden.NETS["data_branch"])
     assert not each and "its control flow depends on the data" in each.whole[0][1]
 
 
 def test_finding_leaves_no_trace_on_the_model():
     torch.manual_seed(0)
-    net = branches.NETS["shuffle"]
+    net = splits.NETS["shuffle"]
     model = awake(net.build()).train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     state = torch.get_rng_state()
@@ -160,6 +160,6 @@ def test_groups_are_copied_and_pickled_as_values():
 
 
 def test_the_same_groups_are_found_twice():
-    _, one = found(branches.NETS["c2f_yolo"])
-    _, two = found(branches.NETS["c2f_yolo"])
+    _, one = found(splits.NETS["c2f_yolo"])
+    _, two = found(splits.NETS["c2f_yolo"])
     assert list(one) == list(two)

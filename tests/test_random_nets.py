@@ -1,7 +1,7 @@
 """Random programs of layers: whatever they wire together, masked equals shrunk.
 
-A program is a list of steps; each reads one or two earlier maps and appends its own. Everything that
-joins, splits, shares or gates channels occurs, in any order.
+A program is a list of steps; each reads one or two earlier maps and appends its own. Everything
+that joins, splits, shares or gates channels occurs, in any order.
 """
 import torch
 import torch.nn.functional as F

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.zoo import branches, chains, oddities
+from bench.zoo import branches, chains, hidden, oddities, splits
 from bench.zoo.examination import cut, parity
 from bench.zoo.net import awake, example
 from prune import groups
@@ -24,7 +24,7 @@ def halved(model, inputs, ratio=0.5, mode="coupled"):
 
 
 def test_the_model_is_untouched():
-    model, inputs = built(branches.NETS["c2f_yolo"])
+    model, inputs = built(splits.NETS["c2f_yolo"])
     before = copy.deepcopy(model.state_dict())
     halved(model, inputs)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
@@ -44,7 +44,7 @@ def test_kept_values_are_the_dense_ones_statistics_included():
 
 
 def test_stated_sizes_follow_the_tensors():
-    model, inputs = built(branches.NETS["dw_multiplier2"])
+    model, inputs = built(splits.NETS["dw_multiplier2"])
     small = halved(model, inputs).small
     for module in small.modules():
         if isinstance(module, nn.Conv2d):
@@ -74,7 +74,7 @@ def test_tied_weights_stay_tied():
 
 
 def test_a_shrunk_model_is_cut_again():
-    model, inputs = built(branches.NETS["shuffle"])
+    model, inputs = built(splits.NETS["shuffle"])
     for _ in range(2):
         case = halved(model, inputs, 0.3)
         assert parity(case, inputs) < 1e-10
@@ -84,7 +84,7 @@ def test_a_shrunk_model_is_cut_again():
 
 
 def test_a_mask_that_removes_nothing_gives_a_copy():
-    model, inputs = built(oddities.NETS["data_branch"])
+    model, inputs = built(hidden.NETS["data_branch"])
     small = shrink(model, inputs, groups.find(model, inputs), Mask())
     assert small is not model
     assert torch.equal(small(inputs), model(inputs))
@@ -129,7 +129,7 @@ def test_an_empty_layer_is_refused():
 
 
 def test_control_flow_on_data_is_refused():
-    model, inputs = built(oddities.NETS["data_branch"])
+    model, inputs = built(hidden.NETS["data_branch"])
     one = tuple((c,) for c in range(12))
     group = Group("g", 12, (Slice("a.0.weight", 0, one),), ())
     with pytest.raises(RuntimeError, match="its control flow depends on the data"):

@@ -12,6 +12,7 @@ import sys
 from bench.zoo import catalogue, rows
 
 THOROUGH = rows.Plan(ratios=(0.3, 0.5, 0.7, 0.9), by=("random", "l2"))
+COLUMNS = "network groups exact parity params MACs s exports remarks".split()
 HEAD = "{:<22} {:>6} {:>7} {:>8} {:>6} {:>6} {:>6}  {:<28} {}"
 
 
@@ -48,15 +49,14 @@ def run(args) -> int:
     found = []
     for (kind, name), net in nets.items():
         found.append(rows.row(name, kind, net, plan))
-        if not args.json:
-            _print(found)
+        _print(found, sys.stderr if args.json else sys.stdout)
     if args.json:
         json.dump({"rows": found, "summary": _summary(found)}, sys.stdout, indent=1)
         print()
     else:
         print(
-            "\n{networks} networks: {cut} cut, {whole} left whole, {wrong} wrong; {exact} of {cases} "
-            "cuts exact, largest difference {parity:.0e}".format(**_summary(found))
+            "\n{networks} networks: {cut} cut, {whole} left whole, {wrong} wrong; {exact} of "
+            "{cases} cuts exact, largest difference {parity:.0e}".format(**_summary(found))
         )
     return 1 if any(each["verdict"] == "WRONG" for each in found) else 0
 
@@ -77,28 +77,23 @@ def _summary(found):
     }
 
 
-def _print(found):
+def _print(found, stream):
+    """The newest row, under the table's head if it is the first."""
     if len(found) == 1:
-        print(
-            HEAD.format(
-                "network", "groups", "exact", "parity", "params", "MACs", "s", "exports", "remarks"
-            )
-        )
+        print(HEAD.format(*COLUMNS), file=stream)
     each = found[-1]
-    print(
-        HEAD.format(
-            each["name"],
-            each.get("groups", "-"),
-            "{}/{}".format(each["exact"], each["cases"]),
-            "{:.0e}".format(each["parity"]),
-            _share(each.get("params")),
-            _share(each.get("macs")),
-            _share(each.get("seconds")),
-            _exports(each),
-            _remarks(each),
-        ),
-        flush=True,
+    cells = (
+        each["name"],
+        each.get("groups", "-"),
+        "{}/{}".format(each["exact"], each["cases"]),
+        "{:.0e}".format(each["parity"]),
+        _share(each.get("params")),
+        _share(each.get("macs")),
+        _share(each.get("seconds")),
+        _exports(each),
+        _remarks(each),
     )
+    print(HEAD.format(*cells), file=stream, flush=True)
 
 
 def _share(value):
@@ -129,8 +124,8 @@ def _peers(args, nets):
     for (kind, name), _ in nets.items():
         if kind == "families":
             found.append(peers.race(name, args.rounds))
-            if not args.json:
-                print(peers.line(found[-1], first=len(found) == 1), flush=True)
+            text = peers.line(found[-1], first=len(found) == 1)
+            print(text, file=sys.stderr if args.json else sys.stdout, flush=True)
     if args.json:
         json.dump({"rows": found}, sys.stdout, indent=1)
         print()

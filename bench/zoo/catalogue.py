@@ -9,7 +9,7 @@ from typing import Dict, Sequence, Tuple
 from bench.zoo.net import Net
 
 KINDS = {
-    "own": ("chains", "branches", "gates", "sequences", "oddities"),
+    "own": ("chains", "branches", "splits", "gates", "sequences", "oddities", "hidden"),
     "seeds": ("seeds",),
     "families": ("families",),
 }

@@ -1,4 +1,5 @@
 """Networks without branches: what views, flattening, norms and functional calls do to channels."""
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -12,9 +13,20 @@ class Lenet(nn.Module):
     def __init__(self):
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(3, 6, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 3), nn.ReLU(),
-            nn.MaxPool2d(2), nn.Flatten(), nn.Linear(64, 120), nn.ReLU(), nn.Linear(120, 84),
-            nn.ReLU(), nn.Dropout(0.1), nn.Linear(84, 5))
+            nn.Conv2d(3, 6, 3),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(6, 16, 3),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(64, 120),
+            nn.ReLU(),
+            nn.Linear(120, 84),
+            nn.ReLU(),
+            nn.Dropout(0.1),
+            nn.Linear(84, 5),
+        )
 
     def forward(self, x):
         return self.body(x)
@@ -91,8 +103,14 @@ class Conv1d(nn.Module):
     def __init__(self):
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv1d(4, 16, 5, padding=2), nn.BatchNorm1d(16), nn.ReLU(), nn.MaxPool1d(2),
-            nn.Conv1d(16, 24, 3, dilation=2), nn.LeakyReLU(0.1), nn.AdaptiveAvgPool1d(1))
+            nn.Conv1d(4, 16, 5, padding=2),
+            nn.BatchNorm1d(16),
+            nn.ReLU(),
+            nn.MaxPool1d(2),
+            nn.Conv1d(16, 24, 3, dilation=2),
+            nn.LeakyReLU(0.1),
+            nn.AdaptiveAvgPool1d(1),
+        )
         self.fc = nn.Linear(24, 5)
 
     def forward(self, x):
@@ -118,8 +136,15 @@ class ReflectPad(nn.Module):
     def __init__(self):
         super().__init__()
         self.body = nn.Sequential(
-            nn.ReflectionPad2d(1), nn.Conv2d(3, 8, 3), nn.ReplicationPad2d(1), nn.Conv2d(8, 8, 3),
-            nn.ZeroPad2d(2), nn.Conv2d(8, 8, 5), nn.ConstantPad2d(1, 0.7), nn.Conv2d(8, 8, 3))
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(3, 8, 3),
+            nn.ReplicationPad2d(1),
+            nn.Conv2d(8, 8, 3),
+            nn.ZeroPad2d(2),
+            nn.Conv2d(8, 8, 5),
+            nn.ConstantPad2d(1, 0.7),
+            nn.Conv2d(8, 8, 3),
+        )
         self.head = Head(8)
 
     def forward(self, x):
@@ -131,7 +156,9 @@ class Prelu(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(3, 12, 3), nn.PReLU(12), nn.Conv2d(12, 8, 3), nn.PReLU())
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 12, 3), nn.PReLU(12), nn.Conv2d(12, 8, 3), nn.PReLU()
+        )
         self.head = Head(8)
 
     def forward(self, x):
@@ -157,7 +184,10 @@ class FunctionalConv(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.one, self.two = nn.Parameter(torch.randn(12, 3, 3, 3)), nn.Parameter(torch.randn(8, 12, 1, 1))
+        self.one, self.two = (
+            nn.Parameter(torch.randn(12, 3, 3, 3)),
+            nn.Parameter(torch.randn(8, 12, 1, 1)),
+        )
         self.out = nn.Parameter(torch.randn(8, 5))
 
     def forward(self, x):
@@ -186,8 +216,14 @@ class SigmoidBn(nn.Module):
     def __init__(self):
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(3, 12, 3), nn.Sigmoid(), nn.BatchNorm2d(12), nn.Conv2d(12, 10, 3),
-            nn.Softplus(), nn.Conv2d(10, 8, 3), nn.Hardsigmoid())
+            nn.Conv2d(3, 12, 3),
+            nn.Sigmoid(),
+            nn.BatchNorm2d(12),
+            nn.Conv2d(12, 10, 3),
+            nn.Softplus(),
+            nn.Conv2d(10, 8, 3),
+            nn.Hardsigmoid(),
+        )
         self.head = Head(8)
 
     def forward(self, x):
@@ -210,7 +246,9 @@ class TanhWeights(nn.Conv2d):
 
 
 def _norm(norm):
-    return lambda: Middle(nn.Sequential(nn.Conv2d(16, 16, 3), norm(), nn.ReLU(), nn.Conv2d(16, 16, 1)))
+    return lambda: Middle(
+        nn.Sequential(nn.Conv2d(16, 16, 3), norm(), nn.ReLU(), nn.Conv2d(16, 16, 1))
+    )
 
 
 def _weights(kind):
@@ -218,20 +256,34 @@ def _weights(kind):
 
 
 NETS = named(Lenet, Functional, noisy=True)
-NETS.update(named(HardView, NumFlat, Bn1dAfterFlatten, AddedBeforeView, ReflectPad,
-             Prelu, ParamScale, FunctionalConv, InplaceOps, SigmoidBn))
-NETS.update({
-    "conv1d": Net(Conv1d, (4, 32)),
-    "conv3d": Net(Conv3d, (2, 6, 6, 6)),
-    "norm_bn": Net(_norm(lambda: nn.BatchNorm2d(16))),
-    "norm_bn_noaffine": Net(_norm(lambda: nn.BatchNorm2d(16, affine=False))),
-    "norm_bn_nostats": Net(_norm(lambda: nn.BatchNorm2d(16, track_running_stats=False))),
-    "norm_in": Net(_norm(lambda: nn.InstanceNorm2d(16))),
-    "norm_in_affine": Net(_norm(lambda: nn.InstanceNorm2d(16, affine=True))),
-    "norm_in_runstats": Net(_norm(lambda: nn.InstanceNorm2d(16, track_running_stats=True))),
-    "norm_gn4": Net(_norm(lambda: nn.GroupNorm(4, 16))),
-    "norm_gn1": Net(_norm(lambda: nn.GroupNorm(1, 16))),
-    "norm_lrn": Net(_norm(lambda: nn.LocalResponseNorm(3))),
-    "weight_standardised": Net(_weights(StandardisedWeights)),
-    "weight_tanh": Net(_weights(TanhWeights)),
-})
+NETS.update(
+    named(
+        HardView,
+        NumFlat,
+        Bn1dAfterFlatten,
+        AddedBeforeView,
+        ReflectPad,
+        Prelu,
+        ParamScale,
+        FunctionalConv,
+        InplaceOps,
+        SigmoidBn,
+    )
+)
+NETS.update(
+    {
+        "conv1d": Net(Conv1d, (4, 32)),
+        "conv3d": Net(Conv3d, (2, 6, 6, 6)),
+        "norm_bn": Net(_norm(lambda: nn.BatchNorm2d(16))),
+        "norm_bn_noaffine": Net(_norm(lambda: nn.BatchNorm2d(16, affine=False))),
+        "norm_bn_nostats": Net(_norm(lambda: nn.BatchNorm2d(16, track_running_stats=False))),
+        "norm_in": Net(_norm(lambda: nn.InstanceNorm2d(16))),
+        "norm_in_affine": Net(_norm(lambda: nn.InstanceNorm2d(16, affine=True))),
+        "norm_in_runstats": Net(_norm(lambda: nn.InstanceNorm2d(16, track_running_stats=True))),
+        "norm_gn4": Net(_norm(lambda: nn.GroupNorm(4, 16))),
+        "norm_gn1": Net(_norm(lambda: nn.GroupNorm(1, 16))),
+        "norm_lrn": Net(_norm(lambda: nn.LocalResponseNorm(3))),
+        "weight_standardised": Net(_weights(StandardisedWeights)),
+        "weight_tanh": Net(_weights(TanhWeights)),
+    }
+)

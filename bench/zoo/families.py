@@ -13,10 +13,17 @@ import torch
 from bench.zoo.net import Net
 
 PIXELS = 64
-SIZES = {"inception_v3": 96, "vit_b_16": 224, "maxvit_t": 224}
+SIZES = {
+    "alexnet": 224,
+    "vgg11_bn": 224,
+    "vgg16": 224,
+    "inception_v3": 299,
+    "vit_b_16": 224,
+    "maxvit_t": 224,
+}  # pooled to a fixed size, or built for one
 NAMES = (
-    "alexnet vgg11_bn vgg16 resnet18 resnet50 resnext50_32x4d wide_resnet50_2 densenet121 googlenet "
-    "inception_v3 mobilenet_v2 mobilenet_v3_small mobilenet_v3_large shufflenet_v2_x1_0 "
+    "alexnet vgg11_bn vgg16 resnet18 resnet50 resnext50_32x4d wide_resnet50_2 densenet121 "
+    "googlenet inception_v3 mobilenet_v2 mobilenet_v3_small mobilenet_v3_large shufflenet_v2_x1_0 "
     "squeezenet1_1 mnasnet1_0 efficientnet_b0 efficientnet_v2_s regnet_y_400mf regnet_x_400mf "
     "convnext_tiny vit_b_16 swin_t swin_v2_t maxvit_t"
 ).split()

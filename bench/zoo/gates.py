@@ -1,4 +1,5 @@
 """Networks whose channels weigh, compare or attend to each other."""
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -135,7 +136,11 @@ class GlobalContext(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.mask, self.down, self.up = nn.Conv2d(16, 1, 1), nn.Conv2d(16, 6, 1), nn.Conv2d(6, 16, 1)
+        self.mask, self.down, self.up = (
+            nn.Conv2d(16, 1, 1),
+            nn.Conv2d(16, 6, 1),
+            nn.Conv2d(6, 16, 1),
+        )
 
     def forward(self, x):
         n, c, h, w = x.shape
@@ -206,8 +211,20 @@ class Involution(nn.Module):
 
 
 _KINDS = {
-    "se_linear": SeLinear, "se_conv": SeConv, "cbam_spatial": CbamSpatial, "spatial_gate": SpatialGate, "eca": Eca,
-    "maxout": Maxout, "einsum": Einsum, "selective_kernel": SelectiveKernel, "non_local": NonLocal,
-    "global_context": GlobalContext, "cosine_features": CosineHead, "bilinear_pool": BilinearPool,
-    "channel_mean": ChannelMean, "channel_count": ChannelCount, "involution": Involution}
+    "se_linear": SeLinear,
+    "se_conv": SeConv,
+    "cbam_spatial": CbamSpatial,
+    "spatial_gate": SpatialGate,
+    "eca": Eca,
+    "maxout": Maxout,
+    "einsum": Einsum,
+    "selective_kernel": SelectiveKernel,
+    "non_local": NonLocal,
+    "global_context": GlobalContext,
+    "cosine_features": CosineHead,
+    "bilinear_pool": BilinearPool,
+    "channel_mean": ChannelMean,
+    "channel_count": ChannelCount,
+    "involution": Involution,
+}
 NETS = {name: Net(lambda kind=kind: Middle(kind())) for name, kind in _KINDS.items()}

@@ -1,4 +1,5 @@
-"""Networks whose Python is the difficulty: sharing, several inputs, hidden code, branches on data."""
+"""Networks whose wiring in Python is the difficulty: sharing, several inputs, several outputs."""
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -22,7 +23,12 @@ class TiedConvs(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.a, self.b, self.c, self.head = conv_bn(3, 12), nn.Conv2d(12, 12, 3), nn.Conv2d(12, 12, 3), Head(12)
+        self.a, self.b, self.c, self.head = (
+            conv_bn(3, 12),
+            nn.Conv2d(12, 12, 3),
+            nn.Conv2d(12, 12, 3),
+            Head(12),
+        )
         self.c.weight = self.b.weight
 
     def forward(self, x):
@@ -70,7 +76,12 @@ class MultiInput(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.a, self.b, self.c, self.head = conv_bn(3, 12), nn.Linear(4, 12), conv_bn(12, 10), Head(10)
+        self.a, self.b, self.c, self.head = (
+            conv_bn(3, 12),
+            nn.Linear(4, 12),
+            conv_bn(12, 10),
+            Head(10),
+        )
 
     def forward(self, image, numbers):
         return self.head(self.c(self.a(image) + self.b(numbers)[:, :, None, None]))
@@ -81,7 +92,12 @@ class FrozenStem(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.stem, self.a, self.b, self.head = conv_bn(3, 12), conv_bn(12, 12), conv_bn(12, 8), Head(8)
+        self.stem, self.a, self.b, self.head = (
+            conv_bn(3, 12),
+            conv_bn(12, 12),
+            conv_bn(12, 8),
+            Head(8),
+        )
         for parameter in self.stem.parameters():
             parameter.requires_grad = False
 
@@ -96,49 +112,16 @@ class Detached(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.a, self.b, self.c, self.head = conv_bn(3, 12), conv_bn(12, 12), conv_bn(12, 12), Head(12)
+        self.a, self.b, self.c, self.head = (
+            conv_bn(3, 12),
+            conv_bn(12, 12),
+            conv_bn(12, 12),
+            Head(12),
+        )
 
     def forward(self, x):
         x = self.a(x)
         return self.head(self.b(x) + self.c(x.detach()))
-
-
-class _Square(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return x * x
-
-    @staticmethod
-    def backward(ctx, gradient):
-        return 2 * ctx.saved_tensors[0] * gradient
-
-
-class CustomAutograd(nn.Module):
-    """A hand-written backward."""
-
-    def __init__(self):
-        super().__init__()
-        self.a, self.b, self.head = conv_bn(3, 12), conv_bn(12, 10), Head(10)
-
-    def forward(self, x):
-        return self.head(self.b(_Square.apply(self.a(x))))
-
-
-@torch.jit.script
-def _swish(x):
-    return x * torch.sigmoid(x)
-
-
-class Scripted(nn.Module):
-    """Compiled code that no tracer sees: what it touches stays, the rest is cut."""
-
-    def __init__(self):
-        super().__init__()
-        self.a, self.b, self.c, self.head = conv_bn(3, 12), conv_bn(12, 10), conv_bn(10, 8), Head(8)
-
-    def forward(self, x):
-        return self.head(self.c(self.b(_swish(self.a(x)))))
 
 
 class UnusedModule(nn.Module):
@@ -179,82 +162,6 @@ class AuxTrainOnly(nn.Module):
         return (y, self.aux(x)) if self.training else y
 
 
-class DataBranch(nn.Module):
-    """Which layer runs depends on the values: nothing may be cut."""
-
-    def __init__(self):
-        super().__init__()
-        self.a, self.b, self.c, self.head = conv_bn(3, 12), conv_bn(12, 12), conv_bn(12, 12), Head(12)
-
-    def forward(self, x):
-        x = self.a(x)
-        return self.head(self.b(x) if x.mean() > 0 else self.c(x))
-
-
-class ReadValue(nn.Module):
-    """A value leaves the tensors as a Python number: nothing may be cut."""
-
-    def __init__(self):
-        super().__init__()
-        self.a, self.head = conv_bn(3, 12), Head(12)
-
-    def forward(self, x):
-        x = self.a(x)
-        return self.head(x) * max(0.1, x.std().item())
-
-
-class UnknownOp(nn.Module):
-    """An operation without a rule in the middle."""
-
-    def __init__(self):
-        super().__init__()
-        self.a, self.b, self.c, self.head = conv_bn(3, 12), conv_bn(12, 10), conv_bn(10, 8), Head(8)
-
-    def forward(self, x):
-        x = self.a(x)
-        return self.head(self.c(self.b(torch.renorm(x, 2, 1, 1.0))))
-
-
-class WrittenSlices(nn.Module):
-    """Results written into slices of a prepared tensor."""
-
-    def __init__(self):
-        super().__init__()
-        self.a, self.b, self.c, self.head = conv_bn(3, 12), conv_bn(12, 8), conv_bn(20, 10), Head(10)
-
-    def forward(self, x):
-        x = self.a(x)
-        out = torch.zeros(x.shape[0], 20, x.shape[2], x.shape[3], dtype=x.dtype)
-        out[:, :12] = x
-        out[:, 12:] = self.b(x)
-        return self.head(self.c(out))
-
-
-class ZeroedSlices(nn.Module):
-    """A slice of the channels is overwritten in place."""
-
-    def __init__(self):
-        super().__init__()
-        self.a, self.b, self.head = conv_bn(3, 12), conv_bn(12, 8), Head(8)
-
-    def forward(self, x):
-        x = self.a(x).clone()
-        x[:, :4] = 0
-        return self.head(self.b(x))
-
-
-class FlippedChannels(nn.Module):
-    """The order of the channels is reversed and added."""
-
-    def __init__(self):
-        super().__init__()
-        self.a, self.b, self.head = conv_bn(3, 12), conv_bn(12, 8), Head(8)
-
-    def forward(self, x):
-        x = self.a(x)
-        return self.head(self.b(x + x.flip(1)))
-
-
 class StochasticDepth(nn.Module):
     """A residual branch that is dropped at random while training."""
 
@@ -270,20 +177,11 @@ class StochasticDepth(nn.Module):
         return self.head(x + y)
 
 
-class WeightNorm(nn.Module):
-    """Weights recomputed from direction and length before every run."""
-
-    def __init__(self):
-        super().__init__()
-        self.a, self.head = conv_bn(3, 12), Head(8)
-        self.b = nn.utils.weight_norm(nn.Conv2d(12, 8, 3))
-
-    def forward(self, x):
-        return self.head(F.relu(self.b(self.a(x))))
-
-
 def _two(batch, dtype, draw):
-    return (torch.randn(batch, 3, 16, 16, generator=draw).to(dtype), torch.randn(batch, 4, generator=draw).to(dtype))
+    return (
+        torch.randn(batch, 3, 16, 16, generator=draw).to(dtype),
+        torch.randn(batch, 4, generator=draw).to(dtype),
+    )
 
 
 def _by_name(batch, dtype, draw):
@@ -291,9 +189,22 @@ def _by_name(batch, dtype, draw):
     return {"numbers": numbers, "image": image}
 
 
-NETS = named(SharedTwice, TiedConvs, MultiOutput, FeatureOutput, FrozenStem, Detached, CustomAutograd, Scripted,
-             UnusedModule, ModuleDict, AuxTrainOnly, UnknownOp, WrittenSlices, ZeroedSlices, FlippedChannels,
-             StochasticDepth)
-NETS.update(named(DataBranch, ReadValue, WeightNorm, whole=True))
-NETS.update({"tied_autoencoder": Net(TiedAutoencoder, (12,)), "multi_input": Net(MultiInput, inputs=_two),
-             "keyword_input": Net(MultiInput, inputs=_by_name)})
+NETS = named(
+    SharedTwice,
+    TiedConvs,
+    MultiOutput,
+    FeatureOutput,
+    FrozenStem,
+    Detached,
+    UnusedModule,
+    ModuleDict,
+    AuxTrainOnly,
+    StochasticDepth,
+)
+NETS.update(
+    {
+        "tied_autoencoder": Net(TiedAutoencoder, (12,)),
+        "multi_input": Net(MultiInput, inputs=_two),
+        "keyword_input": Net(MultiInput, inputs=_by_name),
+    }
+)

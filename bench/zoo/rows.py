@@ -2,6 +2,7 @@
 long it took.
 """
 
+import itertools
 import os
 import tempfile
 import time
@@ -51,58 +52,59 @@ def _verdict(result: Dict[str, Any], net: Net) -> str:
     return "cut" if result.get("channels") else "whole"
 
 
-def _fill(result: Dict[str, Any], net: Net, plan: Plan) -> None:
+class Subject(NamedTuple):
+    """A network under examination, in float64, and what is known of it before any cut."""
+
+    net: Net
+    model: nn.Module
+    inputs: Any
+    modes: Tuple[bool, ...]  # in which outputs can be compared
+    untrained: Tuple[str, ...]  # parameters without gradient already
+
+
+def _subject(net: Net) -> Subject:
     torch.manual_seed(0)
     model, inputs = awake(net.build()).double(), example(net, 2, torch.float64)
-    result["per_channel"] = net.per_channel
-    result["noisy"] = noisy = net.noisy or any(
-        isinstance(module, nn.modules.dropout._DropoutNd) for module in model.modules()
-    )
+    drops = any(isinstance(m, nn.modules.dropout._DropoutNd) for m in model.modules())
+    modes = (False,) if net.noisy or drops else (False, True)
+    return Subject(net, model, inputs, modes, tuple(examination.untrained(model, inputs)))
+
+
+def _fill(result: Dict[str, Any], net: Net, plan: Plan) -> None:
+    subject = _subject(net)
     for mode in plan.modes:
         start = time.perf_counter()
-        found = groups.find(model, inputs, mode)
-        seconds = time.perf_counter() - start
+        found = groups.find(subject.model, subject.inputs, mode)
         if mode == plan.modes[0]:
             result.update(
-                find_seconds=seconds,
+                find_seconds=time.perf_counter() - start,
                 groups=len(found),
                 whole=list(found.whole),
                 channels=sum(group.channels for group in found),
             )
-        for ratio in plan.ratios if found else ():
-            for by in plan.by:
-                _case(
-                    result,
-                    model,
-                    inputs,
-                    found,
-                    (mode, ratio, by),
-                    (False,) if noisy else (False, True),
-                )
+        for ratio, by in itertools.product(plan.ratios, plan.by):
+            if found:
+                case = examination.cut(subject.model, subject.inputs, found, ratio, by)
+                _judge(result, subject, case, "{} {} {}".format(mode, ratio, by))
     if result["groups"]:
         _show(result, net, plan)
 
 
-def _case(result, model, inputs, found, key: Tuple[str, float, str], modes: Sequence[bool]) -> None:
-    """One cut, held against everything that must be true of it."""
-    mode, ratio, by = key
-    case = examination.cut(model, inputs, found, ratio, by)
-    difference = parity(examination.masked(model, found, case.mask), case.small, inputs, modes)
-    problems = ["{} has no entries".format(name) for name in examination.empty(case.small)]
-    lost = set(examination.untrained(case.small, inputs)) - set(
-        examination.untrained(model, inputs)
-    )
+def _judge(result: Dict[str, Any], subject: Subject, case: examination.Cut, key: str) -> None:
+    """Hold one cut against everything that must be true of it."""
+    inputs, problems = subject.inputs, []
+    difference = examination.parity(case, inputs, subject.modes)
+    problems += ["{} has no entries".format(name) for name in examination.empty(case.small)]
+    lost = set(examination.untrained(case.small, inputs)) - set(subject.untrained)
     problems += ["{} gets no gradient".format(name) for name in sorted(lost)]
     counted, expected = examination.counted(case.small, inputs), examination.expected(case, inputs)
-    problems += [
-        "{} are {}, expected {}".format(what, counted[what], expected[what])
-        for what in counted
-        if counted[what] != expected[what] and not (what == "macs" and result["per_channel"])
-    ]
+    for what in ("params",) if subject.net.per_channel else ("params", "macs"):
+        if counted[what] != expected[what]:
+            problems.append("{} {}, expected {}".format(counted[what], what, expected[what]))
     result["cases"] += 1
     result["exact"] += difference < EXACT and not problems
     result["parity"] = max(result["parity"], difference)
-    result["problems"] += ["{} {} {}: {}".format(mode, ratio, by, problem) for problem in problems]
+    result["problems"] += ["{}: {}".format(key, problem) for problem in problems]
 
 
 def _show(result: Dict[str, Any], net: Net, plan: Plan) -> None:

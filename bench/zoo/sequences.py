@@ -1,4 +1,5 @@
 """Recurrent networks, attention and mixers."""
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -51,7 +52,11 @@ class Projected(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.lead, self.rnn, self.fc = nn.Linear(6, 9), nn.LSTM(9, 10, proj_size=7, batch_first=True), nn.Linear(7, 5)
+        self.lead, self.rnn, self.fc = (
+            nn.Linear(6, 9),
+            nn.LSTM(9, 10, proj_size=7, batch_first=True),
+            nn.Linear(7, 5),
+        )
 
     def forward(self, x):
         return self.fc(self.rnn(self.lead(x))[0][:, -1])
@@ -123,7 +128,10 @@ class ConvnextBlock(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.stem, self.depth = nn.Conv2d(3, 16, 2, stride=2), nn.Conv2d(16, 16, 7, padding=3, groups=16)
+        self.stem, self.depth = (
+            nn.Conv2d(3, 16, 2, stride=2),
+            nn.Conv2d(16, 16, 7, padding=3, groups=16),
+        )
         self.norm, self.up, self.down = nn.LayerNorm(16), nn.Linear(16, 40), nn.Linear(40, 16)
         self.gamma, self.fc = nn.Parameter(0.1 * torch.ones(16)), nn.Linear(16, 5)
 
@@ -172,9 +180,14 @@ NETS = named(LastState, CellLoop, Encoder, shape=(7, 6))
 NETS.update(named(Projected, Mha, shape=(7, 6), whole=True))
 NETS.update(named(Mixer, per_channel=True))
 NETS.update(named(ConvnextBlock, ShiftedWindows))
-NETS.update({
-    "gru_head": Net(RnnHead), "lstm_head": Net(lambda: RnnHead(nn.LSTM)), "rnn_head": Net(lambda: RnnHead(nn.RNN)),
-    "lstm_deep_both": Net(lambda: RnnHead(nn.LSTM, num_layers=2, bidirectional=True)),
-    "manual_attn": Net(lambda: ManualAttention(False), (7, 6), whole=True),
-    "manual_attn_flat": Net(lambda: ManualAttention(True), (7, 6)),
-    "text_conv": Net(TextConv, inputs=_words)})
+NETS.update(
+    {
+        "gru_head": Net(RnnHead),
+        "lstm_head": Net(lambda: RnnHead(nn.LSTM)),
+        "rnn_head": Net(lambda: RnnHead(nn.RNN)),
+        "lstm_deep_both": Net(lambda: RnnHead(nn.LSTM, num_layers=2, bidirectional=True)),
+        "manual_attn": Net(lambda: ManualAttention(False), (7, 6), whole=True),
+        "manual_attn_flat": Net(lambda: ManualAttention(True), (7, 6)),
+        "text_conv": Net(TextConv, inputs=_words),
+    }
+)

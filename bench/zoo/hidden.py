@@ -1,0 +1,147 @@
+"""Networks that hide what they do from a tracer, or let the data decide."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from bench.zoo.net import Head, conv_bn, named
+
+
+class _Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return 2 * ctx.saved_tensors[0] * gradient
+
+
+class CustomAutograd(nn.Module):
+    """A hand-written backward."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.head = conv_bn(3, 12), conv_bn(12, 10), Head(10)
+
+    def forward(self, x):
+        return self.head(self.b(_Square.apply(self.a(x))))
+
+
+@torch.jit.script
+def _swish(x):
+    return x * torch.sigmoid(x)
+
+
+class Scripted(nn.Module):
+    """Compiled code that no tracer sees: what it touches stays, the rest is cut."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c, self.head = conv_bn(3, 12), conv_bn(12, 10), conv_bn(10, 8), Head(8)
+
+    def forward(self, x):
+        return self.head(self.c(self.b(_swish(self.a(x)))))
+
+
+class DataBranch(nn.Module):
+    """Which layer runs depends on the values: nothing may be cut."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c, self.head = (
+            conv_bn(3, 12),
+            conv_bn(12, 12),
+            conv_bn(12, 12),
+            Head(12),
+        )
+
+    def forward(self, x):
+        x = self.a(x)
+        return self.head(self.b(x) if x.mean() > 0 else self.c(x))
+
+
+class ReadValue(nn.Module):
+    """A value leaves the tensors as a Python number: nothing may be cut."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.head = conv_bn(3, 12), Head(12)
+
+    def forward(self, x):
+        x = self.a(x)
+        return self.head(x) * max(0.1, x.std().item())
+
+
+class UnknownOp(nn.Module):
+    """An operation without a rule in the middle."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c, self.head = conv_bn(3, 12), conv_bn(12, 10), conv_bn(10, 8), Head(8)
+
+    def forward(self, x):
+        x = self.a(x)
+        return self.head(self.c(self.b(torch.renorm(x, 2, 1, 1.0))))
+
+
+class WrittenSlices(nn.Module):
+    """Results written into slices of a prepared tensor."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c, self.head = (
+            conv_bn(3, 12),
+            conv_bn(12, 8),
+            conv_bn(20, 10),
+            Head(10),
+        )
+
+    def forward(self, x):
+        x = self.a(x)
+        out = torch.zeros(x.shape[0], 20, x.shape[2], x.shape[3], dtype=x.dtype)
+        out[:, :12] = x
+        out[:, 12:] = self.b(x)
+        return self.head(self.c(out))
+
+
+class ZeroedSlices(nn.Module):
+    """A slice of the channels is overwritten in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.head = conv_bn(3, 12), conv_bn(12, 8), Head(8)
+
+    def forward(self, x):
+        x = self.a(x).clone()
+        x[:, :4] = 0
+        return self.head(self.b(x))
+
+
+class FlippedChannels(nn.Module):
+    """The order of the channels is reversed and added."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.head = conv_bn(3, 12), conv_bn(12, 8), Head(8)
+
+    def forward(self, x):
+        x = self.a(x)
+        return self.head(self.b(x + x.flip(1)))
+
+
+class WeightNorm(nn.Module):
+    """Weights recomputed from direction and length before every run."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.head = conv_bn(3, 12), Head(8)
+        self.b = nn.utils.weight_norm(nn.Conv2d(12, 8, 3))
+
+    def forward(self, x):
+        return self.head(F.relu(self.b(self.a(x))))
+
+
+NETS = named(CustomAutograd, Scripted, UnknownOp, WrittenSlices, ZeroedSlices, FlippedChannels)
+NETS.update(named(DataBranch, ReadValue, WeightNorm, whole=True))
