@@ -31,7 +31,7 @@ def handle(pynvml, gpu=None):
 def cuda_uuids():
     """UUIDs in CUDA's order as this process would see them; [] where CUDA cannot be asked."""
     try:
-        out = subprocess.run([sys.executable, os.path.abspath(__file__)], timeout=ASK_S,
+        out = subprocess.run([sys.executable, "-I", os.path.abspath(__file__)], timeout=ASK_S,
                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
     except (OSError, subprocess.TimeoutExpired):
         return []

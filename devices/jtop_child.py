@@ -17,6 +17,8 @@ WATCH_S = 0.1
 def main(arguments) -> int:
     """Exit code: 1 after an error line; ends with the process that holds its standard input."""
     _end_with_parent()
+    here = os.path.dirname(os.path.abspath(__file__))  # its names must not hide jtop's imports
+    sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != here]
     try:
         import jtop
         import jtop.service

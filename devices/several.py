@@ -86,6 +86,9 @@ def _root(values):
 
 def _disjoint(infos):
     names = [info.adapter for info in infos]
+    if any(info.reason is not None for info in infos):
+        raise ValueError("{}: {!r} measures nothing, so there is no sum; leave it out".format(
+            "+".join(names), "none"))
     if len(infos) > 1 and any(info.scope in WHOLE for info in infos):
         raise ValueError("{}: a {} rail holds the others already, so their sum counts twice; "
                          "take one of them".format(

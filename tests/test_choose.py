@@ -120,6 +120,8 @@ def test_what_would_count_twice_is_refused(adapters):
     adapters["gpu"] = Adapter(Sample(watts=40.0), adapter="gpu")
     with pytest.raises(ValueError, match="counts twice"):
         choose.open("board+gpu")
+    with pytest.raises(ValueError, match="measures nothing"):
+        choose.open("gpu+none")
     with pytest.raises(ValueError, match="named twice"):
         choose.open("gpu+gpu")
 
