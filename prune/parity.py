@@ -1,12 +1,12 @@
 """How far two models' outputs lie apart on the same input, in eval() and in train()."""
 
-from typing import Any, Sequence, Tuple
+from typing import Any, Iterator, Sequence, Tuple
 
 import torch
 from torch import nn
 
 from prune.duplicate import duplicate
-from prune.labelled import replaced, tensors_in
+from prune.labelled import replaced
 
 
 def parity(
@@ -36,9 +36,20 @@ def _outputs(model: nn.Module, example: Any) -> Tuple[torch.Tensor, ...]:
     torch.manual_seed(11)
     try:
         with torch.no_grad():
-            return tuple(tensor.double() for tensor in tensors_in(called(model, example)))
+            return tuple(tensor.double() for tensor in _tensors(called(model, example)))
     finally:
         torch.set_rng_state(state)
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    """Every tensor of an answer, in attributes of objects too."""
+    if hasattr(value, "__dict__") and not isinstance(value, (torch.Tensor, dict, list, tuple)):
+        value = vars(value)
+    if isinstance(value, (dict, list, tuple)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _tensors(item)
+    elif isinstance(value, torch.Tensor):
+        yield value
 
 
 def called(model: nn.Module, example: Any) -> Any:

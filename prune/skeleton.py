@@ -5,6 +5,7 @@ The user's model is never touched; sizes of a smaller model can be tried without
 anything.
 """
 
+import collections.abc
 import random
 from typing import Any, Dict, Iterator, Sequence, Tuple
 
@@ -13,12 +14,25 @@ import torch
 from torch import nn
 
 from prune.duplicate import duplicate
-from prune.labelled import Axes, Labelled, replaced, tensors_in
+from prune.labelled import Axes, Labelled, replaced
 from prune.labels import Labels
 from prune.labels_trace import Tracer
 from prune.widths import resize
 
 MODES = (False, True)  # eval(), train()
+INERT = (
+    type(None),
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    torch.dtype,
+    torch.device,
+    numpy.ndarray,
+    numpy.generic,
+)
 
 
 def tensors(model: nn.Module) -> Iterator[Tuple[str, torch.Tensor]]:
@@ -114,11 +128,29 @@ def run(twin: nn.Module, example: Any, tracer: Tracer, modes: Sequence[bool] = M
         for module in twin.modules():
             module.training = training
         outputs = _called(twin, example, tracer)
-        replaced(outputs, lambda t: tracer.freeze(t, "is returned by the model"))
-        for tensor in tensors_in(outputs):
+        for tensor in handed_out(outputs, tracer):
+            tracer.freeze(tensor, "is returned by the model")
             if type(tensor) is not Labelled:
                 tracer.inspect(tensor)
         tracer.passes.append(len(tracer.records))
+
+
+def handed_out(value: Any, tracer: Tracer) -> Iterator[torch.Tensor]:
+    """Every tensor that a model returns, in containers and in attributes of objects alike."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, INERT):
+        return
+    elif isinstance(value, collections.abc.Mapping):
+        for item in value.values():
+            yield from handed_out(item, tracer)
+    elif isinstance(value, (tuple, list, set, frozenset)):
+        for item in value:
+            yield from handed_out(item, tracer)
+    elif hasattr(value, "__dict__"):
+        yield from handed_out(vars(value), tracer)
+    else:
+        tracer.refuse("returns a {}, which may hold anything".format(type(value).__name__))
 
 
 def _called(twin: nn.Module, example: Any, tracer: Tracer) -> Any:

@@ -1,15 +1,17 @@
 """Module attributes that repeat a tensor's size: brought in line after a cut."""
 
+import torch
 from torch import nn
 
 
 def resize(module: nn.Module, original: nn.Module) -> None:
     """Set the sizes that a module states to those of its tensors; `original` is the module
-    before the cut.
+    before the cut. A weight that is computed before every run states nothing.
     """
-    for kind, rule in _RULES:
-        if isinstance(module, kind):
-            rule(module, original)
+    for kind, name, rule in _RULES:
+        if isinstance(module, kind) and name in module._parameters:
+            if isinstance(module._parameters[name], torch.Tensor) or rule is _normalised:
+                rule(module, original)
 
 
 def _convolution(module, original) -> None:
@@ -56,12 +58,12 @@ def _slopes(module, original) -> None:
 
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _RULES = (
-    ((nn.Conv1d, nn.Conv2d, nn.Conv3d), _convolution),
-    (_TRANSPOSED, _transposed),
-    (nn.Linear, _linear),
-    (nn.modules.batchnorm._NormBase, _normalised),
-    (nn.Embedding, _embedding),
-    (nn.RNNBase, _recurrent),
-    (nn.RNNCellBase, _cell),
-    (nn.PReLU, _slopes),
+    ((nn.Conv1d, nn.Conv2d, nn.Conv3d), "weight", _convolution),
+    (_TRANSPOSED, "weight", _transposed),
+    (nn.Linear, "weight", _linear),
+    (nn.modules.batchnorm._NormBase, "weight", _normalised),
+    (nn.Embedding, "weight", _embedding),
+    (nn.RNNBase, "weight_ih_l0", _recurrent),
+    (nn.RNNCellBase, "weight_ih", _cell),
+    (nn.PReLU, "weight", _slopes),
 )

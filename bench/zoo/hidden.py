@@ -3,6 +3,7 @@
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from bench.zoo.net import Head, conv_bn, named
 
@@ -43,6 +44,29 @@ class Scripted(nn.Module):
 
     def forward(self, x):
         return self.head(self.c(self.b(_swish(self.a(x)))))
+
+
+class Checkpointed(nn.Module):
+    """A part that is run twice to save memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.head = conv_bn(3, 12), conv_bn(12, 10), Head(10)
+
+    def forward(self, x):
+        return self.head(checkpoint(self.b, self.a(x)))
+
+
+class SpectralNorm(nn.Module):
+    """A weight divided by its largest singular value: the layer stays, others are cut."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.c, self.head = conv_bn(3, 12), conv_bn(8, 10), Head(10)
+        self.b = nn.utils.parametrizations.spectral_norm(nn.Conv2d(12, 8, 3))
+
+    def forward(self, x):
+        return self.head(self.c(torch.relu(self.b(self.a(x)))))
 
 
 class DataBranch(nn.Module):
@@ -143,5 +167,14 @@ class WeightNorm(nn.Module):
         return self.head(F.relu(self.b(self.a(x))))
 
 
-NETS = named(CustomAutograd, Scripted, UnknownOp, WrittenSlices, ZeroedSlices, FlippedChannels)
+NETS = named(
+    CustomAutograd,
+    Checkpointed,
+    SpectralNorm,
+    Scripted,
+    UnknownOp,
+    WrittenSlices,
+    ZeroedSlices,
+    FlippedChannels,
+)
 NETS.update(named(DataBranch, ReadValue, WeightNorm, whole=True))

@@ -40,7 +40,7 @@ def tensors(outputs: Any) -> Tuple[torch.Tensor, ...]:
         outputs = list(outputs.values())
     if isinstance(outputs, (tuple, list)):
         return tuple(tensor for item in outputs for tensor in tensors(item))
-    return ()
+    return tensors(vars(outputs)) if hasattr(outputs, "__dict__") else ()
 
 
 def awake(model: nn.Module) -> nn.Module:

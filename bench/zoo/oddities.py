@@ -59,6 +59,25 @@ class MultiOutput(nn.Module):
         return {"one": self.one(x), "both": [self.two(x), x.sum()]}
 
 
+class Answer:
+    """What some models return: an object with tensors inside."""
+
+    def __init__(self, scores, features):
+        self.scores, self.more = scores, {"features": features}
+
+
+class ObjectOutput(nn.Module):
+    """A feature map inside an object is returned all the same."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.head = conv_bn(3, 12), conv_bn(12, 16), Head(16)
+
+    def forward(self, x):
+        features = self.b(self.a(x))
+        return Answer(self.head(features), features)
+
+
 class FeatureOutput(nn.Module):
     """A feature map is returned: its channels belong to the user."""
 
@@ -193,6 +212,7 @@ NETS = named(
     SharedTwice,
     TiedConvs,
     MultiOutput,
+    ObjectOutput,
     FeatureOutput,
     FrozenStem,
     Detached,
