@@ -7,7 +7,7 @@ from typing import Any, Dict, Optional
 import torch
 from torch import nn
 
-SHARED = (type(None), bool, int, float, str, torch.dtype, torch.device, torch.Size)
+SHARED = frozenset((type(None), bool, int, float, str, torch.dtype, torch.device, torch.Size))
 OWN_WAYS = frozenset(
     "__deepcopy__ __copy__ __reduce__ __reduce_ex__ __getstate__ __setstate__".split()
 )
@@ -37,23 +37,20 @@ def _module(module: nn.Module, memo: Dict[int, Any]) -> nn.Module:
 
 
 def _attribute(value: Any, memo: Dict[int, Any]) -> Any:
-    if isinstance(value, SHARED) or (type(value) is tuple and all(map(_is_shared, value))):
+    kind = type(value)
+    if kind in SHARED or (kind is tuple and SHARED.issuperset(map(type, value))):
         return value
+    if kind is dict or kind is collections.OrderedDict:
+        if id(value) not in memo:
+            twin = memo[id(value)] = kind()
+            for key in value:
+                twin[key] = _attribute(value[key], memo)
+        return memo[id(value)]
     if isinstance(value, nn.Module):
         return _module(value, memo)
     if isinstance(value, torch.Tensor) and not value.is_leaf:
         memo.setdefault(id(value), value.detach().clone())
-    if type(value) in (dict, collections.OrderedDict):
-        if id(value) not in memo:
-            twin = memo[id(value)] = type(value)()
-            for key in value:
-                twin[key] = _attribute(value[key], memo)
-        return memo[id(value)]
     return copy.deepcopy(value, memo)
-
-
-def _is_shared(value: Any) -> bool:
-    return isinstance(value, SHARED)
 
 
 def _own_way(kind: type) -> bool:

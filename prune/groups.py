@@ -8,6 +8,7 @@ import copy
 import fnmatch
 from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
+import numpy
 import torch
 from torch import nn
 
@@ -120,11 +121,12 @@ def tensor_of(model: nn.Module, name: str) -> Optional[torch.Tensor]:
 
 def rows(tensor: torch.Tensor, axis: int, indices: Sequence[Sequence[int]]) -> torch.Tensor:
     """The entries that each channel owns [channels, d]."""
-    count = len(indices[0])
-    flat = torch.tensor([p for owned in indices for p in owned], device=tensor.device)
-    return (
-        tensor.detach().index_select(axis, flat).transpose(0, axis).reshape(len(flat) // count, -1)
-    )
+    flat, tensor = numpy.asarray(indices).ravel(), tensor.detach()
+    if not numpy.array_equal(
+        flat, numpy.arange(tensor.shape[axis])
+    ):  # else there is nothing to pick
+        tensor = tensor.index_select(axis, torch.from_numpy(flat).to(tensor.device))
+    return tensor.transpose(0, axis).reshape(len(indices), -1)
 
 
 def filters(model: nn.Module, group: Group) -> List[torch.Tensor]:
