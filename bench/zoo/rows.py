@@ -59,7 +59,7 @@ class Subject(NamedTuple):
     model: nn.Module
     inputs: Any
     modes: Tuple[bool, ...]  # in which outputs can be compared
-    untrained: Tuple[str, ...]  # parameters without gradient already
+    untrained: Optional[Tuple[str, ...]]  # without gradient already; None if it can't be trained
 
 
 def _subject(net: Net) -> Subject:
@@ -67,7 +67,14 @@ def _subject(net: Net) -> Subject:
     model, inputs = awake(net.build()).double(), example(net, 2, torch.float64)
     drops = any(isinstance(m, nn.modules.dropout._DropoutNd) for m in model.modules())
     modes = (False,) if net.noisy or drops else (False, True)
-    return Subject(net, model, inputs, modes, tuple(examination.untrained(model, inputs)))
+    return Subject(net, model, inputs, modes, _untrained(model, inputs))
+
+
+def _untrained(model: nn.Module, inputs: Any) -> Optional[Tuple[str, ...]]:
+    try:
+        return tuple(examination.untrained(model, inputs))
+    except RuntimeError:  # this torch can't differentiate the dense model either
+        return None
 
 
 def _fill(result: Dict[str, Any], net: Net, plan: Plan) -> None:
@@ -95,8 +102,9 @@ def _judge(result: Dict[str, Any], subject: Subject, case: examination.Cut, key:
     inputs, problems = subject.inputs, []
     difference = examination.parity(case, inputs, subject.modes)
     problems += ["{} has no entries".format(name) for name in examination.empty(case.small)]
-    lost = set(examination.untrained(case.small, inputs)) - set(subject.untrained)
-    problems += ["{} gets no gradient".format(name) for name in sorted(lost)]
+    if subject.untrained is not None:
+        lost = set(examination.untrained(case.small, inputs)) - set(subject.untrained)
+        problems += ["{} gets no gradient".format(name) for name in sorted(lost)]
     counted, expected = examination.counted(case.small, inputs), examination.expected(case, inputs)
     for what in ("params",) if subject.net.per_channel else ("params", "macs"):
         if counted[what] != expected[what]:
