@@ -7,6 +7,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 from devices import alias, integrate, ticks, uncertainty
 
 GAP_PERIODS = 3
+EDGE_UPDATES = 2  # the last tick is up to one update old, and seen up to one poll later
 
 
 class Draft(NamedTuple):
@@ -50,7 +51,8 @@ def from_counter(part, info, start_s: float, end_s: float, period_s: float) -> O
     joules = _filled(parts, start_s, end_s)
     powers = [watts for _, _, watts in parts]
     update = max(info.update_s or 0.0, period_s)
-    gaps = integrate.gaps(found.times_s, start_s, end_s, GAP_PERIODS * update)
+    gaps = integrate.gaps(found.times_s, start_s, end_s, GAP_PERIODS * update,
+                          EDGE_UPDATES * update)
     gaps += ticks.broken(found, start_s, end_s)
     terms = uncertainty.counted(powers, joules, end_s - start_s, info, update, period_s, gaps)
     seen = [w for t, w in zip(part.times_s, part.watts) if start_s <= t <= end_s and w == w]

@@ -55,23 +55,23 @@ def trapezoid(times, watts) -> float:
     return sum(map(mul, map(sub, times[1:], times), map(add, watts[1:], watts))) / 2
 
 
-def gaps(times, start_s: float, end_s: float, limit_s: float) -> Tuple[Tuple[float, float], ...]:
-    """Stretches of the window that no sample vouches for.
+def gaps(times, start_s: float, end_s: float, limit_s: float, edge_s: float):
+    """Stretches [(from, to)] of the window that no sample vouches for.
 
-    Neighbours further apart than `limit_s` (three periods), and more than one period before
-    the first or after the last sample.
+    Neighbours further apart than `limit_s`, and more than `edge_s` before the first sample or
+    after the last.
     """
     if not len(times):
         return ((start_s, end_s),)
     first, last = bisect_right(times, start_s), bisect_left(times, end_s)
     found = []
-    if times[0] - start_s > limit_s / 3:
+    if times[0] - start_s > edge_s:
         found.append((start_s, min(times[0], end_s)))
     early, late = times[max(first - 1, 0):last], times[max(first, 1):last + 1]
     if max(map(sub, late, early), default=0.0) > limit_s:
         found += [(max(a, start_s), min(b, end_s)) for a, b in zip(early, late)
                   if b - a > limit_s]
-    if end_s - times[-1] > limit_s / 3:
+    if end_s - times[-1] > edge_s:
         found.append((max(times[-1], start_s), end_s))
     return tuple((a, b) for a, b in found if b > a)
 
@@ -84,7 +84,7 @@ def length(stretches) -> float:
 def area(times, watts, start_s: float, end_s: float, gap_s: float) -> Area:
     """Energy of the window; gaps longer than `LONG_GAP_S` are filled with its mean power."""
     inside_t, inside_w = cut(times, watts, start_s, end_s)
-    holes = gaps(times, start_s, end_s, gap_s)
+    holes = gaps(times, start_s, end_s, gap_s, gap_s / 3)
     joules = trapezoid(inside_t, inside_w)
     long = [hole for hole in holes if hole[1] - hole[0] > LONG_GAP_S]
     covered = end_s - start_s - length(long)

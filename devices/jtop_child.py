@@ -65,7 +65,7 @@ class Printer:
 
 
 def _rails(power) -> dict:
-    """Milliwatts by label. jtop moves the input rail into `tot`; without its name `tot` is a sum."""
+    """Milliwatts by label. The input rail is moved into `tot`; without its name `tot` is a sum."""
     rails = {name: rail["power"] for name, rail in power["rail"].items() if rail.get("power")
              is not None}
     total = power["tot"]

@@ -43,12 +43,12 @@ def test_windows_that_touch_add_up(cuts):
 
 def test_gaps_are_found_at_both_ends_and_inside():
     times = [1.0, 1.1, 1.2, 3.0, 3.1]
-    found = integrate.gaps(times, 0.0, 4.0, limit_s=0.3)
+    found = integrate.gaps(times, 0.0, 4.0, limit_s=0.3, edge_s=0.1)
     assert found == ((0.0, 1.0), (1.2, 3.0), (3.1, 4.0))
     assert integrate.length(found) == pytest.approx(3.7)
-    assert integrate.gaps(times, 1.0, 1.25, 0.3) == ((1.2, 1.25),)
-    assert integrate.gaps(times, 1.05, 1.15, 0.3) == ()
-    assert integrate.gaps([], 0.0, 2.0, 0.3) == ((0.0, 2.0),)
+    assert integrate.gaps(times, 1.0, 1.25, 0.3, 0.1) == ((1.2, 1.25),)
+    assert integrate.gaps(times, 1.05, 1.15, 0.3, 0.1) == ()
+    assert integrate.gaps([], 0.0, 2.0, 0.3, 0.1) == ((0.0, 2.0),)
 
 
 def test_a_long_gap_is_filled_with_the_mean_of_the_rest():

@@ -93,9 +93,15 @@ def test_watch_as_json():
     assert code == 0 and [round(look["watts"], 6) for look in looks] == [5.0, 5.0]
 
 
+def heed_interrupts():
+    """A shell starts background jobs, and so these tests at times, with Ctrl-C ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_watch_stops_at_ctrl_c():
     process = subprocess.Popen(EDGEJOULE + ["watch", "--fake-power", "5", "--interval", "0.1"],
-                               stdout=subprocess.PIPE, env=dict(os.environ, PYTHONUNBUFFERED="1"))
+                               stdout=subprocess.PIPE, env=dict(os.environ, PYTHONUNBUFFERED="1"),
+                               preexec_fn=heed_interrupts)
     process.stdout.readline()
     process.stdout.readline()
     process.send_signal(signal.SIGINT)

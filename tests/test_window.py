@@ -118,3 +118,16 @@ def test_noise_widens_the_interval_like_its_spread():
 def test_an_estimate_is_called_one():
     reading = window.reading(record(), INFO._replace(estimate=True), 0.0, 10.0)
     assert reading.source == "estimate"
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.02, 0.05, 0.08, 0.099])
+def test_the_age_of_a_registers_last_tick_is_no_gap(phase):
+    """It is up to an update old when a window ends, and the thread looked a little later."""
+    info = INFO._replace(update_s=0.1, period_s=0.025)
+    found = Record(0.025)
+    for i in range(400):
+        t = 0.025 * i
+        found.add(t, t, Sample(watts=99.0, joules=100.0 * 0.1 * int((t + phase) / 0.1)))
+    end = found.times_s[-1] + 0.02
+    reading = window.reading(found, info, 8.0, end)
+    assert (reading.source, reading.coverage) == ("counter", 1.0)
