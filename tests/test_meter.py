@@ -63,8 +63,10 @@ def test_nested_parts_add_up_to_the_whole():
                 time.sleep(0.15)
             with meter.window("second") as second:
                 time.sleep(0.15)
-    assert first.reading.joules + second.reading.joules == pytest.approx(
-        whole.reading.joules, rel=0.02)
+    between_s = whole.reading.seconds - first.reading.seconds - second.reading.seconds
+    rest = whole.reading.joules - first.reading.joules - second.reading.joules
+    # what lies between the parts ran at 2 to 10 W; a busy machine may stretch it
+    assert -0.02 * whole.reading.joules <= rest <= 10.0 * between_s + 0.02 * whole.reading.joules
 
 
 def test_names_are_checked():
