@@ -5,6 +5,7 @@ from a counter are a random part of a register's update longer than their name s
 that are whole updates would flatter whoever subtracts two readings.
 """
 import random
+from math import ceil
 from typing import NamedTuple, Optional
 
 from devices import naive, rivals, synthetic, virtual, window
@@ -103,7 +104,8 @@ def _counters(pattern, start, end, phase):
 
 
 def _p95(errors):
-    return sorted(abs(error) for error in errors)[int(0.95 * len(errors))]
+    """The value that 95 % of |error| do not exceed (nearest rank)."""
+    return sorted(abs(error) for error in errors)[ceil(0.95 * len(errors)) - 1]
 
 
 def _worst(errors):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from devices import accuracy, expense, naive, noise, rivals, synthetic, virtual
+from devices import accuracy, expense, naive, noise, rivals, synthetic, virtual, wraps
 from devices.commands import meter_bench
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,11 +87,15 @@ def test_zeus_is_run_as_it_is():
     assert rivals.jetson(constant, 100.0, 110.0, 0.0) == pytest.approx(80.0, rel=0.02)
 
 
+def test_a_wrap_is_exact():
+    assert wraps.joules_off()["ours"] == pytest.approx(0.0, abs=1e-9)
+
+
 def test_the_command_prints_every_figure():
     out = subprocess.run([sys.executable, str(ROOT / "edgejoule.py"), "meter-bench", "--trials",
                           "4", "--seconds", "0.5", "--json"], stdout=subprocess.PIPE).stdout
     found = json.loads(out.decode())
     assert len(found["rows"]) == len(accuracy.ROWS)
     assert found["zeus"] == (rivals.version() if rivals.installed() else "zeus not installed")
-    assert {"interval_coverage", "sampler", "holds"} <= set(found)
+    assert {"interval_coverage", "sampler", "rapl_wrap_joules_off", "holds"} <= set(found)
     assert "promise" in meter_bench._text(found)

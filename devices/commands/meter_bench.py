@@ -6,7 +6,7 @@ exit codes: 0 every promise holds, 1 one does not
 import json
 import platform
 
-from devices import accuracy, expense, noise, rivals
+from devices import accuracy, expense, noise, rivals, wraps
 
 HERTZ_LIMITS = ((10.0, 0.003), (100.0, 0.03))  # share of a core
 COVERAGE = (0.93, 0.97)
@@ -34,13 +34,14 @@ def figures(trials: int, seconds: float) -> dict:
     cost = [dict(expense.least(hertz, seconds), limit=limit) for hertz, limit in HERTZ_LIMITS]
     for each in cost:
         each["holds"] = each["core_share"] <= each["limit"]
-    share = noise.coverage(20 * trials)
-    held = [each["holds"] for each in rows + cost] + [COVERAGE[0] <= share <= COVERAGE[1]]
+    share, off = noise.coverage(20 * trials), wraps.joules_off()
+    held = [each["holds"] for each in rows + cost]
+    held += [COVERAGE[0] <= share <= COVERAGE[1], abs(off["ours"]) < 1e-6]
     return {
         "python": platform.python_version(),
         "zeus": rivals.version() if rivals.installed() else "zeus not installed",
         "rows": rows, "interval_coverage": share, "interval_coverage_limits": COVERAGE,
-        "sampler": cost, "nearer_than_all_on_every_row": all(r["nearer_than_all"] for r in rows),
+        "rapl_wrap_joules_off": off, "sampler": cost, "nearer_than_all_on_every_row": all(r["nearer_than_all"] for r in rows),
         "holds": all(held),
     }
 
@@ -53,6 +54,8 @@ def _text(found) -> str:
     lines += [_row(row) for row in found["rows"]]
     lines += ["", "95 % intervals that hold the truth: {:.1f} % (93 to 97)".format(
         100 * found["interval_coverage"])]
+    lines.append("a 50 J window across a RAPL wrap is off by {:.6f} J{}".format(
+        found["rapl_wrap_joules_off"]["ours"], _theirs(found["rapl_wrap_joules_off"]["zeus"])))
     lines += ["sampling 6 rails at {:g} Hz: {:.2f} % of a core (limit {:g} %)".format(
         c["hertz"], 100 * c["core_share"], 100 * c["limit"]) for c in found["sampler"]]
     return "\n".join(lines + ["every promise holds" if found["holds"] else "A PROMISE IS BROKEN"])
@@ -65,6 +68,10 @@ def _row(row) -> str:
     return "{:9} {:9} {:5.4g} s | {:8.4f} {:8.4f} {:>8} | {}{}".format(
         row["pattern"], row["sensor"], row["window_s"], row["p95_percent"], row["worst_percent"],
         limit, others, "" if row["holds"] and row["nearer_than_all"] else "  <--")
+
+
+def _theirs(joules) -> str:
+    return "" if joules is None else " (Zeus: {:.0f} J)".format(joules)
 
 
 def _zeus(text) -> str:
