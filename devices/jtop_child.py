@@ -26,10 +26,16 @@ def main(arguments) -> int:
             jtop.service.JTOP_PIPE = arguments[1]
         _say(ready=jtop.__version__)
         _serve(jtop.jtop(interval=float(arguments[0])))
+    except (ConnectionResetError, BrokenPipeError, EOFError) as error:
+        return _gone("the connection to jtop.service broke ({})".format(type(error).__name__))
     except Exception as error:  # whatever jtop raises must reach the parent as a sentence
-        _say(error="{}: {}".format(type(error).__name__, " ".join(str(error).split())))
-        return 1
+        return _gone("{}: {}".format(type(error).__name__, " ".join(str(error).split())))
     return 0
+
+
+def _gone(sentence) -> int:
+    _say(error=sentence)
+    return 1
 
 
 def _serve(client):

@@ -38,12 +38,13 @@ class Child:
         """
         ends = time.monotonic() + limit_s
         while True:
+            dead = not self.alive()  # asked first: its last words may still be in the pipe
             for line in self.lines(max(ends - time.monotonic(), 0.0)):
                 if "error" in line:
                     raise RuntimeError(line["error"])
                 if key in line:
                     return line
-            if not self.alive():
+            if dead:
                 raise RuntimeError("its process ended with code {}".format(self._process.poll()))
             if time.monotonic() >= ends:
                 raise RuntimeError("no answer within {:g} s".format(limit_s))

@@ -114,18 +114,20 @@ def test_a_board_without_an_input_rail_is_added_up(tmp_path):
 def test_a_service_that_stops_mid_run(own, number):
     found = reading(own, 0.6, lambda: own.signal(number))
     assert found.status == "invalid" and found.coverage < 0.9
-    assert any(word in found.reason for word in ("silent", "onnection", "not active"))
+    words = ("silent", "onnection", "not active")
+    assert any(word in found.reason for word in words), found.reason
     assert "sudo systemctl" in found.reason  # restart, or start where it is seen to be gone
     assert found.joules == pytest.approx(3.056 * found.seconds, rel=0.05)
 
 
 def test_a_service_that_comes_back_is_found_again(own, monkeypatch):
     monkeypatch.setattr(jtop, "AGAIN_S", 0.2)
+    monkeypatch.setattr(jtop, "STUCK_S", 3.0)
     device = jtop.open(PERIOD_S, own.socket)
     with Meter(device) as meter:
         own.stop()
         own.start()
-        ends = time.monotonic() + 10.0
+        ends = time.monotonic() + 30.0
         found = None
         while time.monotonic() < ends and (found is None or found.coverage < 1.0):
             with meter.window() as opened:
@@ -135,12 +137,14 @@ def test_a_service_that_comes_back_is_found_again(own, monkeypatch):
     assert found.joules == pytest.approx(3.056 * found.seconds, rel=0.02)
 
 
-def test_a_frozen_service_is_given_up_within_two_seconds(own):
+def test_a_frozen_service_is_given_up(own, monkeypatch):
+    """Where jtop's own client would wait for ever."""
+    monkeypatch.setattr(jtop, "START_S", 0.8)
     own.signal(signal.SIGSTOP)
     before = time.monotonic()
-    with pytest.raises(RuntimeError, match="no answer within .*systemctl restart"):
+    with pytest.raises(RuntimeError, match="no answer within 0.8 s.*systemctl restart"):
         jtop.open(PERIOD_S, own.socket)
-    assert time.monotonic() - before < 2.0 + 0.7  # the import of jtop is not the service's fault
+    assert time.monotonic() - before < 0.8 + 5.0  # importing jtop is not the service's doing
 
 
 def test_another_version_is_told(tmp_path):

@@ -13,8 +13,8 @@ from devices.reading import DeviceInfo, Sample
 
 SOCKET = "/run/jtop.sock"
 INTERVAL_S = 0.5
-IMPORT_S, START_S = 12.0, 1.5  # a TX2 takes seconds to import jtop
-SILENT_PERIODS, AGAIN_S = 3, 2.0
+IMPORT_S, START_S = 12.0, 4.0  # opening only: a busy TX2 takes seconds to import and to answer
+SILENT_PERIODS, AGAIN_S, STUCK_S = 3, 2.0, 15.0
 BOOTTIME = 7  # CLOCK_BOOTTIME: time.CLOCK_BOOTTIME is 3.7+
 SHUNT_GAIN = 0.01
 MILLI = 1e-3
@@ -66,7 +66,7 @@ class Service:
         for line in self._child.lines(min(self._interval_s, 0.5)):
             self._reason = line.get("error", self._reason)
             if "uptime" in line:
-                self._latest = line
+                self._latest, self._reason = line, None
         self._check()
         return self._sample(self._latest)
 
@@ -124,8 +124,12 @@ class Service:
                 self._reason or "jtop.service has been silent for a while")))
 
     def _revive(self):
-        """A new child now and then: systemd may have started the service again."""
-        if time.monotonic() - self._born_s > AGAIN_S and not self._child.alive():
+        """A new child now and then: systemd may have started the service again.
+
+        One that asked while the service was starting may hang for ever, as jtop's client does.
+        """
+        age_s = time.monotonic() - self._born_s
+        if age_s > (STUCK_S if self._child.alive() else AGAIN_S):
             self._child.close()
             self._child, self._born_s = lines.Child(self._command), time.monotonic()
 
