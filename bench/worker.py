@@ -48,7 +48,7 @@ def run(folder: Path, log) -> None:
         outcome = _recipe(case, trainer)
         accuracy = trainer.accuracy()
         trace, warnings = meter.trace(), list(meter.warnings())
-        info = meter.info._asdict()
+        info, own = meter.info._asdict(), meter.cost()
     progress.close()
     after = state(device)
     device.close()
@@ -57,7 +57,7 @@ def run(folder: Path, log) -> None:
         schema=records.SCHEMA, suite=job["suite"], case_id=job["case_id"],
         label=suite.label(case), case=case._asdict(), attempts=job["attempts"],
         started_utc=started, finished_utc=_now(), device=info,
-        environment=dict(environment.describe(), before=before, after=after),
+        environment=dict(environment.describe(), before=before, after=after, meter=own),
         dense=dense, final=_model_record(outcome.model, trainer.example),
         phases=[phase._asdict() for phase in ledger.phases],
         epochs=[epoch._asdict() for epoch in ledger.epochs], accuracy=accuracy,
