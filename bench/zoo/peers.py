@@ -24,6 +24,7 @@ from bench.zoo.net import awake, example
 
 BYTES = 12 << 30
 SECONDS = 600
+CLASSES = 1000
 
 
 def race(name: str, rounds: int) -> Dict[str, Any]:
@@ -138,14 +139,14 @@ def _theirs(model: nn.Module, inputs: torch.Tensor):
     heads = [
         module
         for module in model.modules()
-        if isinstance(module, nn.Linear) and module.out_features == 1000
+        if getattr(module, "out_features", getattr(module, "out_channels", 0)) == CLASSES
     ]
     pruner = torch_pruning.pruner.MagnitudePruner(
         model,
         inputs,
         importance=torch_pruning.importance.MagnitudeImportance(p=2),
         pruning_ratio=0.5,
-        ignored_layers=heads or [list(model.modules())[-1]],
+        ignored_layers=heads,
     )
     pruner.step()
     return pruner
