@@ -71,11 +71,20 @@ def test_the_seeds_are_in_the_zoo():
     assert {"vgg16", "preresnet101", "resnet20"} <= {n for _, n in catalogue.nets(["seeds"])}
 
 
-@pytest.mark.parametrize("found,verdict", [
-    ({"parity": 1e-16, "speed": 2.0}, True), ({"parity": 1e-16, "speed": 0.9}, False),
-    ({"parity": 1e-3, "speed": 2.0}, False), ({"parity": 1e-16}, True), ({}, True)])
-def test_being_ahead(found, verdict):
-    assert peers.ahead(found) is verdict
+EVEN = {"name": "resnet50", "parity": 1e-16, "params": 0.27, "peer_parity": 1e-16,
+        "peer_params": 0.27, "speed": 2.0}
+
+
+@pytest.mark.parametrize("change,verdict", [
+    ({}, True), ({"speed": 0.9}, False), ({"speed": 0.9, "name": "regnet_y_400mf"}, True),
+    ({"parity": 1e-3}, False), ({"peer_params": 0.2}, False),
+    ({"peer_params": 0.2, "peer_parity": 0.4}, True)])
+def test_being_ahead(change, verdict):
+    assert peers.ahead(dict(EVEN, **change)) is verdict
+
+
+def test_a_network_that_died_on_us_is_no_success():
+    assert not peers.ahead({"name": "maxvit_t", "peer": "fails: killed for memory"})
 
 
 def test_a_line_of_the_race():
@@ -87,4 +96,4 @@ def test_a_line_of_the_race():
 
 def test_a_race_that_dies_is_a_row(monkeypatch):
     monkeypatch.setattr(peers.sys, "executable", "false")
-    assert "peer" in peers.race("resnet18", 1)
+    assert peers.race("resnet18", 1)["peer"] == "fails: killed for memory"
