@@ -10,8 +10,8 @@ MAY_IMPORT = {
     "devices": {"devices"}, "prune": {"prune"}, "bench": {"bench", "prune", "devices", "edgejoule"},
     "reports": {"reports", "bench"},
 }
-TORCH_FREE = ("bundle", "checks", "environment", "grid", "plugins", "records", "runner",
-              "settings", "suite")
+TORCH_FREE = ("bundle", "checks", "environment", "grid", "history", "history_index",
+              "history_rows", "plugins", "records", "runner", "settings", "suite")
 HEAVY = {"torch", "torchvision", "numpy", "pandas", "sklearn", "jtop", "pynvml", "fvcore"}
 
 
