@@ -4,7 +4,7 @@ import json
 import pytest
 
 import edgejoule
-from bench.zoo import catalogue, examination, peers, rows
+from bench.zoo import catalogue, examination, peers, rows, timing
 from prune.shrink import shrink
 
 
@@ -32,11 +32,15 @@ def test_the_table_ends_with_a_sentence(capsys):
     assert lines[-1].startswith("1 networks: 1 cut, 0 left whole, 0 wrong; 24 of 24 cuts exact")
 
 
-def test_times_stand_beside_the_macs(capsys):
-    code, out = zoo(capsys, "residual", "--kinds", "own", "--no-exports", "--time", "2", "--json")
-    times = json.loads(out.out)["rows"][0]["times"]
-    assert code == 0 and set(times) == {"forward", "train_step"}
-    assert times["forward"]["low"] <= times["forward"]["ratio"] <= times["forward"]["high"]
+def test_times_stand_beside_the_macs(capsys, monkeypatch):
+    monkeypatch.setattr(timing.width_sweep, "multiple", lambda: 8)
+    words = ("residual", "--kinds", "own", "--no-exports", "--time", "2")
+    times = json.loads(zoo(capsys, *words, "--json")[1].out)["rows"][0]["times"]
+    assert set(times) == {"forward", "train_step", "rounded"} and times["rounded"]["multiple"] == 8
+    for ratio in (times["forward"], times["rounded"]["train_step"]):
+        assert ratio["low"] <= ratio["ratio"] <= ratio["high"]
+    code, out = zoo(capsys, *words)
+    assert code == 0 and "forward" in out.out and "widths x8: MACs" in out.out
 
 
 def test_a_wrong_cut_is_told_and_fails(capsys, monkeypatch):

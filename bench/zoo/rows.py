@@ -1,6 +1,4 @@
-"""One row per network: what was found, every cut tried, what it left, what it exports to, how
-long it took.
-"""
+"""One row per network: what was found, every cut tried, what it left, exports, seconds."""
 
 import itertools
 import os
@@ -12,8 +10,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 import torch
 from torch import nn
 
-from bench import latency
-from bench.zoo import examination
+from bench.zoo import examination, timing
 from bench.zoo.net import Net, awake, example
 from prune import deploy, export, groups
 from prune.parity import parity
@@ -134,7 +131,7 @@ def _show(result: Dict[str, Any], net: Net, plan: Plan) -> None:
             if each[1].startswith(("differs", "fails"))
         ]
     if plan.pairs:
-        result["times"] = times(model, case.small, net, plan.pairs)
+        result["times"] = timing.times(case, net, plan.pairs)
 
 
 def exports(case: examination.Cut, inputs: Any, net: Net) -> Dict[str, str]:
@@ -205,13 +202,3 @@ def _onnx(path: str, batch: Sequence[torch.Tensor]) -> Optional[List[torch.Tenso
 
 def _near(one: torch.Tensor, other: torch.Tensor) -> bool:
     return bool((one - other).abs().max() <= 1e-4 * max(1.0, float(one.abs().max())))
-
-
-def times(dense: nn.Module, small: nn.Module, net: Net, pairs: int) -> Optional[Dict[str, Any]]:
-    """Measured time of the small network over the dense one, forward and training step, batch
-    8.
-    """
-    inputs = example(net, 8)
-    if not isinstance(inputs, torch.Tensor) or not isinstance(dense.train()(inputs), torch.Tensor):
-        return None
-    return latency.compare(dense, small, inputs, pairs)
