@@ -11,7 +11,7 @@ MAY_IMPORT = {
     "reports": {"reports", "bench"},
 }
 TORCH_FREE = ("bundle", "checks", "environment", "grid", "history", "history_index",
-              "history_rows", "plugins", "records", "runner", "settings", "suite")
+              "history_rows", "plugins", "records", "runner", "scan", "settings", "suite")
 HEAVY = {"torch", "torchvision", "numpy", "pandas", "sklearn", "jtop", "pynvml", "fvcore"}
 
 

@@ -1,0 +1,104 @@
+"""Is the new one dearer than the old one? Ratios of medians with a bootstrap interval; numpy only.
+
+The statistic is the median of log(after / before) over pairs measured side by side, its interval
+the percentiles of 2000 bootstrap medians (fixed seed: the same samples give the same verdict).
+The percentiles are Student's, not the normal ones: of eight pairs the plain bootstrap interval
+leaves out the truth in 7.5 % of trials on a drifting machine, this one in 5 %
+(`edgejoule gate --simulate`). Deviation from Hesterberg (2015): no further factor sqrt(n/(n-1)).
+
+Whatever the verdict, `mde` says what could have been seen: the smallest true effect that nine of
+ten such comparisons would call different.
+"""
+import functools
+import math
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+LEAST = 6  # pairs: five heads in a row are not rare enough (1 in 16, both ways)
+TWO_SIDED_5 = 1.959964  # standard deviations
+POWER_90 = 1.281552
+
+
+class Ratio(NamedTuple):
+    """after / before: 1.05 is 5 % more. None where it cannot be known from so few."""
+
+    median: Optional[float]
+    low: Optional[float]  # of the 95 % interval
+    high: Optional[float]
+    n: int  # pairs, or the smaller of two samples
+    mde: Optional[float]  # minimal detectable effect, a fraction: 0.02 is 2 %
+
+
+def paired(before, after, draws: int = 2000, seed: int = 0) -> Ratio:
+    """The ratio of two equally long samples whose i-th members were measured side by side.
+
+    Pairs of which a side is unknown (None) or not above 0 are left out.
+    """
+    if len(before) != len(after):
+        raise ValueError("{} values before and {} after make no pairs".format(
+            len(before), len(after)))
+    logs = np.array([math.log(b / a) for a, b in zip(before, after) if _known(a) and _known(b)])
+    if len(logs) == 0:
+        return Ratio(None, None, None, 0, None)
+    medians = np.median(logs[_picks(len(logs), draws, seed)], axis=1)
+    return _ratio(float(np.median(logs)), medians, len(logs))
+
+
+def unpaired(before, after, draws: int = 2000, seed: int = 0) -> Ratio:
+    """The ratio of the medians of two samples that have nothing to do with each other."""
+    old = np.log([value for value in before if _known(value)])
+    new = np.log([value for value in after if _known(value)])
+    count = min(len(old), len(new))
+    if count == 0:
+        return Ratio(None, None, None, 0, None)
+    medians = (np.median(new[_picks(len(new), draws, seed + 1)], axis=1) -
+               np.median(old[_picks(len(old), draws, seed)], axis=1))
+    return _ratio(float(np.median(new) - np.median(old)), medians, count)
+
+
+def verdict(ratio: Ratio, floor: float) -> str:
+    """ "FAIL": surely more, and by more than the floor. "PASS": a rise of the floor would have
+    been seen, or the whole interval lies below it. "INCONCLUSIVE": neither can be said.
+
+    What got less passes; it is an improvement if `ratio.high` < 1.
+    """
+    if ratio.low is None or ratio.n < LEAST:
+        return "INCONCLUSIVE"
+    if ratio.low > 1 and ratio.median > 1 + floor:
+        return "FAIL"
+    if ratio.mde <= floor or ratio.high <= 1 + floor:
+        return "PASS"
+    return "INCONCLUSIVE"
+
+
+def minimal_detectable_effect(low: float, high: float, n: int) -> float:
+    """The effect seen in 9 of 10 comparisons whose interval of a log ratio is this wide."""
+    return math.expm1((high - low) / 2 * (1 + POWER_90 / student(n - 1)))
+
+
+def student(freedom: int) -> float:
+    """Student's two-sided 5 % point (Cornish and Fisher's expansion; within 1 % from 4 on)."""
+    z = TWO_SIDED_5
+    terms = (z, (z ** 3 + z) / 4, (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96,
+             (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / 384)
+    return sum(term / max(freedom, 1) ** power for power, term in enumerate(terms))
+
+
+def _ratio(median: float, medians, n: int) -> Ratio:
+    if n < 2:
+        return Ratio(math.exp(median), None, None, n, None)
+    tail = 50 * math.erfc(student(n - 1) / math.sqrt(2))  # percent
+    low, high = np.percentile(medians, [tail, 100 - tail])
+    return Ratio(math.exp(median), math.exp(low), math.exp(high), n,
+                 minimal_detectable_effect(low, high, n))
+
+
+@functools.lru_cache(maxsize=16)
+def _picks(n: int, draws: int, seed: int):
+    """[draws, n] places drawn with replacement; RandomState's stream is the same everywhere."""
+    return np.random.RandomState(seed).randint(0, n, (draws, n))
+
+
+def _known(value) -> bool:
+    return value is not None and value > 0
