@@ -23,9 +23,12 @@ exit codes: 0 fine, 1 something failed, 3 nothing was measured, 4 the request wa
 """
 COMMANDS = (
     ("run", "bench", "run a suite: train, score, cut, retrain, measure"),
+    ("nightly", "bench", "one night of a suite: doctor, cool, run, gate, confirm, report, tidy"),
     ("list", "bench", "what there is: suites, models, data sets, criteria, recipes, runs"),
     ("show", "bench", "one run: settings, phases, ticket, warnings"),
     ("report", "reports", "the page and the tables of a suite's runs"),
+    ("history", "reports", "the pages over all nights: last night, trends, all runs"),
+    ("papers", "reports", "published result tables side by side with our runs"),
     ("devices", "devices", "power sensors of this machine, read once"),
     ("doctor", "devices", "is this machine fit to measure?"),
     ("watch", "devices", "live watts and temperature in this terminal"),

@@ -28,8 +28,10 @@ class Tally(NamedTuple):
     refused: List[str]  # cannot be done as asked: the walk ended there
 
 
-def run(asked: suite.Suite, runs, say) -> Tally:
+def run(asked: suite.Suite, runs, say, most_attempts=None) -> Tally:
     """Runs every case of a suite that is not done; `say(sentence)` between them.
+
+    A case that was begun `most_attempts` times without an end is not begun again.
 
     Raises:
         ValueError: another process works on this suite, or the disk cannot be written.
@@ -42,10 +44,20 @@ def run(asked: suite.Suite, runs, say) -> Tally:
                            [(i, suite.label(c)) for i, c in zip(ids, asked.cases)])
         for number, (case_id, case) in enumerate(zip(ids, asked.cases), 1):
             title = "[{}/{}] {}".format(number, len(ids), case_id)
+            if _given_up(folder, case_id, most_attempts):
+                tally.failed.append(case_id)
+                say("{}: given up: {} attempts did not finish".format(title, most_attempts))
+                continue
             _case(folder, asked.name, case_id, case, tally, lambda s, t=title: say(t + ": " + s))
             if tally.refused:
                 break
     return tally
+
+
+def _given_up(folder, case_id, most_attempts) -> bool:
+    begun = bundle.attempts_so_far(bundle.open_folder(folder, case_id))
+    return most_attempts is not None and begun >= most_attempts \
+        and not bundle.is_done(folder, case_id)
 
 
 def _case(folder, suite_name, case_id, case, tally, say):
@@ -73,10 +85,10 @@ def _worker(path: Path) -> int:
     command = [sys.executable, "-m", "bench.worker", str(path.resolve())]
     paths = [str(ROOT)] + [p for p in [os.environ.get("PYTHONPATH")] if p]
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(paths))
-    return subprocess.call(command, env=environment, preexec_fn=_die_with_parent)
+    return subprocess.call(command, env=environment, preexec_fn=die_with_parent)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """A runner that is killed takes its worker along: nobody trains unobserved."""
     try:
         ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)

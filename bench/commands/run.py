@@ -6,7 +6,7 @@ Interrupt it whenever you like: the same command goes on where it stopped. When 
 import json
 import sys
 
-from bench import runner, suite
+from bench import device_lock, runner, suite
 
 
 def arguments(parser):
@@ -28,16 +28,26 @@ def arguments(parser):
 
 
 def run(args) -> int:
-    """Exit code: 0 all cases are done, 1 some failed, 4 a case cannot be done as asked."""
+    """Exit code: 0 all done, 1 some failed, 4 cannot be done as asked, 75 the device is held."""
     overrides = list(args.overrides)
     if args.fake_power:
         overrides.append("measure.fake_power={}".format(json.dumps(args.fake_power)))
     asked = suite.read(args.suite, overrides, args.sweeps, args.quick)
     if args.dry_run:
         return _plan(asked, args)
-    tally = runner.run(asked, args.runs, lambda text: print(text, file=sys.stderr, flush=True))
+    measures = {(case.measure["power"], case.measure["fake_power"]) for case in asked.cases}
+    try:
+        with device_lock.real(measures, "a run of suite {}".format(asked.name)):
+            tally = runner.run(asked, args.runs, _say)
+    except device_lock.Busy as error:
+        print("edgejoule: {}".format(error), file=sys.stderr)
+        return device_lock.BUSY
     _told(asked, tally, args)
     return 4 if tally.refused else 1 if tally.failed else 0
+
+
+def _say(text):
+    print(text, file=sys.stderr, flush=True)
 
 
 def _told(asked, tally, args):

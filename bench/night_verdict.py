@@ -1,0 +1,83 @@
+"""The two stages that judge a night: the gate finds suspects, an A/B of two commits tries them.
+
+A suspect is a step in a series. It may have come from the room, the board or the code; only an
+interleaved comparison of the code before and after it, on the same device, tells. Whoever is
+acquitted leaves the verdict; whoever could not be tried stays in it.
+"""
+from typing import Dict, List
+
+from bench import bundle, night, suite
+
+SUSPECT = "regression"
+
+
+def gate(work, document) -> Dict:
+    """The verdict on what was measured, by the nights before it."""
+    from bench import gate as gates  # numpy is paid for only by those who judge
+
+    judged = gates.judge(work.history, work.device, work.asked.name, work.night)
+    verdict, notes = judged.verdict, document["notes"] + list(judged.notes)
+    left = [case for case in work.asked.cases
+            if not bundle.is_done(work.folder, suite.case_id(case))]
+    if left and verdict == "PASS":
+        verdict, notes = "INCONCLUSIVE", notes + ["no PASS: not every case was measured"]
+    return {"verdict": verdict, "notes": notes,
+            "findings": [_plain(finding) for finding in judged.findings]}
+
+
+def confirm(work, document) -> Dict:
+    """Tries every suspect by an A/B of the commits round its step; the verdict after that."""
+    suspects = [finding for finding in document["findings"] if is_suspect(finding)]
+    if not suspects:
+        return {}
+    if not work.options["confirm"]:
+        return {"notes": document["notes"] + ["suspects were not tried: --no-confirm"]}
+    trials, notes = {}, []
+    for key in sorted({_key(finding) for finding in suspects}):
+        if None in key or key[1] == key[2]:
+            notes.append("{}: not tried, the code is the same on both sides of the step".format(
+                key[0]) if key[1] == key[2] else "{}: not tried, a commit is not known".format(
+                    key[0]))
+            continue
+        trials[key] = _tried(work, *key)
+    findings = [_judged(finding, trials.get(_key(finding))) if is_suspect(finding) else finding
+                for finding in document["findings"]]
+    return {"findings": findings, "notes": document["notes"] + notes,
+            "confirmation": {"trials": list(trials.values())} if trials else None,
+            "verdict": verdict(document["verdict"], findings)}
+
+
+def is_suspect(finding: Dict) -> bool:
+    """True for a regression that was neither confirmed nor acquitted."""
+    return finding["kind"] == SUSPECT and finding.get("confirmed") is None
+
+
+def verdict(before: str, findings: List[Dict]) -> str:
+    """A confirmed regression is a FAIL; if all are acquitted, only what is missing remains."""
+    regressions = [finding.get("confirmed") for finding in findings if finding["kind"] == SUSPECT]
+    if True in regressions:
+        return "FAIL"
+    if not regressions or None in regressions:
+        return before
+    holes = {"missing", "not measured", "invalid"} & {finding["kind"] for finding in findings}
+    return "INCONCLUSIVE" if holes else "PASS"
+
+
+def _key(finding):
+    """(label, commit before, commit after)."""
+    ends = [(finding.get(end) or {}).get("commit") for end in ("until", "since")]
+    return (finding["label"],) + tuple(ends)
+
+
+def _plain(finding) -> Dict:
+    return dict(finding) if isinstance(finding, dict) else dict(finding._asdict())
+
+
+def _tried(work, label: str, before: str, after: str) -> Dict:
+    """What an A/B of two commits says of the first case with a label."""
+    from bench import confirm as confirms
+
+    case = [case for case in work.asked.cases if suite.label(case) == label][0]
+    work.say("night {}: {}: commit {} against {}".format(work.night, label, before[:9], after[:9]))
+    found = confirms.confirm(work.asked, case, before, after)
+    return dict(_plain(found), label=label, before=before, after=after)

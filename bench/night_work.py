@@ -1,0 +1,125 @@
+"""Which night is to be done now: one that was interrupted, or tonight's. Free of torch."""
+from pathlib import Path
+from typing import Dict, List
+
+from bench import device_lock, history, night, night_stages, suite, trace_keeping
+
+
+def tonight(history_folder, options: Dict, asked_night, again: bool, say) -> List[Dict]:
+    """Finishes what this suite left unfinished on this device, then does tonight's night.
+
+    Raises:
+        Busy: another process holds the device.
+    """
+    asked = suite.read(options["suite"], options["overrides"])
+    info = look(asked)
+    device = history.device_slug(info._asdict())
+    root = Path(history_folder)
+    with device_lock.hold(device, "a night of suite {}".format(asked.name)) as held:
+        done = [_finished(root, each, held, say)
+                for each in night.unfinished(root, device, asked.name)]
+        name = free_name(root / device, asked.name, asked_night, again)
+        if any(each["night"] == name for each in done) and not again:
+            return done
+        work = night.Work(asked, root, device, name, options, say)
+        found = history.document(work.folder)
+        if found:
+            say("night {} of suite {} is done; --again does a second one".format(
+                name, asked.name))
+            return done + [found]
+        held.tell(_title(work))
+        return done + [night_stages.walk(work, night.begin(work, info))]
+
+
+def finish_all(history_folder, name, say) -> List[Dict]:
+    """Finishes every unfinished night of this machine whose device answers; of all suites."""
+    root, done = Path(history_folder), []
+    wanted = suite.read(name).name if name else None
+    for each in night.unfinished(root, None, wanted):
+        if not _answers(each):
+            say("night {} of suite {}: its device {} does not answer; it stays unfinished".format(
+                each.night, each.suite, each.device))
+            continue
+        with device_lock.hold(each.device, "a night of suite {}".format(each.suite)) as held:
+            if night.is_unfinished(history.document(each.folder)):
+                done.append(_finished(root, each, held, say))
+    return done
+
+
+def plan(history_folder, options: Dict, asked_night, again: bool) -> Dict:
+    """What `tonight` would do, as plain JSON."""
+    asked, root = suite.read(options["suite"], options["overrides"]), Path(history_folder)
+    device = history.device_slug(look(asked)._asdict())
+    name = free_name(root / device, asked.name, asked_night, again)
+    earlier = history.nights(root, device, asked.name)
+    blessed = trace_keeping.blessed(root / device, asked.name)
+    there = [each for each in earlier if each.night == name and each.document]
+    return {"device": device, "suite": asked.name, "night": name,
+            "then": "is done, nothing is to do" if there else " -> ".join(night.STAGES),
+            "unfinished": [e.night for e in night.unfinished(root, device, asked.name)],
+            "cases": [] if there else [suite.case_id(case) for case in asked.cases],
+            "nights": len(earlier), "prunable": [each.night for each in trace_keeping.prunable(
+                earlier, blessed, options["keep_traces"])]}
+
+
+def look(asked: suite.Suite):
+    """The `DeviceInfo` of the one sensor that a suite measures with.
+
+    Raises:
+        ValueError: it measures with several.
+        RuntimeError: the sensor that it names does not answer.
+    """
+    from devices import choose
+
+    if not asked.cases:
+        raise ValueError("suite {}: it has no cases".format(asked.name))
+    found = sorted({(case.measure["power"], case.measure["fake_power"]) for case in asked.cases})
+    if len(found) > 1:
+        raise ValueError("suite {}: a night measures with one sensor, this suite names {}; "
+                         "choose with --device".format(
+                             asked.name, ", ".join(fake or power for power, fake in found)))
+    device = choose.open(found[0][0], fake_power=found[0][1] or None)
+    try:
+        return device.info()
+    finally:
+        device.close()
+
+
+def free_name(folder: Path, suite_name: str, asked_night, again: bool) -> str:
+    """The night to do; a night whose document cannot be read is left alone."""
+    name = night.name(folder, suite_name, asked_night, again)
+    there = folder / name / suite_name
+    if (there / history.DOCUMENT).exists() and history.document(there) is None:
+        return night.name(folder, suite_name, asked_night, True)
+    return name
+
+
+def _finished(root, each, held, say) -> Dict:
+    """The document of an interrupted night, finished as it was begun."""
+    document = history.document(each.folder)
+    if night.is_alive(document):
+        raise device_lock.Busy("night {} of suite {} on {} is worked on by process {}".format(
+            each.night, each.suite, each.device, document["pid"]))
+    work = night.Work(_asked(document), root, each.device, each.night, document["options"], say)
+    held.tell(_title(work))
+    return night_stages.walk(work, night.resume(work, document))
+
+
+def _asked(document) -> suite.Suite:
+    """The suite as it was asked for; without cases if it cannot be read any more."""
+    try:
+        return suite.read(document["options"]["suite"], document["options"]["overrides"])
+    except ValueError:
+        return suite.Suite(document["suite"], "", "", ())
+
+
+def _answers(each) -> bool:
+    asked = _asked(each.document)
+    try:
+        return not asked.cases or history.device_slug(look(asked)._asdict()) == each.device
+    except (RuntimeError, ValueError):
+        return False
+
+
+def _title(work) -> str:
+    return "night {} of suite {}".format(work.night, work.asked.name)
