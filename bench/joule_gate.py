@@ -1,0 +1,130 @@
+"""Is a benchmark worse than its blessed self? A verdict and sentences for one test.
+
+A regression is a ratio beyond its floor whose bootstrap interval leaves 1 out (`bench.pairs`).
+What could not be judged is never a pass: INVALID where something is missing or not comparable,
+INCONCLUSIVE where the rounds are too few or too unlike to see a change of the floor's size.
+"""
+import re
+from typing import Dict, NamedTuple, Optional, Tuple
+
+from bench import joule_store, plugins
+
+UNITS = {"joules": "J", "seconds": "s", "watts": "W"}
+VERDICTS = ("PASS", "INCONCLUSIVE", "INVALID", "FAIL")  # each trumps those before it
+LIMIT = re.compile(r"^(?:([a-z]+):)?(\d+(?:\.\d*)?|\.\d+)%$")
+MARKER = {"floor": "joules", "joules": "joules", "seconds": "seconds", "watts": "watts"}
+
+
+class Judged(NamedTuple):
+    """The verdict on one test, why, and whether it got better or its work changed."""
+
+    verdict: str
+    sentences: Tuple[str, ...]
+    improved: bool = False
+
+
+def limits(texts) -> Dict[str, float]:
+    """{metric: share that it may grow by} of texts such as "5%" and "joules:5%,watts:2.5%".
+
+    Raises:
+        ValueError: says what a limit looks like.
+    """
+    found = {}
+    for text in ",".join(texts).split(","):
+        match = LIMIT.match(text.strip())
+        metric = match.group(1) or "joules" if match else text.partition(":")[0].strip()
+        if not match or metric not in UNITS or float(match.group(2)) == 0.0:
+            raise ValueError(
+                "asked for the limit {!r}; a limit is PERCENT% or METRIC:PERCENT% above 0, with "
+                "METRIC one of {} (5%, seconds:8%, watts:2.5%).{}".format(
+                    text.strip(), ", ".join(UNITS), _nearest(metric)))
+        found[metric] = float(match.group(2)) / 100
+    return found
+
+
+def check_marker(words, settings: Dict) -> None:
+    """Checks what a `joules` marker was given.
+
+    Raises:
+        ValueError: the marker has a setting that there is not, or a limit that is none.
+    """
+    allowed = sorted(MARKER) + ["flops"]
+    for name in list(words) + sorted(settings):
+        if name not in allowed or name in words:
+            raise ValueError("pytest.mark.joules has no setting {!r}; it has: {} (as floor='3%')."
+                             "{}".format(name, ", ".join(allowed), plugins.nearest(name, allowed)))
+    marked({}, settings)
+
+
+def marked(asked: Dict[str, float], settings: Dict) -> Dict[str, float]:
+    """The limits of one test: those asked for, changed by its marker's `floor`, `seconds`, ..."""
+    found = dict(asked)
+    for name, metric in MARKER.items():
+        if name in settings:
+            found.update(limits(["{}:{}".format(metric, settings[name])]))
+    return found
+
+
+def judge(taken, entry: Optional[Dict], context: Dict, allowed: Dict[str, float]) -> Judged:
+    """The verdict on what was taken now against a baseline's entry."""
+    if entry is None:
+        return Judged("INVALID", ("no baseline has this test: it is new or was renamed; look at "
+                                  "it, then --joules-bless",))
+    other = joule_store.difference(entry["context"], context)
+    if other:
+        return Judged("INVALID", ("blessed in another context, so not comparable: " + other,))
+    parts = [_metric(metric, floor, taken, entry) for metric, floor in sorted(allowed.items())]
+    verdict = max((part.verdict for part in parts), key=VERDICTS.index)
+    sentences = [text for part in parts for text in part.sentences]
+    return Judged(verdict, tuple(sentences + _work(taken, entry)),
+                  any(part.improved for part in parts))
+
+
+def missing(taken, metrics) -> Optional[str]:
+    """Why one of the metrics has no values now; None if all have."""
+    lacking = [metric for metric in sorted(metrics) if not getattr(taken, metric)]
+    return "{} not measured: {}".format(" and ".join(lacking), taken.reason) if lacking else None
+
+
+def _metric(metric, floor, taken, entry) -> Judged:
+    from bench import pairs
+    after, before = getattr(taken, metric), entry[metric]
+    if not after:
+        return Judged("INVALID", (missing(taken, [metric]),))
+    if not before:
+        return Judged("INVALID", ("its baseline has no {}; --joules-bless a run that has".format(
+            metric),))
+    ratio = pairs.unpaired(before, after)
+    if ratio.n < pairs.LEAST:
+        return Judged("INVALID", ("{}: {} rounds against {}; at least {} are needed on both sides"
+                                  .format(metric, len(before), len(after), pairs.LEAST),))
+    verdict = pairs.verdict(ratio, floor)
+    return Judged(verdict, (_sentence(metric, ratio, verdict, floor, before, after),),
+                  ratio.high < 1.0 and ratio.median < 1.0 / (1.0 + floor))
+
+
+def _sentence(metric, ratio, verdict, floor, before, after) -> str:
+    text = "{} x{:.3f} [{:.3f}, {:.3f}], {:g} % allowed: {:.4g} -> {:.4g} {} a call".format(
+        metric, ratio.median, ratio.low, ratio.high, 100 * floor, _median(before),
+        _median(after), UNITS[metric])
+    if verdict == "INCONCLUSIVE":
+        text += "; too unsteady: only a change beyond {:.2g} % would show, so take more rounds" \
+            .format(100 * ratio.mde)
+    return text
+
+
+def _work(taken, entry):
+    if taken.flops == entry.get("flops"):
+        return []
+    return ["work changed: {} -> {} FLOP a call".format(*(
+        "unknown" if flops is None else "{:.6g}".format(flops)
+        for flops in (entry.get("flops"), taken.flops)))]
+
+
+def _median(values):
+    ordered = sorted(values)
+    return (ordered[len(ordered) // 2] + ordered[(len(ordered) - 1) // 2]) / 2
+
+
+def _nearest(metric):
+    return plugins.nearest(metric, UNITS) if metric not in UNITS else ""

@@ -1,0 +1,138 @@
+"""What the pytest plugin remembers of a session, its last word and its exit code."""
+import pytest
+
+KEY = pytest.StashKey()
+NOT_JUDGED = 3
+XDIST = "xdist is active: benchmarks are off and nothing was measured; run with -n 0"
+NOTHING = "no test with joules_benchmark ran, so nothing was measured"
+
+
+class Watch:
+    """How tests ended, and the `JouleSession`, made when it is first asked for."""
+
+    def __init__(self, config):
+        self._config, self._joules = config, None
+        self._ended, self._deselected, self._failed = {}, set(), 0
+        self._elsewhere = False
+
+    @property
+    def joules(self):
+        """The session's `JouleSession`."""
+        if self._joules is None:
+            from bench import joule_session
+            self._joules = joule_session.JouleSession(self._config)
+        return self._joules
+
+    def device(self):
+        """The sensor and its source for pytest-benchmark's machine_info; None if unused."""
+        return self._joules.context if self._joules and self._joules.results else None
+
+    def properties(self, name):
+        """(key, value) pairs of a test for JUnit's XML."""
+        taken, judged = self.joules.results[name]
+        found = taken.account()
+        if judged:
+            found.update(joules_verdict=judged.verdict, joules_told="; ".join(judged.sentences))
+        return [(key, value) for key, value in found.items()
+                if value is not None and not isinstance(value, list)]
+
+    def fail(self, report, kind):
+        """Turn the report of a test that passed into a failure if that is the verdict on it.
+
+        `kind` is "failed" at its call, "error" (not judged) at its teardown.
+        """
+        if self._joules and report.nodeid in self._joules.results \
+                and self._joules.outcome(report.nodeid) == kind:
+            judged = self._joules.results[report.nodeid][1]
+            report.outcome = "failed"
+            report.longrepr = "joules {}: {}".format(judged.verdict, "; ".join(judged.sentences))
+            report.joules_not_judged = kind == "error"
+
+    def pytest_deselected(self, items):
+        """Tests that somebody chose to leave out are not missing."""
+        self._deselected.update(item.nodeid for item in items)
+
+    def pytest_runtest_logreport(self, report):
+        """Remember failures of the tests' own and which tests were skipped."""
+        self._elsewhere |= hasattr(report, "joules_elsewhere")
+        if report.outcome != "passed" or report.nodeid not in self._ended:
+            self._ended[report.nodeid] = report.outcome
+        if report.failed and not getattr(report, "joules_not_judged", False):
+            self._failed += 1
+
+    def pytest_collectreport(self, report):
+        """A file that cannot be collected is a failure too."""
+        self._failed += report.failed
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session, exitstatus):
+        """Report what is missing, keep or bless what was measured, and set the exit code."""
+        joules = self._joules
+        if joules is None or hasattr(self._config, "workerinput") \
+                or self._config.getoption("collectonly", False):
+            return
+        if not self._parallel():
+            gone = self._missing(session) if joules.gating or joules.blessing else set()
+            joules.save(self._commit(), gone)
+        troubled = any(joules.outcome(name) == "error" for name in joules.results)
+        silent = not joules.results or self._parallel()
+        if (joules.gating or joules.blessing) and (troubled or silent) \
+                and exitstatus in (0, 1, 5) and not self._failed:
+            session.exitstatus = NOT_JUDGED
+
+    def pytest_terminal_summary(self, terminalreporter):
+        """The figures and verdicts of this session."""
+        joules = self._joules
+        if self._elsewhere or joules and self._parallel():
+            terminalreporter.write_line("joules: " + XDIST)
+        elif joules and (joules.results or joules.gating or joules.blessing):
+            from bench import joule_lines
+            terminalreporter.section("joules")
+            for line in joule_lines.lines(joules) or [NOTHING]:
+                terminalreporter.write_line(line)
+
+    def pytest_unconfigure(self):
+        """Stop sampling."""
+        if self._joules:
+            self._joules.close()
+
+    def _parallel(self):
+        return self._config.getoption("dist", "no") != "no"
+
+    def _missing(self, session):
+        """Names that the baseline has and this run should have found; all not measured are told."""
+        found = {item.nodeid for item in session.items} | self._deselected
+        gone = {name for name in self._joules.entries()
+                if name not in found and self._asked_for(name)}
+        skipped = {name for name, outcome in self._ended.items() if outcome == "skipped"}
+        if not self._joules.blessing and not (session.shouldfail or session.shouldstop):
+            for name in sorted(gone | skipped & set(self._joules.entries())):
+                self._joules.lacking(name, "skipped it" if name in skipped else "did not find it")
+                self._announce(name)
+        return gone
+
+    def _asked_for(self, name):
+        """True if the test lies in what the command line names."""
+        start = self._config.invocation_params.dir
+        path = str(self._config.rootpath / name.partition("::")[0])
+        for argument in self._config.args:
+            file, _, inside = str(argument).partition("::")
+            place = str((start / file).resolve())
+            if (path == place or path.startswith(place.rstrip("/") + "/")) and (
+                    not inside or name.partition("::")[2].startswith(inside)):
+                return True
+        return False
+
+    def _announce(self, name):
+        """Give a test that did not run a report of its own, so that JUnit's XML has it."""
+        file, _, domain = name.partition("::")
+        for when in ("setup", "teardown"):
+            report = pytest.TestReport(name, (file, None, domain.replace("::", ".")), {}, "passed",
+                                       None, when)
+            if when == "setup":
+                self.fail(report, "error")
+            self._config.hook.pytest_runtest_logreport(report=report)
+
+    def _commit(self):
+        info = self._config.hook.pytest_benchmark_generate_commit_info(config=self._config)
+        return info.get("id") if info else None

@@ -1,0 +1,146 @@
+"""pytest-benchmark with joules: the fixture `joules_benchmark` and a gate on what it measured.
+
+A regression is a failed test; what could not be judged is an error and exit code 3. Until the
+fixture or an option of ours is used nothing heavy is imported and nothing is done.
+"""
+import pytest
+
+from bench import joule_watch
+
+FIXTURE = "joules_benchmark"
+TAP, USED = pytest.StashKey(), pytest.StashKey()
+MARKER = ("joules(floor, seconds, watts, flops): limits of this test, such as floor='3%', and "
+          "the FLOPs of one call")
+OPTIONS = (
+    ("device", dict(metavar="NAME", help="the sensor, as for `edgejoule measure --power`")),
+    ("fake-power", dict(metavar="WATTS_OR_TRACE", help="play this instead of a sensor; labelled")),
+    ("compare-fail", dict(
+        metavar="LIMIT", action="append", help="fail a test that costs more than its blessed "
+        "baseline: 5%%, or joules:5%%,seconds:8%%,watts:2.5%%; may be repeated")),
+    ("baseline", dict(metavar="NAME", help="which blessed baseline; default: blessed")),
+    ("bless", dict(action="store_true", help="make this run the baseline of the tests it ran")),
+    ("storage", dict(metavar="FOLDER", help="where baselines and runs are kept; "
+                     "default: .benchmarks/joules")),
+)
+
+
+def pytest_addoption(parser):
+    """Add our options."""
+    group = parser.getgroup("joules", "joules of benchmarks")
+    for name, settings in OPTIONS:
+        group.addoption("--joules-" + name, **settings)
+
+
+def pytest_configure(config):
+    """Check our options before anything runs."""
+    config.addinivalue_line("markers", MARKER)
+    watch = config.stash[joule_watch.KEY] = joule_watch.Watch(config)
+    config.pluginmanager.register(watch, "edgejoule-watch")
+    names = ["joules_" + name.replace("-", "_") for name, _ in OPTIONS]
+    if any(config.getoption(name, None) for name in names):
+        _understood("joules", lambda: watch.joules)
+
+
+def pytest_collection_modifyitems(items):
+    """Check the settings of our markers before anything runs."""
+    for item in items:
+        for marker in item.iter_markers("joules"):
+            _understood("joules: " + item.nodeid, lambda: _check(marker))  # noqa: B023
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Give the benchmark of this test our timer, through its public marker."""
+    if _is_ours(item):
+        closest = item.get_closest_marker("benchmark")
+        settings = dict(closest.kwargs) if closest else {}
+        clock = settings.get("timer") or _default_clock(item.config)
+        tap = _watch(item).joules.tap(getattr(clock, "clock", clock))
+        item.stash[TAP] = settings["timer"] = tap
+        item.add_marker(pytest.mark.benchmark(**settings), append=False)
+
+
+@pytest.fixture
+def joules_benchmark(request, benchmark):
+    """pytest-benchmark's `benchmark`, measured in joules too; `.flops` takes those of a call."""
+    if TAP not in request.node.stash:
+        pytest.fail("joules_benchmark must be an argument of the test; it cannot be had through "
+                    "getfixturevalue", pytrace=False)
+    benchmark.flops = _settings(request.node).get("flops")
+    request.node.stash[USED] = benchmark
+    return benchmark
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Judge a test when its call is over; an error of judgement shows at its teardown."""
+    outcome = yield
+    if not _is_ours(item):
+        return
+    report, watch = outcome.get_result(), _watch(item)
+    if hasattr(item.config, "workerinput"):
+        report.joules_elsewhere = True
+    elif call.when == "call" and report.passed and not hasattr(report, "wasxfail"):
+        benchmark = item.stash[USED]
+        watch.joules.take(item.nodeid, item.stash[TAP], benchmark, _settings(item))
+        item.user_properties += watch.properties(item.nodeid)
+        watch.fail(report, "failed")
+    elif call.when == "teardown" and report.passed:
+        watch.fail(report, "error")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_machine_info(config, machine_info):
+    """Say which sensor the joules are from, if any were measured."""
+    found = config.stash[joule_watch.KEY].device()
+    if found:
+        machine_info["edgejoule"] = found
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_benchmark_compare_machine_info(machine_info, compared_benchmark):
+    """A saved run's sensor is no difference as long as this run has not opened one."""
+    saved = compared_benchmark["machine_info"]
+    if "edgejoule" in saved:
+        machine_info.setdefault("edgejoule", saved["edgejoule"])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_json(output_json):
+    """Put statistics of the joules beside those of the seconds."""
+    for each in output_json["benchmarks"]:
+        if each["extra_info"].get("joules"):
+            from bench import tap_timer
+            each["stats_joules"] = tap_timer.summary(each["extra_info"]["joules"])
+
+
+def _is_ours(item):
+    return FIXTURE in getattr(item, "fixturenames", ())
+
+
+def _watch(item):
+    return item.config.stash[joule_watch.KEY]
+
+
+def _settings(item):
+    """Settings of the closest `joules` marker."""
+    marker = item.get_closest_marker("joules")
+    return marker.kwargs if marker else {}
+
+
+def _check(marker):
+    from bench import joule_gate
+    joule_gate.check_marker(marker.args, marker.kwargs)
+
+
+def _default_clock(config):
+    from pytest_benchmark.utils import load_timer
+    return load_timer(config.getoption("benchmark_timer")).target
+
+
+def _understood(whose, function):
+    """Runs it; what a user wrote wrongly ends pytest with one line and exit code 4."""
+    try:
+        function()
+    except ValueError as error:
+        raise pytest.UsageError("{}: {}".format(whose, error)) from None
