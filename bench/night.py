@@ -57,7 +57,8 @@ def take(work: Work, document: Dict) -> Dict:
 
 
 def save(work: Work, document: Dict) -> Dict:
-    """Writes night.json whole or not at all; the document."""
+    """Writes night.json whole or not at all; the document. A note said twice is kept once."""
+    document = dict(document, notes=sorted(set(document["notes"]), key=document["notes"].index))
     bundle.write_text(work.folder / DOCUMENT, json.dumps(document, indent=1) + "\n")
     return document
 

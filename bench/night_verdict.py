@@ -81,3 +81,9 @@ def _tried(work, label: str, before: str, after: str) -> Dict:
     work.say("night {}: {}: commit {} against {}".format(work.night, label, before[:9], after[:9]))
     found = confirms.confirm(work.asked, case, before, after)
     return dict(_plain(found), label=label, before=before, after=after)
+
+
+def _judged(finding: Dict, trial) -> Dict:
+    """The finding with what its trial said; no verdict leaves it a suspect."""
+    said = {"FAIL": True, "PASS": False}.get((trial or {}).get("verdict"))
+    return dict(finding, confirmed=said)

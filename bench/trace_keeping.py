@@ -1,9 +1,9 @@
 """Which nights keep their power traces. Records are never removed, traces by this rule:
 
 kept are the traces of the last N nights of a suite on a device (28 unless asked otherwise), of
-the first night of every month, of every blessed night, of every night that is invalid,
-inconclusive or failed, of every night at which a step begins or before which it ends, and of
-every night that is not finished or whose night.json cannot be read.
+the first night of every month, of every blessed night, of every invalid night, of the nights on
+both sides of every step that a finding names, and of every night that is not finished or whose
+night.json cannot be read.
 """
 import json
 from pathlib import Path
@@ -13,9 +13,6 @@ from bench import history
 
 KEEP = 28
 TRACE = "trace.json"
-RULE = ("Traces are kept of the last {} nights, then of the first night of every month, and always "
-        "of blessed nights, of nights that did not pass, and of the nights on both sides of a "
-        "step; records are never removed.")
 
 
 class Removed(NamedTuple):
@@ -30,7 +27,7 @@ def prunable(nights: List[history.Night], blessed: Set[str], keep: int = KEEP) -
     """Nights of one device and suite, in order, whose traces may go."""
     kept = blessed | _steps(nights) | _first_of_months(nights)
     return [night for night in nights[:max(len(nights) - keep, 0)]
-            if night.night not in kept and _passed(night)]
+            if night.night not in kept and _is_whole(night)]
 
 
 def remove(nights: List[history.Night]) -> Removed:
@@ -78,7 +75,6 @@ def _first_of_months(nights) -> Set[str]:
     return set(first.values())
 
 
-def _passed(night) -> bool:
+def _is_whole(night) -> bool:
     document = night.document or {}
-    return document.get("stage") == "done" and document.get("verdict") == "PASS" \
-        and not document.get("findings")
+    return document.get("stage") == "done" and document.get("verdict") != "INVALID"

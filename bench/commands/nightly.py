@@ -15,8 +15,8 @@ stages:
   prune    removes old power traces
 
 traces are kept of the last 28 nights (--keep-traces), then of the first night of every month,
-and always of blessed nights, of nights that did not pass, and of the nights on both sides of a
-step; records are never removed
+and always of blessed and invalid nights and of the nights on both sides of a step; records are
+never removed
 
 exit codes: 0 PASS, 1 FAIL, 3 INCONCLUSIVE or INVALID, 4 the request was not understood,
 75 another process holds the device
