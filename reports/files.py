@@ -20,12 +20,22 @@ def write(report, out: Path) -> Dict[str, Path]:
         "csv": ("table.csv", tables.csv(tidy.methods(report))),
         "latex": ("table.tex", "\n".join(tables.latex(each) for each in both)),
         "runs": ("runs.csv", tables.csv(tidy.runs(report)))}
+    paths = whole(out, dict(texts.values()))
+    return {kind: paths[name] for kind, (name, _) in texts.items()}
+
+
+def whole(out: Path, texts: Dict[str, str]) -> Dict[str, Path]:
+    """Writes texts by name into a folder, each whole or not at all; their paths by name.
+
+    Raises:
+        ValueError: a file stands where the folder should be.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise ValueError("the report cannot go to {}: a file of that name is in the way; choose "
                          "another folder with --out".format(out))
-    return {kind: _whole(out / name, text) for kind, (name, text) in texts.items()}
+    return {name: _whole(out / name, text) for name, text in texts.items()}
 
 
 def link(out: Path, folder: Path) -> str:

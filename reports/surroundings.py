@@ -13,7 +13,7 @@ def shared_and_differing(bundles) -> Tuple[List, List]:
     shared, differing = [], []
     for name in names:
         values = [table.get(name) for table in tables]
-        distinct = list(dict.fromkeys(_words(value) for value in values))
+        distinct = list(dict.fromkeys(said(value) for value in values))
         if len(distinct) == 1:
             shared.append((plain(name), distinct[0]))
         else:
@@ -38,7 +38,8 @@ def flat(table: Dict, prefix: str = "") -> Dict:
     return found
 
 
-def _words(value) -> str:
+def said(value) -> str:
+    """One value of an entry, in words."""
     if value is None or value == {} or value == []:
         return "unknown"
     if isinstance(value, bool):
@@ -55,5 +56,5 @@ def _span(values, distinct) -> str:
     """A range of numbers, else the different values."""
     numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
     if numbers:
-        return span(_words(min(values)), _words(max(values)))
+        return span(said(min(values)), said(max(values)))
     return listed(distinct)

@@ -1,0 +1,172 @@
+"""What the gate found in a night, in words: signs, numbers with unit and interval, commits."""
+from typing import Dict, List, NamedTuple, Tuple
+
+from reports import past, quantity
+from reports.words import listed, plain, plural
+
+# kind of a finding -> (class of its sign, its sign, one of them, many of them)
+KINDS = {
+    "regression": ("bad", "▼", "regression", "regressions"),
+    "improvement": ("good", "▲", "improvement", "improvements"),
+    "work changed": ("note", "◆", "with other work than before", "with other work than before"),
+    "refuted": ("even", "≈", "suspicion refuted", "suspicions refuted"),
+    "invalid": ("bad", "✕", "invalid", "invalid"),
+    "missing": ("unknown", "–", "missing", "missing"),
+    "not measured": ("unknown", "?", "not measured", "not measured"),
+    "unchanged": ("even", "=", "unchanged", "unchanged"),
+    "not judged": ("unknown", "?", "not judged", "not judged"),
+}
+CHANGES = ("regression", "improvement", "work changed", "refuted")
+VERDICTS = {"PASS": ("good", "✓"), "FAIL": ("bad", "▼"), "INCONCLUSIVE": ("unknown", "?"),
+            "INVALID": ("bad", "✕"), None: ("unknown", "…")}
+UNITS = {"joules": quantity.ENERGY, "seconds": quantity.TIME, "accuracy": (quantity.PERCENT,),
+         "flops": quantity.FLOPS, "params": quantity.COUNT, "macs": quantity.COUNT}
+COUNTED = {"flops": "FLOPs", "macs": "MACs", "params": ""}
+DIGITS = 4  # of a mean over seeds and nights
+
+
+class Change(NamedTuple):
+    """One finding in words."""
+
+    kind: str
+    label: str
+    metric: str
+    size: str  # "+5.1 %" or "−0.8 points"
+    interval: str  # "[+4.6, +5.6] %"
+    before: str
+    after: str
+    nights: str
+    since: str  # "2026-11-12 (4f0c2a1)": the first night of the new level
+    until: str  # the last night of the old level
+    confirmed: str
+    sentence: str
+
+
+def change(finding: Dict) -> Change:
+    """A finding in words; what it does not say is said to be unknown."""
+    metric = plain(finding.get("metric") or "")
+    return Change(
+        kind(finding), plain(finding.get("label") or "the suite"), metric, size(finding),
+        _interval(finding), value(finding.get("before"), metric), value(
+            finding.get("after"), metric),
+        plural(finding["nights"], "night") if finding.get("nights") else "",
+        _when(finding.get("since")), _when(finding.get("until")), _confirmed(finding),
+        plain(finding.get("sentence") or ""))
+
+
+def kind(finding: Dict) -> str:
+    """The kind of a finding; a suspicion that its A/B refuted is "refuted"."""
+    found = finding.get("kind")
+    if found in ("regression", "improvement") and finding.get("confirmed") is False:
+        return "refuted"
+    return found if found in KINDS else "not measured"
+
+
+def counts(night, rows) -> Dict[str, int]:
+    """How many methods of a night changed, did not, or were not measured: each counts once."""
+    worst = {}
+    for finding in past.findings(night):
+        worst.setdefault(plain(finding.get("label") or "the suite"), set()).add(kind(finding))
+    rest = "unchanged" if past.verdict(night) in ("PASS", "FAIL") else "not judged"
+    for row in rows:
+        worst.setdefault(plain(row.label), {"not measured" if unmeasured(row) else rest})
+    found = {each: 0 for each in KINDS}
+    for kinds in worst.values():
+        found[[each for each in KINDS if each in kinds][0]] += 1
+    return found
+
+
+def unmeasured(row) -> bool:
+    """True if a run measured neither joules nor seconds."""
+    return row.metrics.get("joules") is None and row.metrics.get("seconds") is None
+
+
+def told(found: Dict[str, int]) -> str:
+    """Counts as a headline: "1 regression, 11 unchanged, 1 not measured"."""
+    said = ["{} {}".format(count, KINDS[each][2 if count == 1 else 3])
+            for each, count in found.items() if count]
+    return ", ".join(said) or "nothing was run"
+
+
+def value(number, metric: str) -> str:
+    """A value of a metric with its unit; "unknown" for None."""
+    if not isinstance(number, (int, float)) or isinstance(number, bool):
+        return "unknown"
+    if metric in past.METRICS and past.METRICS[metric].exact:
+        return "{} {}".format("{:,}".format(round(number)).replace(",", "\u202f"),
+                              COUNTED[metric]).strip()
+    unit = unit_of([number], metric)
+    return "{} {}".format(quantity.significant(number / unit.size, DIGITS), unit.name)
+
+
+def unit_of(numbers, metric: str) -> quantity.Unit:
+    """The unit that fits the values of a metric."""
+    own = past.METRICS[metric].unit if metric in past.METRICS else ""
+    return quantity.fitting(numbers, UNITS.get(metric, (quantity.Unit(own, 1.0),)))
+
+
+def size(finding: Dict) -> str:
+    """How large a change is: points of accuracy, percent of anything else, "" if not known."""
+    before, after, ratio = (finding.get(name) for name in ("before", "after", "ratio"))
+    if finding.get("metric") == "accuracy" and None not in (before, after):
+        return signed(100 * (after - before), 1) + " points"
+    return "" if ratio is None else percent(ratio) + " %"
+
+
+def percent(ratio: float) -> str:
+    """A ratio as a change in percent: "+5.1"."""
+    far = abs(ratio - 1) >= 0.995
+    return signed(100 * (ratio - 1), 0 if far else 1)
+
+
+def signed(number: float, decimals: int) -> str:
+    """The number with its sign, which 0 has not."""
+    text = quantity.fixed(abs(number), decimals)
+    sign = "" if float(text) == 0 else "+" if number > 0 else "−"
+    return sign + text
+
+
+def history_of(nights) -> Tuple[int, int, int]:
+    """(regressions, improvements, nights judged) over the nights of a place."""
+    judged = [night for night in nights if past.verdict(night)]
+    kinds = [kind(each) for night in judged for each in past.findings(night)]
+    return kinds.count("regression"), kinds.count("improvement"), len(judged)
+
+
+def balance(nights) -> str:
+    """How often each direction was found, and what it means if one never was."""
+    worse, better, judged = history_of(nights)
+    text = "{} and {} in {}".format(plural(worse, "regression"), plural(better, "improvement"),
+                                    plural(judged, "judged night"))
+    if max(worse, better) >= 5 and not min(worse, better):
+        text += ("; alarms in one direction alone are the mark of a broken baseline or key: "
+                 "look at what the nights are compared with")
+    return text
+
+
+def _interval(finding: Dict) -> str:
+    low, high = finding.get("low"), finding.get("high")
+    if None in (low, high):
+        return ""
+    if finding.get("metric") == "accuracy":
+        return "[{}, {}]".format(signed(100 * low, 1), signed(100 * high, 1))
+    return "[{}, {}] %".format(percent(low), percent(high))
+
+
+def _when(end) -> str:
+    if not isinstance(end, dict):
+        return ""
+    return "{} ({})".format(plain(end.get("night") or "unknown"), past.commit(end.get("commit")))
+
+
+def _confirmed(finding: Dict) -> str:
+    if finding.get("kind") not in ("regression", "improvement"):
+        return ""
+    return {True: "confirmed by an A/B of the two commits",
+            False: "refuted by an A/B of the two commits"}.get(
+                finding.get("confirmed"), "suspected, not confirmed")
+
+
+def names(changes: List[Change]) -> str:
+    """The methods of some changes, for a sentence."""
+    return listed(dict.fromkeys(each.label for each in changes))

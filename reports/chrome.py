@@ -1,0 +1,21 @@
+"""What the pages of a history share: head, links to each other, the warning of fake power."""
+from reports import markup
+from reports.markup import Markup
+from reports.words import listed
+
+PAGES = (("index.html", "All runs"), ("nightly.html", "Last night"), ("trends.html", "Trends"),
+         ("pareto.html", "Accuracy against energy"))
+
+
+def page(template: str, history, title: str, **values) -> str:
+    """One page of a history: self-contained, no network, no script."""
+    fakes = history.fakes()
+    label = " ".join(fakes[0].split()[:2]).rstrip(":").upper() if fakes else ""
+    words = " · ".join(([label] if label else []) + [title, "EdgeJoule"])
+    return str(markup.render(
+        template, style=Markup(_sheet("style.css") + _sheet("history.css")), title=words,
+        label=label, fake=listed(fakes, most=3), pages=PAGES, here=template, **values))
+
+
+def _sheet(name: str) -> str:
+    return (markup.TEMPLATES / name).read_text(encoding="utf8")

@@ -1,0 +1,124 @@
+"""The page of a night: the verdict and what changed first, what did not change folded away."""
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+from reports import changes, chrome, markup, night_surroundings, night_table, past
+from reports.changes import Change
+from reports.tables import Table
+from reports.words import plain, sentence
+
+STATUSES = {"too_short": "too short for this sensor", "degraded": "the sensor missed samples",
+            "none": "joules not measured"}
+
+
+class Tonight(NamedTuple):
+    """One night of one place, ready to be shown; `earlier` is the night before, if any."""
+
+    device: str
+    suite: str
+    night: str
+    verdict: Optional[str]
+    state: str
+    counts: Dict[str, int]
+    changes: List[Change]
+    others: List[Change]  # missing, not measured, invalid
+    invalid: List[Dict]
+    doctor: List
+    notes: List[str]
+    earlier: str
+    differences: List
+    balance: str
+    table: Table
+    link: str
+    commit: str
+    fake: str
+
+
+def page(history: past.Past, tonight, chosen: Optional[str] = None) -> str:
+    """The HTML of these nights: the latest of every place, or the chosen one."""
+    return chrome.page(
+        "nightly.html", history, "Last night" if chosen is None else "Night " + chosen,
+        headline=headline(tonight), tonight=tonight, kinds=changes.KINDS,
+        verdicts=changes.VERDICTS, when=_when(tonight))
+
+
+def nights(history: past.Past, chosen: Optional[str] = None) -> List[Tonight]:
+    """What the page shows; a place whose night changed comes first.
+
+    Raises:
+        ValueError: no place has the chosen night.
+    """
+    found = [_tonight(history, place, number) for place, number in picked(history, chosen)]
+    order = list(changes.KINDS)
+    return sorted(found, key=lambda each: [-each.counts[kind] for kind in order])
+
+
+def picked(history: past.Past, chosen: Optional[str] = None) -> List[Tuple]:
+    """(place, number of its night) of what the page shows."""
+    found = [(place, number) for place in history.places
+             for number in [_number(history.nights[place], chosen)] if number is not None]
+    if chosen and not found:
+        known = sorted({night.night for each in history.nights.values() for night in each},
+                       key=past.order)
+        raise ValueError("no night called {!r}; the latest are: {}".format(
+            chosen, ", ".join(known[-5:]) or "none"))
+    return found
+
+
+def headline(tonight: List[Tonight]) -> str:
+    """The verdict over all places: "1 regression, 11 unchanged, 1 not measured"."""
+    whole = {kind: sum(each.counts[kind] for each in tonight) for kind in changes.KINDS}
+    return sentence(changes.told(whole)) if tonight else "No night has been run."
+
+
+def _number(nights_, chosen: Optional[str]) -> Optional[int]:
+    """The place of the chosen night in the list of nights, by default the last."""
+    if chosen is None:
+        return len(nights_) - 1
+    found = [number for number, night in enumerate(nights_) if night.night == chosen]
+    return found[0] if found else None
+
+
+def _tonight(history, place, number: int) -> Tonight:
+    before = history.nights[place][:number]
+    night, rows = history.nights[place][number], history.measured(history.nights[place][number])
+    document = night.document or {}
+    every = [changes.change(each) for each in past.findings(night)]
+    every.sort(key=lambda each: list(changes.KINDS).index(each.kind))
+    return Tonight(
+        plain(night.device), plain(night.suite), plain(night.night), past.verdict(night),
+        _state(document), changes.counts(night, rows),
+        [each for each in every if each.kind in changes.CHANGES],
+        [each for each in every if each.kind not in changes.CHANGES],
+        _invalid(rows), night_surroundings.doctor(night),
+        [sentence(plain(each)) for each in document.get("notes") or ()],
+        plain(before[-1].night) if before else "",
+        night_surroundings.differences(night, before[-1]) if before else [],
+        changes.balance(history.nights[place][:number + 1]),
+        night_table.table(history, place, number), past.link(history, night),
+        past.commit(document.get("commit") or next((row.commit for row in rows), None)),
+        ", ".join(past.unreal(rows)))
+
+
+def _state(document: Dict) -> str:
+    """How far a night came, "" if it is done."""
+    if not document:
+        return "there is no night.json: the runs are here, nobody judged them"
+    stage = plain(document.get("stage") or "unknown")
+    interruptions = len(document.get("interruptions") or ())
+    told = "" if stage == "done" else "the night stands at the stage {}".format(stage)
+    if interruptions:
+        told += "{}interrupted {}".format("; " if told else "", "once" if interruptions == 1
+                                          else "{} times".format(interruptions))
+    return told
+
+
+def _invalid(rows) -> List[Dict]:
+    """The runs that are not to be trusted, and why."""
+    return [{"label": plain(row.label), "seed": row.seed, "case_id": plain(row.case_id),
+             "status": STATUSES.get(row.status, plain(row.status)),
+             "reason": plain(row.reason or "no reason was recorded")}
+            for row in rows if row.status != "ok"]
+
+
+def _when(tonight: List[Tonight]) -> str:
+    return max((each.night for each in tonight), default="")
