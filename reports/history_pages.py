@@ -8,8 +8,7 @@
 from pathlib import Path
 from typing import Dict, Optional
 
-from reports import (files, index_page, night_front, night_tidy, nightly_page, past, tables,
-                     trends)
+from reports import files, index_page, night_front, night_tidy, nightly_page, past, tables, trends
 
 
 def write(history, out=None, device: Optional[str] = None, suite: Optional[str] = None,
@@ -25,7 +24,7 @@ def write(history, out=None, device: Optional[str] = None, suite: Optional[str] 
 
 
 def written(history: past.Past, tonight, chosen: Optional[str] = None) -> Dict[str, Path]:
-    """Writes everything of a history that was gathered; `tonight` are the nights of nightly.html."""
+    """Writes all files of a gathered history; `tonight` are the nights of nightly.html."""
     return files.whole(history.out, dict(_pages(history, tonight, chosen), **_tables(
         history, tonight, chosen)))
 

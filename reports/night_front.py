@@ -1,7 +1,7 @@
 """The page of accuracy against joules over the latest nights of every place."""
 from typing import Dict, List, Optional
 
-from reports import chrome, past, pareto_plot, quantity, spread
+from reports import chrome, pareto_plot, past, quantity, spread
 from reports.night_table import WORDS
 from reports.pareto_plot import Point
 from reports.tables import Cell, Column, Row, Table

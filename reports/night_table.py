@@ -20,9 +20,10 @@ def table(history: past.Past, place, number: int) -> Table:
         "mean over seeds; below it the difference to the median of up to {} nights before with the "
         "same surroundings".format(COMPARED))
     labels = [label for label in history.colours if any(row.label == label for row in rows)]
-    body = tuple(Row((Cell(plain(label)), Cell(str(sum(row.label == label for row in rows)))) + tuple(
+    seeds = [str(sum(row.label == label for row in rows)) for label in labels]
+    body = tuple(Row((Cell(plain(label)), Cell(count)) + tuple(
         _cell(history, place + (label, metric), night.night, earlier, notes) for metric in SHOWN))
-        for label in labels)
+        for label, count in zip(labels, seeds))
     return Table(_title(history, place, night), _columns(rows), body, notes.all())
 
 

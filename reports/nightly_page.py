@@ -1,7 +1,7 @@
 """The page of a night: the verdict and what changed first, what did not change folded away."""
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from reports import changes, chrome, markup, night_surroundings, night_table, past
+from reports import changes, chrome, night_surroundings, night_table, past
 from reports.changes import Change
 from reports.tables import Table
 from reports.words import plain, sentence

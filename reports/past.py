@@ -1,6 +1,6 @@
 """What a history of nights holds, gathered once for all its pages.
 
-    history/<device>/<night>/<suite>/  one night of one suite on one device: a place is (device, suite)
+    history/<device>/<night>/<suite>/  one night of a place, which is a (device, suite)
 """
 import os
 from pathlib import Path

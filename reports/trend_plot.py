@@ -55,7 +55,8 @@ def draw(identity: str, trend: Trend, shared: axes.Plot, days: List[str], descri
     names = (identity + "-title", identity + "-text")
     children = [
         svg.tag("title", title, id=names[0]), svg.tag("desc", description, id=names[1]),
-        axes.frame(shared, [], axes.ticks(shared.y.low, shared.y.high, 4)), days_below(shared, days),
+        axes.frame(shared, [], axes.ticks(shared.y.low, shared.y.high, 4)),
+        days_below(shared, days),
         *([border(shared, *each) for each in trend.borders]
           + [svg.line([shared.at(*each) for each in piece], "thread s{}".format(trend.series))
              for piece in trend.pieces]

@@ -217,8 +217,8 @@ def _range(before, after) -> str:
 def _border(before: str, after: str) -> str:
     """What of the surroundings changed where a new series begins."""
     old, new = (set(each.split("; ")) for each in (before, after))
-    return "other surroundings from here: {} instead of {}".format(
-        plain(", ".join(sorted(new - old))) or "less", plain(", ".join(sorted(old - new))) or "less")
+    added, gone = (plain(", ".join(sorted(each))) or "less" for each in (new - old, old - new))
+    return "other surroundings from here: {} instead of {}".format(added, gone)
 
 
 def _caption(line: Line) -> str:

@@ -1,4 +1,4 @@
-"""Trends: steps with their commits, series that end with their surroundings, nights without a value."""
+"""Trends: steps with their commits, series that end with their surroundings, nights of holes."""
 import re
 
 import bundles
