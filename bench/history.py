@@ -124,9 +124,20 @@ def asked(folder: Path) -> List[Tuple[str, str]]:
     """(case id, label) of every case that a night asked for; [] if suite.json does not say."""
     try:
         found = json.loads((Path(folder) / "suite.json").read_bytes().decode("utf8"))
-        return [(str(case["case_id"]), str(case["label"])) for case in found["cases"]]
+        return distinct([(str(case["case_id"]), str(case["label"])) for case in found["cases"]])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
+
+
+def distinct(cases: List[Tuple[str, str]]) -> List[Tuple[str, str]]:
+    """(case id, label), the label with its model and data set where a suite has several.
+
+    A case id begins with both, and neither has a hyphen: "resnet20-digits-slim-0.5-s0-3f2a9c1e".
+    """
+    parts = [case_id.split("-") + [""] for case_id, _ in cases]
+    varied = [place for place in (0, 1) if len({part[place] for part in parts}) > 1]
+    return [(case_id, " ".join([part[place] for place in varied] + [label]))
+            for (case_id, label), part in zip(cases, parts)]
 
 
 def rows(history, device: Optional[str] = None, suite: Optional[str] = None) -> List[Row]:
@@ -171,7 +182,7 @@ def _point(night: str, rows: List[Row], metric: str) -> Point:
 
 def _row(night, place, facts, labels, counts, short) -> Row:
     case_id = place.path.rsplit("/", 1)[-1]
-    label = facts.label or labels.get(case_id, "")
+    label = labels.get(case_id) or facts.label
     void = (night.document or {}).get("verdict") == "INVALID" and facts.status != "broken"
     case = short.get(facts.case) or short.setdefault(facts.case, _method(facts.case))
     context = "{}; case {}".format(facts.machine, case[1]) if facts.machine else ""

@@ -6,7 +6,7 @@ acquitted leaves the verdict; whoever could not be tried stays in it.
 """
 from typing import Dict, List
 
-from bench import bundle, night, suite
+from bench import bundle, history, suite
 
 SUSPECT = "regression"
 
@@ -77,7 +77,9 @@ def _tried(work, label: str, before: str, after: str) -> Dict:
     """What an A/B of two commits says of the first case with a label."""
     from bench import confirm as confirms
 
-    case = [case for case in work.asked.cases if suite.label(case) == label][0]
+    names = dict(history.distinct([(suite.case_id(case), suite.label(case))
+                                   for case in work.asked.cases]))
+    case = [each for each in work.asked.cases if names[suite.case_id(each)] == label][0]
     work.say("night {}: {}: commit {} against {}".format(work.night, label, before[:9], after[:9]))
     found = confirms.confirm(work.asked, case, before, after)
     return dict(_plain(found), label=label, before=before, after=after)

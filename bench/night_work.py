@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Dict, List
 
 from bench import device_lock, history, night, night_stages, suite, trace_keeping
+from devices import choose
 
 
 def tonight(history_folder, options: Dict, asked_night, again: bool, say) -> List[Dict]:
@@ -12,9 +13,9 @@ def tonight(history_folder, options: Dict, asked_night, again: bool, say) -> Lis
         Busy: another process holds the device.
     """
     asked = suite.read(options["suite"], options["overrides"])
-    info = look(asked)
-    device = history.device_slug(info._asdict())
     root = Path(history_folder)
+    info = look(asked)
+    device = device_of(root, asked.name, info)
     with device_lock.hold(device, "a night of suite {}".format(asked.name)) as held:
         done = [_finished(root, each, held, say)
                 for each in night.unfinished(root, device, asked.name)]
@@ -49,7 +50,7 @@ def finish_all(history_folder, name, say) -> List[Dict]:
 def plan(history_folder, options: Dict, asked_night, again: bool) -> Dict:
     """What `tonight` would do, as plain JSON."""
     asked, root = suite.read(options["suite"], options["overrides"]), Path(history_folder)
-    device = history.device_slug(look(asked)._asdict())
+    device = device_of(root, asked.name, look(asked))
     name = free_name(root / device, asked.name, asked_night, again)
     earlier = history.nights(root, device, asked.name)
     blessed = trace_keeping.blessed(root / device, asked.name)
@@ -62,15 +63,24 @@ def plan(history_folder, options: Dict, asked_night, again: bool) -> Dict:
                 earlier, blessed, options["keep_traces"])]}
 
 
+def device_of(root: Path, suite_name: str, info) -> str:
+    """The name of tonight's device. A sensor that is silent tonight is no new device.
+
+    If this machine has done the suite's nights with one sensor only, it is that one, and the
+    doctor will refuse.
+    """
+    known = {each.device for each in history.nights(root, None, suite_name)
+             if (each.document or {}).get("machine") == night.machine()}
+    return known.pop() if info.reason is not None and len(known) == 1 \
+        else history.device_slug(info._asdict())
+
+
 def look(asked: suite.Suite):
-    """The `DeviceInfo` of the one sensor that a suite measures with.
+    """The `DeviceInfo` of the one sensor that a suite measures with; it may say why it is silent.
 
     Raises:
         ValueError: it measures with several.
-        RuntimeError: the sensor that it names does not answer.
     """
-    from devices import choose
-
     if not asked.cases:
         raise ValueError("suite {}: it has no cases".format(asked.name))
     found = sorted({(case.measure["power"], case.measure["fake_power"]) for case in asked.cases})
@@ -78,7 +88,10 @@ def look(asked: suite.Suite):
         raise ValueError("suite {}: a night measures with one sensor, this suite names {}; "
                          "choose with --device".format(
                              asked.name, ", ".join(fake or power for power, fake in found)))
-    device = choose.open(found[0][0], fake_power=found[0][1] or None)
+    try:
+        device = choose.open(found[0][0], fake_power=found[0][1] or None)
+    except RuntimeError as error:
+        device = choose.load("none").open(str(error))
     try:
         return device.info()
     finally:
@@ -117,7 +130,7 @@ def _answers(each) -> bool:
     asked = _asked(each.document)
     try:
         return not asked.cases or history.device_slug(look(asked)._asdict()) == each.device
-    except (RuntimeError, ValueError):
+    except ValueError:
         return False
 
 

@@ -260,6 +260,16 @@ def test_a_history_that_may_not_be_written_is_read(tmp_path):
     assert not (tmp_path / history_index.NAME).exists()
 
 
+def test_a_suite_of_several_models_has_a_series_for_each(tmp_path):
+    first, second = bundles.record(power="module"), bundles.record(power="module")
+    second.update(case_id="vgg16-digits-dense-s0-89abcdef", case=dict(
+        second["case"], model={"name": "vgg16"}))
+    bundles.write(tmp_path / DEVICE / "2026-11-01", [first, second])
+    points = history.series(history.rows(tmp_path))
+    assert {key[2] for key in points} == {"resnet20 dense", "vgg16 dense"}
+    assert all(point.n == 1 and point.context for found in points.values() for point in found)
+
+
 def test_nights_and_odd_names(tmp_path):
     night(tmp_path)
     (tmp_path / "report").mkdir()
