@@ -32,18 +32,13 @@ def confirm(work, document) -> Dict:
         return {}
     if not work.options["confirm"]:
         return {"notes": document["notes"] + ["suspects were not tried: --no-confirm"]}
-    trials, notes = {}, []
-    for key in sorted({_key(finding) for finding in suspects}):
-        if None in key or key[1] == key[2]:
-            notes.append("{}: not tried, the code is the same on both sides of the step".format(
-                key[0]) if key[1] == key[2] else "{}: not tried, a commit is not known".format(
-                    key[0]))
-            continue
-        trials[key] = _tried(work, *key)
+    keys = sorted({_key(finding) for finding in suspects}, key=str)
+    trials = {key: _tried(work, *key) for key in keys if not _untried(*key)}
     findings = [_judged(finding, trials.get(_key(finding))) if is_suspect(finding) else finding
                 for finding in document["findings"]]
-    return {"findings": findings, "notes": document["notes"] + notes,
-            "confirmation": {"trials": list(trials.values())} if trials else None,
+    told = [_untried(*key) or sentence(trials[key]) for key in keys]
+    return {"findings": findings, "notes": document["notes"] + told,
+            "confirmation": {"trials": list(trials.values()), "sentences": told},
             "verdict": verdict(document["verdict"], findings)}
 
 
@@ -63,29 +58,54 @@ def verdict(before: str, findings: List[Dict]) -> str:
     return "INCONCLUSIVE" if holes else "PASS"
 
 
+def sentence(trial: Dict) -> str:
+    """What an A/B said, in words."""
+    if trial["verdict"] == "INVALID":
+        return "{}: the A/B of {} and {} could not be done: {}".format(
+            trial["label"], trial["a"], trial["b"], "; ".join(trial["notes"]) or "no reason given")
+    told = ["{} x{:.3f} ({:.3f} to {:.3f}, {})".format(name, *[found["ratio"][key] for key in (
+        "median", "low", "high")] + [found["verdict"]]) for name, found in sorted(
+            trial["subjects"][0]["metrics"].items())
+            if name != "accuracy" and found["ratio"]["low"] is not None]
+    return "{}: {} against {}, {} pairs: {}: {}".format(
+        trial["label"], trial["b"], trial["a"], trial["subjects"][0]["pairs"], trial["verdict"],
+        ", ".join(told) or "nothing was measured")
+
+
 def _key(finding):
     """(label, commit before, commit after)."""
-    ends = [(finding.get(end) or {}).get("commit") for end in ("until", "since")]
-    return (finding["label"],) + tuple(ends)
+    return (finding["label"],) + tuple(
+        (finding.get(end) or {}).get("commit") for end in ("until", "since"))
 
 
-def _plain(finding) -> Dict:
-    return dict(finding) if isinstance(finding, dict) else dict(finding._asdict())
+def _untried(label, before, after):
+    """Why no A/B can tell; None if one can."""
+    if before is None or after is None:
+        return "{}: not tried, a commit is not known".format(label)
+    return "{}: not tried, the code is the same on both sides of the step".format(label) \
+        if before == after else None
 
 
 def _tried(work, label: str, before: str, after: str) -> Dict:
-    """What an A/B of two commits says of the first case with a label."""
+    """What an A/B of two commits says of the first case with a label; pairs that are done stay."""
     from bench import confirm as confirms
 
     names = dict(history.distinct([(suite.case_id(case), suite.label(case))
                                    for case in work.asked.cases]))
     case = [each for each in work.asked.cases if names[suite.case_id(each)] == label][0]
     work.say("night {}: {}: commit {} against {}".format(work.night, label, before[:9], after[:9]))
-    found = confirms.confirm(work.asked, case, before, after)
+    found = confirms.confirm(work.asked, case, before, after, folder=work.folder / "confirm",
+                             say=work.say)
     return dict(_plain(found), label=label, before=before, after=after)
 
 
 def _judged(finding: Dict, trial) -> Dict:
-    """The finding with what its trial said; no verdict leaves it a suspect."""
-    said = {"FAIL": True, "PASS": False}.get((trial or {}).get("verdict"))
-    return dict(finding, confirmed=said)
+    """The finding with what its trial said of its metric; no answer leaves it a suspect."""
+    if trial is None or trial["verdict"] == "INVALID":
+        return finding
+    said = trial["subjects"][0]["metrics"].get(finding["metric"], {}).get("verdict")
+    return dict(finding, confirmed={"FAIL": True, "PASS": False}.get(said))
+
+
+def _plain(finding) -> Dict:
+    return dict(finding) if isinstance(finding, dict) else dict(finding._asdict())

@@ -56,7 +56,7 @@ def lighten(plan):
     runner._worker = work
     night_stages.edgejoule = lambda words: note(plan, words[0]) or (0, "")
     sys.modules["bench.gate"] = types.SimpleNamespace(judge=lambda *_: judged(plan))
-    sys.modules["bench.confirm"] = types.SimpleNamespace(confirm=lambda *_: confirmed(plan))
+    sys.modules["bench.confirm"] = types.SimpleNamespace(confirm=lambda *_, **__: confirmed(plan))
 
 
 def judged(plan):
@@ -74,7 +74,10 @@ def judged(plan):
 def confirmed(plan):
     """What an A/B of two commits would say."""
     note(plan, "confirmed")
-    return {"verdict": plan["suspect"], "sentence": "it is " + plan["suspect"]}
+    ratio = {"median": 1.05, "low": 1.04, "high": 1.06}
+    metrics = {"joules": {"ratio": ratio, "verdict": plan["suspect"]}}
+    return {"verdict": plan["suspect"], "a": "commit a", "b": "commit b", "notes": [],
+            "subjects": [{"label": "dense", "pairs": 8, "metrics": metrics}]}
 
 
 def mine(plan):
