@@ -7,11 +7,13 @@ masks (You et al., 2020). `compose` "continue" trains the cut network for the re
 the same schedule (the authors' ImageNet runs), "full" repeats the whole schedule. The criterion's
 penalty acts before and after the cut, as in the authors' scripts. A search that never settles
 ends at its `latest` epoch; it is cut there all the same, but the outcome holds no ticket epoch.
+The facts hold the distances of all epochs of the search to each other (`prune.trail`).
 """
 from prune import codes, cutting, steps, tickets
 from prune.code_stream import Stream
 from prune.cost import count
 from prune.outcome import Outcome
+from prune.trail import Trail
 
 RULES = {"spline": tickets.queue_consecutive, "spline_code": tickets.lookback_max,
          "mask": tickets.mask_distance}
@@ -28,9 +30,10 @@ def run(trainer, *, ratio, criterion="spline", detector="spline", compose="conti
     probing = _probing(detector, probes, probe_images, weights)
     _checked(compose, latest, trainer.epochs)
     found = cutting.groups(trainer, cut)
+    trail = _trail(detector, probing)
     with trainer.phase("search"):
-        see = _masks(trainer, watch, method, found, cut) if detector == "mask" \
-            else _codes(trainer, watch, probing)
+        see = _masks(trainer, watch, method, found, cut, trail) if detector == "mask" \
+            else _codes(trainer, watch, probing, trail)
         epochs, settled = _search(trainer, see, latest, steps.penalty(method, found))
     with trainer.phase("score"):
         mask = cutting.draw(trainer, method, found, cut)
@@ -41,7 +44,9 @@ def run(trainer, *, ratio, criterion="spline", detector="spline", compose="conti
         first = epochs if compose == "continue" else 0
         trainer.train(trainer.epochs - first, first=first, total=trainer.epochs,
                       penalty=steps.penalty(method, cutting.groups(trainer, cut)))
-    return Outcome(trainer.model, found, mask, watch.ticket(mask, epochs if settled else None))
+    matrix = trail.facts(watch.rule.length + 1)
+    return Outcome(trainer.model, found, mask, watch.ticket(mask, epochs if settled else None),
+                   facts=None if matrix is None else {"epoch_matrix": matrix})
 
 
 def _rule(detector, epsilon, queue):
@@ -75,12 +80,17 @@ def _checked(compose, latest, epochs):
             latest, epochs))
 
 
-def _codes(trainer, watch, probing):
+def _trail(detector, probing):
+    """What remembers all epochs; a mask is drawn before the first one, and kept whole."""
+    return Trail(first=0, words=None) if detector == "mask" else Trail(weights=probing["weights"])
+
+
+def _codes(trainer, watch, probing, trail):
     """See the model through the sign codes of fixed probes."""
     images = codes.probes(trainer, probing["probes"], probing["probe_images"])
     work = 2 * count(trainer.model, trainer.example).forward_macs * sum(len(x) for x in images)
-    look = _older(images, probing["weights"], watch.rule.length) if watch.rule.lookback \
-        else _renewed(images, probing["weights"])
+    look = _older(images, probing["weights"], watch.rule.length, trail) if watch.rule.lookback \
+        else _renewed(images, probing["weights"], trail)
 
     def see():
         trainer.charge(work, "sign codes")
@@ -88,28 +98,39 @@ def _codes(trainer, watch, probing):
     return see
 
 
-def _renewed(images, weights):
+def _renewed(images, weights, trail):
     """How far a model's codes are from those before, of which one set is kept and renewed."""
     stream = Stream(images)
 
     def look(model):
         shares = stream.see(model)
+        trail.see({name: ([each.words for each in blocks],
+                          sum(each.bits * len(each.words) for each in blocks))
+                   for name, blocks in stream.blocks.items()})
         return [] if shares is None else [codes.mean(shares, stream.bits, weights)]
     return look
 
 
-def _older(images, weights, length):
+def _older(images, weights, length, trail):
     """How far a model's codes are from each of the latest `length`, which are all kept."""
     memory = tickets.Memory(length, lambda a, b: codes.distance(a, b, weights))
-    return lambda model: memory.see(codes.codes(model, images))
+
+    def look(model):
+        now = codes.codes(model, images)
+        trail.see({name: ([words], now.bits[name] * len(words))
+                   for name, words in now.words.items()})
+        return memory.see(now)
+    return look
 
 
-def _masks(trainer, watch, method, found, cut):
+def _masks(trainer, watch, method, found, cut, trail):
     """See the model through the mask it would get now; the first is drawn before training."""
     memory = tickets.Memory(watch.rule.length, lambda a, b: a.distance(b))
 
     def see():
-        return watch.see(memory.see(cutting.draw(trainer, method, found, cut)))
+        mask = cutting.draw(trainer, method, found, cut)
+        trail.see_mask(mask)
+        return watch.see(memory.see(mask))
     see()
     return see
 

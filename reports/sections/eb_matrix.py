@@ -1,0 +1,50 @@
+"""How far the states of a search were from each other, epoch against epoch."""
+from reports import heat_map, markup, rows
+from reports.words import listed, plain, plural
+
+TITLE = "Epochs against epochs"
+ORDER = 45
+MOST = 6  # figures
+CAPTION = ("Each cell: the share of bits in which the network's states after two epochs differ (sign "
+           "codes of probe images, or pruning masks). Warm: they agree. The square marks the states "
+           "that the drawn ticket rests on. One seed per method.")
+
+
+def render(report):
+    """One heat map per method whose search recorded its matrix."""
+    figures, said = [], []
+    for number, (_, method) in enumerate(report.methods.iterrows()):
+        for case_id, record in zip(method["case_ids"], report.of(method)):
+            try:
+                matrix = heat_map.read(record.facts)
+            except ValueError as error:
+                said.append("the epoch matrix of {} cannot be drawn: {}".format(
+                    plain(case_id), plain(error)))
+                continue
+            if matrix is not None:
+                figures.append(_figure(report, method, record, matrix, number))
+                break
+    if not figures and not said:
+        return ""
+    return markup.render("figures.html", figures=figures[:MOST], kind="wide",
+                         caption=" ".join([CAPTION] + _more(figures) + _sentences(said)))
+
+
+def _figure(report, method, record, matrix, number):
+    seed = record.case["train"]["seed"]
+    bits = "" if matrix.sampled_bits is None else "estimated from {} bits an epoch".format(
+        matrix.sampled_bits)
+    ticket = rows.ticket(record)
+    name = " · ".join(filter(None, (method["name"], "seed {}".format(seed), bits,
+                                    report.heading(method["block"]))))
+    return name, heat_map.draw("matrix-{}".format(number), method["name"], matrix,
+                               ticket.epoch if ticket else None)
+
+
+def _more(figures):
+    return ["{} not drawn.".format(plural(len(figures) - MOST, "more method"))] \
+        if len(figures) > MOST else []
+
+
+def _sentences(said):
+    return ["Not drawn: {}.".format(listed(said))] if said else []
