@@ -34,7 +34,7 @@ class Ledger:
         with self.window("phase " + name) as window:
             yield
         self._phase = None
-        self.phases.append(self._closed(name, window.reading, first, charged))
+        self.phases.append(self._closed(name, window, first, charged))
 
     @contextmanager
     def window(self, name: str):
@@ -70,8 +70,9 @@ class Ledger:
         self.epochs.append(record)
         return record
 
-    def _closed(self, name, reading, first, charged) -> PhaseRecord:
-        epochs, evaluations = self.epochs[first:], self._evaluations
+    def _closed(self, name, window, first, charged) -> PhaseRecord:
+        epochs, evaluations, reading = self.epochs[first:], self._evaluations, window.reading
+        begun = getattr(window, "start_s", None)
         looked = total(e.joules for e in evaluations) if evaluations else 0.0
         known = reading.joules is not None and looked is not None
         return PhaseRecord(
@@ -80,7 +81,8 @@ class Ledger:
             joules_reason=reading.reason, uncertainty_joules=reading.uncertainty_joules,
             status=reading.status, flops=self._flops(epochs, self.charges[charged:]),
             epochs=len(epochs), evaluation_seconds=sum(e.seconds for e in evaluations),
-            evaluation_joules=looked if evaluations else None)
+            evaluation_joules=looked if evaluations else None, start_s=begun,
+            end_s=None if begun is None else begun + reading.seconds)
 
     def _flops(self, epochs, charges) -> Dict[str, Optional[float]]:
         spent = {name: total([0.0] + [epoch.flops[name] for epoch in epochs])

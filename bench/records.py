@@ -8,7 +8,7 @@ Seconds, joules, celsius and FLOPs (2 per multiply-accumulate) everywhere. Joule
 over the one rail that `device` names; None is not measured, and `joules_reason` says why.
 
 History of SCHEMA
-1: first format.
+1: first format. Since then, optional: facts; start_s of epochs, start_s and end_s of phases.
 """
 import json
 from typing import Dict, List, NamedTuple, Optional
@@ -36,6 +36,7 @@ class EpochRecord(NamedTuple):
     celsius: Optional[float]  # hottest zone at the end
     learning_rate: float
     channels: int  # output channels of all convolutions and linear layers
+    start_s: Optional[float] = None  # when it began, on the clock of trace.json
 
 
 class PhaseRecord(NamedTuple):
@@ -51,6 +52,8 @@ class PhaseRecord(NamedTuple):
     epochs: int
     evaluation_seconds: float
     evaluation_joules: Optional[float]
+    start_s: Optional[float] = None  # when it began, on the clock of trace.json
+    end_s: Optional[float] = None  # and when it ended, evaluations included
 
 
 class ModelRecord(NamedTuple):

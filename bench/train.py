@@ -101,7 +101,8 @@ class Trainer:
         self.progress.epoch(self.ledger.epoch(
             trained.reading, evaluated.reading, count, train_accuracy=right / count,
             loss=loss if math.isfinite(loss) else None, accuracy=accuracy,
-            celsius=self.celsius(), learning_rate=rate, channels=self._channels))
+            celsius=self.celsius(), learning_rate=rate, channels=self._channels,
+            start_s=getattr(trained, "start_s", None)))
 
     def _pass(self, penalty):
         """(mean loss, correct answers) of one pass over the training set.
