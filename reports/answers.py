@@ -5,7 +5,7 @@ is above every seed of the other. With one seed nothing is told apart; with two 
 """
 from typing import Iterator, NamedTuple
 
-from reports import comparisons, quantity, rows
+from reports import comparisons, quantity
 from reports.words import listed, span
 
 SIDES = {"above": "above", "level": "level with", "below": "below"}
@@ -102,7 +102,8 @@ def _controls(cut) -> Iterator[Finding]:
 def _tickets(report, cut) -> Iterator[Finding]:
     """When early-bird searches ended."""
     for _, method in cut.iterrows():
-        drawn = [rows.ticket(record) for record in report.of(method) if record.ticket]
+        drawn = [report.parts[case_id].ticket for case_id in method["case_ids"]
+                 if report.parts[case_id].ticket]
         if drawn:
             yield _ticket(method["name"], drawn)
 

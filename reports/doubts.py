@@ -1,7 +1,6 @@
 """Sentences of warning: the runs' own, and those that only show when runs lie side by side."""
 from typing import List, Tuple
 
-from reports.surroundings import shared_and_differing
 from reports.words import listed, plain, sentence
 
 CHECKED = ("python", "packages", "machine", "git.commit", "git.dirty", "torch", "processor",
@@ -24,8 +23,7 @@ def _together(report):
     """Doubts about the runs as a whole."""
     for note in report.bundles.notes:
         yield note
-    differing = shared_and_differing(report.bundles)[1] if report.bundles.runs else []
-    mixed = [(name, values) for name, values in differing if name.startswith(CHECKED)]
+    mixed = [(name, values) for name, values in report.surroundings[1] if name.startswith(CHECKED)]
     if mixed:
         yield "the runs were not made under one condition; they differ in {}".format(
             listed("{} ({})".format(name, values) for name, values in mixed))

@@ -5,7 +5,7 @@ from typing import Dict, List, NamedTuple, Tuple
 import pandas
 
 from bench.records import CONVENTIONS
-from reports import frames, load, svg
+from reports import frames, load, surroundings, svg
 from reports.sources import Power, power
 
 
@@ -23,6 +23,8 @@ class Report(NamedTuple):
     power: Power
     raw: str
     records: Dict  # by case id
+    parts: Dict  # rows of each record, by case id
+    surroundings: Tuple[List, List]  # what the runs share, and what differs between them
 
     def of(self, method) -> List:
         """The records of one method, in the order of its seeds."""
@@ -69,4 +71,6 @@ def report(folder: Path, everything: bool = False, convention: str = "exact",
     known = len(runs) and runs["joules_known"].notna().any()
     return Report(bundles, runs, methods, convention, "joules" if known else "seconds",
                   power(bundles, bool(known)), raw,
-                  {run.record.case_id: run.record for run in bundles.runs})
+                  {run.record.case_id: run.record for run in bundles.runs},
+                  {run.record.case_id: run.parts for run in bundles.runs},
+                  surroundings.shared_and_differing(bundles))

@@ -4,6 +4,7 @@
     runs/<suite>/<case_id>/run.json one finished run; `.<case_id>.open` is an unfinished attempt
 """
 import json
+import os
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
@@ -16,10 +17,11 @@ SIDE_FILES = (RECORD, "trace.json", "plan.json", "weights.pt", "log")
 
 
 class Run(NamedTuple):
-    """A readable bundle: its record, and which of the known files lie beside it."""
+    """A readable bundle: its record, which of the known files lie beside it, and its rows."""
 
     record: records.RunRecord
     files: Tuple[str, ...]
+    parts: rows.Parts
 
 
 class Aside(NamedTuple):
@@ -88,7 +90,7 @@ def read(folder: Path, everything: bool = False) -> Bundles:
     found, aside = _bundles(folder, cases)
     extra = [run for run in found if cases and run.record.case_id not in cases]
     if extra and not everything:
-        found = [run for run in found if run not in extra]
+        found = [run for run in found if run.record.case_id in cases]
         notes.append("left out: {} of no case of the suite as it was last run; --all brings "
                      "them in".format(plural(len(extra), "bundle")))
     found, doubles = _distinct(found)
@@ -136,13 +138,13 @@ def _is_bundle(path: Path, cases) -> bool:
 
 
 def _run(path: Path) -> Run:
-    record = records.from_json((path / RECORD).read_bytes().decode("utf8"))
+    with open(str(path / RECORD), "rb") as file:
+        record = records.from_json(file.read().decode("utf8"))
     if record.case_id != path.name:
         raise ValueError("its record says it is {!r}".format(record.case_id))
     shape.check(record)
-    for part in (rows.row, rows.epochs, rows.layers, rows.ticket):
-        part(record)  # raises for a value that is none
-    return Run(record, tuple(name for name in SIDE_FILES if (path / name).exists()))
+    beside = set(os.listdir(str(path)))
+    return Run(record, tuple(name for name in SIDE_FILES if name in beside), rows.parts(record))
 
 
 def _distinct(runs):
@@ -152,12 +154,17 @@ def _distinct(runs):
     """
     latest = {}
     for run in sorted(runs, key=lambda run: (run.record.finished_utc, run.record.case_id)):
-        latest[rows.identity(run.record)] = run
-    kept = [run for run in runs if latest[rows.identity(run.record)] is run]
+        latest[_identity(run)] = run
+    kept = [run for run in runs if latest[_identity(run)] is run]
     doubles = [Aside(plain(run.record.case_id), "it has the settings and the seed of {}, which is "
-                     "newer".format(plain(latest[rows.identity(run.record)].record.case_id)))
-               for run in runs if latest[rows.identity(run.record)] is not run]
+                     "newer".format(plain(latest[_identity(run)].record.case_id)))
+               for run in runs if latest[_identity(run)] is not run]
     return kept, doubles
+
+
+def _identity(run: Run):
+    """Equal only for two measurements of the same thing."""
+    return tuple(run.parts.row[name] for name in ("block", "method", "seed"))
 
 
 def _reason(error) -> str:

@@ -1,16 +1,13 @@
 """The second table: where the cost goes, phase by phase."""
 from typing import Dict, List
 
-from pandas import DataFrame
-
-from reports import quantity, rows, spread
+from reports import quantity, spread
 from reports.frames import SMALL_HOLE
 from reports.quantity import ENERGY, FLOPS, ONE, TIME, fitting
 from reports.results import FLOPS_NOTE, energy, flops_cell, joule_word, measured, title
 from reports.tables import Cell, Column, Notes, Row, Table
 
 WHOLE = "whole run"
-COLUMNS = ["case_id", "phase", "epochs", "seconds", "joules", "joules_known", "reasons", "doubts"]
 TIME_WORDS = {"h": "Hours", "s": "Seconds", "ms": "Milliseconds"}
 
 
@@ -38,22 +35,27 @@ def _means(parts, name):
 
 def _parts(report, method) -> List[Dict]:
     """Costs of each phase of a method, in the order they were run; the whole run at the end."""
-    mine = DataFrame([row for record in report.of(method) for row in rows.phases(record)],
-                     columns=COLUMNS + ["flops_" + report.convention])
+    runs = [report.parts[case_id].phases for case_id in method["case_ids"]]
+    named = {}
+    for phase in (phase for phases in runs for phase in phases):
+        named.setdefault(phase["phase"], []).append(phase)
     parts = []
-    for name, members in mine.groupby("phase", sort=False):
-        part = {key: spread.spread(list(members[key].astype(float)))
-                for key in ("epochs", "seconds", "joules", "joules_known")}
+    for name, members in named.items():
+        part = {key: _spread(members, key) for key in ("epochs", "seconds", "joules")}
         part["joules_known"] = part["joules"]
-        part["flops"] = spread.spread(list(members["flops_" + report.convention].astype(float)))
+        part["flops"] = _spread(members, "flops_" + report.convention)
         for key in ("reasons", "doubts"):
-            part[key] = tuple(dict.fromkeys(each for tuple_ in members[key] for each in tuple_))
+            part[key] = tuple(dict.fromkeys(words for each in members for words in each[key]))
         parts.append(dict(part, phase=name, n=len(members)))
     whole = {key: method[key] for key in ("seconds", "joules", "joules_known", "reasons", "doubts")}
     whole.update(phase=WHOLE, n=method["n"], flops=method["flops_" + report.convention],
-                 epochs=spread.spread([0 if not len(mine) else float(total) for total in
-                                       mine.groupby("case_id")["epochs"].sum()]))
+                 epochs=spread.spread([float(sum(each["epochs"] for each in phases))
+                                       for phases in runs if phases]))
     return parts + [whole] if len(parts) > 1 else parts
+
+
+def _spread(members: List[Dict], key: str):
+    return spread.spread([None if each[key] is None else float(each[key]) for each in members])
 
 
 def _phase_rows(report, method, parts, units, notes):

@@ -24,14 +24,38 @@ class Drawn(NamedTuple):
     threshold: float
 
 
+class Parts(NamedTuple):
+    """Everything of one record, read once: there may be ten thousand."""
+
+    row: Dict
+    epochs: List[Dict]
+    phases: List[Dict]
+    layers: List[Dict]
+    ticket: Optional[Drawn]
+
+
+def parts(record) -> Parts:
+    """The rows of a record.
+
+    Raises:
+        ValueError: names a value that is none.
+    """
+    trained, costs = epochs(record), phases(record)
+    return Parts(_row(record, trained, costs), trained, costs, layers(record), ticket(record))
+
+
 def row(record) -> Dict:
     """One run: who it is, how good, how large, and what it cost."""
+    return _row(record, epochs(record), phases(record))
+
+
+def _row(record, trained, costs) -> Dict:
     values = dict(_identity(record), accuracy=_fraction(record.accuracy, "accuracy"),
                   attempts=_number(record.attempts, "attempts"))
     values.update(_model("dense", record.dense))
     values.update(_model("final", record.final))
-    values.update(_costs(record))
-    values.update(_epoch_costs(record))
+    values.update(_costs(record, costs))
+    values.update(_epoch_costs(record, trained))
     return values
 
 
@@ -105,9 +129,8 @@ def _model(which: str, record) -> Dict:
             which + "_macs": _number(record["forward_macs"], "forward_macs")}
 
 
-def _costs(record) -> Dict:
+def _costs(record, parts) -> Dict:
     """Of the whole run: seconds, joules, joules known, and FLOPs in each convention."""
-    parts = phases(record)
     values = {"seconds": sum(part["seconds"] for part in parts),
               "joules": total(part["joules"] for part in parts),
               "joules_known": sum(part["joules_known"] for part in parts) or None,
@@ -153,14 +176,14 @@ def _phase(case_id: str, name: str, parts) -> Dict:
     return values
 
 
-def _epoch_costs(record) -> Dict:
+def _epoch_costs(record, trained) -> Dict:
     """Of one epoch of the last phase: medians, which forgive a slow first epoch.
 
     A run that ends without training after the cut has no such cost: an epoch before the cut is
     not what the cut network costs.
     """
     name = plain(record.phases[-1]["name"]) if record.phases else ""
-    last = [each for each in epochs(record) if each["phase"] == name]
+    last = [each for each in trained if each["phase"] == name]
     reasons = _distinct(each["reason"] for each in last if each["joules"] is None)
     return {"last_phase": name, "epoch_reasons": reasons if last else (
                 "no epoch was trained in the last phase, {}".format(name or "for there is none"),),
@@ -179,6 +202,8 @@ def _median(values) -> Optional[float]:
 def _number(value, name: str, optional: bool = False):
     if value is None and optional:
         return None
+    if type(value) is int or type(value) is float and math.isfinite(value):
+        return value
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError("{} is {!r}, not a number".format(name, value))
     return value

@@ -1,7 +1,6 @@
 """Where joules come from, in words: a rail, a fake, an estimate, or nothing."""
 from typing import NamedTuple
 
-from reports import rows
 from reports.words import listed, plain
 
 
@@ -49,4 +48,4 @@ def _source(device) -> str:
 
 def _reasons(bundles):
     return list(dict.fromkeys(
-        reason for run in bundles.runs for reason in rows.row(run.record)["reasons"]))
+        reason for run in bundles.runs for reason in run.parts.row["reasons"]))

@@ -9,6 +9,8 @@ def plain(value) -> str:
     would turn the line round.
     """
     text = " ".join(str(value).split())
+    if text.isprintable():  # nearly every text is: nothing of the categories below in it
+        return text
     return "".join("\ufffd" if unicodedata.category(c)[0] == "C" else c for c in text)
 
 

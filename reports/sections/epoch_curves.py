@@ -1,5 +1,5 @@
 """Loss, accuracy and cost of every epoch."""
-from reports import epoch_plot, frames, markup, rows
+from reports import epoch_plot, frames, markup
 from reports.epoch_plot import Curves
 from reports.spread import known
 
@@ -10,7 +10,7 @@ COLUMNS = ("loss", "accuracy", "seconds", "joules")
 
 def render(report):
     """One figure per method; axes are shared within a block. Grey: dense training."""
-    frame = frames.per_run(report.bundles, rows.epochs)
+    frame = frames.per_run(report.bundles, "epochs")
     trained = dict(list(frame.groupby("case_id", sort=False))) if len(frame) else {}
     figures = [figure for number, key in enumerate(report.blocks)
                for figure in _block(report, key, "epochs-{}".format(number), trained)]

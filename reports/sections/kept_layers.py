@@ -1,5 +1,5 @@
 """Channels kept in every group."""
-from reports import frames, markup, rows, spread
+from reports import frames, markup, spread
 from reports.quantity import ONE, written
 
 TITLE = "What was kept"
@@ -8,7 +8,7 @@ ORDER = 60
 
 def render(report):
     """One table per block: a row per group of channels, a column per method that cut."""
-    frame = frames.per_run(report.bundles, rows.layers)
+    frame = frames.per_run(report.bundles, "layers")
     if not len(frame):
         return ""
     blocks = [_block(report, key, frame) for key in report.blocks]
