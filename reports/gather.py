@@ -25,6 +25,8 @@ class Report(NamedTuple):
     records: Dict  # by case id
     parts: Dict  # rows of each record, by case id
     surroundings: Tuple[List, List]  # what the runs share, and what differs between them
+    settings: Dict[str, str]  # each block in words
+    colours: Dict[str, int]  # of every label that is not dense alone
 
     def of(self, method) -> List:
         """The records of one method, in the order of its seeds."""
@@ -33,7 +35,7 @@ class Report(NamedTuple):
     @property
     def blocks(self) -> Tuple[str, ...]:
         """Keys of the blocks within which methods may be compared."""
-        return tuple(dict.fromkeys(self.methods["block"])) if len(self.methods) else ()
+        return tuple(self.settings)
 
     def block(self, key: str) -> pandas.DataFrame:
         """The methods of one block."""
@@ -41,7 +43,7 @@ class Report(NamedTuple):
 
     def heading(self, key: str) -> str:
         """A block in words; "" where there is only one."""
-        return self.block(key).iloc[0]["setting"] if len(self.blocks) > 1 else ""
+        return self.settings[key] if len(self.settings) > 1 else ""
 
     @property
     def cost_words(self) -> str:
@@ -51,8 +53,7 @@ class Report(NamedTuple):
 
     def series(self, label: str) -> int:
         """Number of a method's colour and mark, the same in every figure; 0 is dense alone."""
-        cut = list(dict.fromkeys(self.methods["label"][~self.methods["dense"]]))
-        return 1 + cut.index(label) % (svg.SERIES - 1) if label in cut else 0
+        return self.colours.get(label, 0)
 
 
 def report(folder: Path, everything: bool = False, convention: str = "exact",
@@ -73,4 +74,13 @@ def report(folder: Path, everything: bool = False, convention: str = "exact",
                   power(bundles, bool(known)), raw,
                   {run.record.case_id: run.record for run in bundles.runs},
                   {run.record.case_id: run.parts for run in bundles.runs},
-                  surroundings.shared_and_differing(bundles))
+                  surroundings.shared_and_differing(bundles), *_names(methods))
+
+
+def _names(methods):
+    """(each block in words, the colour of each label that cuts)."""
+    if not len(methods):
+        return {}, {}
+    cut = dict.fromkeys(methods["label"][~methods["dense"]])
+    return (dict(zip(methods["block"], methods["setting"])),
+            {label: 1 + place % (svg.SERIES - 1) for place, label in enumerate(cut)})

@@ -1,5 +1,5 @@
 """Early-bird searches: distances until the ticket was drawn."""
-from reports import distance_plot, markup, rows
+from reports import distance_plot, markup, some
 
 TITLE = "Early-bird search"
 ORDER = 40
@@ -9,16 +9,19 @@ CAPTION = ("Each line is a seed: how far a state of the network is from those be
 
 def render(report):
     """One figure per method that searched."""
-    figures = [figure for number, (_, method) in enumerate(report.methods.iterrows())
-               for figure in _figure(report, method, "distance-{}".format(number))]
+    shown, left_out = some.methods(report, lambda method: any(
+        report.parts[case_id].ticket for case_id in method["case_ids"]))
+    figures = [figure for method in shown
+               for figure in _figure(report, method, "distance-{}".format(method.name))]
     if not figures:
         return ""
-    return markup.render("figures.html", figures=figures, caption=CAPTION, kind="wide")
+    return markup.render("figures.html", figures=figures, caption=CAPTION + left_out, kind="wide")
 
 
 def _figure(report, method, identity):
-    searches = [(record.case["train"]["seed"], rows.ticket(record))
-                for record in report.of(method) if record.ticket]
+    searches = [(seed, report.parts[case_id].ticket)
+                for seed, case_id in zip(method["seeds"], method["case_ids"])
+                if report.parts[case_id].ticket][:some.SEEDS]
     drawing = distance_plot.draw(identity, method["name"], searches,
                                  report.series(method["label"]))
     if drawing:

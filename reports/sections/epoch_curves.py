@@ -1,29 +1,27 @@
 """Loss, accuracy and cost of every epoch."""
-from reports import epoch_plot, frames, markup
+from reports import epoch_plot, markup, some
 from reports.epoch_plot import Curves
-from reports.spread import known
 
 TITLE = "Epoch by epoch"
 ORDER = 50
+CAPTION = "A line per seed, grey: dense training. The dotted line is where the phase changes."
 COLUMNS = ("loss", "accuracy", "seconds", "joules")
 
 
 def render(report):
     """One figure per method; axes are shared within a block. Grey: dense training."""
-    frame = frames.per_run(report.bundles, "epochs")
-    trained = dict(list(frame.groupby("case_id", sort=False))) if len(frame) else {}
+    shown, left_out = some.methods(report)
     figures = [figure for number, key in enumerate(report.blocks)
-               for figure in _block(report, key, "epochs-{}".format(number), trained)]
+               for figure in _block(report, key, "epochs-{}".format(number), shown)]
     if not figures:
         return ""
-    return markup.render(
-        "figures.html", figures=figures, kind="narrow",
-        caption="A line per seed, grey: dense training. The dotted line is where the phase changes.")
+    return markup.render("figures.html", figures=figures, kind="narrow", caption=CAPTION + left_out)
 
 
-def _block(report, key, identity, trained):
-    methods = [method for _, method in report.block(key).iterrows()
-               if any(case_id in trained for case_id in method["case_ids"])]
+def _block(report, key, identity, shown):
+    trained = {case_id: parts.epochs for case_id, parts in report.parts.items() if parts.epochs}
+    methods = [method for method in shown if method["block"] == key
+               and any(case_id in trained for case_id in method["case_ids"])]
     curves = [_curves(report, method, trained) for method in methods]
     if not curves:
         return
@@ -41,13 +39,12 @@ def _block(report, key, identity, trained):
 
 def _curves(report, method, trained) -> Curves:
     seeds, cuts = [], []
-    for seed, case_id in zip(method["seeds"], method["case_ids"]):
-        run = trained.get(case_id)
-        if run is None:
+    for seed, case_id in list(zip(method["seeds"], method["case_ids"]))[:some.SEEDS]:
+        run = trained.get(case_id, ())
+        if not run:
             continue
-        columns = {name: [value if known([value]) else None
-                          for value in run[name].astype(float)] for name in COLUMNS}
-        seeds.append((seed, list(run["epoch"]), columns))
-        changed = run["phase"] != run["phase"].shift()
-        cuts += [epoch - 1 for epoch in run["epoch"][changed].iloc[1:]]
+        columns = {name: [each[name] for each in run] for name in COLUMNS}
+        seeds.append((seed, [each["epoch"] for each in run], columns))
+        cuts += [later["epoch"] - 1 for each, later in zip(run, run[1:])
+                 if each["phase"] != later["phase"]]
     return Curves(method["name"], report.series(method["label"]), tuple(seeds), tuple(cuts))

@@ -1,5 +1,5 @@
 """Channels kept in every group."""
-from reports import frames, markup, spread
+from reports import markup, some, spread
 from reports.quantity import ONE, written
 
 TITLE = "What was kept"
@@ -8,30 +8,40 @@ ORDER = 60
 
 def render(report):
     """One table per block: a row per group of channels, a column per method that cut."""
-    frame = frames.per_run(report.bundles, "layers")
-    if not len(frame):
+    shown, left_out = some.methods(report, lambda method: any(
+        report.parts[case_id].layers for case_id in method["case_ids"]))
+    if not shown:
         return ""
-    blocks = [_block(report, key, frame) for key in report.blocks]
-    return markup.render("layers.html", blocks=[block for block in blocks if block["methods"]])
+    blocks = [_block(report, key, [method for method in shown if method["block"] == key])
+              for key in report.blocks]
+    return markup.render("layers.html", blocks=[block for block in blocks if block["methods"]],
+                         left_out=left_out)
 
 
-def _block(report, key, frame):
-    methods = [method for _, method in report.block(key).iterrows()
-               if frame["case_id"].isin(method["case_ids"]).any()]
-    ids = [case_id for method in methods for case_id in method["case_ids"]]
-    groups = frame[frame["case_id"].isin(ids)].groupby("group", sort=False)["channels"].max()
+def _block(report, key, methods):
+    layers = [_layers(report, method) for method in methods]
+    channels = {}
+    for group, found in (pair for each in layers for pair in each.items()):
+        channels[group] = max([channels.get(group, 0)] + [layer["channels"] for layer in found])
     return {"heading": report.heading(key), "methods": [m["name"] for m in methods],
             "series": [report.series(m["label"]) for m in methods],
-            "rows": [(name, int(channels), [_kept(frame, method, name, channels)
-                                            for method in methods])
-                     for name, channels in groups.items()]}
+            "rows": [(name, int(count), [_kept(each.get(name), count) for each in layers])
+                     for name, count in channels.items()]}
 
 
-def _kept(frame, method, group, channels):
+def _layers(report, method):
+    """{group: its layer in every run of the method}."""
+    found = {}
+    for case_id in method["case_ids"]:
+        for layer in report.parts[case_id].layers:
+            found.setdefault(layer["group"], []).append(layer)
+    return found
+
+
+def _kept(layers, channels):
     """(share kept in percent, "12 ± 1") of one group, None if the method has no such group."""
-    members = frame[(frame["group"] == group) & frame["case_id"].isin(method["case_ids"])]
-    kept = spread.spread(list(members["kept"].astype(float)))
-    if kept is None:
+    if not layers:
         return None
+    kept = spread.spread([float(layer["kept"]) for layer in layers])
     mean, extra = written(kept, ONE, exact=True)
     return round(100 * kept.mean / channels), mean, extra
