@@ -10,6 +10,7 @@ WIDTH, HEIGHT = 420.0, 330.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 404.0, 34.0, 282.0
 STEP = 15  # pixels between the lines of labels
 LETTER = 6.8  # pixels that one letter of a label takes
+MOST_NAMES = 24  # labels that find a place; the others show on hovering
 
 
 class Point(NamedTuple):
@@ -39,10 +40,12 @@ def draw(identity: str, points: List[Point], unit: quantity.Unit, cost_title: st
 
 
 def describe(points, unit) -> str:
-    """The figure in words."""
-    return "; ".join("{}: {} % at {} {}".format(
+    """The figure in words; of very many points those that have a label."""
+    more = len(points) - len(_named(points))
+    return "; ".join(["{}: {} % at {} {}".format(
         point.name, quantity.significant(point.accuracy.mean),
-        quantity.significant(point.cost.mean), unit.name) for point in points)
+        quantity.significant(point.cost.mean), unit.name) for point in _named(points)] + (
+            ["{} more".format(more)] if more else []))
 
 
 def front(points) -> List[Point]:
@@ -111,7 +114,7 @@ def _mark(plot, point) -> Markup:
 def _labels(plot, points) -> List[Markup]:
     """Names beside their points, moved up or down until none covers another."""
     covered, names, drawn = [box for point in points for box in _covered(plot, point)], [], []
-    for point in sorted(points, key=lambda p: -p.accuracy.mean):
+    for point in sorted(_named(points), key=lambda p: -p.accuracy.mean):
         x, y = plot.at(point.cost.mean, point.accuracy.mean)
         name = svg.short(point.name)
         box = _free(x, y, len(name) * LETTER, covered, names)
@@ -121,6 +124,14 @@ def _labels(plot, points) -> List[Markup]:
             drawn.append(svg.line([(x, y), (near, box[3] - 7)], "leader"))
         drawn.append(svg.text(box[0], box[3] - 3, name, class_="name"))
     return drawn
+
+
+def _named(points) -> List[Point]:
+    """The points that get a label: all, or of very many dense training and the front."""
+    if len(points) <= MOST_NAMES:
+        return points
+    dense = [point for point in points if point.dense]
+    return (dense + [point for point in front(points) if not point.dense])[:MOST_NAMES]
 
 
 def _free(x, y, width, covered, names):

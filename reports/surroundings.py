@@ -5,20 +5,23 @@ from typing import Dict, List, Tuple
 from reports.words import listed, plain, span
 
 
-
 def shared_and_differing(bundles) -> Tuple[List, List]:
     """((name, value) of what all runs share, (name, values) of what differs), sorted by name."""
     tables = [_table(run.record) for run in bundles.runs]
-    names = sorted({name for table in tables for name in table})
     shared, differing = [], []
-    for name in names:
-        values = [table.get(name) for table in tables]
+    for name in sorted({name for table in tables for name in table}):
+        values = _distinct(table.get(name) for table in tables)
         distinct = list(dict.fromkeys(said(value) for value in values))
         if len(distinct) == 1:
             shared.append((plain(name), distinct[0]))
         else:
             differing.append((plain(name), _span(values, distinct)))
     return shared, differing
+
+
+def _distinct(values) -> List:
+    """The values, each once: of ten thousand runs most say the same."""
+    return list({repr(value): value for value in values}.values())
 
 
 def _table(record) -> Dict:

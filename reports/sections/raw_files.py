@@ -6,6 +6,7 @@ from reports.words import plain
 
 TITLE = "Runs and raw files"
 ORDER = 90
+MOST = 1000  # rows; a page of ten thousand takes seconds to open
 
 
 def render(report):
@@ -17,6 +18,6 @@ def render(report):
              "attempts": run.record.attempts,
              "accuracy": quantity.fixed(100 * run.record.accuracy, 1),
              "files": [(name, "/".join((report.raw, quote(run.record.case_id, safe=""), name)))
-                       for name in run.files]} for run in report.bundles.runs]
-    return markup.render("raw.html", runs=runs, missing=report.bundles.missing,
-                         aside=report.bundles.aside)
+                       for name in run.files]} for run in report.bundles.runs[:MOST]]
+    return markup.render("raw.html", runs=runs, whole=len(report.bundles.runs),
+                         missing=report.bundles.missing, aside=report.bundles.aside)
