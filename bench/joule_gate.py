@@ -12,6 +12,7 @@ from bench import joule_store, plugins
 UNITS = {"joules": "J", "seconds": "s", "watts": "W"}
 VERDICTS = ("PASS", "INCONCLUSIVE", "INVALID", "FAIL")  # each trumps those before it
 LIMIT = re.compile(r"^(?:([a-z]+):)?(\d+(?:\.\d*)?|\.\d+)%$")
+UNKNOWN = "the baseline has no such test: it is new or was renamed; look at it, then --joules-bless"
 MARKER = {"floor": "joules", "joules": "joules", "seconds": "seconds", "watts": "watts"}
 
 
@@ -65,11 +66,11 @@ def marked(asked: Dict[str, float], settings: Dict) -> Dict[str, float]:
     return found
 
 
-def judge(taken, entry: Optional[Dict], context: Dict, allowed: Dict[str, float]) -> Judged:
+def judge(taken, entry: Dict, context: Dict, allowed: Dict[str, float]) -> Judged:
     """The verdict on what was taken now against a baseline's entry."""
-    if entry is None:
-        return Judged("INVALID", ("no baseline has this test: it is new or was renamed; look at "
-                                  "it, then --joules-bless",))
+    lacks = missing(taken, allowed)
+    if lacks:
+        return Judged("INVALID", (lacks,))
     other = joule_store.difference(entry["context"], context)
     if other:
         return Judged("INVALID", ("blessed in another context, so not comparable: " + other,))
@@ -89,8 +90,6 @@ def missing(taken, metrics) -> Optional[str]:
 def _metric(metric, floor, taken, entry) -> Judged:
     from bench import pairs
     after, before = getattr(taken, metric), entry[metric]
-    if not after:
-        return Judged("INVALID", (missing(taken, [metric]),))
     if not before:
         return Judged("INVALID", ("its baseline has no {}; --joules-bless a run that has".format(
             metric),))

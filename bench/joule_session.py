@@ -117,14 +117,15 @@ class JouleSession:
             self._meter.device.close()
 
     def _judged(self, name, taken, allowed):
+        entry = self.entries().get(name) if self.gating else None
         lacks = joule_gate.missing(taken, set(allowed) or self.metrics)
-        if lacks and (self.gating or self.blessing):
+        if self.blessing and lacks:
             return joule_gate.Judged("INVALID", (lacks,))
         if not self.gating:
             return None
-        entry = self.entries().get(name)
-        if entry is None and self.note:
-            return joule_gate.Judged("INVALID", (self.note,))
+        if entry is None:
+            return joule_gate.Judged("INVALID", (self.note or joule_gate.UNKNOWN,) + (
+                (lacks,) if lacks else ()))
         return joule_gate.judge(taken, entry, self.context, allowed)
 
     def _no_baseline(self):
@@ -147,5 +148,6 @@ def _opened(name, fake):
     """The device; one that says why it measures nothing if the sensor is dead."""
     try:
         return choose.open(name, fake_power=fake)
-    except (RuntimeError, OSError) as error:
-        return choose.load("none").open(str(error))
+    except Exception as error:  # any vendor's error must cost the joules, not the tests
+        known = isinstance(error, (RuntimeError, OSError))  # these name their adapter
+        return choose.load("none").open(str(error) if known else "{}: {}".format(name, error))

@@ -15,9 +15,8 @@ class Watch:
         self._ended, self._deselected, self._failed = {}, set(), 0
         self._elsewhere = False
 
-    @property
     def joules(self):
-        """The session's `JouleSession`."""
+        """The session's `JouleSession`; no property, for pytest looks at all of a plugin's."""
         if self._joules is None:
             from bench import joule_session
             self._joules = joule_session.JouleSession(self._config)
@@ -29,7 +28,7 @@ class Watch:
 
     def properties(self, name):
         """(key, value) pairs of a test for JUnit's XML."""
-        taken, judged = self.joules.results[name]
+        taken, judged = self._joules.results[name]
         found = taken.account()
         if judged:
             found.update(joules_verdict=judged.verdict, joules_told="; ".join(judged.sentences))

@@ -38,7 +38,7 @@ def pytest_configure(config):
     config.pluginmanager.register(watch, "edgejoule-watch")
     names = ["joules_" + name.replace("-", "_") for name, _ in OPTIONS]
     if any(config.getoption(name, None) for name in names):
-        _understood("joules", lambda: watch.joules)
+        _understood("joules", watch.joules)
 
 
 def pytest_collection_modifyitems(items):
@@ -55,7 +55,7 @@ def pytest_runtest_setup(item):
         closest = item.get_closest_marker("benchmark")
         settings = dict(closest.kwargs) if closest else {}
         clock = settings.get("timer") or _default_clock(item.config)
-        tap = _watch(item).joules.tap(getattr(clock, "clock", clock))
+        tap = _watch(item).joules().tap(getattr(clock, "clock", clock))
         item.stash[TAP] = settings["timer"] = tap
         item.add_marker(pytest.mark.benchmark(**settings), append=False)
 
@@ -82,7 +82,7 @@ def pytest_runtest_makereport(item, call):
         report.joules_elsewhere = True
     elif call.when == "call" and report.passed and not hasattr(report, "wasxfail"):
         benchmark = item.stash[USED]
-        watch.joules.take(item.nodeid, item.stash[TAP], benchmark, _settings(item))
+        watch.joules().take(item.nodeid, item.stash[TAP], benchmark, _settings(item))
         item.user_properties += watch.properties(item.nodeid)
         watch.fail(report, "failed")
     elif call.when == "teardown" and report.passed:

@@ -127,9 +127,8 @@ def _reason(info, lengths, calls) -> Optional[str]:
 def _judged(readings, seconds, calls, flops) -> Taken:
     good = [each for each in readings if each.joules is not None and each.status in BELIEVED]
     bad = [each for each in readings if each not in good]
-    told = "; ".join(sorted({"{}: {}".format(each.status, each.reason) for each in bad}))
-    left_out = "{} of {} rounds not measured ({})".format(len(bad), len(readings), told) \
-        if bad else None
+    left_out = "{} of {} rounds not measured ({}: {})".format(
+        len(bad), len(readings), bad[0].status, bad[0].reason) if bad else None
     if len(bad) >= len(good):
         return Taken("invalid", left_out, "none", seconds, flops=flops)
     bars = [each.uncertainty_joules for each in good if each.uncertainty_joules is not None]
