@@ -3,7 +3,8 @@
     python tests/night_driver.py PLAN.json nightly SUITE ...
 
 plan: {"stage": one of the stages or null, "moment": "before" its work, "after" it, in the middle
-of "saving" its result, within the first "case" or "between" two cases; "power_loss": leave what
+of "saving" its result, within the first "case", "between" two cases, or "hang" there until
+somebody else kills it; "power_loss": leave what
 a disk keeps of unsynced writes; "boot_id": pretend to run in this boot; "journal": a file that
 collects what was done; "light": cases and pages that cost no time; "suspect": the gate finds a
 step}
@@ -12,6 +13,7 @@ import json
 import os
 import signal
 import sys
+import time
 import types
 from collections import namedtuple
 from pathlib import Path
@@ -83,7 +85,9 @@ def confirmed(plan):
 def mine(plan):
     """Lays the kill where the plan wants it."""
     stage, moment = plan["stage"], plan["moment"]
-    if moment in ("before", "after"):
+    if moment == "hang":
+        night_stages.DO[stage] = lambda *_: note(plan, "hanging") or time.sleep(600)
+    elif moment in ("before", "after"):
         stop_round(plan, night_stages.DO, stage, moment)
     elif moment == "saving":
         stop_round(plan, {}, stage, moment)
