@@ -26,7 +26,7 @@ def runs(report) -> List[Dict]:
     words = {case_id: power_words(method) for _, method in report.methods.iterrows()
              for case_id in method["case_ids"]}
     return [dict({name: _plain(row[name]) for name in RUN}, power=words[row["case_id"]])
-            for _, row in report.runs.iterrows()]
+            for row in report.runs.to_dict("records")]
 
 
 def _method(report, method) -> Dict:
