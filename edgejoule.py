@@ -24,6 +24,9 @@ exit codes: 0 fine, 1 something failed, 3 nothing was measured, 4 the request wa
 COMMANDS = (
     ("run", "bench", "run a suite: train, score, cut, retrain, measure"),
     ("nightly", "bench", "one night of a suite: doctor, cool, run, gate, confirm, report, tidy"),
+    ("compare", "bench", "is B dearer than A? pairs of runs, turn by turn"),
+    ("gate", "bench", "is last night red? against the nights before and the blessed one"),
+    ("bless", "bench", "make a night the baseline that later ones are held to"),
     ("list", "bench", "what there is: suites, models, data sets, criteria, recipes, runs"),
     ("show", "bench", "one run: settings, phases, ticket, warnings"),
     ("report", "reports", "the page and the tables of a suite's runs"),

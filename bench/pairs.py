@@ -4,7 +4,8 @@ The statistic is the median of log(after / before) over pairs measured side by s
 the percentiles of 2000 bootstrap medians (fixed seed: the same samples give the same verdict).
 The percentiles are Student's, not the normal ones: of eight pairs the plain bootstrap interval
 leaves out the truth in 7.5 % of trials on a drifting machine, this one in 5 %
-(`edgejoule gate --simulate`). Deviation from Hesterberg (2015): no further factor sqrt(n/(n-1)).
+(`edgejoule gate --simulate`). Hesterberg (2015) widens it further, with n - 1 degrees of freedom
+and a factor sqrt(n / (n - 1)), for the mean; for the median n degrees do.
 
 Whatever the verdict, `mde` says what could have been seen: the smallest true effect that nine of
 ten such comparisons would call different.
@@ -74,7 +75,7 @@ def verdict(ratio: Ratio, floor: float) -> str:
 
 def minimal_detectable_effect(low: float, high: float, n: int) -> float:
     """The effect seen in 9 of 10 comparisons whose interval of a log ratio is this wide."""
-    return math.expm1((high - low) / 2 * (1 + POWER_90 / student(n - 1)))
+    return math.expm1((high - low) / 2 * (1 + POWER_90 / student(n)))
 
 
 def student(freedom: int) -> float:
@@ -88,7 +89,7 @@ def student(freedom: int) -> float:
 def _ratio(median: float, medians, n: int) -> Ratio:
     if n < 2:
         return Ratio(math.exp(median), None, None, n, None)
-    tail = 50 * math.erfc(student(n - 1) / math.sqrt(2))  # percent
+    tail = 50 * math.erfc(student(n) / math.sqrt(2))  # percent
     low, high = np.percentile(medians, [tail, 100 - tail])
     return Ratio(math.exp(median), math.exp(low), math.exp(high), n,
                  minimal_detectable_effect(low, high, n))

@@ -1,0 +1,123 @@
+"""Does a series of nights ring tonight? Pure functions of lists of numbers. Free of torch.
+
+A series rings for a step among its last nights (`scan.scan`), and for as long as it lies away
+from the level that was blessed: what crept away over weeks, or jumped a month ago, makes no step
+any more but is still not what was agreed on.
+"""
+import math
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set
+
+from bench import scan
+
+ENOUGH = scan.LEAST + scan.SHORTEST  # nights that tell their own noise
+
+
+class Alarm(NamedTuple):
+    """A change of level, how probable it is by chance, and against what it was seen."""
+
+    step: scan.Step
+    chance: float
+    against: str  # "nights" or "blessed"
+
+
+def examine(values: Sequence[Optional[float]], floor: float, thresholds,
+            blessed: Optional[int] = None) -> Optional[Alarm]:
+    """The alarm of the last night of a series, or None.
+
+    `values` up to tonight; `floor` is the smallest change worth an alarm, a fraction; `blessed`
+    is the place of the blessed night. A step that was blessed rings no more.
+    """
+    if not values or values[-1] is None:
+        return None
+    noise = 0.0 if _count(values) >= ENOUGH else thresholds.noise
+    agreed = values if blessed is None else _agreed(values, blessed, floor)
+    found = scan.scan(agreed, thresholds.before, thresholds.shortest, thresholds.longest,
+                      thresholds.z, floor * thresholds.suspect, noise)
+    alarms = [] if found is None else [_alarm(found, agreed, thresholds, "nights")]
+    if blessed is not None:
+        away = _away(agreed, blessed, floor, thresholds, noise)
+        alarms += [] if away is None else [_alarm(away, agreed, thresholds, "blessed")]
+    return min(alarms, key=lambda alarm: alarm.chance) if alarms else None
+
+
+def enough(values: Sequence[Optional[float]], blessed: Optional[int]) -> bool:
+    """True if tonight can be judged: by the nights before it, or by a blessed one."""
+    return _count(values) >= ENOUGH or (blessed is not None and blessed < len(values) - 1)
+
+
+def significant(chances: Dict, share: float) -> Set:
+    """The alarms that stand when many series are watched: false ones are at most this share.
+
+    Benjamini and Hochberg (1995); the chances are of every series, 1 for one that is silent.
+    """
+    ordered = sorted(chances, key=lambda key: chances[key])
+    last = max([rank for rank, key in enumerate(ordered, 1)
+                if chances[key] <= share * rank / len(ordered)] or [0])
+    return set(ordered[:last])
+
+
+def _alarm(step, values, thresholds, against) -> Alarm:
+    """The chance is the normal one of z, less what few nights inflate, times the windows tried."""
+    z = step.z / scan.limit(1.0, min(_count(values), thresholds.before))
+    windows = thresholds.longest - thresholds.shortest + 1
+    return Alarm(step, min(1.0, windows * math.erfc(z / math.sqrt(2))), against)
+
+
+def _agreed(values, blessed: int, floor: float) -> List[Optional[float]]:
+    """The series with the nights before the blessed one that lie on another level left out."""
+    level = values[blessed]
+    if level is None:
+        return list(values)
+    reach = max(math.log1p(floor), scan.Z * _noise(values))
+    return [None if value is None or (place < blessed and abs(math.log(value / level)) > reach)
+            else value for place, value in enumerate(values)]
+
+
+def _away(values, blessed: int, floor: float, thresholds, noise: float) -> Optional[scan.Step]:
+    """The distance of the last nights from the blessed level, if it is a regression or a gain.
+
+    All of the last nights tell how far, the very last ones whether it is so still.
+    """
+    known = [(place, math.log(value)) for place, value in enumerate(values) if value is not None]
+    base = [log for place, log in known if place <= blessed][-thresholds.before:]
+    after = [(place, log) for place, log in known if place > blessed]
+    if not base or not after:
+        return None
+    noise = max(noise, 1e-9 if len(base) >= scan.LEAST else _noise(values))
+    level, young = scan.level_of(base, noise), len(known) < ENOUGH
+    if len(after) < (1 if young else thresholds.shortest):
+        return None
+    new = [log for _, log in after[-thresholds.longest:]]
+    score = (_plain if young else scan.distance)(level, new)
+    changes = [scan.median(new[-count:]) - level.middle
+               for count in (len(new), thresholds.shortest)]
+    if abs(score) <= scan.limit(thresholds.z, len(known)) or \
+            any(change * score <= 0 or abs(change) <= math.log1p(floor) for change in changes):
+        return None
+    return scan.Step(_first(after, level, changes[0]), math.exp(level.middle),
+                     math.exp(level.middle + changes[0]), math.exp(changes[0]), abs(score))
+
+
+def _plain(level: scan.Level, new) -> float:
+    """The distance in a young series, of which a single night must be able to ring."""
+    mean = sum(new) / len(new)
+    return (mean - level.middle) / level.noise / math.sqrt(1.0 / len(new) + 1.0 / level.n)
+
+
+def _first(after, level: scan.Level, change: float) -> int:
+    """The first night from which more lie on the new side of half the change than on the old."""
+    sides = [1 if (log - level.middle) / change > 0.5 else -1 for _, log in after]
+    sums = [sum(sides[start:]) for start in range(len(sides))]
+    return after[sums.index(max(sums))][0]
+
+
+def _noise(values) -> float:
+    """Scatter from night to night, which a change of level does not inflate."""
+    logs = [math.log(value) for value in values if value is not None]
+    if len(logs) < 2:
+        return 0.0
+    return 1.4826 / math.sqrt(2) * scan.median([abs(b - a) for a, b in zip(logs, logs[1:])])
+
+
+def _count(values) -> int:
+    return sum(value is not None for value in values)

@@ -1,0 +1,134 @@
+"""What pairs of runs say: a ratio with its interval per metric, a verdict per method and in all."""
+import math
+from typing import Dict, List, NamedTuple, Optional
+
+from bench import history, history_rows, pairs
+
+METRICS = {metric.name: metric for metric in history.METRICS}
+ORDER = ("INVALID", "FAIL", "INCONCLUSIVE", "PASS")  # the first that is there wins
+EXIT = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3, "INVALID": 3}
+
+
+class Comparison(NamedTuple):
+    """A verdict on B against A; everything in it is plain JSON.
+
+    subjects: [{label, verdict, pairs, metrics {name: {...}}, work {name: [before, after]},
+    notes}]
+    """
+
+    verdict: str
+    a: str
+    b: str
+    subjects: List[Dict]
+    notes: List[str]
+    folder: str
+    fake: Optional[str]
+
+
+class Rules(NamedTuple):
+    """What a comparison is judged by."""
+
+    floors: Dict[str, float]
+    judged: tuple  # metrics that decide; the others are told
+    demanded: tuple  # metrics without which nothing passes
+    draws: int
+
+
+def judge(label: str, run: List, rules: Rules) -> Dict:
+    """One subject of a `Comparison`."""
+    sides = [[history_rows.metrics(pair[side]._asdict()) for pair in run] for side in (0, 1)]
+    metrics = {name: _metric(name, [[each[name] for each in side] for side in sides], rules)
+               for name, metric in METRICS.items() if not metric.exact}
+    work = {name: [sides[0][i][name], sides[1][i][name]] for name, metric in METRICS.items()
+            if metric.exact for i in range(len(run)) if sides[0][i][name] != sides[1][i][name]}
+    mixed = _mixed(run)
+    verdict = "INVALID" if mixed else _verdict(metrics, rules)
+    return {"label": label, "verdict": verdict, "pairs": len(run), "metrics": metrics,
+            "work": work, "notes": mixed + list(_notes(metrics, work, rules))}
+
+
+def overall(subjects: List[Dict]) -> str:
+    """The worst verdict there is; without a subject nothing was shown."""
+    found = {each["verdict"] for each in subjects}
+    return next((word for word in ORDER if word in found), "INCONCLUSIVE")
+
+
+def _metric(name: str, sides, rules: Rules) -> Dict:
+    """Medians of both sides, the ratio and its verdict; a rise is always for the worse."""
+    metric = METRICS[name]
+    values = [[_scaled(metric, value) for value in side] for side in sides]
+    ratio = pairs.paired(*values, draws=rules.draws)
+    worse = ratio if metric.better == "less" else _inverse(ratio)
+    floor = rules.floors[name]
+    return {"unit": metric.unit, "before": _median(sides[0]), "after": _median(sides[1]),
+            "ratio": ratio._asdict() if name != "accuracy" else _difference(ratio),
+            "floor": floor, "verdict": pairs.verdict(worse, floor) if ratio.n else None,
+            "improved": worse.high is not None and worse.high < 1 and ratio.n >= pairs.LEAST}
+
+
+def _scaled(metric, value):
+    """Accuracies are compared by their difference: that of logarithms of exponentials."""
+    return math.exp(value) if metric.name == "accuracy" and value is not None else value
+
+
+def _inverse(ratio: pairs.Ratio) -> pairs.Ratio:
+    turned = {"median": ratio.median, "low": ratio.high, "high": ratio.low}
+    return ratio._replace(**{key: value and 1 / value for key, value in turned.items()})
+
+
+def _difference(ratio: pairs.Ratio) -> Dict:
+    """median, low, high, n, mde of the difference B - A."""
+    parts = {key: value and math.log(value) for key, value in ratio._asdict().items()
+             if key in ("median", "low", "high")}
+    return dict(ratio._asdict(), **parts)
+
+
+def _verdict(metrics, rules: Rules) -> str:
+    said = {name: metrics[name]["verdict"] for name in rules.judged}
+    if "FAIL" in said.values():
+        return "FAIL"
+    if any(metrics[name]["verdict"] is None for name in rules.demanded):
+        return "INCONCLUSIVE"
+    known = {word for name, word in said.items() if word and name != "accuracy"}
+    return "PASS" if known == {"PASS"} else "INCONCLUSIVE"
+
+
+def _notes(metrics, work, rules: Rules):
+    if metrics["joules"]["verdict"] is None:
+        yield "joules were not measured on both sides{}".format(
+            ", and they were demanded" if "joules" in rules.demanded else ": time alone decides")
+    for name, (before, after) in work.items():
+        yield "work changed: {} {} to {}{}".format(
+            name, before, after, "; it explains the joules"
+            if name == "flops" and metrics["joules"]["verdict"] == "FAIL" else "")
+    for name, found in metrics.items():
+        if found["verdict"] == "INCONCLUSIVE" and name in rules.judged:
+            yield _why(name, found)
+
+
+def _why(name: str, found: Dict) -> str:
+    """Why nothing can be said of a metric."""
+    ratio = found["ratio"]
+    if ratio["n"] < pairs.LEAST:
+        return "{}: {} pairs prove nothing, {} may".format(name, ratio["n"], pairs.LEAST)
+    return "{}: with this noise only {:.1%} would be seen, {:.1%} is asked for; add --pairs".format(
+        name, ratio["mde"], found["floor"])
+
+
+def _mixed(run) -> List[str]:
+    """Sentences if not all runs saw the same machine; the code's own versions may differ."""
+    seen = {history_rows.machine(record.device, record.environment)
+            for pair in run for record in pair}
+    if len(seen) < 2:
+        return []
+    parts = [set(each.split("; ")) for each in sorted(seen)]
+    odd = sorted(set.union(*parts) - set.intersection(*parts))
+    return ["the machine was not the same in all runs: {}".format(" / ".join(odd))]
+
+
+def _median(values) -> Optional[float]:
+    known = sorted(value for value in values if value is not None)
+    half = len(known) // 2
+    if not known:
+        return None
+    return known[half] if len(known) % 2 else (known[half - 1] + known[half]) / 2

@@ -1,0 +1,129 @@
+"""A against B on one device: two commits, two suites or two configurations, in pairs.
+
+The nightly gate asks `confirm` whether a suspect comes from the code; `edgejoule compare` asks
+`compare` whatever a person wants to know. Finished pairs stay in `folder`: asked the same thing
+again, after a kill or tomorrow, only what is missing is run.
+"""
+import hashlib
+import json
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+
+from bench import abba, bundle, comparison, suite, trees
+from bench import thresholds as limits
+
+FOLDER = Path("runs") / "compare"
+COSTS = ("joules", "seconds")  # what decides; watts are their quotient
+
+
+class Request(NamedTuple):
+    """What is to be compared: two names, two states of the code, and the subjects."""
+
+    words: Tuple[str, str]
+    commits: Tuple[str, str]  # whole hashes, or trees.HERE
+    subjects: List[abba.Subject]
+    judged: Tuple[str, ...] = COSTS
+    notes: Tuple[str, ...] = ()
+    repository: Path = trees.plugins.ROOT
+
+
+def confirm(asked: suite.Suite, case, commit_before: str, commit_after: str, folder=None,
+            pairs: Optional[int] = None, thresholds=None, say: Optional[Callable] = None,
+            repository=trees.plugins.ROOT) -> comparison.Comparison:
+    """Did the costs of a case (or of the label of one) rise with the code?
+
+    Judged by the floor of a suspect, not that of a regression: the step was seen already. Whoever
+    calls holds the device.
+    """
+    label = case if isinstance(case, str) else suite.label(case)
+    cases = tuple(each for each in asked.cases if suite.label(each) == label and (
+        isinstance(case, str) or suite.method(each) == suite.method(case)))
+    if not cases:
+        raise ValueError("suite {} has no case {!r}".format(asked.name, label))
+    thresholds = thresholds or limits.read(suite=asked.name)
+    floors = {name: floor * thresholds.suspect for name, floor in thresholds.floors.items()}
+    commits = tuple(trees.resolve(each, repository) for each in (commit_before, commit_after))
+    request = Request(tuple("commit " + each[:9] for each in commits), commits,
+                      [abba.Subject(label, (cases, cases))], COSTS + ("accuracy",),
+                      repository=repository)
+    return compare(request, thresholds._replace(floors=floors), pairs, folder, say)
+
+
+def compare(request: Request, thresholds, pairs: Optional[int] = None, folder=None,
+            say: Optional[Callable] = None) -> comparison.Comparison:
+    """Runs the pairs that are missing and judges them all."""
+    root = place(request, folder)
+    root.mkdir(parents=True, exist_ok=True)
+    with bundle.lock(root / ".lock", "this comparison"), ExitStack() as stack:
+        sides = _sides(request, root, stack)
+        bundle.write_text(root / "request.json", _identity(request) + "\n")
+        try:
+            run = abba.run(root, sides, request.subjects, pairs or thresholds.pairs, say or _tell)
+        except abba.Failed as error:
+            return _comparison("INVALID", request, [], [str(error)], root, [])
+    rules = comparison.Rules(thresholds.floors, request.judged, thresholds.demand,
+                             thresholds.draws)
+    subjects = [comparison.judge(label, found, rules) for label, found in run.items()]
+    return _comparison(comparison.overall(subjects), request, subjects, [], root,
+                       [record for found in run.values() for pair in found for record in pair])
+
+
+def place(request: Request, folder=None) -> Path:
+    """Where the pairs of a request lie: equal requests share them."""
+    key = hashlib.sha256(_identity(request).encode("utf8")).hexdigest()[:8]
+    words = "-".join(each.replace("/", "-").replace(" ", "-") for each in request.words)
+    safe = "".join(c if c.isalnum() or c in "-._" else "_" for c in words)[:60]
+    return Path(folder or FOLDER) / "{}-{}".format(safe, key)
+
+
+def methods(asked: suite.Suite) -> Dict[str, Tuple[suite.Case, ...]]:
+    """{label: its cases, one per seed}; the label tells model and data where methods share it."""
+    found = {}
+    for case in asked.cases:
+        found.setdefault(suite.method(case), []).append(case)
+    labels = [suite.label(cases[0]) for cases in found.values()]
+    named = {}
+    for label, cases in zip(labels, found.values()):
+        if labels.count(label) > 1:
+            label = "{} on {}, {}".format(cases[0].model["name"], cases[0].dataset["name"], label)
+        while label in named:
+            label += "'"
+        named[label] = tuple(cases)
+    return named
+
+
+def _sides(request: Request, root: Path, stack: ExitStack) -> Dict[str, abba.Side]:
+    """Both sides' trees; those that are made for it are taken away at the end."""
+    found = {}
+    for name, words, commit in zip(abba.SIDES, request.words, request.commits):
+        if commit == trees.HERE:
+            tree = trees.here(request.repository)
+        else:
+            folder = root / "trees" / commit[:12]
+            stack.callback(trees.remove, folder, request.repository)
+            tree = trees.checked_out(commit, folder, request.repository)
+        found[name] = abba.Side(words, tree)
+    return found
+
+
+def _identity(request: Request) -> str:
+    """Everything that makes it another comparison, as JSON."""
+    codes = [trees.here(request.repository).key if commit == trees.HERE else commit
+             for commit in request.commits]
+    cases = [[[case._asdict() for case in side] for side in subject.cases]
+             for subject in request.subjects]
+    return json.dumps({"code": codes, "labels": [s.label for s in request.subjects],
+                       "cases": cases}, sort_keys=True)
+
+
+def _comparison(verdict, request, subjects, notes, root, records) -> comparison.Comparison:
+    fakes = sorted({record.device["fake"] for record in records if record.device.get("fake")})
+    return comparison.Comparison(verdict, request.words[0], request.words[1], subjects,
+                                 list(request.notes) + notes, str(root),
+                                 ", ".join(fakes) or None)
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,95 @@
+"""What earlier nights decided still holds: confirmed, dismissed, not yet mended. Free of torch.
+
+The scan forgets a step after three or four weeks, when most nights it compares with lie behind
+it. The findings of earlier nights do not: a regression is told every night until its level comes
+back or is blessed, and a dismissed suspect is not tried again.
+"""
+import math
+from typing import Dict, List
+
+from bench import findings, scan
+
+RED = "regression"
+SAME_STEP = 3  # nights by which the first night of one step may be told differently
+ONE_SIDED = 5  # alarms that all point one way
+REMEMBERED = 60  # nights
+
+
+def decided(past, series, made):
+    """What an A/B of an earlier night said of this very step; None if none did."""
+    nights = [point.night for point in series.points]
+    for _, document in reversed(past.documents[-REMEMBERED:]):
+        for old in document.get("findings") or ():
+            if not _same(old, made) or old.get("confirmed") is None:
+                continue
+            first = (old.get("since") or {}).get("night")
+            near = first in nights and \
+                abs(nights.index(first) - nights.index(made.since["night"])) <= SAME_STEP
+            if near and (old["confirmed"] or _no_worse(old, made)):
+                return old["confirmed"]
+    return None
+
+
+def unmended(past, series, thresholds) -> List[findings.Finding]:
+    """The regression of the night before, if the level has not come back since."""
+    known = [point for point in series.points[:-1] if point.value is not None]
+    document = dict(past.documents).get(known[-1].night, {}) if known else {}
+    nights = [point.night for point in series.points]
+    for old in document.get("findings") or ():
+        first = (old.get("since") or {}).get("night")
+        if (old.get("label"), old.get("metric"), old.get("kind")) != (
+                series.label, series.metric.name, RED) or old.get("confirmed") is False \
+                or first not in nights or old.get("before") is None:
+            continue
+        place = nights.index(first)
+        if series.blessed is not None and place <= series.blessed:
+            continue
+        made = _still(series, place, old, thresholds)
+        if made:
+            return [made]
+    return []
+
+
+def counts(past, found) -> List[str]:
+    """How many alarms pointed either way lately; all one way is the mark of a broken key."""
+    seen, before = {RED: 0, "improvement": 0}, set()
+    nights = [document.get("findings") or () for _, document in past.documents[-REMEMBERED:]]
+    for night in nights + [[each._asdict() for each in found]]:
+        now = {(each.get("label"), each.get("kind")) for each in night
+               if each.get("kind") in seen}
+        for _, kind in now - before:
+            seen[kind] += 1
+        before = now
+    worse, better = seen[RED], seen["improvement"]
+    if not worse and not better:
+        return []
+    text = "alarms of the last {} nights: {} for the worse, {} for the better".format(
+        len(nights) + 1, worse, better)
+    if max(worse, better) >= ONE_SIDED and not min(worse, better):
+        text += "; all one way is the mark of a broken key or baseline"
+    return [text]
+
+
+def _same(old: Dict, made) -> bool:
+    return (old.get("label"), old.get("metric"), old.get("kind")) == \
+        (made.label, made.metric, made.kind)
+
+
+def _no_worse(old: Dict, made) -> bool:
+    """A dismissal does not hold for a change that has grown by half since."""
+    if not old.get("ratio") or not made.ratio:
+        return False
+    return abs(math.log(made.ratio)) <= 1.5 * abs(math.log(old["ratio"]))
+
+
+def _still(series, place: int, old: Dict, thresholds):
+    values = [value for value in series.values() if value is not None]
+    before = math.exp(old["before"]) if series.metric.name == "accuracy" else old["before"]
+    now = scan.median(values[-thresholds.shortest:])
+    floor = thresholds.floors[series.metric.name] * thresholds.suspect
+    if not before or not series.worse(now / before) or \
+            abs(math.log(now / before)) <= math.log1p(floor):
+        return None
+    return findings.change(series, place, old["before"], series.unscaled(now), RED,
+                           "; found on an earlier night and not mended")._replace(
+                               confirmed=old.get("confirmed"))
