@@ -54,8 +54,8 @@ def _check(epochs, below, held, bits) -> None:
                                        for row in below] != list(range(1, len(epochs))):
         raise ValueError("its distances are no triangle over {} epochs".format(len(epochs)))
     for value in epochs + [held] + ([] if bits is None else [bits]):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise ValueError("{!r} is no number of epochs, states or bits".format(value))
+        if type(value) is not int or not 0 <= value < 10 ** 9:
+            raise ValueError("{:.40} is no number of epochs, states or bits".format(repr(value)))
     if any(late <= early for early, late in zip(epochs, epochs[1:])):
         raise ValueError("its epochs do not ascend")
     if not all(type(value) in (int, float) and 0 <= value <= 1 for row in below for value in row):

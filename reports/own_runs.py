@@ -1,4 +1,5 @@
 """Our runs as answers to published rows: every readable bundle, and those that a rule selects."""
+import json
 from pathlib import Path
 from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
@@ -84,7 +85,7 @@ def own(record) -> Own:
     block, method, seed = rows.identity(record)
     return Own(
         record.case, (block, method), seed, plain(record.finished_utc),
-        plain(sources.words(dict({"fake": None, "estimate": False}, **record.device))),
+        plain(sources.words(json.loads(block)["device"])),
         bool(record.device.get("fake") or record.device.get("estimate")),
         {"accuracy": values["accuracy"], "error": 1 - values["accuracy"],
          "joules": values["joules"], "seconds": values["seconds"],

@@ -49,6 +49,7 @@ def record(label="dense", prune=None, seed=0, power="none", epochs=4, **changes)
         phases=[_phase(name, rows, seed, power) for name, _, _ in plan], epochs=rows,
         accuracy=ACCURACY.get(label, 0.95) + 0.001 * seed,
         ticket=_ticket(seed) if prune["recipe"] == "early_bird" else None,
+        facts=_facts(seed) if prune["recipe"] == "early_bird" else None,
         layers=[{"group": "stages.{}".format(i), "channels": 16, "kept": 16 - 4 * i + seed}
                 for i in range(1, 4)] if cut else [],
         warnings=["joules were not measured: " + NO_SENSOR] if power == "none" else [])
@@ -62,10 +63,20 @@ def case_id(label, seed=0):
 
 
 def suite(folder, seeds=(0, 1), power="none", methods=METHODS, **changes):
-    """Writes a whole suite under `folder`/quick and returns that folder."""
+    """Writes a whole suite under `folder`/quick, with traces if there is power; that folder."""
     records = [record(label, prune, seed, power, **changes)
                for label, prune in methods for seed in seeds]
-    return write(folder, records)
+    root = write(folder, records)
+    for each in records if power != "none" else ():
+        (root / each["case_id"] / "trace.json").write_text(json.dumps(trace()), encoding="utf8")
+    return root
+
+
+def trace(seconds=20):
+    """Ten samples a second, 10 W, 14 W in the middle."""
+    count = 10 * seconds
+    return {"schema": 1, "rail": "VDD_IN", "times_s": [i / 10 for i in range(count)],
+            "watts": [14.0 if i == count // 2 else 10.0 for i in range(count)]}
 
 
 def write(folder, records, missing=(), question=QUESTION, name="quick"):
@@ -130,6 +141,12 @@ def _phase(name, rows, seed, power):
 def _ticket(seed):
     return {"epoch": 2, "distances": [None, 0.3 - 0.01 * seed, 0.12], "detector":
             "queue_consecutive", "threshold": 0.15}
+
+
+def _facts(seed):
+    """What a search of two epochs recorded of them."""
+    return {"epoch_matrix": {"epochs": [1, 2], "held": 3, "sampled_bits": 8192,
+                             "below": [[0.12 + 0.01 * seed]]}}
 
 
 def _model(params, macs):

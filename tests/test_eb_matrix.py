@@ -173,7 +173,7 @@ def test_the_figure_is_bounded_however_long_the_search(tmp_path):
 
 
 def test_without_a_matrix_there_is_no_section(tmp_path):
-    root = bundles.suite(tmp_path)
+    root = bundles.suite(tmp_path, facts=None)
     assert eb_matrix.render(gather.report(root)) == ""
     assert eb_matrix.TITLE not in page.page(gather.report(root))
 
@@ -182,7 +182,7 @@ def test_without_a_matrix_there_is_no_section(tmp_path):
     ({"below": [[.1], [.2]]}, "no triangle"), ({"below": 3}, "no triangle"),
     ({"epochs": [1, 2, 2, 4, 5]}, "ascend"), ({"epochs": "12345"}, "no list"),
     ({"epochs": list(range(9000))}, "no list"), ({"held": -1}, "no number"),
-    ({"held": True}, "no number"), ({"below": None}, "no triangle"),
+    ({"held": True}, "no number"), ({"held": 10 ** 40}, "no number"), ({"below": None}, "no triangle"),
     ({"below": [[.1], [.2, float("nan")], [.1] * 3, [.1] * 4]}, "no number from 0 to 1"),
     ({"below": [[.1], [.2, 7], [.1] * 3, [.1] * 4]}, "no number from 0 to 1"),
     ({"below": [[.1], [.2, HOSTILE], [.1] * 3, [.1] * 4]}, "no number from 0 to 1")])

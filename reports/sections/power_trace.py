@@ -1,0 +1,74 @@
+"""Watts over time of one run per method."""
+from urllib.parse import quote
+
+from reports import markup, tidy, trace_plot, traces
+from reports.words import listed, plain, plural
+
+TITLE = "Power over time"
+ORDER = 55
+FILE = "trace.json"
+MOST = 8  # figures
+CAPTION = ("One run per method; of every stretch of time the least and the largest sample, so every "
+           "peak is there. Shades are phases, ticks at the foot the beginnings of epochs. A line "
+           "breaks where samples are missing.")
+UNMARKED = "Phases are not shaded where a record does not say when they began."
+
+
+def render(report):
+    """One figure per method with a trace, links to the traces of all its runs; "" without one."""
+    figures, said, unmarked, left = [], [], False, 0
+    files = {run.record.case_id: run.files for run in report.bundles.runs}
+    for number, (_, method) in enumerate(report.methods.iterrows()):
+        ids = [case_id for case_id in method["case_ids"] if FILE in files[case_id]]
+        if len(figures) == MOST:
+            left += bool(ids)
+            continue
+        found, sentences = _first(report, ids)
+        said += sentences
+        if found:
+            record, trace = found
+            marks = trace_plot.marks(record, trace)
+            unmarked = unmarked or not marks.phases
+            figures.append(_figure(report, method, record, trace, marks, ids, number))
+    if not figures and not said:
+        return ""
+    return markup.render("power.html", figures=figures, caption=" ".join(
+        [CAPTION] + ([UNMARKED] if unmarked and figures else [])
+        + (["{} not drawn; the traces are among the raw files.".format(
+            plural(left, "more method"))] if left else [])
+        + (["Not drawn: {}.".format(listed(said))] if said else [])))
+
+
+def _first(report, ids):
+    """(record, trace) of the first run that has a trace with samples or None, sentences)."""
+    said = []
+    for case_id in ids:
+        try:
+            trace = traces.read(report.bundles.folder / case_id / FILE)
+        except ValueError as error:
+            said.append("the power trace of {}: {}".format(plain(case_id), plain(error)))
+            continue
+        if trace is not None:
+            return (report.records[case_id], trace), said
+        if len(said) > MOST:
+            break
+    return None, said
+
+
+def _figure(report, method, record, trace, marks, ids, number):
+    label = _label(record.device)
+    name = " · ".join(filter(None, (
+        method["name"], "seed {}".format(record.case["train"]["seed"]),
+        tidy.power_words(method), report.heading(method["block"]))))
+    drawing = trace_plot.draw("power-{}".format(number), method["name"], trace, marks,
+                              report.series(method["label"]), label)
+    seeds = {case_id: run.case["train"]["seed"] for case_id, run in
+             zip(method["case_ids"], report.of(method))}
+    links = [("seed {}".format(seeds[case_id]), "/".join(
+        (report.raw, quote(case_id, safe=""), FILE))) for case_id in ids]
+    return name, drawing, links
+
+
+def _label(device) -> str:
+    return "fake power" if device.get("fake") else \
+        "estimated power" if device.get("estimate") else ""
