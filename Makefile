@@ -26,6 +26,12 @@ test-jetpack4: $(OLD_VENV)/ready  ## the suite and a quick case on Python 3.6 + 
 	$(OLD_VENV)/bin/python edgejoule.py report quick --runs $$runs --out $$runs/report; \
 	code=$$?; rm -rf $$runs; exit $$code
 
+benchmarks: $(VENV)/ready  ## our own speed; BLESS=1 makes it the baseline, LIMIT=30% fails what got slower
+	$(VENV)/bin/python -m pytest -q tests/benchmarks --benchmark-autosave \
+	--benchmark-columns=median,iqr,rounds --joules-storage .benchmarks/joules \
+	$(if $(LIMIT)$(BLESS),--joules-compare-fail seconds:$(or $(LIMIT),30%)) \
+	$(if $(BLESS),--joules-bless)
+
 kernels: $(VENV)/ready  ## build and test the sign-code kernels of this machine
 	$(RUN) kernels
 
@@ -56,5 +62,5 @@ $(OLD_VENV)/ready: requirements/jetpack4.txt
 	$(OLD_VENV)/bin/python -m pip install -q -r requirements/jetpack4.txt
 	@touch $@
 
-.PHONY: help bench test test-all test-jetpack4 kernels cuda-check gpu clean
+.PHONY: help bench test test-all test-jetpack4 benchmarks kernels cuda-check gpu clean
 .DEFAULT_GOAL := help

@@ -1,6 +1,9 @@
 """What a session of joule benchmarks says on the terminal: changes first, one line a test."""
 from statistics import median
 
+from bench import tap_timer
+
+NO_SENSOR = tap_timer.NO_SENSOR
 WORDS = {"FAIL": "REGRESSED", "INVALID": "NOT JUDGED", "INCONCLUSIVE": "NOT JUDGED"}
 
 
@@ -8,36 +11,44 @@ def lines(joules):
     """Sensor, tests in order of urgency, counts; [] if no test was measured or missed."""
     if not joules.results:
         return []
-    found = sorted((_order(judged), name, taken, judged)
-                   for name, (taken, judged) in joules.results.items())
-    return _sensor(joules.meter.info) + [
-        line for _, name, taken, judged in found for line in _test(name, taken, judged)] \
-        + _counts(joules)
+    found = sorted(joules.results.items(), key=lambda pair: (_order(pair[1][1]), pair[0]))
+    told = [line for name, (taken, judged) in found
+            for line in _test(_word(joules, name, judged), name, taken, judged)]
+    return _sensor(joules.meter.info) + told + _counts(joules)
 
 
 def _sensor(info):
-    text = "sensor: {} {}, {}".format(info.adapter, info.name, info.rail or info.reason)
+    text = "sensor: {} {}, {}".format(info.adapter, info.name, info.rail) if not info.reason \
+        else NO_SENSOR + info.reason
     return [text] + (["NOT REAL POWER: {} was played".format(info.fake)] if info.fake else [])
 
 
-def _test(name, taken, judged):
-    word = "measured" if judged is None else "better" if judged.improved else \
-        WORDS.get(judged.verdict, "same")
-    yield "{:10}  {}  {}".format(word, name, _figures(taken))
+def _test(word, name, taken, judged):
+    yield "{:11} {}{}".format(word, name, ": " + _figures(taken) if taken else "")
     for sentence in judged.sentences if judged else ():
-        yield "            " + sentence
+        if NO_SENSOR not in sentence:  # said once, at the top
+            yield "            " + sentence
+
+
+def _word(joules, name, judged):
+    if joules.blessing:
+        return "NOT BLESSED" if joules.outcome(name) else "blessed"
+    if judged is None:
+        return "measured"
+    return "better" if judged.improved else WORDS.get(judged.verdict, "same")
 
 
 def _figures(taken):
-    if taken is None:
-        return ""
-    if not taken.joules:
-        return "no joules: {}".format(taken.reason)
-    text = "{:.4g} J a call, {:.4g} W, {} rounds".format(
-        median(taken.joules), median(taken.watts), len(taken.joules))
+    found = ["{:.4g} s a call".format(median(taken.seconds))] if taken.seconds else []
+    if taken.joules:
+        found += ["{:.4g} J".format(median(taken.joules)),
+                  "{:.4g} W".format(median(taken.watts))]
     if taken.flops_per_joule:
-        text += ", {:.4g} FLOP/J".format(taken.flops_per_joule)
-    return text + (" ({})".format(taken.reason) if taken.reason else "")
+        found.append("{:.4g} FLOP/J".format(taken.flops_per_joule))
+    if taken.reason:
+        found.append("no joules: no sensor" if taken.reason.startswith(NO_SENSOR)
+                     else taken.reason)
+    return ", ".join(found)
 
 
 def _counts(joules):

@@ -123,6 +123,8 @@ class JouleSession:
             return joule_gate.Judged("INVALID", (lacks,))
         if not self.gating:
             return None
+        if entry is None and self.blessing:
+            return None
         if entry is None:
             return joule_gate.Judged("INVALID", (self.note or joule_gate.UNKNOWN,) + (
                 (lacks,) if lacks else ()))

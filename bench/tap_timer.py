@@ -15,6 +15,7 @@ from devices.meter import Meter
 
 SPACING_S = 0.01  # edges closer than this need no sample of their own
 UPDATES = 20  # of the sensor that a round must last
+NO_SENSOR = "no power sensor: "
 BELIEVED = ("ok", "too_short")  # a reading under 5 s is right, its bar is wide
 
 
@@ -116,7 +117,7 @@ def _reason(info, lengths, calls) -> Optional[str]:
     """Why these rounds have no joules; None if they may have."""
     least, shortest = needed_seconds(info), min(lengths)
     if info.reason:
-        return "no power sensor: " + info.reason
+        return NO_SENSOR + info.reason
     if shortest < least:
         return ("rounds of {:.3g} s are too short for this sensor, which needs {:.3g} s ({} "
                 "updates); use joules_benchmark.pedantic(..., rounds=8, iterations={})".format(

@@ -1,0 +1,36 @@
+"""The meter: the joules of a long window, and of an epoch in a long run."""
+import numpy as np
+import pytest
+
+from devices import window
+from devices.reading import DeviceInfo, Sample
+from devices.record import Record
+
+PERIOD_S, SAMPLES = 0.1, 36000  # an hour at 10 Hz
+INFO = DeviceInfo("virtual", "virtual", "IN", "module", period_s=PERIOD_S)
+
+
+@pytest.fixture(scope="module")
+def hour():
+    """(an hour of samples, its moments [n] s and its power [n] W)."""
+    record, watts = Record(PERIOD_S), 8.0 + np.arange(SAMPLES) % 7
+    for i, power in enumerate(watts):
+        record.add(i * PERIOD_S, i * PERIOD_S, Sample(watts=float(power)))
+    return record, np.array(record.times_s), watts
+
+
+def integral(times, watts, start_s, end_s):
+    """Joules by NumPy, without error bar, coverage or status."""
+    inside = (times > start_s) & (times < end_s)
+    t = np.concatenate(([start_s], times[inside], [end_s]))
+    w = np.interp(t, times, watts)
+    return float(np.sum(np.diff(t) * (w[1:] + w[:-1])) / 2)
+
+
+@pytest.mark.parametrize("start_s,end_s,calls", [(10.05, 3590.05, 8), (1800.05, 1830.05, 800)],
+                         ids=["hour", "epoch"])
+def test_reading(against, hour, start_s, end_s, calls):
+    record, times, watts = hour
+    found = against(lambda: window.reading(record, INFO, start_s, end_s),
+                    lambda: integral(times, watts, start_s, end_s), "NumPy's bare sum", calls)
+    assert found.joules == pytest.approx(integral(times, watts, start_s, end_s), rel=1e-6)
