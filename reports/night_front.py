@@ -31,7 +31,8 @@ def table(history: past.Past, place) -> Table:
         Cell("not measured") if part[name] is None else Cell(*quantity.written(
             part[name], units[name])) for name in ("accuracy", "joules", "seconds")))
         for part in parts)
-    return Table("{} on {}".format(plain(place[1]), plain(place[0])), columns, body, (
+    title = "{} on {}, the latest nights".format(plain(place[1]), plain(place[0]))
+    return Table(title, columns, body, (
         ("", "mean ± sample standard deviation over nights; each night is the mean of its seeds; "
              "whole runs"),))
 
