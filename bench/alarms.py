@@ -83,11 +83,13 @@ def _away(values, blessed: int, floor: float, thresholds, noise: float) -> Optio
     after = [(place, log) for place, log in known if place > blessed]
     if not base or not after:
         return None
-    noise = max(noise, 1e-9 if len(base) >= scan.LEAST else _noise(values))
-    level, young = scan.level_of(base, noise), len(known) < ENOUGH
+    young = len(known) < ENOUGH
+    if not young and len(base) < scan.LEAST:
+        noise = max(noise, _noise(values))
+    level = scan.level_of(base, noise)
     if len(after) < (1 if young else thresholds.shortest):
         return None
-    new = [log for _, log in after[-thresholds.longest:]]
+    new = [log for _, log in after[-(1 if young else thresholds.longest):]]
     score = (_plain if young else scan.distance)(level, new)
     changes = [scan.median(new[-count:]) - level.middle
                for count in (len(new), thresholds.shortest)]

@@ -126,10 +126,16 @@ def _beyond(level: Level, new, score: float, floor: float) -> bool:
 
 
 def _step(known, longest: int, score: float) -> Step:
-    """The step with its first night placed where both sides are calmest."""
+    """The step with its first night placed where both sides are calmest.
+
+    It is looked for among the last nights, and only where these are all alike, before them: a
+    step rings for weeks, and its first night must not follow the window.
+    """
     logs = [log for _, log in known]
     first = max(1, len(logs) - longest)
-    for cut in (_calmest(logs, first, len(logs)), first):
+    place = _calmest(logs, first, len(logs))
+    place = place if place > first else _calmest(logs, min(SHORTEST, first), len(logs))
+    for cut in (place, first):
         old, new = level_of(logs[:cut]).middle, median(logs[cut:])
         if (new - old) * score > 0:
             break

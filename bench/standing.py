@@ -16,9 +16,10 @@ REMEMBERED = 60  # nights
 
 
 def decided(past, series, made):
-    """What an A/B of an earlier night said of this very step; None if none did."""
+    """What an A/B of this night or an earlier one said of this very step; None if none did."""
     nights = [point.night for point in series.points]
-    for _, document in reversed(past.documents[-REMEMBERED:]):
+    documents = [document for _, document in past.documents[-REMEMBERED:]]
+    for document in reversed(documents + [past.night.document or {}]):
         for old in document.get("findings") or ():
             if not _same(old, made) or old.get("confirmed") is None:
                 continue

@@ -1,7 +1,7 @@
 """Tries the suspects of a night: pairs of runs of the commits before and after the step."""
 import json
 from pathlib import Path
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, Optional
 
 from bench import bundle, confirm, gate, history, standing, suite
 from bench import thresholds as limits
@@ -24,8 +24,8 @@ def tried(judged: gate.Judgement, folder, device: str, name: str, night: str,
         if excuse:
             notes.append("{}: not tried: {}".format(finding.label, excuse))
         elif key not in trials:
-            asked = _asked(Path(folder) / device / night / name, name, finding.label)
-            trials[key] = confirm.confirm(asked, finding.label, key[1], key[2], where, pairs,
+            asked = _asked(folder, device, name, night, finding.label)
+            trials[key] = confirm.confirm(asked, asked.cases[0], key[1], key[2], where, pairs,
                                           thresholds, say, repository)
         found.append(finding._replace(confirmed=says(trials.get(key), finding.metric)))
     after = judged._replace(findings=found, notes=judged.notes + list(dict.fromkeys(notes)),
@@ -57,15 +57,13 @@ def _untriable(finding) -> Optional[str]:
     return None
 
 
-def _asked(folder: Path, name: str, label: str) -> suite.Suite:
+def _asked(folder, device: str, name: str, night: str, label: str) -> suite.Suite:
     """The cases of a label as the night measured them."""
-    cases = []  # type: List[suite.Case]
-    for path in bundle.scan(folder):
-        if (path / bundle.RECORD).is_file():
-            record = bundle.read(path)
-            if record.label == label:
-                cases.append(suite.Case(**record.case))
-    return suite.Suite(name, "Did the costs rise with the code?", "", tuple(cases))
+    place = Path(folder) / device / night / name
+    records = [bundle.read(place / row.case_id) for row in history.rows(folder, device, name)
+               if (row.night, row.label) == (night, label) and row.status != "broken"]
+    return suite.Suite(name, "Did the costs rise with the code?", "",
+                       tuple(suite.Case(**record.case) for record in records))
 
 
 def _remember(folder: Path, judged: gate.Judgement, trials: Dict) -> None:
