@@ -45,8 +45,11 @@ def begin(work: Work, info) -> Dict:
         "commit": git["commit"], "dirty": git["dirty"], "context": None, "verdict": None,
         "fake": info.fake, "doctor": {"before": [], "after": []}, "findings": [],
         "confirmation": None, "notes": [], "interruptions": [], "tries": {},
-        "celsius": None, "options": work.options, "cases": _ids(work.asked), "machine": machine()}
-    bundle.folder(work.folder.parent, work.asked.name)
+        "celsius": None, "swapped": None, "options": work.options, "cases": _ids(work.asked),
+        "machine": machine()}
+    folder = bundle.folder(work.folder.parent, work.asked.name)
+    for parent in list(folder.parents)[:3]:  # night, device, history: their entries are new
+        bundle.sync(parent)
     return take(work, document)
 
 

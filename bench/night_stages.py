@@ -23,8 +23,8 @@ def walk(work: night.Work, document: Dict) -> Dict:
     """Does every stage that is left; the finished document."""
     while document["stage"] != "done":
         stage = document["stage"]
-        tries = dict(document["tries"], **{stage: document["tries"].get(stage, 0) + 1})
-        document = night.save(work, dict(document, tries=tries))
+        tries = document["tries"].get(stage, 0) + 1
+        document = night.save(work, dict(document, tries={stage: tries}))
         work.say("night {}: {}".format(work.night, stage))
         after = night.STAGES[night.STAGES.index(stage) + 1]
         changes = dict({"stage": after}, **_done(work, document, stage))
@@ -57,7 +57,7 @@ def _failed(document, stage, words) -> Dict:
 def doctor(work, document) -> Dict:
     """Is the machine fit to measure? If not, nothing is measured tonight."""
     found = examine(work, slow=True)
-    changes = {"doctor": {"before": found, "after": []}}
+    changes = {"doctor": {"before": found, "after": []}, "swapped": swapped()}
     refused = _refusals(found)
     if refused:
         return night.invalid(dict(document, **changes), "the machine was not fit to measure "
@@ -114,10 +114,23 @@ def run(work, document) -> Dict:
     if _refusals(found):
         return night.invalid(changes, "the machine was not fit to measure after the run: "
                              + _refusals(found))
+    if not document["fake"] and (swapped() or 0) > (document["swapped"] or 0):
+        return night.invalid(changes, "the machine swapped during the run ({} pages): its joules "
+                             "are not the network's".format(swapped() - document["swapped"]))
     if len(contexts) > 1:
         return night.invalid(changes, "the machine changed during the night: " + " | ".join(
             contexts))
     return changes
+
+
+def swapped():
+    """Pages that went to swap and came back since boot; None if the kernel does not say."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return None
+    found = [int(line.split()[1]) for line in lines if line.startswith(("pswpin ", "pswpout "))]
+    return sum(found) if found else None
 
 
 def _rows(work):
