@@ -1,8 +1,8 @@
 """What the gate found in a night, in words: signs, numbers with unit and interval, commits."""
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Dict, NamedTuple
 
 from reports import past, quantity
-from reports.words import listed, plain, plural
+from reports.words import plain, plural
 
 # kind of a finding -> (class of its sign, its sign, one of them, many of them)
 KINDS = {
@@ -46,34 +46,48 @@ def change(finding: Dict) -> Change:
     """A finding in words; what it does not say is said to be unknown."""
     metric = plain(finding.get("metric") or "")
     return Change(
-        kind(finding), plain(finding.get("label") or "the suite"), metric, size(finding),
+        kind(finding), plain(finding.get("label") or "the whole night"), metric, size(finding),
         _interval(finding), value(finding.get("before"), metric), value(
             finding.get("after"), metric),
-        plural(finding["nights"], "night") if finding.get("nights") else "",
+        plural(int(finding["nights"]), "night") if finding["nights"] else "",
         _when(finding.get("since")), _when(finding.get("until")), _confirmed(finding),
         plain(finding.get("sentence") or ""))
 
 
 def kind(finding: Dict) -> str:
     """The kind of a finding; a suspicion that its A/B refuted is "refuted"."""
-    found = finding.get("kind")
+    found = str(finding.get("kind"))
     if found in ("regression", "improvement") and finding.get("confirmed") is False:
         return "refuted"
     return found if found in KINDS else "not measured"
 
 
-def counts(night, rows) -> Dict[str, int]:
-    """How many methods of a night changed, did not, or were not measured: each counts once."""
-    worst = {}
+def counts(night, rows, old=frozenset()) -> Dict[str, int]:
+    """How many methods of a night changed, did not, or were not measured: each counts once.
+
+    `old` are the methods with enough nights to be judged by, where the verdict leaves it open.
+    """
+    worst, whole = {}, {kind(each) for each in past.findings(night) if not each.get("label")}
     for finding in past.findings(night):
-        worst.setdefault(plain(finding.get("label") or "the suite"), set()).add(kind(finding))
-    rest = "unchanged" if past.verdict(night) in ("PASS", "FAIL") else "not judged"
+        if finding.get("label"):
+            worst.setdefault(str(finding["label"]), set()).add(kind(finding))
     for row in rows:
-        worst.setdefault(plain(row.label), {"not measured" if unmeasured(row) else rest})
+        worst.setdefault(row.label, whole or {_silent(night, row, old)})
     found = {each: 0 for each in KINDS}
-    for kinds in worst.values():
+    for kinds in worst.values() or ([whole] if whole else []):
         found[[each for each in KINDS if each in kinds][0]] += 1
     return found
+
+
+def _silent(night, row, old) -> str:
+    """What a run is that no finding speaks of."""
+    verdict = past.verdict(night)
+    if verdict == "INVALID":
+        return "invalid"
+    if unmeasured(row):
+        return "not measured"
+    judged = verdict in ("PASS", "FAIL") or (verdict == "INCONCLUSIVE" and row.label in old)
+    return "unchanged" if judged else "not judged"
 
 
 def unmeasured(row) -> bool:
@@ -90,7 +104,7 @@ def told(found: Dict[str, int]) -> str:
 
 def value(number, metric: str) -> str:
     """A value of a metric with its unit; "unknown" for None."""
-    if not isinstance(number, (int, float)) or isinstance(number, bool):
+    if number is None:
         return "unknown"
     if metric in past.METRICS and past.METRICS[metric].exact:
         return "{} {}".format("{:,}".format(round(number)).replace(",", "\u202f"),
@@ -110,7 +124,7 @@ def size(finding: Dict) -> str:
     before, after, ratio = (finding.get(name) for name in ("before", "after", "ratio"))
     if finding.get("metric") == "accuracy" and None not in (before, after):
         return signed(100 * (after - before), 1) + " points"
-    return "" if ratio is None else percent(ratio) + " %"
+    return "" if ratio is None or ratio <= 0 else percent(ratio) + " %"
 
 
 def percent(ratio: float) -> str:
@@ -124,24 +138,6 @@ def signed(number: float, decimals: int) -> str:
     text = quantity.fixed(abs(number), decimals)
     sign = "" if float(text) == 0 else "+" if number > 0 else "−"
     return sign + text
-
-
-def history_of(nights) -> Tuple[int, int, int]:
-    """(regressions, improvements, nights judged) over the nights of a place."""
-    judged = [night for night in nights if past.verdict(night)]
-    kinds = [kind(each) for night in judged for each in past.findings(night)]
-    return kinds.count("regression"), kinds.count("improvement"), len(judged)
-
-
-def balance(nights) -> str:
-    """How often each direction was found, and what it means if one never was."""
-    worse, better, judged = history_of(nights)
-    text = "{} and {} in {}".format(plural(worse, "regression"), plural(better, "improvement"),
-                                    plural(judged, "judged night"))
-    if max(worse, better) >= 5 and not min(worse, better):
-        text += ("; alarms in one direction alone are the mark of a broken baseline or key: "
-                 "look at what the nights are compared with")
-    return text
 
 
 def _interval(finding: Dict) -> str:
@@ -162,11 +158,7 @@ def _when(end) -> str:
 def _confirmed(finding: Dict) -> str:
     if finding.get("kind") not in ("regression", "improvement"):
         return ""
-    return {True: "confirmed by an A/B of the two commits",
-            False: "refuted by an A/B of the two commits"}.get(
-                finding.get("confirmed"), "suspected, not confirmed")
-
-
-def names(changes: List[Change]) -> str:
-    """The methods of some changes, for a sentence."""
-    return listed(dict.fromkeys(each.label for each in changes))
+    words = {True: "confirmed by an A/B of the two commits",
+             False: "refuted by an A/B of the two commits"}
+    return next((text for known, text in words.items() if finding.get("confirmed") is known),
+                "suspected, not confirmed")

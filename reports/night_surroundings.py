@@ -2,7 +2,7 @@
 from typing import Dict, List, Tuple
 
 from bench import bundle
-from reports import surroundings
+from reports import past, surroundings
 from reports.words import listed, plain
 
 PASSING = ("before.", "after.", "meter.")  # heat, clocks and load are other ones at every moment
@@ -20,11 +20,10 @@ def differences(mine, other) -> List[Tuple[str, str, str]]:
 def doctor(night) -> List[Tuple[str, str, str]]:
     """(when, check, what it said) of the checks of a night's doctor that were not ok."""
     found = (night.document or {}).get("doctor")
-    if not isinstance(found, dict):
-        return []
+    found = found if isinstance(found, dict) else {}
     return [(when, plain(check.get("name") or "a check"),
              plain(check.get("found") or check.get("verdict") or ""))
-            for when in ("before", "after") for check in found.get(when) or ()
+            for when in ("before", "after") for check in past.told(found, when)
             if isinstance(check, dict) and check.get("verdict") != "ok"]
 
 

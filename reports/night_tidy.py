@@ -6,7 +6,6 @@ from reports import changes, index_page, nightly_page, past, tables
 from reports.tables import Cell, Column, Row, Table
 from reports.words import plain
 
-NUMBERS = ("before", "after", "ratio", "low", "high", "nights")
 
 
 def trends(history: past.Past) -> str:
@@ -43,20 +42,19 @@ def findings(history: past.Past, chosen: Optional[str] = None) -> str:
 
 
 def _finding(finding: Dict) -> Dict:
-    values = {name: _scalar(finding.get(name)) for name in NUMBERS}
+    values = {name: finding[name] for name in past.NUMBERS}
     for end in ("since", "until"):
         told = finding.get(end) if isinstance(finding.get(end), dict) else {}
         values[end + "_night"] = plain(told.get("night") or "")
         values[end + "_commit"] = plain(told.get("commit") or "")
     return dict({"kind": changes.kind(finding), "method": plain(finding.get("label") or "")},
                 metric=plain(finding.get("metric") or ""), unit=plain(finding.get("unit") or ""),
-                confirmed={True: "yes", False: "no"}.get(finding.get("confirmed"), "not asked"),
+                confirmed=_said(finding.get("confirmed")),
                 **values)
 
 
-def _scalar(value):
-    known = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return value if known else None
+def _said(confirmed) -> str:
+    return "yes" if confirmed is True else "no" if confirmed is False else "not known"
 
 
 def found(tonight) -> Table:

@@ -1,13 +1,13 @@
 """The page of a night: the verdict and what changed first, what did not change folded away."""
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from reports import changes, chrome, night_surroundings, night_table, past
+from bench import scan
+from reports import changes, chrome, night_surroundings, night_table, night_words, past
 from reports.changes import Change
 from reports.tables import Table
 from reports.words import plain, sentence
 
-STATUSES = {"too_short": "too short for this sensor", "degraded": "the sensor missed samples",
-            "none": "joules not measured"}
+ENOUGH = scan.LEAST + scan.SHORTEST  # nights that the gate needs to judge a method
 
 
 class Tonight(NamedTuple):
@@ -24,6 +24,7 @@ class Tonight(NamedTuple):
     invalid: List[Dict]
     doctor: List
     notes: List[str]
+    trials: List[str]  # what the A/B of each suspect said
     earlier: str
     differences: List
     balance: str
@@ -86,38 +87,29 @@ def _tonight(history, place, number: int) -> Tonight:
     every.sort(key=lambda each: list(changes.KINDS).index(each.kind))
     return Tonight(
         plain(night.device), plain(night.suite), plain(night.night), past.verdict(night),
-        _state(document), changes.counts(night, rows),
+        night_words.state(document), changes.counts(night, rows, _old(history, place, number)),
         [each for each in every if each.kind in changes.CHANGES],
         [each for each in every if each.kind not in changes.CHANGES],
-        _invalid(rows), night_surroundings.doctor(night),
-        [sentence(plain(each)) for each in document.get("notes") or ()],
+        night_words.invalid(rows), night_surroundings.doctor(night),
+        night_words.notes(document, rows), night_words.trials(document),
         plain(before[-1].night) if before else "",
         night_surroundings.differences(night, before[-1]) if before else [],
-        changes.balance(history.nights[place][:number + 1]),
+        night_words.balance(history.nights[place][:number + 1]),
         night_table.table(history, place, number), past.link(history, night),
         past.commit(document.get("commit") or next((row.commit for row in rows), None)),
         ", ".join(past.unreal(rows)))
 
 
-def _state(document: Dict) -> str:
-    """How far a night came, "" if it is done."""
-    if not document:
-        return "there is no night.json: the runs are here, nobody judged them"
-    stage = plain(document.get("stage") or "unknown")
-    interruptions = len(document.get("interruptions") or ())
-    told = "" if stage == "done" else "the night stands at the stage {}".format(stage)
-    if interruptions:
-        told += "{}interrupted {}".format("; " if told else "", "once" if interruptions == 1
-                                          else "{} times".format(interruptions))
-    return told
-
-
-def _invalid(rows) -> List[Dict]:
-    """The runs that are not to be trusted, and why."""
-    return [{"label": plain(row.label), "seed": row.seed, "case_id": plain(row.case_id),
-             "status": STATUSES.get(row.status, plain(row.status)),
-             "reason": plain(row.reason or "no reason was recorded")}
-            for row in rows if row.status != "ok"]
+def _old(history, place, number: int):
+    """The methods with enough nights like tonight's to be judged by."""
+    nights = {night.night for night in history.nights[place][:number + 1]}
+    found = set()
+    for label in history.labels(place):
+        points = [each for each in history.points(place, label, "seconds") if each.night in nights]
+        known = [each for each in points if each.value is not None
+                 and each.context == points[-1].context]
+        found |= {label} if len(known) >= ENOUGH else set()
+    return found
 
 
 def _when(tonight: List[Tonight]) -> str:

@@ -2,6 +2,7 @@
 
     history/<device>/<night>/<suite>/  one night of a place, which is a (device, suite)
 """
+import math
 import os
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
@@ -14,6 +15,7 @@ from reports.words import plain
 
 METRICS = {metric.name: metric for metric in store.METRICS}
 ESTIMATED = "estimated power"
+NUMBERS = ("before", "after", "ratio", "low", "high", "nights")  # of a finding
 JUDGED = ("PASS", "FAIL", "INCONCLUSIVE", "INVALID")
 
 
@@ -85,13 +87,25 @@ def order(night: str):
 def verdict(night) -> Optional[str]:
     """PASS, FAIL, INCONCLUSIVE or INVALID; None for a night that was not judged."""
     found = (night.document or {}).get("verdict")
-    return found if found in JUDGED else None
+    return found if isinstance(found, str) and found in JUDGED else None
 
 
 def findings(night) -> List[Dict]:
-    """What the gate found in a night; what is no finding is left out."""
-    found = (night.document or {}).get("findings")
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    """What the gate found in a night; what is no finding, or no number, is left out."""
+    return [dict(each, **{name: number(each.get(name)) for name in NUMBERS})
+            for each in told(night.document, "findings") if isinstance(each, dict)]
+
+
+def told(document: Optional[Dict], name: str) -> List:
+    """A list of a night.json; empty if it is none."""
+    found = (document or {}).get(name)
+    return found if isinstance(found, list) else []
+
+
+def number(value):
+    """The value if it is a number, else None: a night.json may be anybody's."""
+    known = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value if known and math.isfinite(value) else None
 
 
 def link(past: Past, night) -> str:

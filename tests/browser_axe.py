@@ -18,7 +18,8 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
 RUN = """<pre id="axe-result"></pre><script>%s</script><script>
 var dark = matchMedia("(prefers-color-scheme: dark)").matches;
 axe.run(document, {resultTypes: ["violations"]}).then(function (found) {
-  document.getElementById("axe-result").textContent = encodeURIComponent(JSON.stringify({dark: dark, found:
+  document.getElementById("axe-result").textContent = encodeURIComponent(JSON.stringify({
+    dark: dark, found:
     found.violations.map(function (each) { return {id: each.id, impact: each.impact,
       help: each.help, nodes: each.nodes.slice(0, 3).map(function (n) { return n.html; })}; })}));
 });</script></body>"""

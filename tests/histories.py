@@ -73,14 +73,19 @@ def bundle(root, record):
 
 def write_night(root, number, device=DEVICE, changes=None):
     """The night.json of a finished night that passed, with changes."""
-    document = dict({
-        "schema": 1, "suite": root.name, "device": device, "night": root.parent.name,
+    (root / "night.json").write_text(json.dumps(dict(
+        document(root.name, number, device), **(changes or {}))), encoding="utf8")
+
+
+def document(suite, number, device=DEVICE):
+    """What the night.json of a night that passed holds."""
+    return {
+        "schema": 1, "suite": suite, "device": device, "night": day(number),
         "stage": "done", "attempts": 1, "boot_id": "b", "pid": 1,
         "started_utc": day(number) + "T01:00:00Z", "finished_utc": day(number) + "T02:00:00Z",
         "commit": commit(number), "dirty": False, "context": "x", "verdict": "PASS", "fake": None,
         "doctor": {"before": [], "after": []}, "findings": [], "confirmation": None, "notes": [],
-        "interruptions": []}, **(changes or {}))
-    (root / "night.json").write_text(json.dumps(document), encoding="utf8")
+        "interruptions": []}
 
 
 def finding(number, label="slim 0.5", metric="joules", **changes):

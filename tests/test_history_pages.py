@@ -9,7 +9,7 @@ import pytest
 from test_page import HOSTILE, outline
 
 import edgejoule
-from reports import history_pages
+from reports import history_pages, index_page, nightly_page, past
 
 PAGES = ("index.html", "nightly.html", "trends.html", "pareto.html")
 TWO = bundles.METHODS[:1] + bundles.METHODS[2:3]  # dense, slim 0.5
@@ -110,13 +110,38 @@ def test_counts_add_up_to_the_methods(tmp_path):
 
 
 def test_a_night_that_nobody_judged_is_not_called_unchanged(tmp_path):
-    """Neither is one whose gate had nothing to compare with."""
-    for verdict in (None, "INVALID", "INCONCLUSIVE"):
+    """Neither is an invalid one, or one whose gate had nothing to compare with."""
+    for verdict, words in ((None, "2 not judged."), ("INVALID", "2 invalid."),
+                           ("INCONCLUSIVE", "2 not judged.")):
         root = tmp_path / str(verdict)
         histories.make(root, 3, TWO, document=_last(2, verdict=verdict, stage="run"))
         text = outline(_texts(root)["nightly.html"]).text
-        assert text.count("2 not judged.") == 1 and "unchanged." not in text
+        assert text.count(words) == 1 and "unchanged." not in text
         assert "the night stands at the stage run" in text
+
+
+def test_a_hole_in_one_method_leaves_the_others_unchanged(tmp_path):
+    """If they have the nights to be judged by."""
+    found = [histories.finding(0, kind="not measured", confirmed=None)]
+    histories.make(tmp_path, 12, TWO, document=_last(11, verdict="INCONCLUSIVE", findings=found))
+    assert "1 not measured, 1 unchanged." in outline(_texts(tmp_path)["nightly.html"]).text
+
+
+def test_a_finding_of_the_whole_night_is_one_of_every_method(tmp_path):
+    """Nothing of an invalid night is compared."""
+    found = [histories.finding(0, "", "", kind="invalid", confirmed=None, sentence="it was hot")]
+    histories.make(tmp_path, 12, TWO, document=_last(11, verdict="INVALID", findings=found))
+    text = outline(_texts(tmp_path)["nightly.html"]).text
+    assert "2 invalid." in text and "the whole night: it was hot" in text
+
+
+def test_the_trial_of_a_suspect_is_told_once(tmp_path):
+    """Beside the change, not among the notes again."""
+    histories.make(tmp_path, 3, TWO, document=_last(
+        2, verdict="FAIL", findings=[histories.finding(1)], notes=["slim 0.5: b against a: FAIL"],
+        confirmation={"trials": [], "sentences": ["slim 0.5: b against a: FAIL"]}))
+    text = outline(_texts(tmp_path)["nightly.html"]).text
+    assert text.count("Slim 0.5: b against a: FAIL.") == 1
 
 
 def test_invalid_runs_carry_their_reasons(tmp_path):
@@ -127,7 +152,7 @@ def test_invalid_runs_carry_their_reasons(tmp_path):
     broken = bundles.record("slim 0.5", seed=0, power="none", epochs=2)
     (night / broken["case_id"] / "run.json").write_text(json.dumps(broken))
     text = outline(_texts(tmp_path)["nightly.html"]).text
-    assert "Runs not to be trusted" in text and "broken; " in text
+    assert "Runs without joules to be trusted" in text and "broken; " in text
     assert "joules not measured; " + bundles.NO_SENSOR in text
 
 
@@ -140,11 +165,13 @@ def test_differences_of_the_surroundings_are_named(tmp_path):
 
 
 def test_alarms_in_one_direction_are_suspicious(tmp_path):
-    """Five regressions and no improvement are the mark of a broken baseline."""
-    histories.make(tmp_path, 6, TWO, document=lambda n: {
-        "verdict": "FAIL", "findings": [histories.finding(3)]} if n else {})
+    """Five regressions and no improvement are the mark of a broken baseline; one that is told
+    for many nights is still one.
+    """
+    histories.make(tmp_path, 15, TWO[:1], document=lambda n: {
+        "verdict": "FAIL", "findings": [histories.finding(3)]} if n % 3 else {})
     text = outline(_texts(tmp_path)["nightly.html"]).text
-    assert "5 regressions and 0 improvements in 6 judged nights; alarms in one direction" in text
+    assert "5 regressions and 0 improvements in 15 judged nights; alarms in one direction" in text
 
 
 def test_fake_power_is_the_first_thing_said(tmp_path):
@@ -186,6 +213,22 @@ def test_pareto_has_front_bars_and_dense(tmp_path):
     page = _texts(_kind("measured", tmp_path))["pareto.html"]
     assert 'class="front"' in page and 'class="guide"' in page and 'class="bar s0"' in page
     assert "<td class=\"number\">12</td>" in page
+
+
+@pytest.mark.parametrize("junk", [None, [], {}, "x", -1, 1e999, True, ["x", {}, 3, None]])
+def test_whatever_night_json_holds_there_is_a_page(tmp_path, junk):
+    """It may be half written by hand, or by a later version."""
+    keys = list(histories.document(histories.SUITE, 0)) + list(histories.finding(1))
+    histories.make(tmp_path, 2, TWO[:1])
+    night = tmp_path / histories.DEVICE / histories.day(1) / histories.SUITE
+    for key in keys:
+        document = dict(histories.document(histories.SUITE, 1), verdict="FAIL",
+                        findings=[dict(histories.finding(1), **{key: junk})])
+        document.update({key: junk} if key in document else {})
+        (night / "night.json").write_text(json.dumps(document))
+        found = past.gather(tmp_path, tmp_path / "report")
+        outline(nightly_page.page(found, nightly_page.nights(found)))
+        outline(index_page.page(found))
 
 
 @pytest.mark.parametrize("arguments, words", [
