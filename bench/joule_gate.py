@@ -27,20 +27,32 @@ class Judged(NamedTuple):
 def limits(texts) -> Dict[str, float]:
     """{metric: share that it may grow by} of texts such as "5%" and "joules:5%,watts:2.5%".
 
+    A metric alone takes its floor from edgejoule.toml, where `edgejoule gate` has it from.
+
     Raises:
         ValueError: says what a limit looks like.
     """
     found = {}
     for text in ",".join(texts).split(","):
-        match = LIMIT.match(text.strip())
-        metric = match.group(1) or "joules" if match else text.partition(":")[0].strip()
-        if not match or metric not in UNITS or float(match.group(2)) == 0.0:
+        metric, share = _limit(text.strip())
+        if metric not in UNITS or not share:
             raise ValueError(
-                "asked for the limit {!r}; a limit is PERCENT% or METRIC:PERCENT% above 0, with "
-                "METRIC one of {} (5%, seconds:8%, watts:2.5%).{}".format(
+                "asked for the limit {!r}; a limit is PERCENT%, METRIC:PERCENT% or METRIC, above "
+                "0, with METRIC one of {} (5%, seconds:8%, watts:2.5%).{}".format(
                     text.strip(), ", ".join(UNITS), _nearest(metric)))
-        found[metric] = float(match.group(2)) / 100
+        found[metric] = share
     return found
+
+
+def _limit(text: str):
+    """(metric, share) that a text means; no share if it means none."""
+    match = LIMIT.match(text)
+    if match:
+        return match.group(1) or "joules", float(match.group(2)) / 100
+    if text in UNITS:
+        from bench import thresholds
+        return text, thresholds.read().floors[text]
+    return text.partition(":")[0], None
 
 
 def check_marker(words, settings: Dict) -> None:

@@ -16,7 +16,8 @@ OPTIONS = (
     ("fake-power", dict(metavar="WATTS_OR_TRACE", help="play this instead of a sensor; labelled")),
     ("compare-fail", dict(
         metavar="LIMIT", action="append", help="fail a test that costs more than its blessed "
-        "baseline: 5%%, or joules:5%%,seconds:8%%,watts:2.5%%; may be repeated")),
+        "baseline: 5%%, or joules:5%%,seconds:8%%,watts; a metric alone takes its floor from "
+        "edgejoule.toml; may be repeated")),
     ("baseline", dict(metavar="NAME", help="which blessed baseline; default: blessed")),
     ("bless", dict(action="store_true", help="make this run the baseline of the tests it ran")),
     ("storage", dict(metavar="FOLDER", help="where baselines and runs are kept; "

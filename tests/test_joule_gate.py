@@ -42,6 +42,13 @@ def test_limits(texts, found):
     assert joule_gate.limits(texts) == pytest.approx(found)
 
 
+def test_a_metric_alone_takes_its_floor_from_the_project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "edgejoule.toml").write_text("[gate.floors]\nseconds = 0.11\n")
+    assert joule_gate.limits(["seconds,joules:4%"]) == pytest.approx(
+        {"seconds": 0.11, "joules": 0.04})
+
+
 @pytest.mark.parametrize("text", ["5", "0.05", "-5%", "0%", "kelvin:5%", "joules:5%,", "5 %", ""])
 def test_what_is_no_limit_is_refused_with_an_example(text):
     with pytest.raises(ValueError, match="seconds:8%"):

@@ -114,7 +114,6 @@ def dead(make, night):
 def dying(make, night):
     here = make("dying", DYING, night)
     here.file("gpu_rig.py", (plugin_rig.ROOT / "tests/gpu_rig.py").read_text())
-    here.patience = 1
     return here.pytest(*NVML, *GATE)
 
 
