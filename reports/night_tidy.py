@@ -7,7 +7,6 @@ from reports.tables import Cell, Column, Row, Table
 from reports.words import plain
 
 
-
 def trends(history: past.Past) -> str:
     """Every point of every series as CSV, one per line, in base units."""
     units = {name: metric.unit for name, metric in past.METRICS.items()}

@@ -79,6 +79,13 @@ def unreal(rows) -> List[str]:
                   for each in found)
 
 
+def days(nights) -> List[str]:
+    """The nights as an axis names them: without the year if they all share it."""
+    names = [plain(night.night) for night in nights]
+    same = len({name[:4] for name in names}) == 1
+    return [name[5:] if same else name for name in names]
+
+
 def order(night: str):
     """What nights are sorted by: the date, then the number within it."""
     return store.order(night)

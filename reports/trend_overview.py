@@ -34,7 +34,7 @@ def _values(history, place, label: str, metric: str):
 
 def _figure(history, identity, place, metric, lines):
     unit = changes.unit_of([value for _, values in lines for _, value, _ in values], metric)
-    days = [plain(night.night)[5:] for night in history.nights[place]]
+    days = past.days(history.nights[place])
     heights = [value / unit.size for _, values in lines for _, value, _ in values]
     plot = axes.Plot(axes.Scale(-0.8, len(days) - 0.2, LEFT, RIGHT),
                      axes.scale(heights, BOTTOM, TOP, 0.08))
@@ -45,11 +45,12 @@ def _figure(history, identity, place, metric, lines):
         identity, WIDTH, HEIGHT, title, _describe(lines, metric),
         axes.frame(plot, [], axes.ticks(plot.y.low, plot.y.high, 4)),
         trend_plot.days_below(plot, days),
-        *([_line(plot, history.colours[label], plain(label), values, unit)
-           for label, values in lines] + _names(history, plot, lines, unit)))
+        *([_line(plot, "curve" if len(lines) <= NAMED else "thread", history.colours[label],
+                 plain(label), values, unit) for label, values in lines]
+          + _names(history, plot, lines, unit)))
 
 
-def _line(plot, series: int, name: str, values, unit) -> Markup:
+def _line(plot, kind: str, series: int, name: str, values, unit) -> Markup:
     """One method; broken where the surroundings changed."""
     pieces: List[List] = []
     for number, value, context in values:
@@ -57,7 +58,7 @@ def _line(plot, series: int, name: str, values, unit) -> Markup:
             pieces.append([context, []])
         pieces[-1][1].append(plot.at(number, value / unit.size))
     return svg.tag("g", svg.tag("title", name), *[
-        svg.line(points, "curve s{}".format(series)) for _, points in pieces])
+        svg.line(points, "{} s{}".format(kind, series)) for _, points in pieces])
 
 
 def _names(history, plot, lines, unit) -> List[Markup]:

@@ -111,7 +111,7 @@ def _part(history, number: int, place, lines: List[Line], dots: int) -> Dict:
 
 def _panel(history, identity: str, place, lines: List[Line], dots: int) -> Panel:
     metric, links = lines[0].metric, past.links(history, place)
-    days = [plain(night.night)[5:] for night in history.nights[place]]
+    days = past.days(history.nights[place])
     trends = [_trend(history, place, line, links, dots) for line in lines]
     plot = trend_plot.plot(trends, len(days), LEAST.get(metric, 3.0))
     drawn = [(line, _caption(line), trend_plot.draw(
