@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from bench import history as nights_of
-from reports import load, rows, sources
+from reports import load, sources
 from reports.words import plain, plural
 
 RUNS, HISTORY = "runs", "history"
@@ -73,16 +73,16 @@ def gather(runs=None, history=None) -> Pool:
     found, aside = [], 0
     for folder in _folders(runs, history):
         bundles = load.read(folder, everything=True)
-        found += [own(run.record) for run in bundles.runs]
+        found += [own(run) for run in bundles.runs]
         aside += len(bundles.aside)
     return Pool(found, aside)
 
 
-def own(record) -> Own:
-    """One record as an answer."""
-    values, drawn = rows.row(record), rows.ticket(record)
+def own(run: load.Run) -> Own:
+    """One run as an answer."""
+    record, values, drawn = run.record, run.parts.row, run.parts.ticket
     kept = _parameters(record, values["final_params"])
-    block, method, seed = rows.identity(record)
+    block, method, seed = (values[name] for name in ("block", "method", "seed"))
     return Own(
         record.case, (block, method), seed, plain(record.finished_utc),
         plain(sources.words(json.loads(block)["device"])),

@@ -160,8 +160,9 @@ def test_moments_that_are_none_leave_their_phase_unmarked(tmp_path, moment):
 
 
 def test_without_a_trace_there_is_no_section(tmp_path):
-    for number, found in enumerate((None, trace(0, rail=None))):
-        root = suite(tmp_path / str(number), [bundles.record()], [found])
+    for number, (power, found) in enumerate((
+            ("none", None), ("none", trace(0, rail=None)), ("module", trace(0)))):
+        root = suite(tmp_path / str(number), [bundles.record(power=power)], [found])
         assert section(root) == ""
         assert power_trace.TITLE not in page.page(gather.report(root))
 
@@ -193,6 +194,16 @@ def test_figures_are_bounded(tmp_path, monkeypatch):
     text = section(suite(tmp_path, documents, [trace(20000)] * 4))
     assert text.count("<svg") == 2 and "2 more methods not drawn" in text
     assert len(text) < 40000
+
+
+def test_many_seeds_are_one_figure_and_few_links(tmp_path):
+    documents = [dict(bundles.record(seed=0, power="module"), case_id="s{}".format(seed))
+                 for seed in range(11)]
+    for seed, document in enumerate(documents):
+        document["case"]["train"]["seed"] = seed
+    text = section(suite(tmp_path, documents, [trace(3)] * 11))
+    assert text.count("<svg") == 1 and text.count("<a href") == power_trace.MOST
+    assert "and 3 more among the raw files" in text
 
 
 def test_the_ledger_tells_when_phases_and_epochs_began():

@@ -1,5 +1,6 @@
 """Published tables as data: whole, plausible, errata provable from the numbers themselves."""
 import csv
+import re
 
 import pytest
 
@@ -324,3 +325,26 @@ def test_the_wide_residual_network_has_what_its_erratum_says():
     assert found == pytest.approx(10.96, abs=.01)
     assert one("survey_snip", "params", model="WRN-16-8", method="SNIP") / .05 == pytest.approx(
         10.96)
+
+
+def test_the_suite_of_table_2_answers_to_its_rows():
+    """All but the lottery ticket and SNIP at 10 %, which it leaves out."""
+    from bench import suite
+    from reports import own_runs
+    cases = [case._asdict() for case in suite.read("spline-cifar").cases]
+    table, missing = TABLES["spline_2"], []
+    for row in table.rows:
+        wanted = reference_tables.rule(table, row)
+        found = [case for case in cases if all(
+            own_runs.setting(case, key) == value for key, value in wanted.items())]
+        assert all(own_runs.setting(case, key) == value for case in found
+                   for key, value in table.settings.items())
+        missing += [] if found else [(row["method"], row["ratio"])]
+    assert missing == [("LT (one-shot)", "0.1"), ("SNIP", "0.1")]
+
+
+def test_the_guide_names_every_table():
+    guide = (reference_tables.FOLDER.parent.parent / "docs" / "papers.md").read_text(
+        encoding="utf8")
+    for key in TABLES:
+        assert key in guide or re.match(r"spline_([2-9]|1[01])$|snipit_[23]$", key)

@@ -7,7 +7,7 @@ from reports.words import listed, plain, plural
 TITLE = "Power over time"
 ORDER = 55
 FILE = "trace.json"
-MOST = 8  # figures
+MOST = 8  # figures; also the runs of a method that are tried, and linked
 CAPTION = ("One run per method; of every stretch of time the least and the largest sample, so every "
            "peak is there. Shades are phases, ticks at the foot the beginnings of epochs. A line "
            "breaks where samples are missing.")
@@ -19,7 +19,8 @@ def render(report):
     figures, said, unmarked, left = [], [], False, 0
     files = {run.record.case_id: run.files for run in report.bundles.runs}
     for number, (_, method) in enumerate(report.methods.iterrows()):
-        ids = [case_id for case_id in method["case_ids"] if FILE in files[case_id]]
+        ids = [case_id for case_id in method["case_ids"]
+               if FILE in files[case_id] and _source(report.records[case_id].device)]
         if len(figures) == MOST:
             left += bool(ids)
             continue
@@ -40,9 +41,9 @@ def render(report):
 
 
 def _first(report, ids):
-    """(record, trace) of the first run that has a trace with samples or None, sentences)."""
+    """((record, trace) of the first run whose trace has samples, or None; sentences)."""
     said = []
-    for case_id in ids:
+    for case_id in ids[:MOST]:
         try:
             trace = traces.read(report.bundles.folder / case_id / FILE)
         except ValueError as error:
@@ -50,8 +51,6 @@ def _first(report, ids):
             continue
         if trace is not None:
             return (report.records[case_id], trace), said
-        if len(said) > MOST:
-            break
     return None, said
 
 
@@ -65,8 +64,13 @@ def _figure(report, method, record, trace, marks, ids, number):
     seeds = {case_id: run.case["train"]["seed"] for case_id, run in
              zip(method["case_ids"], report.of(method))}
     links = [("seed {}".format(seeds[case_id]), "/".join(
-        (report.raw, quote(case_id, safe=""), FILE))) for case_id in ids]
-    return name, drawing, links
+        (report.raw, quote(case_id, safe=""), FILE))) for case_id in ids[:MOST]]
+    return name, drawing, links, max(len(ids) - MOST, 0)
+
+
+def _source(device) -> bool:
+    """False where nothing could be sampled, so that an empty trace is not even opened."""
+    return any(device.get(key) for key in ("rail", "fake", "estimate"))
 
 
 def _label(device) -> str:
