@@ -70,7 +70,8 @@ def facts(document: Dict) -> Facts:
     """The facts of a whole run record."""
     device, environment = document["device"], document["environment"]
     git, phases = environment.get("git") or {}, document["phases"]
-    unsure = [phase for phase in phases if phase["joules"] is None]
+    unsure = [phase for phase in phases
+              if phase["joules"] is None or phase["status"] not in TRUSTED]
     measured = metrics(document)
     _check(measured)
     return Facts(
@@ -78,7 +79,7 @@ def facts(document: Dict) -> Facts:
         commit=git.get("commit"), dirty=git.get("dirty"), started_utc=document["started_utc"],
         fake=device.get("fake") or ("estimate" if device.get("estimate") else None),
         status=_worst(phase["status"] for phase in phases),
-        reason=unsure[0]["joules_reason"] if unsure else None,
+        reason=_why(unsure[0]) if unsure else None,
         metrics=measured, machine=machine(device, environment),
         case=identity(document["case"]))
 
@@ -132,6 +133,11 @@ def _check(measured: Dict) -> None:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if value is not None and not (number and math.isfinite(value)):
             raise ValueError("{} is {!r}, not a number".format(name, value))
+
+
+def _why(phase: Dict) -> str:
+    return "{}: {}".format(phase["name"], phase["joules_reason"] or "the reading is {}".format(
+        phase["status"]))
 
 
 def _said(name, value):

@@ -61,7 +61,7 @@ def test_a_hole_in_a_sum_is_no_sum(tmp_path):
     path.write_text(json.dumps(record))
     row, = [r for r in history.rows(tmp_path) if r.case_id == path.parent.name]
     assert row.metrics["joules"] is None and row.metrics["watts"] is None
-    assert row.reason == "the sensor went silent" and row.metrics["seconds"] > 0
+    assert row.reason == "score: the sensor went silent" and row.metrics["seconds"] > 0
 
 
 def test_an_invalid_reading_is_no_measurement(tmp_path):
@@ -71,6 +71,8 @@ def test_an_invalid_reading_is_no_measurement(tmp_path):
         record["phases"][0]["status"] = "invalid"
         path.write_text(json.dumps(record))
     assert values(tmp_path) == [None] and values(tmp_path, "seconds")[0] > 0
+    row = [row for row in history.rows(tmp_path) if row.label == "dense"][0]
+    assert row.reason == "dense: the reading is invalid" and row.status == "invalid"
 
 
 def test_series_are_means_over_seeds_in_the_order_of_nights(tmp_path):
@@ -182,14 +184,11 @@ def test_a_changed_bundle_is_read_again(tmp_path):
 
 
 def test_a_removed_night_is_gone(tmp_path):
-    night(tmp_path), night(tmp_path, "2026-11-02")
+    night(tmp_path)
+    night(tmp_path, "2026-11-02")
     assert len(values(tmp_path)) == 2
     os.rename(str(tmp_path / DEVICE / "2026-11-02"), str(tmp_path / DEVICE / "aside"))
     assert len(values(tmp_path)) == 1
-
-
-def damage_nothing(index):
-    return None
 
 
 def damage_bytes(index):
@@ -226,7 +225,7 @@ def damage_folder(index):
     index.mkdir()
 
 
-@pytest.mark.parametrize("damage", [damage_nothing, damage_bytes, damage_cut, damage_values,
+@pytest.mark.parametrize("damage", [damage_bytes, damage_cut, damage_values,
                                     damage_table, damage_types, damage_folder])
 def test_a_damaged_index_costs_time_and_no_truth(tmp_path, damage):
     night(tmp_path), night(tmp_path, "2026-11-02", scale=1.05)
