@@ -13,7 +13,7 @@ def lines(joules):
         return []
     found = sorted(joules.results.items(), key=lambda pair: (_order(pair[1][1]), pair[0]))
     told = [line for name, (taken, judged) in found
-            for line in _test(_word(joules, name, judged), name, taken, judged)]
+            for line in _test(_word(joules, name, judged), name + _figures(joules, taken), judged)]
     return _sensor(joules.meter.info) + told + _counts(joules)
 
 
@@ -23,8 +23,8 @@ def _sensor(info):
     return [text] + (["NOT REAL POWER: {} was played".format(info.fake)] if info.fake else [])
 
 
-def _test(word, name, taken, judged):
-    yield "{:11} {}{}".format(word, name, ": " + _figures(taken) if taken else "")
+def _test(word, told, judged):
+    yield "{:11} {}".format(word, told)
     for sentence in judged.sentences if judged else ():
         if NO_SENSOR not in sentence:  # said once, at the top
             yield "            " + sentence
@@ -38,7 +38,9 @@ def _word(joules, name, judged):
     return "better" if judged.improved else WORDS.get(judged.verdict, "same")
 
 
-def _figures(taken):
+def _figures(joules, taken):
+    if taken is None:
+        return ""
     found = ["{:.4g} s a call".format(median(taken.seconds))] if taken.seconds else []
     if taken.joules:
         found += ["{:.4g} J".format(median(taken.joules)),
@@ -46,9 +48,15 @@ def _figures(taken):
     if taken.flops_per_joule:
         found.append("{:.4g} FLOP/J".format(taken.flops_per_joule))
     if taken.reason:
-        found.append("no joules: no sensor" if taken.reason.startswith(NO_SENSOR)
-                     else taken.reason)
-    return ", ".join(found)
+        found.append(_short(joules, taken.reason))
+    return ": " + ", ".join(found)
+
+
+def _short(joules, reason):
+    """Why there are no joules, at length only where that is not said above and somebody cares."""
+    if reason.startswith(NO_SENSOR):
+        return "no joules: no sensor"
+    return "no joules" if joules.metrics == {"seconds"} else reason
 
 
 def _counts(joules):

@@ -56,7 +56,7 @@ def read(path: Path) -> Optional[Dict[str, Dict]]:
                 document["schema"], SCHEMA))
         return dict(document["benchmarks"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError("baseline {} cannot be read: {!r}".format(path, error)) from None
+        raise ValueError("baseline {} cannot be read: {}".format(path, error)) from None
 
 
 def others(path: Path) -> List[str]:

@@ -79,9 +79,9 @@ class Watch:
                 and exitstatus in (0, 1, 5) and not self._failed:
             session.exitstatus = NOT_JUDGED
 
-    def pytest_terminal_summary(self, terminalreporter):
-        """The figures and verdicts of this session."""
-        joules = self._joules
+    def pytest_terminal_summary(self, terminalreporter, exitstatus):
+        """The figures and verdicts of this session, unless it never began."""
+        joules = self._joules if exitstatus != pytest.ExitCode.USAGE_ERROR else None
         if self._elsewhere or joules and self._parallel():
             terminalreporter.write_line("joules: " + XDIST)
         elif joules and (joules.results or joules.gating or joules.blessing):

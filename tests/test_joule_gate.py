@@ -215,7 +215,7 @@ def test_regressions_stand_first():
         results={"a": (taken(), judge(taken(), entry())),
                  "b": (taken(50.4), judge(taken(50.4), entry())),
                  "c": (None, joule_gate.Judged("INVALID", ("gone",)))},
-        meter=SimpleNamespace(info=INFO), blessing=False, path="x", outcome=lambda name: None)
+        meter=SimpleNamespace(info=INFO), blessing=False, path="x", metrics={"joules"}, outcome=lambda name: None)
     text = joule_lines.lines(session)
     assert [line.split()[0] for line in text[1:] if not line.startswith(" ")] == \
         ["REGRESSED", "NOT", "same", "1"]
