@@ -106,6 +106,8 @@ def _record(filled: Filled, row) -> Dict:
     for column in reference.columns:
         text = row[column.name]  # a leading minus would pass for a formula: there, the number
         found[column.name] = float(text) if text.startswith("-") else text
+        if column.spread:
+            found[column.spread] = row[column.spread]
         if column.ours:
             mean, deviation = _plain(row[column.name + "_ours"], UNITS[column.unit])
             found[column.name + "_ours"], found[column.name + "_ours_sd"] = mean, deviation
@@ -136,7 +138,8 @@ def _cells(filled: Filled, row, notes: Notes):
     for column in filled.reference.columns:
         marks = [notes.mark(ERRATUM + reason) for reason in reference_tables.reasons(
             filled.reference, row, column.name)]
-        yield Cell(row[column.name] or "–", marks=tuple(marks))
+        beside = row[column.spread] if column.spread else ""
+        yield Cell(row[column.name] or "–", "± " + beside if beside else "", tuple(marks))
         if column.ours:
             yield _ours(column, row, notes)
     if filled.ours:

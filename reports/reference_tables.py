@@ -19,13 +19,17 @@ PAPERS = ("spline", "snipit", "masks", "survey")
 
 
 class Column(NamedTuple):
-    """A printed column: its unit, plausible range, and the quantity of our runs beside it."""
+    """A printed column: its unit, plausible range, and the quantity of our runs beside it.
+
+    `spread` is the column of what is printed after a ±.
+    """
 
     name: str
     header: str
     unit: str
     range: Tuple[float, float]
     ours: Optional[str]
+    spread: Optional[str]
 
 
 class Erratum(NamedTuple):
@@ -137,7 +141,7 @@ def _table(paper: Dict, key: str, table: Dict) -> Reference:
 def _column(column: Dict, name: str, table: Dict) -> Column:
     return Column(name, column["header"], table.get("units", {}).get(name, column["unit"]),
                   tuple(table.get("ranges", {}).get(name, column.get("range", ()))),
-                  column.get("ours"))
+                  column.get("ours"), table.get("spreads", {}).get(name))
 
 
 def _listed(values):

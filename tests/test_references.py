@@ -50,6 +50,7 @@ def test_it_parses_and_has_the_columns_that_are_declared(key):
     lines = list(csv.reader(text.splitlines()))
     assert "\r" not in text and {len(line) for line in lines} == {len(lines[0])}
     told = set(table.block + table.keys) | {column.name for column in table.columns}
+    told |= {column.spread for column in table.columns if column.spread}
     assert told | {"stage"} == set(lines[0]) | {"stage"}, "stage alone is told by the method"
     assert len(set(lines[0])) == len(lines[0])
 
@@ -62,6 +63,8 @@ def test_numbers_lie_in_their_range(key):
             if row[column.name] and column.range:
                 low, high = column.range
                 assert low <= float(row[column.name]) <= high, (row, column.name)
+            if column.spread and row[column.spread]:
+                assert 0 <= float(row[column.spread]) < 10
         assert not row.get("ratio") or 0 < float(row["ratio"]) < 1
 
 
