@@ -136,8 +136,8 @@ def _check(measured: Dict) -> None:
 
 
 def _why(phase: Dict) -> str:
-    return "{}: {}".format(phase["name"], phase["joules_reason"] or "the reading is {}".format(
-        phase["status"]))
+    return phase["joules_reason"] or "the reading of phase {} is {}".format(
+        phase["name"], phase["status"])
 
 
 def _said(name, value):

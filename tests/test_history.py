@@ -61,7 +61,7 @@ def test_a_hole_in_a_sum_is_no_sum(tmp_path):
     path.write_text(json.dumps(record))
     row, = [r for r in history.rows(tmp_path) if r.case_id == path.parent.name]
     assert row.metrics["joules"] is None and row.metrics["watts"] is None
-    assert row.reason == "score: the sensor went silent" and row.metrics["seconds"] > 0
+    assert row.reason == "the sensor went silent" and row.metrics["seconds"] > 0
 
 
 def test_an_invalid_reading_is_no_measurement(tmp_path):
@@ -72,7 +72,7 @@ def test_an_invalid_reading_is_no_measurement(tmp_path):
         path.write_text(json.dumps(record))
     assert values(tmp_path) == [None] and values(tmp_path, "seconds")[0] > 0
     row = [row for row in history.rows(tmp_path) if row.label == "dense"][0]
-    assert row.reason == "dense: the reading is invalid" and row.status == "invalid"
+    assert row.reason == "the reading of phase dense is invalid" and row.status == "invalid"
 
 
 def test_series_are_means_over_seeds_in_the_order_of_nights(tmp_path):
