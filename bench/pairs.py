@@ -3,8 +3,8 @@
 The statistic is the median of log(after / before) over pairs measured side by side, its interval
 the percentiles of 2000 bootstrap medians (fixed seed: the same samples give the same verdict).
 The percentiles are Student's, not the normal ones: of eight pairs the plain bootstrap interval
-leaves out the truth in 7.5 % of trials on a drifting machine, this one in 5 %
-(`edgejoule gate --simulate`). Hesterberg (2015) widens it further, with n - 1 degrees of freedom
+leaves out the truth in more than 6 % of trials on a drifting machine, this one in about 4 %
+(tests/test_pairs.py; `edgejoule gate --simulate`). Hesterberg (2015) widens it further, with n - 1 degrees of freedom
 and a factor sqrt(n / (n - 1)), for the mean; for the median n degrees do.
 
 Whatever the verdict, `mde` says what could have been seen: the smallest true effect that nine of

@@ -1,9 +1,9 @@
 """Tries the suspects of a night: pairs of runs of the commits before and after the step."""
 import json
 from pathlib import Path
-from typing import Callable, Dict, Optional
+from typing import Callable, Dict, List, Optional
 
-from bench import bundle, confirm, gate, history, standing, suite
+from bench import bundle, confirm, gate, history, night_verdict, standing, suite
 from bench import thresholds as limits
 
 SAID = {"FAIL": True, "PASS": False}  # anything else leaves a suspect a suspect
@@ -14,6 +14,7 @@ def tried(judged: gate.Judgement, folder, device: str, name: str, night: str,
           where=None, repository=confirm.trees.plugins.ROOT) -> gate.Judgement:
     """The judgement after the trials; night.json, if there is one, remembers them."""
     thresholds = limits.read(suite=name)
+    place = Path(folder) / device / night / name / "confirm"  # shared with the nightly
     trials, notes, found = {}, [], []
     for finding in judged.findings:
         if finding.kind != standing.RED or finding.confirmed is not None:
@@ -25,12 +26,15 @@ def tried(judged: gate.Judgement, folder, device: str, name: str, night: str,
             notes.append("{}: not tried: {}".format(finding.label, excuse))
         elif key not in trials:
             asked = _asked(folder, device, name, night, finding.label)
-            trials[key] = confirm.confirm(asked, asked.cases[0], key[1], key[2], where, pairs,
-                                          thresholds, say, repository)
+            trials[key] = confirm.confirm(asked, asked.cases[0], key[1], key[2], where or place,
+                                          pairs, thresholds, say, repository)
         found.append(finding._replace(confirmed=says(trials.get(key), finding.metric)))
-    after = judged._replace(findings=found, notes=judged.notes + list(dict.fromkeys(notes)),
+    told = [dict(trial._asdict(), label=key[0], before=key[1], after=key[2])
+            for key, trial in trials.items()]
+    notes = list(dict.fromkeys(notes)) + [night_verdict.sentence(each) for each in told]
+    after = judged._replace(findings=found, notes=judged.notes + notes,
                             verdict=gate.verdict(found, judged.compared))
-    _remember(Path(folder) / device / night / name, after, trials)
+    _remember(place.parent, after, told, notes)
     return after
 
 
@@ -66,12 +70,10 @@ def _asked(folder, device: str, name: str, night: str, label: str) -> suite.Suit
                        tuple(suite.Case(**record.case) for record in records))
 
 
-def _remember(folder: Path, judged: gate.Judgement, trials: Dict) -> None:
+def _remember(folder: Path, judged: gate.Judgement, trials: List[Dict], notes: List[str]) -> None:
     document = history.document(folder)
     if not document or not trials:
         return
-    told = [dict(trial._asdict(), label=key[0], before=key[1], after=key[2])
-            for key, trial in trials.items()]
-    document.update(verdict=judged.verdict, confirmation={"trials": told},
+    document.update(verdict=judged.verdict, confirmation={"trials": trials, "sentences": notes},
                     findings=[finding._asdict() for finding in judged.findings])
     bundle.write_text(folder / history.DOCUMENT, json.dumps(document, indent=1) + "\n")

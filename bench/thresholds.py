@@ -33,7 +33,7 @@ class Thresholds(NamedTuple):
     z: float = scan.Z  # robust standard deviations to exceed
     suspect: float = 0.5  # share of a floor at which a step becomes a suspect
     noise: float = 0.015  # from night to night, until enough nights tell their own
-    false_discoveries: float = 0.003  # share of alarms (Benjamini and Hochberg)
+    false_discoveries: float = 0.002  # share of alarms (Benjamini and Hochberg)
     demand: Tuple[str, ...] = ()  # metrics without which no night is green
     floors: Dict[str, float] = FLOORS  # fraction of the value; of accuracy, absolute
     source: str = "defaults"

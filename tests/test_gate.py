@@ -301,8 +301,9 @@ def test_suspects_are_tried_and_the_night_remembers(tmp_path, monkeypatch):
     def confirm(suite, label, before, after, *more):
         asked.append((label.prune["criterion"], before, after, len(suite.cases)))
         label = OTHER
-        metrics = {name: {"verdict": "PASS"} for name in ("joules", "seconds", "watts")}
-        told = {"label": label, "verdict": "PASS", "metrics": metrics}
+        metrics = {name: {"verdict": "PASS", "ratio": {"median": 1.0, "low": 0.99, "high": 1.01}}
+                   for name in ("joules", "seconds", "watts")}
+        told = {"label": label, "verdict": "PASS", "metrics": metrics, "pairs": 8}
         return suspects.confirm.comparison.Comparison("PASS", "a", "b", [told], [], "", None)
     monkeypatch.setattr(suspects.confirm, "confirm", confirm)
     night = histories.day(17)
@@ -311,6 +312,7 @@ def test_suspects_are_tried_and_the_night_remembers(tmp_path, monkeypatch):
     assert asked == [("random", histories.commit(13), histories.commit(14), 1)]
     document = history.document(place(folder, 17))
     assert document["verdict"] == "PASS" and document["confirmation"]["trials"]
+    assert "8 pairs: PASS" in after.notes[-1]
     assert judge(folder).verdict == "PASS", "tonight's own decision holds"
 
 

@@ -91,3 +91,29 @@ def test_steps_of_nothing_are_none():
 
 def test_steps_of_a_short_history():
     assert [step.index for step in scan.steps([10.0] * 6 + [12.0] * 4)] == [6]
+
+
+def plain(values):
+    """The scan from which this one grew: medians alone, noise by their absolute deviations."""
+    logs = [math.log(value) for value in values]
+    for count in range(scan.SHORTEST, scan.LONGEST + 1):
+        old, new = logs[-count - scan.BEFORE:-count], logs[-count:]
+        middle = scan.median(old)
+        noise = 1.4826 * scan.median([abs(log - middle) for log in old])
+        change = scan.median(new) - middle
+        z = abs(change) / (noise * math.sqrt(1.57 / count + 1.57 / len(old)))
+        if z > scan.Z * (1 + 2.0 / len(old)) and abs(change) > math.log1p(scan.FLOOR):
+            return True
+    return False
+
+
+def test_it_finds_more_than_a_scan_of_medians_and_rings_less():
+    chance, found, false = np.random.RandomState(5), [0, 0], [0, 0]
+    for _ in range(150):
+        logs = chance.normal(0, 0.015, 54) + (chance.rand(54) < 0.03) * chance.exponential(0.1, 54)
+        calm, risen = np.exp(logs).tolist(), np.exp(logs + 0.0488 * (np.arange(54) >= 50)).tolist()
+        for which, rings in enumerate((scan.scan, plain)):
+            found[which] += any(rings(risen[:night]) for night in range(51, 55))
+            false[which] += sum(bool(rings(calm[:night])) for night in range(40, 51))
+    assert found[0] > found[1] and false[0] < false[1]
+    assert found[0] >= 140
