@@ -79,9 +79,10 @@ def draw(identity: str, name: str, matrix: Matrix, drawn: Optional[int]) -> Mark
 def describe(matrix: Matrix, drawn: Optional[int]) -> str:
     """The figure in words."""
     near = [matrix.rows[i + 1][i] for i in range(len(matrix.epochs) - 1)]
-    ended = "no ticket was drawn" if drawn is None else "the ticket was drawn after {}".format(drawn)
-    return ("Distances of {} states, after {} to {} epochs, in shares of bits. Neighbours differ by "
-            "{:.3g} at first and by {:.3g} at last; {}.".format(
+    ended = "no ticket was drawn" if drawn is None else \
+        "the ticket was drawn after {}".format(drawn)
+    return ("Distances of {} states, after {} to {} epochs, in shares of bits. Neighbours differ "
+            "by {:.3g} at first and by {:.3g} at last; {}.".format(
                 len(matrix.epochs), matrix.epochs[0], matrix.epochs[-1], near[0], near[-1], ended))
 
 

@@ -8,7 +8,8 @@ from reports.words import plain, plural
 
 WIDTH, HEIGHT = 420.0, 214.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 412.0, 40.0, 172.0
-TIMES = (quantity.Unit("hours", 3600.0), quantity.Unit("minutes", 60.0), quantity.Unit("seconds", 1.0))
+TIMES = (quantity.Unit("hours", 3600.0), quantity.Unit("minutes", 60.0),
+         quantity.Unit("seconds", 1.0))
 ENOUGH = 3.0  # of the next smaller unit before a larger one is taken
 MOST_EPOCHS = 100  # ticks; more would be a bar
 LETTER = 6.0  # pixels of a letter, for names over phases

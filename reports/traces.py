@@ -18,7 +18,7 @@ SHORTEST_GAP_S = 1.0
 
 
 class Trace(NamedTuple):
-    """Samples of one rail: `times_s` [n] from the first on, `watts` [n]; `begun_s` was the first."""
+    """Samples of one rail: `times_s` [n] from the first on, which was at `begun_s`; `watts` [n]."""
 
     times_s: numpy.ndarray
     watts: numpy.ndarray

@@ -182,7 +182,8 @@ def test_without_a_matrix_there_is_no_section(tmp_path):
     ({"below": [[.1], [.2]]}, "no triangle"), ({"below": 3}, "no triangle"),
     ({"epochs": [1, 2, 2, 4, 5]}, "ascend"), ({"epochs": "12345"}, "no list"),
     ({"epochs": list(range(9000))}, "no list"), ({"held": -1}, "no number"),
-    ({"held": True}, "no number"), ({"held": 10 ** 40}, "no number"), ({"below": None}, "no triangle"),
+    ({"held": True}, "no number"), ({"held": 10 ** 40}, "no number"),
+    ({"below": None}, "no triangle"),
     ({"below": [[.1], [.2, float("nan")], [.1] * 3, [.1] * 4]}, "no number from 0 to 1"),
     ({"below": [[.1], [.2, 7], [.1] * 3, [.1] * 4]}, "no number from 0 to 1"),
     ({"below": [[.1], [.2, HOSTILE], [.1] * 3, [.1] * 4]}, "no number from 0 to 1")])

@@ -137,7 +137,8 @@ def test_one_figure_per_method_with_links_to_all_seeds(tmp_path):
 def test_phases_are_shaded_and_epochs_ticked_where_they_were(tmp_path):
     document = timed("slim 0.5")
     text = section(suite(tmp_path, [document], [trace()]))
-    shades = re.findall(r'<rect x="([\d.]+)" y="40" width="([\d.]+)" height="132" class="phase', text)
+    shades = re.findall(
+        r'<rect x="([\d.]+)" y="40" width="([\d.]+)" height="132" class="phase', text)
     assert len(shades) == 3 and "<title>dense: 1.00 to 17.5 s</title>" in text
     scale = (trace_plot.RIGHT - trace_plot.LEFT) / 39.9
     assert float(shades[0][0]) == pytest.approx(trace_plot.LEFT + scale, abs=.06)

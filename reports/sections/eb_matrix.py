@@ -5,9 +5,9 @@ from reports.words import listed, plain, plural
 TITLE = "Epochs against epochs"
 ORDER = 45
 MOST = 6  # figures
-CAPTION = ("Each cell: the share of bits in which the network's states after two epochs differ (sign "
-           "codes of probe images, or pruning masks). Warm: they agree. The square marks the states "
-           "that the drawn ticket rests on. One seed per method.")
+CAPTION = ("Each cell: the share of bits in which the network's states after two epochs differ "
+           "(sign codes of probe images, or pruning masks). Warm: they agree. The square marks the "
+           "states that the drawn ticket rests on. One seed per method.")
 
 
 def render(report):

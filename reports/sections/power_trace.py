@@ -8,9 +8,9 @@ TITLE = "Power over time"
 ORDER = 55
 FILE = "trace.json"
 MOST = 8  # figures; also the runs of a method that are tried, and linked
-CAPTION = ("One run per method; of every stretch of time the least and the largest sample, so every "
-           "peak is there. Shades are phases, ticks at the foot the beginnings of epochs. A line "
-           "breaks where samples are missing.")
+CAPTION = ("One run per method; of every stretch of time the least and the largest sample, so "
+           "every peak is there. Shades are phases, ticks at the foot the beginnings of epochs. A "
+           "line breaks where samples are missing.")
 UNMARKED = "Phases are not shaded where a record does not say when they began."
 
 
