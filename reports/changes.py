@@ -39,7 +39,7 @@ class Change(NamedTuple):
     since: str  # "2026-11-12 (4f0c2a1)": the first night of the new level
     until: str  # the last night of the old level
     confirmed: str
-    sentence: str
+    sentence: str  # what the gate says besides
 
 
 def change(finding: Dict) -> Change:
@@ -51,7 +51,7 @@ def change(finding: Dict) -> Change:
             finding.get("after"), metric),
         plural(int(finding["nights"]), "night") if finding["nights"] else "",
         _when(finding.get("since")), _when(finding.get("until")), _confirmed(finding),
-        plain(finding.get("sentence") or ""))
+        _more(plain(finding.get("sentence") or ""), metric))
 
 
 def kind(finding: Dict) -> str:
@@ -138,6 +138,12 @@ def signed(number: float, decimals: int) -> str:
     text = quantity.fixed(abs(number), decimals)
     sign = "" if float(text) == 0 else "+" if number > 0 else "−"
     return sign + text
+
+
+def _more(sentence: str, metric: str) -> str:
+    """What a sentence of the gate adds to the numbers, which are shown apart."""
+    told, _, more = sentence.partition("; ")
+    return more if metric and told.startswith(metric + " of ") else sentence
 
 
 def _interval(finding: Dict) -> str:

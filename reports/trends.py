@@ -116,8 +116,7 @@ def _panel(history, identity: str, place, lines: List[Line], dots: int) -> Panel
     plot = trend_plot.plot(trends, len(days), LEAST.get(metric, 3.0))
     drawn = [(line, _caption(line), trend_plot.draw(
         "{}-{}".format(identity, number), trend, plot, days, _describe(line),
-        "{} of {}".format(WORDS[metric], plain(line.label)),
-        not any(line.steps for line in lines)))
+        "{} of {}".format(WORDS[metric], plain(line.label))))
         for number, (line, trend) in enumerate(zip(lines, trends))]
     fold = len(lines) > FOLDED
     shown = [each for each in drawn if each[0].steps or not fold]
@@ -211,6 +210,8 @@ def _words(line: Line, night: str, point) -> str:
 
 
 def _range(before, after) -> str:
+    if before == after:
+        return "both of {}".format(past.commit(after))
     return "{}..{}".format(past.commit(before), past.commit(after))
 
 

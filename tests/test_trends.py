@@ -118,3 +118,27 @@ def test_days_below_an_axis_never_repeat():
     """First, last and some between."""
     assert trend_plot.ticks(["01-01"]) == [(0, "01-01")]
     assert [place for place, _ in trend_plot.ticks([str(i) for i in range(60)])] == [0, 30, 59]
+
+
+def _trend(steps=(), heights=(0.0,) * 40):
+    return trend_plot.Trend("slim", 1, (tuple(enumerate(heights)),), ((0, 39, 0.0),), steps, (), (),
+                            tuple(trend_plot.Dot(x, y, "n", "") for x, y in enumerate(heights)))
+
+
+def test_words_of_steps_never_cover_each_other():
+    """Steps that are close get a row each, and the panel moves down."""
+    close = _trend(((10, "+5 %", "a..b"), (13, "+5 %", "b..c"), (38, "+5 %", "c..d")))
+    plot = trend_plot.plot([close, _trend()], 40, 3.0)
+    assert trend_plot.rows(close, plot.x) == [0, 1, 0]
+    assert plot.y.end == trend_plot.TOP + 2 * trend_plot.ROW
+    assert trend_plot.plot([_trend()], 40, 3.0).y.end == trend_plot.TOP
+
+
+def test_a_wild_night_does_not_flatten_the_others():
+    """It is drawn at the edge, as a shape of its own; its words tell its value."""
+    heights = (0.0,) * 20 + (40.0,) + (2.0,) * 19
+    trend = _trend(heights=heights)
+    plot = trend_plot.plot([trend], 40, 3.0)
+    assert plot.y.high < 5
+    drawn = trend_plot.draw("a", trend, plot, ["x"] * 40, "words", "title")
+    assert drawn.count('class="wild"') == 1 and drawn.count("<circle") == 39
