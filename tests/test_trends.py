@@ -127,7 +127,7 @@ def _trend(steps=(), heights=(0.0,) * 40):
 
 def test_words_of_steps_never_cover_each_other():
     """Steps that are close get a row each, and the panel moves down."""
-    close = _trend(((10, "+5 %", "a..b"), (13, "+5 %", "b..c"), (38, "+5 %", "c..d")))
+    close = _trend(((5, "+5 %", "a..b"), (8, "+5 %", "b..c"), (38, "+5 %", "c..d")))
     plot = trend_plot.plot([close, _trend()], 40, 3.0)
     assert trend_plot.rows(close, plot.x) == [0, 1, 0]
     assert plot.y.end == trend_plot.TOP + 2 * trend_plot.ROW
