@@ -16,6 +16,7 @@ examples:
   edgejoule run quick --dry-run              the plan, with its estimated FLOPs
   edgejoule run quick --set train.epochs=2 --sweep prune.ratio=0.3,0.5
   edgejoule report quick                     the page and the tables, again
+  edgejoule nightly quick                    the same every night, judged by the nights before
   edgejoule devices                          which power sensors answer here
   edgejoule flops --model vgg16 --dataset cifar10 --epochs 160 --convention paper
 

@@ -16,6 +16,7 @@ from bench.history import DOCUMENT
 
 SCHEMA = 1
 STAGES = ("doctor", "cool", "run", "gate", "confirm", "report", "prune", "done")
+DIRTY = "the code has uncommitted changes: its commit does not tell what ran"
 MOST_TRIES = 3  # of one stage; the run is bounded by the attempts at its cases
 EXIT = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3, "INVALID": 3}
 
@@ -44,7 +45,7 @@ def begin(work: Work, info) -> Dict:
         "stage": STAGES[0], "attempts": 0, "started_utc": now(), "finished_utc": None,
         "commit": git["commit"], "dirty": git["dirty"], "context": None, "verdict": None,
         "fake": info.fake, "doctor": {"before": [], "after": []}, "findings": [],
-        "confirmation": None, "notes": [], "interruptions": [], "tries": {},
+        "confirmation": None, "notes": [DIRTY] if git["dirty"] else [], "interruptions": [], "tries": {},
         "celsius": None, "swapped": None, "options": work.options, "cases": _ids(work.asked),
         "machine": machine()}
     folder = bundle.folder(work.folder.parent, work.asked.name)

@@ -34,16 +34,22 @@ def tonight(history_folder, options: Dict, asked_night, again: bool, say) -> Lis
 
 def finish_all(history_folder, name, say) -> List[Dict]:
     """Finishes every unfinished night of this machine whose device answers; of all suites."""
-    root, done = Path(history_folder), []
+    root, done, busy = Path(history_folder), [], None
     wanted = suite.read(name).name if name else None
     for each in night.unfinished(root, None, wanted):
         if not _answers(each):
             say("night {} of suite {}: its device {} does not answer; it stays unfinished".format(
                 each.night, each.suite, each.device))
             continue
-        with device_lock.hold(each.device, "a night of suite {}".format(each.suite)) as held:
-            if night.is_unfinished(history.document(each.folder)):
-                done.append(_finished(root, each, held, say))
+        try:
+            with device_lock.hold(each.device, "a night of suite {}".format(each.suite)) as held:
+                if night.is_unfinished(history.document(each.folder)):
+                    done.append(_finished(root, each, held, say))
+        except device_lock.Busy as error:
+            busy = error
+            say(str(error))
+    if busy and not done:
+        raise busy
     return done
 
 

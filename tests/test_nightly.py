@@ -2,6 +2,9 @@
 import json
 import os
 import signal
+import statistics
+import subprocess
+import sys
 import time
 
 import nights
@@ -194,6 +197,18 @@ def test_old_traces_go_at_the_end_of_a_night(tmp_path):
 def test_the_help_tells_stages_and_exit_codes():
     for word in list(night_stages.DO) + ["75", "INCONCLUSIVE", "killed"]:
         assert word in nightly.__doc__.replace("Killed", "killed"), word
+
+
+@pytest.mark.slow
+def test_simulated_nights_are_real_ones(tmp_path):
+    code = subprocess.call([sys.executable, str(nights.ROOT / "tests" / "simulated_nights.py"),
+                            str(tmp_path / "out"), "--nights", "3", "--step", "3"])
+    rows = history.rows(tmp_path / "out" / "history")
+    assert code == 0 and len(rows) == 12 and len({row.commit for row in rows}) == 3
+    watts = [[row.metrics["watts"] for row in rows if row.night == night and row.metrics["watts"]]
+             for night in ("2026-09-01", "2026-09-03")]  # a starved machine may lose a reading
+    assert 1.03 < statistics.median(watts[1]) / statistics.median(watts[0]) < 1.07
+    assert all(row.fake == "a simulated board" and not row.dirty for row in rows)
 
 
 @pytest.mark.slow
