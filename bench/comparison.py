@@ -116,14 +116,26 @@ def _why(name: str, found: Dict) -> str:
 
 
 def _mixed(run) -> List[str]:
-    """Sentences if not all runs saw the same machine; the code's own versions may differ."""
-    seen = {history_rows.machine(record.device, record.environment)
-            for pair in run for record in pair}
-    if len(seen) < 2:
-        return []
-    parts = [set(each.split("; ")) for each in sorted(seen)]
-    odd = sorted(set.union(*parts) - set.intersection(*parts))
-    return ["the machine was not the same in all runs: {}".format(" / ".join(odd))]
+    """Sentences if not all runs saw the same machine.
+
+    Between the sides only the sensor and the power mode must agree: an older commit may have
+    recorded less of the machine.
+    """
+    seen = [{history_rows.machine(pair[side].device, pair[side].environment) for pair in run}
+            for side in (0, 1)]
+    sensors = {"; ".join(_sensor(record.device)) for pair in run for record in pair}
+    for found in seen + [sensors]:
+        if len(found) > 1:
+            parts = [set(each.split("; ")) for each in sorted(found)]
+            odd = sorted(set.union(*parts) - set.intersection(*parts))
+            return ["the machine was not the same in all runs: {}".format(" / ".join(odd))]
+    return []
+
+
+def _sensor(device: Dict) -> List[str]:
+    parts = [device.get(key) for key in ("name", "adapter", "rail", "power_mode")]
+    real = not device.get("fake") and not device.get("estimate")
+    return [str(part) for part in parts if part] + ([] if real else ["not real"])
 
 
 def _median(values) -> Optional[float]:

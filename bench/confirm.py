@@ -57,11 +57,11 @@ def compare(request: Request, thresholds, pairs: Optional[int] = None, folder=No
     root = place(request, folder)
     root.mkdir(parents=True, exist_ok=True)
     with bundle.lock(root / ".lock", "this comparison"), ExitStack() as stack:
-        sides = _sides(request, root, stack)
         bundle.write_text(root / "request.json", _identity(request) + "\n")
         try:
-            run = abba.run(root, sides, request.subjects, pairs or thresholds.pairs, say or _tell)
-        except abba.Failed as error:
+            run = abba.run(root, _sides(request, root, stack), request.subjects,
+                           pairs or thresholds.pairs, say or _tell)
+        except RuntimeError as error:  # a run that failed, a commit that git cannot check out
             return _comparison("INVALID", request, [], [str(error)], root, [])
     rules = comparison.Rules(thresholds.floors, request.judged, thresholds.demand,
                              thresholds.draws)

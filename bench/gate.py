@@ -13,6 +13,7 @@ from bench import thresholds as limits
 
 HOLES = ("missing", "not measured", "invalid")
 EXPLAINING = ("seconds", "watts")
+UNDER_WAY = ("doctor", "cool", "run")  # stages before the gate
 
 
 class Judgement(NamedTuple):
@@ -84,8 +85,11 @@ def _changes(past, judged, thresholds) -> List[findings.Finding]:
     stand = ring({key: (series.values(), series.blessed) for key, series in judged.items()},
                  thresholds)
     found = [_finding(past, judged[key], alarm) for key, alarm in sorted(stand.items())]
-    return found + [each for key, series in sorted(judged.items()) if key not in stand
-                    for each in standing.unmended(past, series, thresholds)]
+    found += [each for key, series in sorted(judged.items()) if key not in stand
+              for each in standing.unmended(past, series, thresholds)]
+    joules = {(each.label, each.kind) for each in found if each.metric == "joules"}
+    return [each for each in found  # faster work draws more watts: no regression
+            if each.metric != "watts" or (each.label, each.kind) in joules]
 
 
 def _finding(past, series, alarm) -> findings.Finding:
@@ -144,7 +148,9 @@ def _work(past) -> List[findings.Finding]:
 
 
 def _notes(past, judged, found) -> List[str]:
-    notes = _contexts(past) + _young(past, judged) + standing.counts(past, found)
+    stage = (past.night.document or {}).get("stage")
+    notes = ["the night has not ended (stage {})".format(stage)] if stage in UNDER_WAY else []
+    notes += _contexts(past) + _young(past, judged) + standing.counts(past, found)
     fakes = sorted({row.fake for row in past.rows if row.fake})
     if fakes:
         notes.insert(0, "the power is not real: {}".format(", ".join(fakes)))

@@ -269,6 +269,25 @@ def test_watts_alone_are_no_alarm_and_joules_lead():
     assert set(gate.ring({("m", "seconds"): (rise, None)}, DEFAULTS)) == {("m", "seconds")}
 
 
+def test_faster_work_that_draws_more_watts_is_no_regression(tmp_path):
+    folder = make(tmp_path, 18, histories.step(14, 0.9, OTHER))
+
+    def faster(record):
+        for phase in record["phases"]:
+            phase["seconds"] *= 0.8
+    for number in range(14, 18):
+        change(folder, number, faster, OTHER)
+    judged = judge(folder)
+    assert judged.verdict == "PASS"
+    assert kinds(judged) == [(OTHER, "joules", "improvement"), (OTHER, "seconds", "improvement")]
+    assert "watts x1.1" in judged.findings[0].sentence
+
+
+def test_a_night_under_way_says_so(tmp_path):
+    folder = make(tmp_path, document=lambda n: {"stage": "run"} if n == 15 else {})
+    assert "the night has not ended (stage run)" in judge(folder).notes
+
+
 def test_many_series_need_more_than_one():
     chances = {name: 0.5 for name in range(99)}
     assert alarms.significant(dict(chances, hit=1e-3), 0.01) == set()
