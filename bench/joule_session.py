@@ -6,8 +6,6 @@ from devices import choose
 
 GATE, BLESS = "joules_compare_fail", "joules_bless"
 STORAGE = ".benchmarks/joules"
-NOT_MEASURED = "in the baseline, but this run {}; if it was renamed or removed on purpose, " \
-    "--joules-bless"
 
 
 class JouleSession:
@@ -85,8 +83,8 @@ class JouleSession:
         return judged
 
     def lacking(self, name, why):
-        """Note a test of the baseline that gave no figures."""
-        judged = joule_gate.Judged("INVALID", (NOT_MEASURED.format(why),))
+        """Note a test that gave no figures, and why."""
+        judged = joule_gate.Judged("INVALID", (why,))
         self.results[name] = (None, judged)
         return judged
 

@@ -4,6 +4,7 @@ import pytest
 KEY = pytest.StashKey()
 NOT_JUDGED = 3
 XDIST = "xdist is active: benchmarks are off and nothing was measured; run with -n 0"
+MISSING = "in the baseline, but this run {}; if it was renamed or removed on purpose, --joules-bless"
 NOTHING = "no test with joules_benchmark ran, so nothing was measured"
 
 
@@ -13,7 +14,7 @@ class Watch:
     def __init__(self, config):
         self._config, self._joules = config, None
         self._ended, self._deselected, self._failed = {}, set(), 0
-        self._elsewhere = False
+        self._elsewhere = set()
 
     def joules(self):
         """The session's `JouleSession`; no property, for pytest looks at all of a plugin's."""
@@ -53,7 +54,8 @@ class Watch:
 
     def pytest_runtest_logreport(self, report):
         """Remember failures of the tests' own and which tests were skipped."""
-        self._elsewhere |= hasattr(report, "joules_elsewhere")
+        if hasattr(report, "joules_elsewhere"):
+            self._elsewhere.add(report.nodeid)
         if report.outcome != "passed" or report.nodeid not in self._ended:
             self._ended[report.nodeid] = report.outcome
         if report.failed and not getattr(report, "joules_not_judged", False):
@@ -70,13 +72,14 @@ class Watch:
         if joules is None or hasattr(self._config, "workerinput") \
                 or self._config.getoption("collectonly", False):
             return
+        asked = joules.gating or joules.blessing
         if not self._parallel():
-            gone = self._missing(session) if joules.gating or joules.blessing else set()
-            joules.save(self._commit(), gone)
+            joules.save(self._commit(), self._missing(session) if asked else set())
+        for name in sorted(self._elsewhere) if asked else ():
+            self._announce(name, XDIST)
         troubled = any(joules.outcome(name) == "error" for name in joules.results)
         silent = not joules.results or self._parallel()
-        if (joules.gating or joules.blessing) and (troubled or silent) \
-                and exitstatus in (0, 1, 5) and not self._failed:
+        if asked and (troubled or silent) and exitstatus in (0, 1, 5) and not self._failed:
             session.exitstatus = NOT_JUDGED
 
     def pytest_terminal_summary(self, terminalreporter, exitstatus):
@@ -106,8 +109,8 @@ class Watch:
         skipped = {name for name, outcome in self._ended.items() if outcome == "skipped"}
         if not self._joules.blessing and not (session.shouldfail or session.shouldstop):
             for name in sorted(gone | skipped & set(self._joules.entries())):
-                self._joules.lacking(name, "skipped it" if name in skipped else "did not find it")
-                self._announce(name)
+                self._announce(name, MISSING.format(
+                    "skipped it" if name in skipped else "did not find it"))
         return gone
 
     def _asked_for(self, name):
@@ -122,8 +125,9 @@ class Watch:
                 return True
         return False
 
-    def _announce(self, name):
-        """Give a test that did not run a report of its own, so that JUnit's XML has it."""
+    def _announce(self, name, why):
+        """Give a test that measured nothing a report of its own, so that JUnit's XML has it."""
+        self._joules.lacking(name, why)
         file, _, domain = name.partition("::")
         for when in ("setup", "teardown"):
             report = pytest.TestReport(name, (file, None, domain.replace("::", ".")), {}, "passed",
