@@ -21,7 +21,7 @@ def headline(history: past.Past) -> str:
     """"480 runs in 60 nights of 1 suite on 1 device"."""
     runs = sum(len(rows) for rows in history.rows.values())
     return "{} in {} of {} on {}".format(
-        plural(runs, "run"), plural(len({night for _, _, night in history.rows}), "night"),
+        plural(runs, "run"), plural(len({night.night for each in history.nights.values() for night in each}), "night"),
         plural(len({suite for _, suite in history.places}), "suite"),
         plural(len({device for device, _ in history.places}), "device"))
 
@@ -66,7 +66,7 @@ def _night(history, night) -> Dict:
     unreal = past.unreal(rows)
     return {"night": plain(night.night), "device": plain(night.device),
             "suite": plain(night.suite), "verdict": past.verdict(night) or "not judged",
-            "found": _found(night), "runs": len(rows),
+            "found": _found(night, rows), "runs": len(rows),
             "commit": past.commit(document.get("commit") or next(
                 (row.commit for row in rows if row.commit), None)),
             "power": ", ".join(unreal) if unreal else "measured" if any(
@@ -74,9 +74,9 @@ def _night(history, night) -> Dict:
             "link": past.link(history, night)}
 
 
-def _found(night) -> str:
-    kinds = [changes.kind(each) for each in past.findings(night)]
-    named = ["{} {}".format(kinds.count(each), changes.KINDS[each][2 if kinds.count(each) == 1
-                                                                    else 3])
-             for each in changes.KINDS if each in kinds]
-    return ", ".join(named) or ("nothing" if past.verdict(night) else "")
+def _found(night, rows) -> str:
+    """What changed or was not there, each method counted once."""
+    counts = changes.counts(night, rows)
+    counts.update({"unchanged": 0, "not judged": 0})
+    return changes.told(counts) if any(counts.values()) else "nothing" if past.verdict(
+        night) else ""

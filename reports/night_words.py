@@ -35,20 +35,31 @@ def notes(document: Dict, rows) -> List[str]:
     """What the night says of itself, and how many readings are rough."""
     elsewhere = set(trials(document))
     said = [sentence(plain(each)) for each in past.told(document, "notes")
-             if not str(each).startswith(TOLD)]
+            if not str(each).startswith(TOLD) and plain(each).rstrip(".") + "." not in elsewhere]
     for status, words in ROUGH.items():
         count = sum(row.status == status for row in rows)
         if count:
             said.append("{} of {} {}: joules are rough.".format(
                 count, plural(len(rows), "run"), words))
-    return [each for each in dict.fromkeys(said) if each not in elsewhere]
+    return list(dict.fromkeys(said))
 
 
 def trials(document: Dict) -> List[str]:
     """What the A/B of each suspect said, in sentences."""
     found = document.get("confirmation")
-    return [sentence(plain(each)) for each in past.told(
+    return [plain(each).rstrip(".") + "." for each in past.told(
         found if isinstance(found, dict) else None, "sentences")]
+
+
+def earlier_trials(nights, labels) -> List[str]:
+    """The last A/B of each of these methods that an earlier night made, with its night."""
+    found = {}
+    for night in nights:
+        for told in trials(night.document or {}):
+            for label in labels:
+                if told.startswith(label + ": "):
+                    found[label] = "On {}: {}".format(plain(night.night), told)
+    return list(found.values())
 
 
 def balance(nights) -> str:

@@ -91,13 +91,23 @@ def _tonight(history, place, number: int) -> Tonight:
         [each for each in every if each.kind in changes.CHANGES],
         [each for each in every if each.kind not in changes.CHANGES],
         night_words.invalid(rows), night_surroundings.doctor(night),
-        night_words.notes(document, rows), night_words.trials(document),
+        night_words.notes(document, rows), _trials(before, document, every),
         plain(before[-1].night) if before else "",
         night_surroundings.differences(night, before[-1]) if before else [],
         night_words.balance(history.nights[place][:number + 1]),
         night_table.table(history, place, number), past.link(history, night),
         past.commit(document.get("commit") or next((row.commit for row in rows), None)),
         ", ".join(past.unreal(rows)))
+
+
+def _trials(before, document, every: List[Change]) -> List[str]:
+    """The A/B of tonight's suspects, else those of earlier nights that still hold."""
+    told = night_words.trials(document)
+    decided = dict.fromkeys(each.label for each in every if each.kind in (
+        "regression", "improvement", "refuted"))
+    silent = [label for label in decided
+              if not any(each.startswith(label + ": ") for each in told)]
+    return told + night_words.earlier_trials(before, silent)
 
 
 def _old(history, place, number: int):

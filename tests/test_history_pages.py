@@ -141,7 +141,7 @@ def test_the_trial_of_a_suspect_is_told_once(tmp_path):
         2, verdict="FAIL", findings=[histories.finding(1)], notes=["slim 0.5: b against a: FAIL"],
         confirmation={"trials": [], "sentences": ["slim 0.5: b against a: FAIL"]}))
     text = outline(_texts(tmp_path)["nightly.html"]).text
-    assert text.count("Slim 0.5: b against a: FAIL.") == 1
+    assert text.count("slim 0.5: b against a: FAIL.") == 1
 
 
 def test_invalid_runs_carry_their_reasons(tmp_path):
@@ -245,6 +245,15 @@ def test_bad_requests_are_one_line_and_4(tmp_path, capsys, arguments, words):
     assert edgejoule.main(["history", "--history", str(history)] + given) == 4
     err = capsys.readouterr().err
     assert words in err and err.count("\n") == 1
+
+
+def test_the_trial_of_an_earlier_night_still_holds(tmp_path):
+    """A regression that nobody mended is told with the A/B that confirmed it."""
+    histories.make(tmp_path, 4, TWO, document=lambda n: {
+        "verdict": "FAIL", "findings": [histories.finding(1)], "confirmation": {
+            "sentences": ["slim 0.5: b against a: FAIL"] if n == 1 else []}} if n else {})
+    text = outline(_texts(tmp_path)["nightly.html"]).text
+    assert "On 2026-01-02: slim 0.5: b against a: FAIL." in text
 
 
 def test_json_is_one_document(tmp_path, capsys):
