@@ -18,6 +18,7 @@ SCHEMA = 1
 STAGES = ("doctor", "cool", "run", "gate", "confirm", "report", "prune", "done")
 DIRTY = "the code has uncommitted changes: its commit does not tell what ran"
 MOST_TRIES = 3  # of one stage; the run is bounded by the attempts at its cases
+NEEDED = ("attempts", "cases", "doctor", "fake", "findings", "notes", "options", "tries")
 EXIT = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3, "INVALID": 3}
 
 
@@ -101,7 +102,7 @@ def unfinished(history_folder, device: Optional[str] = None, name: Optional[str]
 def is_unfinished(document: Optional[Dict]) -> bool:
     """True for a night of this machine that is not done; other boards' nights are theirs."""
     return bool(document) and document.get("stage") in STAGES[:-1] \
-        and document.get("machine") == machine()
+        and document.get("machine") == machine() and all(key in document for key in NEEDED)
 
 
 def is_alive(document: Dict) -> bool:

@@ -128,6 +128,17 @@ def test_another_boards_nights_are_left_to_it(tmp_path):
     assert place.document()["stage"] == "run"
 
 
+def test_a_state_of_another_writer_is_left_alone(tmp_path):
+    place = nights.Place(tmp_path)
+    assert place.run(stage="run", moment="between")[0] == -9
+    folder = tmp_path / "history" / nights.DEVICE / nights.NIGHT / "tiny"
+    document = place.document()
+    del document["options"]
+    (folder / "night.json").write_text(json.dumps(document))
+    assert place.run("--resume")[0] == 0
+    assert place.document() == document
+
+
 def test_only_a_living_process_of_this_boot_is_alive():
     mine = {"boot_id": night.boot_id(), "pid": os.getppid(),
             "start_ticks": night.start_ticks(os.getppid())}
