@@ -20,8 +20,9 @@ def page(history: past.Past) -> str:
 def headline(history: past.Past) -> str:
     """"480 runs in 60 nights of 1 suite on 1 device"."""
     runs = sum(len(rows) for rows in history.rows.values())
+    dates = {night.night for each in history.nights.values() for night in each}
     return "{} in {} of {} on {}".format(
-        plural(runs, "run"), plural(len({night.night for each in history.nights.values() for night in each}), "night"),
+        plural(runs, "run"), plural(len(dates), "night"),
         plural(len({suite for _, suite in history.places}), "suite"),
         plural(len({device for device, _ in history.places}), "device"))
 

@@ -7,9 +7,10 @@ import histories
 import pytest
 from test_page import HOSTILE, _contrast, _palettes, outline
 
-from reports import gather, history_pages, markup, page
+from reports import (gather, history_pages, markup, own_runs, page, paper_page, paper_tables,
+                     reference_tables)
 
-PAGES = ("suite", "index.html", "nightly.html", "trends.html", "pareto.html")
+PAGES = ("suite", "papers", "index.html", "nightly.html", "trends.html", "pareto.html")
 MISSING = None if browser_axe.browser() and browser_axe.script() else (
     "needs chromium and axe-core: 'npm install axe-core' in a folder above, or AXE_PATH")
 GRAVE = ("serious", "critical")
@@ -33,7 +34,11 @@ def made(tmp_path_factory):
     (night / "report" / "index.html").write_text("")
     texts = {name: path.read_text(encoding="utf8")
              for name, path in history_pages.write(root).items()}
-    texts["suite"] = page.page(gather.report(bundles.suite(folder, (0, 1, 2), "fake")))
+    suite = bundles.suite(folder, (0, 1, 2), "fake")
+    texts["suite"] = page.page(gather.report(suite))
+    pool = own_runs.gather([str(suite)])
+    texts["papers"] = paper_page.page([paper_tables.fill(each, pool)
+                                       for each in reference_tables.read(["spline"])])
     return texts
 
 
