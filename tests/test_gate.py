@@ -1,4 +1,4 @@
-"""The nightly gate: what rings, what stays red, what is never green, and the real simulation."""
+"""The nightly gate: what rings, what stays red, and what is never green."""
 import json
 import math
 import shutil
@@ -6,9 +6,10 @@ import shutil
 import bundles
 import histories
 import pytest
+import stub_clone
 
 import edgejoule
-from bench import alarms, blessing, gate, history, simulate, suspects
+from bench import alarms, blessing, gate, history, suspects
 from bench import thresholds as limits
 
 METHODS = bundles.METHODS[:2]
@@ -335,6 +336,21 @@ def test_suspects_are_tried_and_the_night_remembers(tmp_path, monkeypatch):
     assert judge(folder).verdict == "PASS", "tonight's own decision holds"
 
 
+@pytest.mark.parametrize("costs,confirmed,verdict", [
+    ({"joules": 1.08}, True, "FAIL"), ({}, False, "PASS")])
+def test_the_commits_of_a_suspect_are_run_in_pairs(tmp_path, costs, confirmed, verdict):
+    clone, commits = stub_clone.make(tmp_path / "clone", {}, costs)
+    folder = make(tmp_path, 18, histories.step(14, 1.08, OTHER))
+    for number in range(18):
+        change(folder, number, lambda record: record["environment"].update(
+            git={"commit": commits[number >= 14], "dirty": False}))
+    after = suspects.tried(judge(folder), folder, histories.DEVICE, histories.SUITE,
+                           histories.day(17), 6, [].append, repository=clone)
+    assert after.verdict == verdict and {each.confirmed for each in after.findings} == {confirmed}
+    assert len(stub_clone.ran(clone)) == 12
+    assert judge(folder).verdict == verdict, "night.json remembers, beside the pairs"
+
+
 def test_the_same_code_on_both_sides_is_not_tried(tmp_path):
     folder = make(tmp_path, 18, histories.step(14, 1.08, OTHER))
     for number in range(18):
@@ -372,35 +388,3 @@ def test_a_mistake_is_one_line_and_exit_code_4(tmp_path, capsys, words, said):
 def test_an_empty_history_is_refused(tmp_path, capsys):
     assert edgejoule.main(["gate", "--history", str(tmp_path)]) == 4
     assert "holds no nights" in capsys.readouterr()[1]
-
-
-def test_the_simulation_of_nights_goes_through_the_real_gate(monkeypatch):
-    lines = {line.what: line for line in simulate.nightly(30, DEFAULTS)}
-    found = lines["steps of 5% found within 4 nights, noise 1.5%"]
-    assert found.value >= 0.9 and found.low < found.value <= found.high
-    calm = lines["false alarms per night, noise 1.5%"]
-    assert calm.trials == 1800 and calm.value <= 0.006
-    deaf = {line.what: line.value for line in simulate.nightly(5, DEFAULTS._replace(z=50.0))}
-    assert set(deaf.values()) == {0.0}
-
-
-def test_the_simulation_of_pairs_goes_through_the_real_verdict():
-    values = [line.value for line in simulate.compared(100, DEFAULTS)]
-    assert values[0] <= 0.1 and values[1] == 0.0
-    assert values[2] > 0.4 and values[4] > 0.85 and values[5] > 0.85
-
-
-def test_the_simulated_machine_drifts():
-    logs = simulate.machine(simulate._random(1), 4000)
-    near = sum((a - b) ** 2 for a, b in zip(logs, logs[1:3501]))
-    far = sum((a - b) ** 2 for a, b in zip(logs, logs[500:]))
-    assert near < 0.8 * far
-    assert simulate.machine(simulate._random(1), 9).tolist() == \
-        simulate.machine(simulate._random(1), 9).tolist()
-
-
-def test_the_table_is_printed_and_decides_the_exit_code(capsys):
-    assert edgejoule.main(["gate", "--simulate", "--trials", "3", "--json"]) in (0, 1)
-    lines = json.loads(capsys.readouterr()[0])["lines"]
-    assert {"what", "value", "low", "high", "trials", "promised", "kept"} == set(lines[0])
-    assert "percent" in next(iter(simulate.words([simulate.Line(**line) for line in lines])))

@@ -1,0 +1,47 @@
+"""The simulation feeds noise to the real gate and the real verdict, and tells the truth of both."""
+import json
+
+import edgejoule
+from bench import simulate
+from bench import thresholds as limits
+
+DEFAULTS = limits.Thresholds()
+
+
+def test_the_simulation_of_nights_goes_through_the_real_gate():
+    lines = {line.what: line for line in simulate.nightly(30, DEFAULTS)}
+    found = lines["steps of 5% found within 4 nights, noise 1.5%"]
+    assert found.value >= 0.9 and found.low < found.value <= found.high
+    calm = lines["false alarms per night, noise 1.5%"]
+    assert calm.trials == 1800 and calm.value <= 0.006
+    deaf = {line.what: line.value for line in simulate.nightly(5, DEFAULTS._replace(z=50.0))}
+    assert set(deaf.values()) == {0.0}
+
+
+def test_the_simulation_of_pairs_goes_through_the_real_verdict():
+    values = [line.value for line in simulate.compared(100, DEFAULTS)]
+    assert values[0] <= 0.1 and values[1] == 0.0
+    assert values[2] > 0.4 and values[4] > 0.85 and values[5] > 0.85
+
+
+def test_the_simulated_machine_drifts():
+    logs = simulate.machine(simulate._random(1), 4000)
+    near = sum((a - b) ** 2 for a, b in zip(logs, logs[1:3501]))
+    far = sum((a - b) ** 2 for a, b in zip(logs, logs[500:]))
+    assert near < 0.8 * far
+    assert simulate.machine(simulate._random(1), 9).tolist() == \
+        simulate.machine(simulate._random(1), 9).tolist()
+
+
+def test_the_table_is_printed_and_decides_the_exit_code(capsys):
+    assert edgejoule.main(["gate", "--simulate", "--trials", "3", "--json"]) in (0, 1)
+    lines = json.loads(capsys.readouterr()[0])["lines"]
+    assert {"what", "value", "low", "high", "trials", "promised", "kept"} == set(lines[0])
+    assert "percent" in next(iter(simulate.words([simulate.Line(**line) for line in lines])))
+
+
+def test_thresholds_that_find_nothing_break_the_promise(tmp_path, capsys):
+    path = tmp_path / "edgejoule.toml"
+    path.write_text("[gate]\nz = 50\n")
+    assert edgejoule.main(["gate", "--simulate", "--trials", "2", "--thresholds", str(path)]) == 1
+    assert "BROKEN" in capsys.readouterr()[0]
