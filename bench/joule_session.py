@@ -19,11 +19,10 @@ class JouleSession:
 
     def __init__(self, config):
         option = partial(config.getoption, default=None)
-        self._config = config
         self.limits = joule_gate.limits(option(GATE)) if option(GATE) else {}
         self.gating, self.blessing = bool(self.limits), bool(option(BLESS))
         self.name = joule_store.check_name(option("joules_baseline") or "blessed")
-        self.storage = option("joules_storage") or STORAGE
+        self.storage = config.invocation_params.dir / (option("joules_storage") or STORAGE)
         self.keeping = self.gating or self.blessing or bool(option("joules_storage"))
         self._power = (option("joules_device") or "auto", option("joules_fake_power"))
         _check_power(*self._power)

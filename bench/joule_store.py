@@ -26,7 +26,7 @@ TORCH_VERSION = re.compile(r"^__version__ *= *['\"]([^'\"]+)", re.MULTILINE)
 
 def baseline_path(storage, info, name: str) -> Path:
     """Where the baseline of that name is kept for this device."""
-    return Path(str(storage)) / device_slug(info._asdict()) / (name + ".json")
+    return Path(storage) / device_slug(info._asdict()) / (name + ".json")
 
 
 def check_name(name: str) -> str:

@@ -116,7 +116,7 @@ class Watch:
     def _asked_for(self, name):
         """True if the test lies in what the command line names."""
         start = self._config.invocation_params.dir
-        path = str(self._config.rootpath / name.partition("::")[0])
+        path = str((self._config.rootpath / name.partition("::")[0]).resolve())
         for argument in self._config.args:
             file, _, inside = str(argument).partition("::")
             place = str((start / file).resolve())

@@ -19,7 +19,8 @@ STORE = Path(".benchmarks/joules/emulated-gpu-nvml")
 NAP = """
 import time
 
-def test_nap(joules_benchmark):
+def test_nap(joules_benchmark, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # must not move the baseline
     joules_benchmark.flops = 1e9
     joules_benchmark.pedantic(time.sleep, args=({},), rounds={})
 """
