@@ -68,7 +68,8 @@ def _run_cost(report, cut) -> Finding:
 
 
 def _unknown(cut, pairs) -> str:
-    names = [name for name in cut["name"] if name not in [known for known, _ in pairs]]
+    known = {name for name, _ in pairs}
+    names = [name for name in cut["name"] if name not in known]
     return "; not known for {}".format(listed(names)) if names else ""
 
 

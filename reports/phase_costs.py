@@ -1,5 +1,5 @@
 """The second table: where the cost goes, phase by phase."""
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 from reports import quantity, spread
 from reports.frames import SMALL_HOLE
@@ -11,11 +11,17 @@ WHOLE = "whole run"
 TIME_WORDS = {"h": "Hours", "s": "Seconds", "ms": "Milliseconds"}
 
 
-def phases(report) -> Table:
-    """One row per method and phase, and one for the whole run: FLOPs, seconds, joules, share."""
+def phases(report, most: Optional[int] = None) -> Table:
+    """One row per method and phase, and one for the whole run: FLOPs, seconds, joules, share.
+
+    `most` methods at most, the first ones: a page has less room than a file.
+    """
     notes = Notes(FLOPS_NOTE[report.convention], "share: of the {} of the whole run".format(
         report.cost))
-    parts = [(method, _parts(report, method)) for _, method in report.methods.iterrows()]
+    if most is not None and len(report.methods) > most:
+        notes = Notes("of the first {} of {} methods; table.md has all".format(
+            most, len(report.methods)), *notes.general)
+    parts = [(method, _parts(report, method)) for _, method in report.methods[:most].iterrows()]
     every = [part for _, each in parts for part in each]
     units = {"flops": fitting(_means(every, "flops"), FLOPS),
              "seconds": fitting(_means(every, "seconds"), TIME),
