@@ -9,7 +9,7 @@ from typing import Dict, NamedTuple, Optional, Tuple
 
 from bench import joule_store, plugins
 
-UNITS = {"joules": "J", "seconds": "s", "watts": "W"}
+UNITS = {"joules": "J a call", "seconds": "s a call", "watts": "W"}
 VERDICTS = ("PASS", "INCONCLUSIVE", "INVALID", "FAIL")  # each trumps those before it
 LIMIT = re.compile(r"^(?:([a-z]+):)?(\d+(?:\.\d*)?|\.\d+)%$")
 UNKNOWN = "the baseline has no such test: it is new or was renamed; look at it, then --joules-bless"
@@ -83,7 +83,7 @@ def judge(taken, entry: Dict, context: Dict, allowed: Dict[str, float]) -> Judge
     lacks = missing(taken, allowed)
     if lacks:
         return Judged("INVALID", (lacks,))
-    other = joule_store.difference(entry["context"], context)
+    other = joule_store.difference(entry.get("context") or {}, context)
     if other:
         return Judged("INVALID", ("blessed in another context, so not comparable: " + other,))
     parts = [_metric(metric, floor, taken, entry) for metric, floor in sorted(allowed.items())]
@@ -101,7 +101,7 @@ def missing(taken, metrics) -> Optional[str]:
 
 def _metric(metric, floor, taken, entry) -> Judged:
     from bench import pairs
-    after, before = getattr(taken, metric), entry[metric]
+    after, before = getattr(taken, metric), entry.get(metric)
     if not before:
         return Judged("INVALID", ("its baseline has no {}; --joules-bless a run that has".format(
             metric),))
@@ -115,7 +115,7 @@ def _metric(metric, floor, taken, entry) -> Judged:
 
 
 def _sentence(metric, ratio, verdict, floor, before, after) -> str:
-    text = "{} x{:.3f} [{:.3f}, {:.3f}], {:g} % allowed: {:.4g} -> {:.4g} {} a call".format(
+    text = "{} x{:.3f} [{:.3f}, {:.3f}], {:g} % allowed: {:.4g} -> {:.4g} {}".format(
         metric, ratio.median, ratio.low, ratio.high, 100 * floor, _median(before),
         _median(after), UNITS[metric])
     if verdict == "INCONCLUSIVE":

@@ -54,8 +54,8 @@ def read(path: Path) -> Optional[Dict[str, Dict]]:
         if document["schema"] > SCHEMA:
             raise ValueError("its schema {} is newer than ours, {}".format(
                 document["schema"], SCHEMA))
-        return dict(document["benchmarks"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return {name: dict(entry) for name, entry in document["benchmarks"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError("baseline {} cannot be read: {}".format(path, error)) from None
 
 

@@ -112,14 +112,15 @@ def test_the_store_gives_back_what_it_took(tmp_path):
     info = DeviceInfo("nvml", "Big GPU", "energy counter", "gpu")
     path = joule_store.baseline_path(tmp_path, info, "blessed")
     assert joule_store.read(path) is None
-    joule_store.write(path, {"a": 1})
-    assert joule_store.read(path) == {"a": 1}
+    joule_store.write(path, {"a": {"joules": [1.5]}})
+    assert joule_store.read(path) == {"a": {"joules": [1.5]}}
     assert path.parent.name == "big-gpu-nvml"
     elsewhere = joule_store.baseline_path(tmp_path, info._replace(name="Small"), "blessed")
     assert joule_store.others(elsewhere) == ["big-gpu-nvml"]
 
 
-@pytest.mark.parametrize("text", ["", "{\"schema\": 1, \"bench", "[]", "{\"schema\": 99}"])
+@pytest.mark.parametrize("text", ["", "{\"schema\": 1, \"bench", "[]", "{\"schema\": 99}",
+                                  "{\"schema\": 1, \"benchmarks\": {\"a\": 7}}"])
 def test_a_broken_baseline_is_an_error_not_an_empty_one(tmp_path, text):
     path = tmp_path / "blessed.json"
     path.write_text(text)
