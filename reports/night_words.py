@@ -7,6 +7,7 @@ from reports.words import plain, plural, sentence
 
 STATUSES = {"none": "joules not measured"}
 ROUGH = {"too_short": "too short for this sensor", "degraded": "with samples missing"}
+WRITTEN = ("report", "prune", "done")  # its own pages are written before a night is done
 TOLD = "alarms of the last "  # a note of the gate that `balance` says as well
 
 
@@ -16,7 +17,7 @@ def state(document: Dict) -> str:
         return "there is no night.json: the runs are here, nobody judged them"
     stage = plain(document.get("stage") or "unknown")
     interruptions = len(past.told(document, "interruptions"))
-    told = "" if stage == "done" else "the night stands at the stage {}".format(stage)
+    told = "" if stage in WRITTEN else "the night stands at the stage {}".format(stage)
     if interruptions:
         told += "{}interrupted {}".format("; " if told else "", "once" if interruptions == 1
                                           else "{} times".format(interruptions))
