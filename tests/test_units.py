@@ -114,6 +114,7 @@ def test_the_cron_lines_have_their_fields_and_another_lock():
     for line in lines:
         assert "%" not in line, "cron reads a newline in it"
         lock = re.search(r"flock -n -E 75 (\S+)", line).group(1)
+        subprocess.run(["sh", "-n", "-c", line.split("edgejoule  ", 1)[1]], check=True)
         assert lock != str(device_lock.path("cron")), "its own child could not take the lock"
 
 
