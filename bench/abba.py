@@ -71,14 +71,16 @@ def run(folder: Path, sides: Dict[str, Side], subjects: List[Subject], count: in
         for subject in subjects:
             place = _place(folder, subjects, subject, number)
             began = time.monotonic()
-            if not (place / "done").exists():
+            new = not (place / "done").exists()
+            if new:
                 _measure(place, sides, subject, number)
                 spent.append(time.monotonic() - began)
                 left -= 1
             pair = Pair(*(_record(place / side) for side in SIDES))
             found[subject.label].append(pair)
-            say("[{} {}/{}] {}{}".format(subject.label, number + 1, count, _words(pair),
-                                         _remaining(spent, left)))
+            if new:
+                say("[{} {}/{}] {}{}".format(subject.label, number + 1, count, _words(pair),
+                                             _remaining(spent, left)))
     return found
 
 

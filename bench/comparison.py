@@ -53,6 +53,14 @@ def overall(subjects: List[Dict]) -> str:
     return next((word for word in ORDER if word in found), "INCONCLUSIVE")
 
 
+def undecided(found: Comparison) -> bool:
+    """True if more pairs could tell: of joules, or of seconds where there are none."""
+    if found.verdict == "INVALID" or not found.subjects:
+        return False
+    said = [found.subjects[0]["metrics"][name]["verdict"] for name in ("joules", "seconds")]
+    return next((word for word in said if word), None) == "INCONCLUSIVE"
+
+
 def _metric(name: str, sides, rules: Rules) -> Dict:
     """Medians of both sides, the ratio and its verdict; a rise is always for the worse."""
     metric = METRICS[name]

@@ -15,6 +15,7 @@ from bench import abba, bundle, comparison, suite, trees
 from bench import thresholds as limits
 
 FOLDER = Path("runs") / "compare"
+ROUNDS = 3  # times the pairs, until a trial can say something
 COSTS = ("joules", "seconds")  # what decides; watts are their quotient
 
 
@@ -34,8 +35,8 @@ def confirm(asked: suite.Suite, case, commit_before: str, commit_after: str, fol
             repository=trees.plugins.ROOT) -> comparison.Comparison:
     """Did the costs of a case (or of the label of one) rise with the code?
 
-    Judged by the floor of a suspect, not that of a regression: the step was seen already. Whoever
-    calls holds the device.
+    Judged by the floor of a suspect, not that of a regression: the step was seen already. While
+    the pairs cannot tell, as many again are run, twice at most. Whoever calls holds the device.
     """
     label = case if isinstance(case, str) else suite.label(case)
     cases = tuple(each for each in asked.cases if suite.label(each) == label and (
@@ -48,7 +49,12 @@ def confirm(asked: suite.Suite, case, commit_before: str, commit_after: str, fol
     request = Request(tuple("commit " + each[:9] for each in commits), commits,
                       [abba.Subject(label, (cases, cases))], COSTS + ("accuracy",),
                       repository=repository)
-    return compare(request, thresholds._replace(floors=floors), pairs, folder, say)
+    for rounds in range(1, ROUNDS + 1):
+        found = compare(request, thresholds._replace(floors=floors),
+                        rounds * (pairs or thresholds.pairs), folder, say)
+        if not comparison.undecided(found):
+            break
+    return found
 
 
 def compare(request: Request, thresholds, pairs: Optional[int] = None, folder=None,

@@ -10,7 +10,7 @@ from typing import List, NamedTuple, Optional
 
 import numpy as np
 
-from bench import abba, gate, pairs
+from bench import abba, confirm, gate, pairs
 
 NIGHTS, STEP_AT, IN_TIME = 60, 50, 4
 SPIKES, SPIKE_SIZE = 0.03, 0.10  # share of nights or runs, mean size
@@ -34,7 +34,7 @@ class Line(NamedTuple):
 def table(trials: int, thresholds) -> List[Line]:
     """The whole acceptance table."""
     return nightly(trials, thresholds) + many(max(1, trials // 5), thresholds) + \
-        compared(trials, thresholds)
+        compared(trials, thresholds) + tried(max(1, trials // 2), thresholds)
 
 
 def nightly(trials: int, thresholds) -> List[Line]:
@@ -50,7 +50,9 @@ def nightly(trials: int, thresholds) -> List[Line]:
                 step, IN_TIME, noise), [any(nights[:IN_TIME]) for nights in rung], wanted))
     blessed = [alarms(series(_random(trial), 0.015), thresholds, blessed=20)
                for trial in range(trials)]
-    return lines + [_rate("false alarms per night, noise 1.5%, night 20 blessed", blessed, 0.003)]
+    adrift = [alarms(wandering(_random(trial)), thresholds) for trial in range(trials)]
+    return lines + [_rate("false alarms per night, noise 1.5%, night 20 blessed", blessed, 0.003),
+                    _rate("false alarms per night that wanders, noise 1% and 1%", adrift, None)]
 
 
 def many(trials: int, thresholds, methods: int = 10) -> List[Line]:
@@ -80,13 +82,35 @@ def compared(trials: int, thresholds) -> List[Line]:
                   for trial in range(trials)]
         differ = [ratio.low is not None and (ratio.low > 1 or ratio.high < 1)
                   for ratio in ratios]
-        fails = [pairs.verdict(ratio, floor) == "FAIL" for ratio in ratios]
         words = "of {:.0%} ".format(effect) if effect else ""
         lines.append(_share("A/B of {} pairs: a difference {}is seen, no floor".format(
             count, words), differ, None, most=None if effect else 0.06))
+        fails = [pairs.verdict(ratio, floor) == "FAIL" for ratio in ratios]
         lines.append(_share("A/B of {} pairs: FAIL {}with the floor of {:.0%}".format(
             count, words, floor), fails, None, most=None if effect else 0.06))
     return lines
+
+
+def tried(trials: int, thresholds) -> List[Line]:
+    """What becomes of a suspect, whether the code is to blame for it or not."""
+    floor = thresholds.floors["joules"] * thresholds.suspect
+    lines = []
+    for effect, words in ((0.0, "A/B of an innocent suspect"), (0.05, "A/B of a rise of 5%")):
+        said = [_trial(_random(trial), effect, floor, thresholds) for trial in range(trials)]
+        lines += [_share("{}: {}".format(words, name), [each == verdict for each in said], None)
+                  for name, verdict in (("confirmed", "FAIL"), ("dismissed", "PASS"))]
+    return lines
+
+
+def _trial(chance, effect: float, floor: float, thresholds) -> str:
+    """The verdict of as many rounds of pairs as `confirm.confirm` takes."""
+    logs, said = machine(chance, 2 * confirm.ROUNDS * thresholds.pairs), ""
+    for rounds in range(1, confirm.ROUNDS + 1):
+        ratio = _ratio(logs, rounds * thresholds.pairs, effect, thresholds.draws)
+        said = pairs.verdict(ratio, floor)
+        if said != "INCONCLUSIVE":
+            break
+    return said
 
 
 def series(chance, noise: float, step: float = 0.0) -> List[float]:
@@ -94,6 +118,12 @@ def series(chance, noise: float, step: float = 0.0) -> List[float]:
     logs = chance.normal(0, noise, NIGHTS) + _spikes(chance, NIGHTS)
     logs[STEP_AT:] += math.log1p(step)
     return [400.0 * math.exp(log) for log in logs]
+
+
+def wandering(chance) -> List[float]:
+    """Joules of 60 nights whose noise is half white, half a drift that remembers 0.9 of itself."""
+    logs = _drift(chance, NIGHTS, 0.01, 0.9) + chance.normal(0, 0.01, NIGHTS)
+    return [400.0 * math.exp(log) for log in logs + _spikes(chance, NIGHTS)]
 
 
 def alarms(values: List[float], thresholds, first: int = 0,
@@ -107,7 +137,10 @@ def alarms(values: List[float], thresholds, first: int = 0,
 
 def pair_ratio(chance, count: int, effect: float, draws: int) -> pairs.Ratio:
     """The ratio that `count` interleaved pairs on a drifting machine show."""
-    logs = machine(chance, 2 * count)
+    return _ratio(machine(chance, 2 * count), count, effect, draws)
+
+
+def _ratio(logs, count: int, effect: float, draws: int) -> pairs.Ratio:
     sides = {"A": [], "B": []}
     for number in range(count):
         for turn, side in enumerate(abba.order(number)):
@@ -118,12 +151,8 @@ def pair_ratio(chance, count: int, effect: float, draws: int) -> pairs.Ratio:
 
 def machine(chance, runs: int):
     """Logarithms of what the same work costs in run after run [runs]."""
-    steps = chance.normal(0, DRIFT * math.sqrt(1 - MEMORY ** 2), runs)
-    steps[0] = chance.normal(0, DRIFT)
-    drift = [steps[0]]
-    for step in steps[1:]:
-        drift.append(MEMORY * drift[-1] + step)
-    return np.array(drift) + chance.normal(0, WHITE, runs) + _spikes(chance, runs)
+    return _drift(chance, runs, DRIFT, MEMORY) + chance.normal(0, WHITE, runs) + \
+        _spikes(chance, runs)
 
 
 def words(lines: List[Line]):
@@ -160,6 +189,16 @@ def _share(what: str, hits: List[bool], least: Optional[float],
         ">=" if least is not None else "<=", 100 * (least if least is not None else most))
     kept = (least is None or share >= least) and (most is None or share <= most)
     return Line(what, share, max(0.0, middle - half), min(1.0, middle + half), n, promised, kept)
+
+
+def _drift(chance, count: int, size: float, memory: float):
+    """AR(1) of a standard deviation [count]."""
+    steps = chance.normal(0, size * math.sqrt(1 - memory ** 2), count)
+    steps[0] = chance.normal(0, size)
+    drift = [steps[0]]
+    for step in steps[1:]:
+        drift.append(memory * drift[-1] + step)
+    return np.array(drift)
 
 
 def _spikes(chance, count: int):

@@ -185,6 +185,23 @@ def test_confirm_judges_by_the_floor_of_a_suspect(place):
         confirm.confirm(asked, "dnse", *commits, repository=clone)
 
 
+def test_a_trial_goes_on_until_it_can_tell(place, monkeypatch):
+    clone, commits = stub_clone.make(place / "clone", {}, {})
+    words, asked = ["INCONCLUSIVE", "INCONCLUSIVE", "PASS"], []
+
+    def compare(request, thresholds, pairs, folder, say):
+        asked.append(pairs)
+        metrics = {"joules": {"verdict": None}, "seconds": {"verdict": words[len(asked) - 1]}}
+        return comparison.Comparison("INCONCLUSIVE", "A", "B", [{"metrics": metrics}], [], "", None)
+    monkeypatch.setattr(confirm, "compare", compare)
+    confirm.confirm(suite.read("s.toml"), "dense", *commits, repository=clone)
+    assert asked == [8, 16, 24]
+    words[:] = ["FAIL"]
+    del asked[:]
+    confirm.confirm(suite.read("s.toml"), "dense", *commits, repository=clone, pairs=6)
+    assert asked == [6]
+
+
 def test_a_case_file_reads_back_as_its_case(place):
     for case in suite.read("quick").cases[:1] + suite.read("digits-tour").cases[::9]:
         (place / "one.toml").write_text(case_file.text(case, "one", "Is it the same?"))

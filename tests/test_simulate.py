@@ -20,8 +20,15 @@ def test_the_simulation_of_nights_goes_through_the_real_gate():
 
 def test_the_simulation_of_pairs_goes_through_the_real_verdict():
     values = [line.value for line in simulate.compared(100, DEFAULTS)]
-    assert values[0] <= 0.1 and values[1] == 0.0
-    assert values[2] > 0.4 and values[4] > 0.85 and values[5] > 0.85
+    assert values[0] <= 0.1 and values[1] == 0.0, "no effect"
+    assert values[2] > 0.4 > values[3], "2 %, below the floor"
+    assert values[4] > 0.85 and values[5] > 0.85, "5 %"
+
+
+def test_the_innocent_are_dismissed_and_the_guilty_confirmed():
+    values = [line.value for line in simulate.tried(60, DEFAULTS)]
+    assert values[0] <= 0.05 and values[1] >= 0.85, "innocent"
+    assert values[2] >= 0.95 and values[3] == 0.0, "guilty"
 
 
 def test_the_simulated_machine_drifts():
