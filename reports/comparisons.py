@@ -11,7 +11,7 @@ FLOOR = 0.03  # a cost within 3 % of dense is called level: no board repeats its
 def ratios(methods, name: str) -> List[Tuple[str, Ratio]]:
     """(method, its ratio to dense) where the ratio is known, but for a part too small to matter."""
     pairs = [(method["name"], method[name + "_ratio"] or (
-        method["bound_ratio"] if name == "joules" else None)) for _, method in methods.iterrows()]
+        method["bound_ratio"] if name == "joules" else None)) for method in methods.to_dict("records")]
     return [pair for pair in pairs if pair[1] is not None]
 
 
@@ -43,7 +43,7 @@ def kind(pairs) -> str:
 def sides(reference, others) -> Dict[str, List]:
     """Methods by where their accuracies lie: above, level with or below the reference's."""
     groups = {"above": [], "level": [], "below": []}
-    for _, method in others.iterrows():
+    for method in others.to_dict("records"):
         groups[side(method["accuracy"], reference["accuracy"])].append(method)
     return groups
 

@@ -27,7 +27,7 @@ def _together(report):
     if mixed:
         yield "the runs were not made under one condition; they differ in {}".format(
             listed("{} ({})".format(name, values) for name, values in mixed))
-    seeds = {tuple(sorted(method["seeds"])) for _, method in report.methods.iterrows()}
+    seeds = {tuple(sorted(method["seeds"])) for method in report.methods.to_dict("records")}
     if len(seeds) > 1:
         yield ("the methods were not run with the same seeds; means compare different draws, "
                "ratios only the seeds they share")

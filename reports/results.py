@@ -29,7 +29,7 @@ def results(report) -> Table:
     notes = Notes(SPREAD_NOTE, EPOCH_NOTE, TOTAL_NOTE, RATIO_NOTE, FLOPS_NOTE[report.convention])
     units = _units(report)
     body = tuple(Row(tuple(_cells(report, method, units, notes)), report.heading(method["block"]),
-                     bool(method["dense"])) for _, method in report.methods.iterrows())
+                     bool(method["dense"])) for method in report.methods.to_dict("records"))
     return Table(title(report, "Results"), _columns(report, units), body, notes.all())
 
 

@@ -18,12 +18,12 @@ RUN = ("setting", "label", "seed", "case_id", "accuracy", "final_params", "final
 
 def methods(report) -> List[Dict]:
     """One dict per method: mean and sample standard deviation of each quantity, ratios to dense."""
-    return [_method(report, method) for _, method in report.methods.iterrows()]
+    return [_method(report, method) for method in report.methods.to_dict("records")]
 
 
 def runs(report) -> List[Dict]:
     """One dict per run, unknown NaN."""
-    words = {case_id: power_words(method) for _, method in report.methods.iterrows()
+    words = {case_id: power_words(method) for method in report.methods.to_dict("records")
              for case_id in method["case_ids"]}
     return [dict({name: _plain(row[name]) for name in RUN}, power=words[row["case_id"]])
             for row in report.runs.to_dict("records")]

@@ -24,7 +24,7 @@ def _figures(report, key, identity):
     words = words if report.cost == "joules" else "Time{}"
     for name, title in ((report.cost, words.format(" of the whole run")),
                         ("epoch_" + report.cost, words.format(" per epoch"))):
-        costs = [(method, _cost(method, name)) for _, method in report.block(key).iterrows()]
+        costs = [(method, _cost(method, name)) for method in report.block(key).to_dict("records")]
         points = [Point(method["name"], cost, method["accuracy"],
                         report.series(method["label"]), bool(method["dense"]))
                   for method, cost in costs if cost is not None]

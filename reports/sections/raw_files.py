@@ -11,7 +11,7 @@ MOST = 1000  # rows; a page of ten thousand takes seconds to open
 
 def render(report):
     """One row per run; links are relative to the page."""
-    labels = {case_id: method["name"] for _, method in report.methods.iterrows()
+    labels = {case_id: method["name"] for method in report.methods.to_dict("records")
               for case_id in method["case_ids"]}
     runs = [{"name": labels[run.record.case_id], "seed": run.record.case["train"]["seed"],
              "case_id": plain(run.record.case_id), "started": plain(run.record.started_utc),
