@@ -11,7 +11,8 @@ FLOOR = 0.03  # a cost within 3 % of dense is called level: no board repeats its
 def ratios(methods, name: str) -> List[Tuple[str, Ratio]]:
     """(method, its ratio to dense) where the ratio is known, but for a part too small to matter."""
     pairs = [(method["name"], method[name + "_ratio"] or (
-        method["bound_ratio"] if name == "joules" else None)) for method in methods.to_dict("records")]
+        method["bound_ratio"] if name == "joules" else None))
+             for method in methods.to_dict("records")]
     return [pair for pair in pairs if pair[1] is not None]
 
 

@@ -21,7 +21,8 @@ def phases(report, most: Optional[int] = None) -> Table:
     if most is not None and len(report.methods) > most:
         notes = Notes("of the first {} of {} methods; table.md has all".format(
             most, len(report.methods)), *notes.general)
-    parts = [(method, _parts(report, method)) for method in report.methods[:most].to_dict("records")]
+    parts = [(method, _parts(report, method))
+             for method in report.methods[:most].to_dict("records")]
     every = [part for _, each in parts for part in each]
     units = {"flops": fitting(_means(every, "flops"), FLOPS),
              "seconds": fitting(_means(every, "seconds"), TIME),
