@@ -32,7 +32,8 @@ def phases(report, most: Optional[int] = None) -> Table:
                Column("{}, {}".format(units["flops"].name, report.convention)),
                Column(TIME_WORDS[units["seconds"].name]),
                Column(joule_word(units["joules"]) + label), Column("Share (%)"))
-    body = [row for method, each in parts for row in _phase_rows(report, method, each, units, notes)]
+    body = [row for method, each in parts
+            for row in _phase_rows(report, method, each, units, notes)]
     return Table(title(report, "Phases"), columns, tuple(body), notes.all())
 
 
