@@ -6,7 +6,7 @@ right up to what training would change; a search is taken to its last epoch, so 
 estimate is an upper bound.
 """
 from contextlib import contextmanager
-from typing import Dict
+from typing import Dict, Iterator, Tuple
 
 import torch
 
@@ -15,6 +15,7 @@ from bench.train import learning_rate
 from prune import cost
 
 CONVENTION = "exact"
+IMAGES = 16  # that a score sees; its FLOPs are taken in proportion
 
 
 class Rehearsal:
@@ -26,13 +27,13 @@ class Rehearsal:
         self.epochs, self.seed = settings["epochs"], settings["seed"]
         self.example = torch.randn((1,) + tuple(source.INPUT_SHAPE))
         self.flops = {}  # type: Dict[str, float]
-        self._phase = None
+        self._phase, self._share = None, 1.0
         self.replace(model)
 
     @contextmanager
     def phase(self, name):
         """What is asked inside is charged to this phase."""
-        self._phase = name
+        self._phase, self._share = name, 1.0
         self.flops.setdefault(name, 0.0)
         yield
 
@@ -48,18 +49,28 @@ class Rehearsal:
         return epochs
 
     def batches(self, count, split="train"):
-        """Random images of the right shape; labels in range."""
-        size = self.settings["batch_size"]
-        shape = (size,) + tuple(self.source.INPUT_SHAPE)
-        return [(torch.randn(shape), torch.randint(self.source.CLASSES, (size,)))
-                for _ in range(min(count, 2))]
+        """A few random images of the right shape in place of all; labels in range."""
+        images = min(IMAGES, self.settings["batch_size"])
+        self._share = images / (count * self.settings["batch_size"])
+        return [(torch.randn((images,) + tuple(self.source.INPUT_SHAPE)),
+                 torch.randint(self.source.CLASSES, (images,)))]
 
     def charge(self, flops, what):
-        """Adds FLOPs of scoring."""
-        self.flops[self._phase] += flops
+        """Adds FLOPs of scoring, as if it had seen all the images it asked for."""
+        self.flops[self._phase] += flops / self._share
 
     def warn(self, sentence):
         """An untrained network's warnings mean nothing."""
+
+
+def estimates(cases) -> Iterator[Tuple[suite.Case, Dict[str, float]]]:
+    """Each case with its training FLOPs by phase, one by one; seeds of a method share theirs."""
+    known = {}  # type: Dict[str, Dict[str, float]]
+    for case in cases:
+        method = suite.method(case)
+        if method not in known:
+            known[method] = estimate(case)
+        yield case, known[method]
 
 
 def estimate(case: suite.Case) -> Dict[str, float]:

@@ -65,15 +65,15 @@ def _told(asked, tally, args):
 def _plan(asked, args) -> int:
     from bench import plan  # torch is paid for only by those who ask for FLOPs
 
-    rows = [{"case_id": suite.case_id(case), "label": suite.label(case),
-             "estimated_flops": plan.estimate(case)} for case in asked.cases]
     if args.json:
+        rows = [{"case_id": suite.case_id(case), "label": suite.label(case),
+                 "estimated_flops": flops} for case, flops in plan.estimates(asked.cases)]
         print(json.dumps({"suite": asked.name, "question": asked.question, "cases": rows}))
         return 0
     print("{}\n\n{} cases; estimated training PFLOPs (exact convention, searches to their last "
-          "epoch):\n".format(asked.question, len(rows)))
-    for row in rows:
-        parts = ["{} {:.3g}".format(k, v / 1e15) for k, v in row["estimated_flops"].items()]
-        print("  {:60} {:>9.3g}  = {}".format(
-            row["case_id"], sum(row["estimated_flops"].values()) / 1e15, " + ".join(parts)))
+          "epoch):\n".format(asked.question, len(asked.cases)))
+    for case, flops in plan.estimates(asked.cases):
+        parts = ["{} {:.3g}".format(k, v / 1e15) for k, v in flops.items()]
+        print("  {:60} {:>9.3g}  = {}".format(suite.case_id(case), sum(flops.values()) / 1e15,
+                                              " + ".join(parts)), flush=True)
     return 0
