@@ -1,12 +1,14 @@
 """Cuts one model physically and prints what that saves: parameters, MACs, size, measured time.
 
-The model is one of ours, or any function of yours that returns an nn.Module. Without --weights
-it is freshly initialised, which is what pruning before training wants.
+The model is one of ours, or any function of yours that returns an nn.Module. Without a
+checkpoint it is freshly initialised, which is what pruning before training wants.
 
   edgejoule prune --model resnet20 --criterion l2 --ratio 0.5
   edgejoule prune --model vgg16 --criterion spline --ratio 0.3 --option rho=0.1 --out small/
-  edgejoule prune --factory mynet:build --input-shape 3,64,64 --weights net.pt --criterion l1 \\
-      --ratio 0.5 --mode inner
+  edgejoule prune --factory mynet:build --input-shape 3,64,64 --checkpoint net.pt --criterion l1 \\
+      --ratio 0.5 --mode inner --multiple-of device --out small/ --export onnx,torchscript
+  edgejoule prune --model resnet56 --criterion l2 --layer-ratio 'stages.0.*=0.3' \\
+      --layer-ratio 'stages.2.*=0.6'
 """
 import importlib
 import json
@@ -15,10 +17,10 @@ import sys
 
 import torch
 
-from bench import grid, latency, plugins, settings
-from prune import cost, cutting, export, groups, shrink, steps, tensor_file
+from bench import before_after, grid, plugins, settings, width_sweep
+from prune import cutting, deploy, export, groups, shrink, steps, tensor_file
 
-BATCH = 8
+DEVICE = "device"  # asks it which widths run well
 
 
 def arguments(parser):
@@ -26,45 +28,100 @@ def arguments(parser):
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--model", metavar="NAME", help="a network of `edgejoule list models`")
     which.add_argument("--factory", metavar="pkg:function", help="a function without arguments")
-    parser.add_argument("--weights", metavar="FILE", help="state dict to start from, tensors only")
+    parser.add_argument("--checkpoint", "--weights", metavar="FILE", dest="weights",
+                        help="state dict to start from, tensors only")
     parser.add_argument("--input-shape", metavar="C,H,W", help="shape of one input; needed with "
                                                                "--factory")
     parser.add_argument("--classes", type=int, help="outputs of the model [the model's own]")
     parser.add_argument("--criterion", required=True, help="see `edgejoule list criteria`")
-    parser.add_argument("--ratio", required=True, type=float, help="share of channels to remove")
+    parser.add_argument("--ratio", type=float, help="share of channels to remove")
+    parser.add_argument("--layer-ratio", action="append", default=[], metavar="PATTERN=R",
+                        help="the share of the groups of that name; those not named stay whole")
     parser.add_argument("--option", action="append", default=[], metavar="a=b",
                         help="a setting of the criterion")
     parser.add_argument("--mode", default="coupled", help="coupled, inner or select [coupled]")
     parser.add_argument("--scope", help="global or layer [what the criterion is made for]")
     parser.add_argument("--min-channels", type=int, default=1, help="least left in a group [1]")
-    parser.add_argument("--multiple-of", type=int, default=1, help="round widths up to this [1]")
+    parser.add_argument("--multiple-of", default="1", metavar="N",
+                        help="round widths to this, or to what this '{}' runs best, measured "
+                             "once [1]".format(DEVICE))
     parser.add_argument("--ignore", action="append", default=[], metavar="LAYER",
                         help="a layer whose channels stay")
     parser.add_argument("--seed", type=int, default=0, help="of the fresh weights [0]")
     parser.add_argument("--out", metavar="FOLDER", help="write plan.json and weights.pt there")
+    parser.add_argument("--export", action="append", default=[], metavar="KIND,...",
+                        help="also write these to --out: {}".format(
+                            ", ".join(sorted(deploy.FORMATS))))
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
 def run(args) -> int:
     """Exit code: 0, or 3 if nothing could be removed."""
     torch.manual_seed(args.seed)
-    settings.resolve("prune", {"recipe": "one_shot", "criterion": args.criterion,
-                               "ratio": args.ratio})
+    ratio, kinds = _ratio(args), _kinds(args)
     model, shape = _model(args)
     example = torch.randn((1,) + shape)
     found = groups.find(model, example, mode=args.mode, ignore=tuple(args.ignore))
     criterion = steps.method(args.criterion, dict(_option(args, text) for text in args.option))
-    cut = cutting.Cut(args.ratio, args.mode, args.scope, tuple(args.ignore), args.min_channels,
-                      args.multiple_of)
+    cut = cutting.Cut(ratio, args.mode, args.scope, tuple(args.ignore), args.min_channels,
+                      _multiple(args.multiple_of))
     mask = cutting.chosen(criterion, _scores(criterion, model, found, shape), found, cut)
     small = shrink.shrink(model, example, found, mask)
-    report = _report(args, model, small, example, mask)
+    report = dict(before_after.report(model, small, example, mask), mode=args.mode, ratio=ratio,
+                  model=args.model or args.factory, criterion=args.criterion)
     if args.out:
-        os.makedirs(args.out, exist_ok=True)
-        export.save(args.out, small, export.plan(found, mask, example))
-        report["out"] = args.out
-    print(json.dumps(report) if args.json else "\n".join(_lines(report)))
+        report["files"] = _written(args.out, small, export.plan(found, mask, example), kinds,
+                                   torch.randn((2,) + shape))
+    print(json.dumps(report) if args.json else "\n".join(before_after.lines(report)))
     return 0 if report["cut"]["params"] < report["dense"]["params"] else 3
+
+
+def _ratio(args):
+    """One share, or {pattern: share}."""
+    if (args.ratio is None) == (not args.layer_ratio):
+        raise ValueError("give either --ratio, such as 0.5, or --layer-ratio, such as "
+                         "'stages.0.*=0.3'")
+    named = [text.rpartition("=")[::2] for text in args.layer_ratio]
+    table = {pattern: grid.value(share) for pattern, share in named}
+    for share in table.values() if table else [args.ratio]:
+        settings.resolve("prune", {"recipe": "one_shot", "criterion": args.criterion,
+                                   "ratio": share})
+    return table or args.ratio
+
+
+def _kinds(args):
+    """The formats of --export, checked."""
+    kinds = [kind for text in args.export for kind in text.split(",")]
+    for kind in kinds:
+        if kind not in deploy.FORMATS:
+            raise ValueError("--export {!r}; there are: {}.{}".format(
+                kind, ", ".join(sorted(deploy.FORMATS)), plugins.nearest(kind, deploy.FORMATS)))
+    if kinds and not args.out:
+        raise ValueError("--export needs a folder to write to: add --out small/")
+    return kinds
+
+
+def _multiple(text: str) -> int:
+    if text == DEVICE:
+        return width_sweep.multiple()
+    if not text.isdigit() or int(text) < 1:
+        raise ValueError("--multiple-of {!r}; it is a number from 1 on, such as 8, or "
+                         "'{}'".format(text, DEVICE))
+    return int(text)
+
+
+def _written(folder: str, small, plan, kinds, batch):
+    """Paths of what was written: the plan and the weights, then other runtimes' formats."""
+    os.makedirs(folder, exist_ok=True)
+    export.save(folder, small, plan)
+    paths = [os.path.join(folder, name) for name in ("plan.json", "weights.pt")]
+    for kind in kinds:
+        try:
+            paths.append(deploy.write(small, batch, os.path.join(folder, "net"), kind))
+        except (ImportError, RuntimeError) as error:  # exporters need packages, and refuse nets
+            raise RuntimeError("--export {}: {}; plan.json and weights.pt are written".format(
+                kind, str(error).splitlines()[0].rstrip(".!")))
+    return paths
 
 
 def _model(args):
@@ -115,7 +172,8 @@ def _made(factory: str):
 
 def _scores(criterion, model, found, shape):
     """Scores on random images: there is no data set here for criteria that look at data."""
-    batches = [(torch.randn((BATCH,) + shape), torch.zeros(BATCH, dtype=torch.long))
+    batches = [(torch.randn((before_after.BATCH,) + shape),
+                torch.zeros(before_after.BATCH, dtype=torch.long))
                for _ in range(criterion.module.BATCHES)]
     return criterion.module.scores(model, found, batches, **criterion.scores)
 
@@ -127,40 +185,3 @@ def _option(args, text: str):
     known = plugins.options("prune/criteria", args.criterion, "scores")
     settings.check_known(args.criterion, {key: value}, known)
     return key, grid.value(value)
-
-
-def _report(args, model, small, example, mask):
-    batch = torch.randn((BATCH,) + tuple(example.shape[1:]))
-    return {
-        "model": args.model or args.factory, "criterion": args.criterion, "ratio": args.ratio,
-        "mode": args.mode, "dense": _size(model, example), "cut": _size(small, example),
-        "channels_removed": mask.channels - mask.kept, "channels_prunable": mask.channels,
-        "time": latency.compare(model, small, batch), "batch": BATCH, "notes": list(mask.notes),
-    }
-
-
-def _size(model, example):
-    counted = cost.count(model, example)
-    size = sum(t.numel() * t.element_size() for t in model.state_dict().values())
-    return {"params": counted.params, "forward_macs": counted.forward_macs,
-            "train_macs": counted.train_macs, "bytes": size,
-            "uncounted": list(counted.uncounted)}
-
-
-def _lines(report):
-    yield "{model}, {criterion} at ratio {ratio:g}, mode {mode}: {channels_removed} of " \
-          "{channels_prunable} prunable channels removed\n".format(**report)
-    yield "{:28} {:>15} {:>15} {:>8}".format("", "dense", "cut", "ratio")
-    for key, words in (("params", "parameters"), ("forward_macs", "forward MACs per sample"),
-                       ("train_macs", "training MACs per sample"), ("bytes", "bytes of tensors")):
-        dense, cut = report["dense"][key], report["cut"][key]
-        yield "{:28} {:>15,} {:>15,} {:>8.3f}".format(words, dense, cut, cut / dense)
-    for key, words in (("forward", "forward, ms"), ("train_step", "training step, ms")):
-        row = report["time"][key]
-        yield "{:28} {:>15.3f} {:>15.3f} {:>8.3f}  [{:.3f}, {:.3f}]".format(
-            "{} (batch {})".format(words, report["batch"]), row["dense_seconds"] * 1e3,
-            row["cut_seconds"] * 1e3, row["ratio"], row["low"], row["high"])
-    for note in report["notes"]:
-        yield "note: " + note
-    if "out" in report:
-        yield "\nwritten: {0}/plan.json, {0}/weights.pt".format(report["out"])
