@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+import bench  # noqa: E402
 import bundles  # noqa: E402
 import edgejoule  # noqa: E402
 from bench import bundle, environment, night, night_stages, records, runner  # noqa: E402
@@ -58,8 +59,14 @@ def lighten(plan):
     os.fsync = lambda handle: None  # what a kill leaves behind is in memory anyway
     runner._worker = work
     night_stages.edgejoule = lambda words: note(plan, words[0]) or (0, "")
-    sys.modules["bench.gate"] = types.SimpleNamespace(judge=lambda *_: judged(plan))
-    sys.modules["bench.confirm"] = types.SimpleNamespace(confirm=lambda *_, **__: confirmed(plan))
+    stand_in("gate", judge=lambda *_: judged(plan))
+    stand_in("confirm", confirm=lambda *_, **__: confirmed(plan))
+
+
+def stand_in(name, **functions):
+    """Puts functions in place of a module of bench, whether it was imported before or not."""
+    sys.modules["bench." + name] = types.SimpleNamespace(**functions)
+    setattr(bench, name, sys.modules["bench." + name])
 
 
 def judged(plan):
