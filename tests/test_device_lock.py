@@ -73,8 +73,9 @@ def test_what_the_file_says_is_no_sign_of_life(locks):
 
 def test_a_worker_does_not_inherit_it(locks):
     with device_lock.hold("board", "mine"):
-        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"],
-                                 close_fds=False)
+        child = subprocess.Popen([sys.executable, "-c", "import time; print(flush=True); "
+                                  "time.sleep(600)"], close_fds=False, stdout=subprocess.PIPE)
+        child.stdout.readline()  # a process that is still becoming another holds it a little longer
     try:
         with device_lock.hold("board", "again"):
             pass
