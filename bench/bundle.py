@@ -115,8 +115,8 @@ def read(path: Path) -> records.RunRecord:
 
 
 def scan(suite_folder: Path) -> Iterator[Path]:
-    """Finished bundles of a suite, readable or not, in name order."""
-    return (path for path in sorted(suite_folder.iterdir()) if path.is_dir()
+    """Finished bundles of a suite, readable or not, in name order; a report beside them is none."""
+    return (path for path in sorted(suite_folder.iterdir()) if (path / RECORD).exists()
             and not path.name.startswith(".") and ".corrupt" not in path.name)
 
 

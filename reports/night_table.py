@@ -1,7 +1,7 @@
 """What one night measured, method by method, beside the nights before it."""
 from typing import List
 
-from bench import scan
+from bench.gates import scan
 from reports import changes, past, spread
 from reports.tables import Cell, Column, Notes, Row, Table
 from reports.words import plain

@@ -1,7 +1,7 @@
 """The page of a night: the verdict and what changed first, what did not change folded away."""
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from bench import scan
+from bench.gates import scan
 from reports import changes, chrome, night_surroundings, night_table, night_words, past
 from reports.changes import Change
 from reports.tables import Table

@@ -1,7 +1,7 @@
 """The page of trends: how every number of every method went on, night after night."""
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from bench import scan
+from bench.gates import scan
 from reports import changes, chrome, past, trend_overview, trend_plot
 from reports.night_table import WORDS
 from reports.trend_plot import Dot, Trend

@@ -21,10 +21,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-import bench  # noqa: E402
 import bundles  # noqa: E402
+
 import edgejoule  # noqa: E402
-from bench import bundle, environment, night, night_stages, records, runner  # noqa: E402
+from bench import bundle, environment, gates, records, runner  # noqa: E402
+from bench.nights import night, night_stages  # noqa: E402
 
 Judgement = namedtuple("Judgement", "verdict findings notes compared missing")
 DIRT = '{"schema": 1, "stage": "do'
@@ -64,9 +65,9 @@ def lighten(plan):
 
 
 def stand_in(name, **functions):
-    """Puts functions in place of a module of bench, whether it was imported before or not."""
-    sys.modules["bench." + name] = types.SimpleNamespace(**functions)
-    setattr(bench, name, sys.modules["bench." + name])
+    """Puts functions in place of a module of bench.gates, whether it was imported before or not."""
+    sys.modules["bench.gates." + name] = types.SimpleNamespace(**functions)
+    setattr(gates, name, sys.modules["bench.gates." + name])
 
 
 def judged(plan):

@@ -33,11 +33,13 @@ LONGEST_S = 0.77  # of a phase: twelve ticks of 0.06 s and what its edges take
 
 def history(board, args):
     """Does every night; run by a process whose code is the board's."""
-    import edgejoule
     import pandas  # noqa: F401 imported once, before the forks
     import torch
-    from bench import night_stages, night_work, runner, worker
+
+    import edgejoule
+    from bench import runner, worker
     from bench.datasets import digits
+    from bench.nights import night_stages, night_work
 
     torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1)  # imports what a case would
     pictures = digits.load()

@@ -6,7 +6,7 @@ import histories
 import pytest
 
 import edgejoule
-from bench import blessing
+from bench.gates import blessing
 
 METHODS = bundles.METHODS[:1]
 

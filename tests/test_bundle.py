@@ -83,3 +83,11 @@ def test_a_lock_names_its_holder_and_dies_with_it(tmp_path):
     holder.join()
     with bundle.lock(path, "suite x"):
         assert path.read_text() == str(os.getpid())
+
+
+def test_only_bundles_are_counted(tmp_path):
+    for name in ("one", "report", ".two.open", "three.corrupt"):
+        (tmp_path / name).mkdir()
+    for name in ("one", ".two.open", "three.corrupt"):
+        (tmp_path / name / bundle.RECORD).write_text("broken, and there")
+    assert [path.name for path in bundle.scan(tmp_path)] == ["one"]

@@ -8,8 +8,9 @@ import pytest
 import stub_clone
 
 import edgejoule
-from bench import abba, case_file, comparison, confirm, suite, trees, wishes
-from bench import thresholds as limits
+from bench import suite
+from bench.gates import abba, case_file, comparison, confirm, trees
+from bench.gates import thresholds as limits
 
 SUITE = """
 question = "Which is dearer?"

@@ -9,8 +9,10 @@ import pytest
 import stub_clone
 
 import edgejoule
-from bench import alarms, blessing, gate, history, suspects
-from bench import thresholds as limits
+from bench import history
+from bench.gates import alarms, blessing, gate
+from bench.gates import thresholds as limits
+from bench.nights import suspects
 
 METHODS = bundles.METHODS[:2]
 DENSE, OTHER = METHODS[0][0], METHODS[1][0]

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import joule_gate, joule_lines, joule_store, tap_timer
-from bench.tap_timer import Tap, Taken
+from bench.joules import joule_gate, joule_lines, joule_store, tap_timer
+from bench.joules.tap_timer import Taken, Tap
 from devices.reading import DeviceInfo, Reading
 
 CONTEXT = {"device": "a board", "power mode": "MAXN"}

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import edgejoule
-from bench import kernel_contests, kernel_peers, kernel_race
 from bench.commands import kernels
+from bench.races import kernel_contests, kernel_peers, kernel_race
 from prune.kernels import backends, cuda_check
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from kernel_cases import INFINITIES, codes, values
 
-from bench import kernel_gpu
+from bench.races import kernel_gpu
 from prune import signs
 from prune.kernels import backends, builder, cuda_build, gpu, reference
 

@@ -10,9 +10,10 @@ import time
 import nights
 import pytest
 
-from bench import device_lock, history, night_stages, suite
+from bench import device_lock, history, suite
 from bench.commands import nightly
-from bench.night_work import look
+from bench.nights import night_stages
+from bench.nights.night_work import look
 
 TONIGHT = ["--fake-power", "8", "--night", nights.NIGHT]
 

@@ -2,8 +2,8 @@
 import json
 
 import edgejoule
-from bench import simulate
-from bench import thresholds as limits
+from bench.gates import simulate
+from bench.gates import thresholds as limits
 
 DEFAULTS = limits.Thresholds()
 

@@ -1,7 +1,8 @@
 """Thresholds: defaults below the file below the suite, and every slip is one line."""
 import pytest
 
-from bench import grid, thresholds
+from bench import grid
+from bench.gates import thresholds
 
 FILE = """
 [gate]

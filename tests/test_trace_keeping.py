@@ -6,8 +6,9 @@ from pathlib import Path
 import bundles
 import pytest
 
-from bench import history, trace_keeping
+from bench import history
 from bench.commands import nightly
+from bench.nights import trace_keeping
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST = date(2026, 3, 20)

@@ -13,8 +13,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from bench import comparison, confirm, device_lock, wishes, trees
-from bench import thresholds as limits
+from bench import device_lock
+from bench.gates import comparison, confirm, trees, wishes
+from bench.gates import thresholds as limits
 
 
 def arguments(parser):

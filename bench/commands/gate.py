@@ -12,8 +12,10 @@ explains how a number becomes red.
 import json
 import sys
 
-from bench import comparison, device_lock, gate, history, places, simulate, suspects
-from bench import thresholds as limits
+from bench import device_lock, history
+from bench.gates import comparison, gate, places, simulate
+from bench.gates import thresholds as limits
+from bench.nights import suspects
 
 
 def arguments(parser):

@@ -25,7 +25,8 @@ import json
 import sys
 from pathlib import Path
 
-from bench import cooling, device_lock, night, night_work, trace_keeping
+from bench import device_lock
+from bench.nights import cooling, night, night_work, trace_keeping
 
 
 def arguments(parser):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.kernel_race import Contest, race
+from bench.races.kernel_race import Contest, race
 
 pytest_plugins = ["bench.pytest_plugin"]
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from bench import kernel_contests
+from bench.races import kernel_contests
 from prune import signs
 
 

@@ -2,7 +2,8 @@
 from pathlib import Path
 from typing import Dict, List
 
-from bench import device_lock, history, night, night_stages, suite, trace_keeping
+from bench import device_lock, history, suite
+from bench.nights import night, night_stages, trace_keeping
 from devices import choose
 
 

@@ -9,7 +9,7 @@ from statistics import median
 import numpy as np
 import torch
 
-from bench.kernel_race import Result
+from bench.races.kernel_race import Result
 from prune.kernels import backends, gpu, reference
 
 REPEATS = 10

@@ -2,7 +2,8 @@
 import json
 from typing import List, NamedTuple, Tuple
 
-from bench import abba, confirm, plugins, suite, trees
+from bench import plugins, suite
+from bench.gates import abba, confirm, trees
 
 DEFAULT_SUITE = "quick"
 

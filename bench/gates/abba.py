@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Tuple
 
-from bench import bundle, case_file, history_rows, records, runner, suite, trees
+from bench import bundle, history_rows, records, runner, suite
+from bench.gates import case_file, trees
 
 SIDES = ("A", "B")
 

@@ -3,8 +3,10 @@ import json
 from pathlib import Path
 from typing import Callable, Dict, List, Optional
 
-from bench import bundle, confirm, gate, history, night_verdict, standing, suite
-from bench import thresholds as limits
+from bench import bundle, history, suite
+from bench.gates import confirm, gate, standing
+from bench.gates import thresholds as limits
+from bench.nights import night_verdict
 
 SAID = {"FAIL": True, "PASS": False}  # anything else leaves a suspect a suspect
 

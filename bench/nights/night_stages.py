@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 from typing import Dict
 
-from bench import (bundle, cooling, device_lock, history, night, night_verdict, runner, suite,
-                   trace_keeping)
+from bench import bundle, device_lock, history, runner, suite
+from bench.nights import cooling, night, night_verdict, trace_keeping
 from devices import choose, conditions, fitness
 from devices.commands import doctor as doctors
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 MOST_ATTEMPTS = 2
 HARMLESS = ("report", "prune")  # their failure takes nothing from the numbers
 

@@ -13,7 +13,7 @@ SUSPECT = "regression"
 
 def gate(work, document) -> Dict:
     """The verdict on what was measured, by the nights before it."""
-    from bench import gate as gates  # numpy is paid for only by those who judge
+    from bench.gates import gate as gates  # numpy is paid for only by those who judge
 
     judged = gates.judge(work.history, work.device, work.asked.name, work.night)
     verdict, notes = judged.verdict, document["notes"] + list(judged.notes)
@@ -88,7 +88,7 @@ def _untried(label, before, after):
 
 def _tried(work, label: str, before: str, after: str) -> Dict:
     """What an A/B of two commits says of the first case with a label; pairs that are done stay."""
-    from bench import confirm as confirms
+    from bench.gates import confirm as confirms
 
     names = dict(history.distinct([(suite.case_id(case), suite.label(case))
                                    for case in work.asked.cases]))

@@ -1,7 +1,7 @@
 """One pytest session of joule benchmarks: sensor, baseline, verdicts, and what to tell of them."""
 from functools import partial
 
-from bench import joule_gate, joule_store, tap_timer
+from bench.joules import joule_gate, joule_store, tap_timer
 from devices import choose
 
 GATE, BLESS = "joules_compare_fail", "joules_bless"

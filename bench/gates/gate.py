@@ -2,14 +2,15 @@
 
 Joules lead: they are tested first, over all methods together (Benjamini and Hochberg), and what
 seconds and watts did then explains them. Other metrics are tested as a second family. What rings
-is a suspect until an A/B of the two commits (`bench.confirm`) confirms or dismisses it; a
+is a suspect until an A/B of the two commits (`bench.gates.confirm`) confirms or dismisses it; a
 suspect is red, a dismissed one is not, and a decision holds for the nights that follow.
 """
 import math
 from typing import Dict, List, NamedTuple, Tuple
 
-from bench import alarms, findings, history, holes, lookback, scan, standing
-from bench import thresholds as limits
+from bench import history
+from bench.gates import alarms, findings, holes, lookback, scan, standing
+from bench.gates import thresholds as limits
 
 HOLES = ("missing", "not measured", "invalid")
 EXPLAINING = ("seconds", "watts")

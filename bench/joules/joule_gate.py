@@ -1,13 +1,14 @@
 """Is a benchmark worse than its blessed self? A verdict and sentences for one test.
 
-A regression is a ratio beyond its floor whose bootstrap interval leaves 1 out (`bench.pairs`).
+A regression is a ratio beyond its floor whose bootstrap interval leaves 1 out (`bench.gates.pairs`).
 What could not be judged is never a pass: INVALID where something is missing or not comparable,
 INCONCLUSIVE where the rounds are too few or too unlike to see a change of the floor's size.
 """
 import re
 from typing import Dict, NamedTuple, Optional, Tuple
 
-from bench import joule_store, plugins
+from bench import plugins
+from bench.joules import joule_store
 
 UNITS = {"joules": "J a call", "seconds": "s a call", "watts": "W"}
 VERDICTS = ("PASS", "INCONCLUSIVE", "INVALID", "FAIL")  # each trumps those before it
@@ -50,7 +51,7 @@ def _limit(text: str):
     if match:
         return match.group(1) or "joules", float(match.group(2)) / 100
     if text in UNITS:
-        from bench import thresholds
+        from bench.gates import thresholds
         return text, thresholds.read().floors[text]
     return text.partition(":")[0], None
 
@@ -100,7 +101,7 @@ def missing(taken, metrics) -> Optional[str]:
 
 
 def _metric(metric, floor, taken, entry) -> Judged:
-    from bench import pairs
+    from bench.gates import pairs
     after, before = getattr(taken, metric), entry.get(metric)
     if not before:
         return Judged("INVALID", ("its baseline has no {}; --joules-bless a run that has".format(

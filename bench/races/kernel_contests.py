@@ -1,6 +1,6 @@
 """What is raced: every sign-code kernel against the speed of memory and other libraries.
 
-Each contest first checks that its entrants agree, then hands their calls to `bench.kernel_race`.
+Each contest first checks that its entrants agree, then hands their calls to `bench.races.kernel_race`.
 """
 import ctypes
 import hashlib
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import kernel_peers as peers
-from bench.kernel_race import Contest
+from bench.races import kernel_peers as peers
+from bench.races.kernel_race import Contest
 from prune import signs
 from prune.kernels import backends, builder, native
 

@@ -1,0 +1,1 @@
+"""When a number becomes red: series, pairs of runs, baselines, verdicts."""

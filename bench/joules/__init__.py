@@ -1,0 +1,1 @@
+"""Joules of pytest's benchmarks, and their gate."""

@@ -1,0 +1,1 @@
+"""Our kernels against the best libraries, in turns."""
