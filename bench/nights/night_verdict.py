@@ -4,7 +4,7 @@ A suspect is a step in a series. It may have come from the room, the board or th
 interleaved comparison of the code before and after it, on the same device, tells. Whoever is
 acquitted leaves the verdict; whoever could not be tried stays in it.
 """
-from typing import Dict, List
+from typing import Dict, List, Optional, Tuple
 
 from bench import bundle, history, suite
 
@@ -27,19 +27,32 @@ def gate(work, document) -> Dict:
 
 def confirm(work, document) -> Dict:
     """Tries every suspect by an A/B of the commits round its step; the verdict after that."""
-    suspects = [finding for finding in document["findings"] if is_suspect(finding)]
-    if not suspects:
+    keys = suspects(document["findings"])
+    if not keys:
         return {}
     if not work.options["confirm"]:
         return {"notes": document["notes"] + ["suspects were not tried: --no-confirm"]}
-    keys = sorted({_key(finding) for finding in suspects}, key=str)
-    trials = {key: _tried(work, *key) for key in keys if not _untried(*key)}
-    findings = [_judged(finding, trials.get(_key(finding))) if is_suspect(finding) else finding
-                for finding in document["findings"]]
-    told = [_untried(*key) or sentence(trials[key]) for key in keys]
+    trials = {key: _tried(work, *key) for key in keys if not untried(*key)}
+    findings, told = judged(document["findings"], trials), sentences(keys, trials)
     return {"findings": findings, "notes": document["notes"] + told,
             "confirmation": {"trials": list(trials.values()), "sentences": told},
             "verdict": verdict(document["verdict"], findings)}
+
+
+def suspects(findings: List[Dict]) -> List[Tuple]:
+    """(label, commit before, commit after) of everything to be tried, each once, sorted."""
+    return sorted({_key(finding) for finding in findings if is_suspect(finding)}, key=str)
+
+
+def judged(findings: List[Dict], trials: Dict) -> List[Dict]:
+    """The findings after the trials {key: what an A/B said}."""
+    return [_judged(finding, trials.get(_key(finding))) if is_suspect(finding) else finding
+            for finding in findings]
+
+
+def sentences(keys: List[Tuple], trials: Dict) -> List[str]:
+    """What became of every suspect, in words."""
+    return [untried(*key) or sentence(trials[key]) for key in keys]
 
 
 def is_suspect(finding: Dict) -> bool:
@@ -78,12 +91,12 @@ def _key(finding):
         (finding.get(end) or {}).get("commit") for end in ("until", "since"))
 
 
-def _untried(label, before, after):
+def untried(label, before, after) -> Optional[str]:
     """Why no A/B can tell; None if one can."""
     if before is None or after is None:
         return "{}: not tried, a commit is not known".format(label)
-    return "{}: not tried, the code is the same on both sides of the step".format(label) \
-        if before == after else None
+    return "{}: not tried, the code is the same on both sides of the step, so the machine or its " \
+           "surroundings changed".format(label) if before == after else None
 
 
 def _tried(work, label: str, before: str, after: str) -> Dict:
@@ -101,7 +114,7 @@ def _tried(work, label: str, before: str, after: str) -> Dict:
 
 def _judged(finding: Dict, trial) -> Dict:
     """The finding with what its trial said of its metric; no answer leaves it a suspect."""
-    if trial is None or trial["verdict"] == "INVALID":
+    if trial is None or trial["verdict"] == "INVALID" or not trial["subjects"]:
         return finding
     said = trial["subjects"][0]["metrics"].get(finding["metric"], {}).get("verdict")
     return dict(finding, confirmed={"FAIL": True, "PASS": False}.get(said))
