@@ -13,7 +13,8 @@ import re
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from bench import history_index, suite as suites
+from bench import history_index
+from bench import suite as suites
 from bench.history_index import Place
 
 NIGHT = re.compile(r"^(\d{4}-\d\d-\d\d)(?:\.(\d+))?$")

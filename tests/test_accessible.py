@@ -7,8 +7,16 @@ import histories
 import pytest
 from test_page import HOSTILE, _contrast, _palettes, outline
 
-from reports import (gather, history_pages, markup, own_runs, page, paper_page, paper_tables,
-                     reference_tables)
+from reports import (
+    gather,
+    history_pages,
+    markup,
+    own_runs,
+    page,
+    paper_page,
+    paper_tables,
+    reference_tables,
+)
 
 PAGES = ("suite", "papers", "index.html", "nightly.html", "trends.html", "pareto.html")
 MISSING = None if browser_axe.browser() and browser_axe.script() else (

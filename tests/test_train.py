@@ -1,6 +1,7 @@
 """The training loop: its schedule, its repeatability, its order, what it tells."""
 import pytest
 import torch
+from test_ledger import FakeMeter
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -8,7 +9,6 @@ from bench import loading, settings
 from bench.data import Data
 from bench.measure import Ledger
 from bench.train import Trainer, channels, learning_rate
-from test_ledger import FakeMeter
 
 
 class Silent:
