@@ -12,7 +12,7 @@ from typing import Callable, Dict, List, NamedTuple, Tuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import activation, batchnorm, conv, pooling
+from torch.nn.modules import batchnorm, conv, pooling
 
 NORMS = (batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
 POOLINGS = (pooling._MaxPoolNd, pooling._AvgPoolNd)
