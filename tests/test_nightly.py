@@ -10,6 +10,7 @@ import time
 import nights
 import pytest
 
+import edgejoule
 from bench import device_lock, history, suite
 from bench.commands import nightly
 from bench.nights import night_stages
@@ -225,3 +226,9 @@ def test_a_whole_night_with_real_training_and_pages(tmp_path):
     folder = place.history / nights.DEVICE / nights.NIGHT / "tiny"
     assert (folder / "report" / "index.html").exists()
     assert (place.history / "report" / "nightly.html").exists()
+
+
+def test_a_file_is_no_history(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    code = edgejoule.main(["nightly", "quick", "--history", str(tmp_path / "file")])
+    assert code == 4 and "it takes the folder" in capsys.readouterr().err

@@ -69,6 +69,9 @@ def whole(text: str) -> int:
 
 def run(args) -> int:
     """Exit code of the worst night that this call finished."""
+    if Path(args.history).exists() and not Path(args.history).is_dir():
+        raise ValueError("--history {}: a file; it takes the folder that nights are kept in".format(
+            args.history))
     try:
         if args.resume:
             documents = night_work.finish_all(args.history, args.suite, _say)
