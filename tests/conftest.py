@@ -10,7 +10,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # is one of ours.
 REAL_TIME = {"test_alias", "test_choose", "test_external", "test_faults", "test_fitness",
              "test_gpu_meter", "test_idle", "test_ina3221", "test_jtop", "test_ledger",
-             "test_measure", "test_meter", "test_nvml", "test_record"}
+             "test_measure", "test_meter", "test_nvml", "test_pytest_plugin", "test_record"}
 
 
 def pytest_collection_modifyitems(items):
