@@ -81,6 +81,7 @@ def finish(path: Path, suite_folder: Path, case_id: str) -> Path:
     for each in path.iterdir():
         with open(str(each), "rb") as file:
             os.fsync(file.fileno())
+    sync(path)
     final = suite_folder / case_id
     os.rename(str(path), str(final))
     sync(suite_folder)

@@ -70,7 +70,7 @@ class Meter:
         if name in self._open:
             raise ValueError("window {!r} is open already; end it first, or use another name"
                              .format(name))
-        self._open[name] = Window(name, self._edge())
+        self._open[name] = Window(name, self.edge())
         return self._open[name]
 
     def end(self, name: str) -> Reading:
@@ -78,7 +78,7 @@ class Meter:
         if name not in self._open:
             raise ValueError("window {!r} is not open; open are: {}".format(
                 name, ", ".join(sorted(self._open)) or "none"))
-        end_s = self._edge()
+        end_s = self.edge()
         opened = self._open.pop(name)
         opened.reading = self.between(opened.start_s, end_s)
         return opened.reading
@@ -91,6 +91,18 @@ class Meter:
             yield opened
         finally:
             self.end(name)
+
+    def edge(self) -> float:
+        """The moment now, in seconds of `time.monotonic`, with a sample asked for at it.
+
+        `between` two such moments is a window that nobody had to open.
+        """
+        if self._synchronise is not None:
+            self._synchronise()
+        now = time.monotonic()
+        for sampler in self._samplers:
+            sampler.edge()
+        return now
 
     def between(self, start_s: float, end_s: float) -> Reading:
         """What passed between two moments of `time.monotonic`, in seconds, while sampling."""
@@ -111,9 +123,9 @@ class Meter:
 
         Model loaded, GPU context alive, same power mode and clocks as in the run.
         """
-        begun = self._edge()
+        begun = self.edge()
         time.sleep(seconds)
-        return idle.baseline(self.between(begun, self._edge()))
+        return idle.baseline(self.between(begun, self.edge()))
 
     def repeat(self, body, name: str = "repeat"):
         """(Reading, times): `body()` as often as this sensor needs; divide by the times."""
@@ -143,12 +155,3 @@ class Meter:
         if not self._samplers:
             return self.device.notes()
         return [text for sampler in self._samplers for text in sampler.warnings()]
-
-    def _edge(self) -> float:
-        """The monotonic moment of a window's edge, in seconds, with a sample asked for at it."""
-        if self._synchronise is not None:
-            self._synchronise()
-        now = time.monotonic()
-        for sampler in self._samplers:
-            sampler.edge()
-        return now

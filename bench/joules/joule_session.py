@@ -3,6 +3,7 @@ from functools import partial
 
 from bench.joules import joule_gate, joule_store, tap_timer
 from devices import choose
+from devices.meter import Meter
 
 GATE, BLESS = "joules_compare_fail", "joules_bless"
 STORAGE = ".benchmarks/joules"
@@ -39,7 +40,7 @@ class JouleSession:
     def meter(self):
         """The meter of this session, sampling since it was first asked for."""
         if self._meter is None:
-            self._meter = tap_timer.SessionMeter(_opened(*self._power)).__enter__()
+            self._meter = Meter(_opened(*self._power)).__enter__()
             self._taps = {}
             self.context = joule_store.context(self._meter.info)
         return self._meter

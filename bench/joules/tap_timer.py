@@ -19,18 +19,10 @@ NO_SENSOR = "no power sensor: "
 BELIEVED = ("ok", "too_short")  # a reading under 5 s is right, its bar is wide
 
 
-class SessionMeter(Meter):
-    """A meter that takes an edge without opening a window."""
-
-    def edge(self):
-        """Ask for a sample now."""
-        self._edge()
-
-
 class Tap:
     """A timer: shows what `clock` shows, in seconds, and keeps the moment on the meter's clock."""
 
-    def __init__(self, clock, meter: SessionMeter):
+    def __init__(self, clock, meter: Meter):
         self.clock, self._meter = clock, meter
         self.__name__ = "{}+joules".format(getattr(clock, "__name__", "timer"))
         self.forget()
@@ -78,7 +70,7 @@ class Taken(NamedTuple):
                 "joules_reason": self.reason, "joules_source": self.source}
 
 
-def taken(tap: Tap, stats, meter: SessionMeter, flops=None) -> Taken:
+def taken(tap: Tap, stats, meter: Meter, flops=None) -> Taken:
     """What a benchmark cost, from its statistics and the taps during it."""
     if stats is None or not stats.stats.data:
         return Taken("none", "the benchmark was not run", "none", [])
