@@ -16,6 +16,7 @@ from typing import Iterator, List, Tuple
 from bench import records
 
 RECORD = "run.json"
+JOURNAL = "journal"  # folder of an attempt; see `bench.journal`
 
 
 def folder(runs, suite: str) -> Path:
@@ -54,11 +55,18 @@ def sync(directory: Path) -> None:
 
 
 def begin(suite_folder: Path, case_id: str) -> Tuple[Path, int]:
-    """(an empty folder to work in, which attempt this is); attempts survive a kill -9."""
+    """(a folder to work in, which attempt this is); attempts survive a kill -9.
+
+    Of an earlier attempt only the journal of its finished phases is left.
+    """
     path = open_folder(suite_folder, case_id)
     attempts = attempts_so_far(path) + 1
-    shutil.rmtree(str(path), ignore_errors=True)
-    path.mkdir()
+    path.mkdir(exist_ok=True)
+    for each in path.iterdir():
+        if each.is_dir() and each.name != JOURNAL:
+            shutil.rmtree(str(each), ignore_errors=True)
+        elif not each.is_dir():
+            each.unlink()
     write_text(path / "attempts", str(attempts))
     return path, attempts
 
@@ -78,6 +86,7 @@ def open_folder(suite_folder: Path, case_id: str) -> Path:
 
 def finish(path: Path, suite_folder: Path, case_id: str) -> Path:
     """Makes an attempt a finished bundle in one step."""
+    shutil.rmtree(str(path / JOURNAL), ignore_errors=True)
     for each in path.iterdir():
         with open(str(each), "rb") as file:
             os.fsync(file.fileno())

@@ -61,9 +61,17 @@ def _unfit(record):
 
 def _repeated(record):
     if record.attempts > 1:
-        yield "{} earlier {} of this case {} interrupted; this one ran whole".format(
+        resumed = record.environment.get("resumed")
+        yield "{} earlier {} of this case {} interrupted; {}".format(
             record.attempts - 1, "attempt" if record.attempts == 2 else "attempts",
-            "was" if record.attempts == 2 else "were")
+            "was" if record.attempts == 2 else "were",
+            "{} measured then, whole".format(_phases(resumed)) if resumed
+            else "this one ran whole")
+
+
+def _phases(names) -> str:
+    return "phase {} was".format(names[0]) if len(names) == 1 else "phases {} were".format(
+        ", ".join(names))
 
 
 def _idle_cut(record):

@@ -42,7 +42,8 @@ class Rehearsal:
         self.model = model
         self._per_sample = cost.train_flops(model, self.example, CONVENTION)
 
-    def train(self, epochs, first=0, total=None, penalty=None, after_epoch=None) -> int:
+    def train(self, epochs, first=0, total=None, penalty=None, after_epoch=None,
+              memory=None) -> int:
         """Charges the epochs and calls nobody back."""
         learning_rate(self.settings, first, total or first + epochs)
         self.flops[self._phase] += epochs * self.source.TRAIN_IMAGES * self._per_sample

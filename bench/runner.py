@@ -1,4 +1,5 @@
-"""Walks a suite: one fresh process per case; what is done is skipped, what broke is redone.
+"""Walks a suite: one fresh process per case; what is done is skipped, what broke goes on after its
+last finished phase.
 
 Free of torch: only the workers pay for importing it.
 """

@@ -49,11 +49,13 @@ class Trainer:
             name: cost.train_flops(model, self.example, name) for name in self.ledger.per_sample}
         self._channels = channels(model)
 
-    def train(self, epochs, first=0, total=None, penalty=None, after_epoch=None) -> int:
+    def train(self, epochs, first=0, total=None, penalty=None, after_epoch=None,
+              memory=None) -> int:
         """Trains epochs first..first+epochs-1 of a schedule of `total` epochs; epochs done.
 
         `penalty(model)` is called between backward and step; `after_epoch(epoch)` returning
-        True ends the training early.
+        True ends the training early; `memory` is what the caller learns meanwhile, for a
+        trainer that can go on (`bench.resume`).
         """
         total = first + epochs if total is None else total
         for epoch in range(first, first + epochs):

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import torch
 
-from bench import bundle, checks, environment, plugins, records, suite
+from bench import bundle, checks, environment, journal, plugins, records, suite
 from bench.measure import Ledger
 from bench.progress import Progress
-from bench.train import Trainer, channels
+from bench.resume import ResumingTrainer
+from bench.train import channels
 from devices import choose, conditions, fitness
 from devices.meter import Meter
 from prune import cost, export
@@ -43,7 +44,8 @@ def run(folder: Path, log) -> None:
     progress = Progress(job["case_id"], log)
     with Meter(device, period_s=case.measure["period_s"]) as meter:
         ledger = Ledger(meter, synchroniser(model))
-        trainer = Trainer(model, data, case.train, ledger, progress, hottest)
+        kept = journal.Journal(folder, journal.key(case, meter.info._asdict()))
+        trainer = ResumingTrainer(kept, model, data, case.train, ledger, progress, hottest)
         dense = _model_record(model, trainer.example)
         outcome = _recipe(case, trainer)
         accuracy = trainer.accuracy()
@@ -57,12 +59,14 @@ def run(folder: Path, log) -> None:
         schema=records.SCHEMA, suite=job["suite"], case_id=job["case_id"],
         label=suite.label(case), case=case._asdict(), attempts=job["attempts"],
         started_utc=started, finished_utc=_now(), device=info,
-        environment=dict(environment.describe(), before=before, after=after, meter=own),
+        environment=dict(environment.describe(), before=before, after=after, meter=own,
+                         resumed=trainer.resumed),
         dense=dense, final=_model_record(outcome.model, trainer.example),
         phases=[phase._asdict() for phase in ledger.phases],
         epochs=[epoch._asdict() for epoch in ledger.epochs], accuracy=accuracy,
         ticket=_ticket(outcome), layers=_layers(outcome),
         warnings=trainer.warnings + list(outcome.notes) + warnings, facts=outcome.facts), trace)
+    kept.remove()
 
 
 def synchroniser(model):

@@ -49,28 +49,46 @@ def rescale(model, mask) -> None:
                 tensor_of(model, name).mul_(density ** -.5)
 
 
+class Moment:
+    """A point of a training: the model's state there, None if it was not reached, and all steps.
+
+    A trainer that goes on after an interruption keeps it with the training.
+    """
+
+    def __init__(self):
+        self.steps, self.weights = 0, None
+
+    def state(self):
+        """(tensors, plain facts) to keep."""
+        return dict(self.weights or {}), {"steps": self.steps, "reached": self.weights is not None}
+
+    def restore(self, tensors, facts):
+        """Be what was kept."""
+        self.steps, self.weights = facts["steps"], dict(tensors) if facts["reached"] else None
+
+
 @contextmanager
 def at_step(model, step: int):
-    """A dict that holds, after the body, the state that the model had after `step` steps.
+    """A `Moment` that holds, after the body, the state that the model had after `step` steps.
 
     Steps are forward passes in training mode, so the state is that before pass number `step`,
     batch norm statistics included. `steps` counts all passes of the body.
     """
-    found = {"steps": 0, "state": None}
+    found = Moment()
 
     def look(module, inputs):
         if module.training:
-            if found["steps"] == step:
-                found["state"] = snapshot(module)
-            found["steps"] += 1
+            if found.steps == step:
+                found.weights = snapshot(module)
+            found.steps += 1
 
     hook = model.register_forward_pre_hook(look)
     try:
         yield found
     finally:
         hook.remove()
-    if found["state"] is None and found["steps"] == step:
-        found["state"] = snapshot(model)
+    if found.weights is None and found.steps == step:
+        found.weights = snapshot(model)
 
 
 def _shuffled(seed: int):

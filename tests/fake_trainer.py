@@ -38,7 +38,7 @@ class FakeTrainer:
         yield
         self.running = None
 
-    def train(self, epochs, first=0, total=None, penalty=None, after_epoch=None):
+    def train(self, epochs, first=0, total=None, penalty=None, after_epoch=None, memory=None):
         total = self.epochs if total is None else total
         assert self.running and 0 <= first and first + epochs <= total
         for epoch in range(first, first + epochs):

@@ -93,8 +93,8 @@ def test_state_at_a_step_is_that_of_a_training_cut_short(step):
         twin.train(2, penalty=stop)
     hook.remove()
     expected = stopped[0] if stopped else weights.snapshot(twin.model)
-    assert seen["steps"] == 6
-    assert all(torch.equal(value, expected[name]) for name, value in seen["state"].items())
+    assert seen.steps == 6
+    assert all(torch.equal(value, expected[name]) for name, value in seen.weights.items())
     assert not trainer.model._forward_pre_hooks
 
 
@@ -102,7 +102,7 @@ def test_a_step_beyond_the_training_has_no_state():
     trainer = FakeTrainer(epochs=1)
     with trainer.phase("dense"), weights.at_step(trainer.model, 4) as seen:
         trainer.train(1)
-    assert seen == {"steps": 3, "state": None}
+    assert (seen.steps, seen.weights) == (3, None)
 
 
 def test_rescaled_layers_keep_their_variance():

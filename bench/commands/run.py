@@ -1,4 +1,4 @@
-"""Runs a suite: every case in a fresh process; what is done is skipped, what broke is redone.
+"""Runs a suite: every case in a fresh process; what is done is skipped, what broke goes on.
 
 Interrupt it whenever you like: the same command goes on where it stopped. When it has ended,
 `edgejoule report SUITE` makes the page and the tables.

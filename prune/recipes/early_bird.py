@@ -34,19 +34,49 @@ def run(trainer, *, ratio, criterion="spline", detector="spline", compose="conti
     with trainer.phase("search"):
         see = _masks(trainer, watch, method, found, cut, trail) if detector == "mask" \
             else _codes(trainer, watch, probing, trail)
-        epochs, settled = _search(trainer, see, latest, steps.penalty(method, found))
+        search = Search(see, watch, trail)
+        epochs = trainer.train(latest or trainer.epochs, first=0, total=trainer.epochs,
+                               penalty=steps.penalty(method, found), after_epoch=search,
+                               memory=search)
     with trainer.phase("score"):
         mask = cutting.draw(trainer, method, found, cut)
         cutting.apply(trainer, found, mask)
-    if not settled:
+    if not search.settled:
         _warn_unsettled(trainer, watch.rule, epochs, compose)
     with trainer.phase("retrain"):
         first = epochs if compose == "continue" else 0
         trainer.train(trainer.epochs - first, first=first, total=trainer.epochs,
                       penalty=steps.penalty(method, cutting.groups(trainer, cut)))
-    matrix = trail.facts(watch.rule.length + 1)
-    return Outcome(trainer.model, found, mask, watch.ticket(mask, epochs if settled else None),
+    matrix = search.matrix()
+    return Outcome(trainer.model, found, mask,
+                   watch.ticket(mask, epochs if search.settled else None),
                    facts=None if matrix is None else {"epoch_matrix": matrix})
+
+
+class Search:
+    """Looks at the model after every epoch until the detector fires; can be kept and restored."""
+
+    def __init__(self, see, watch, trail):
+        self._see, self._watch, self._trail, self._kept = see, watch, trail, None
+        self.settled = False
+
+    def __call__(self, epoch):
+        self.settled = self._see()
+        return self.settled
+
+    def matrix(self):
+        """Distances of all epochs to each other as plain JSON, None for fewer than two."""
+        return self._kept or self._trail.facts(self._watch.rule.length + 1)
+
+    def state(self):
+        """(no tensors, what was seen) to keep."""
+        return {}, {"settled": bool(self.settled), "matrix": self.matrix(), "distances": [
+            None if each is None else float(each) for each in self._watch.distances]}
+
+    def restore(self, tensors, facts):
+        """Have seen what was kept."""
+        self.settled, self._kept = facts["settled"], facts["matrix"]
+        self._watch.distances[:] = facts["distances"]
 
 
 def _rule(detector, epsilon, queue):
@@ -133,19 +163,6 @@ def _masks(trainer, watch, method, found, cut, trail):
         return watch.see(memory.see(mask))
     see()
     return see
-
-
-def _search(trainer, see, latest, penalty):
-    """Number of epochs trained, and whether the detector fired."""
-    seen = []
-
-    def after_epoch(epoch):
-        seen.append(see())
-        return seen[-1]
-
-    epochs = trainer.train(latest or trainer.epochs, first=0, total=trainer.epochs,
-                           penalty=penalty, after_epoch=after_epoch)
-    return epochs, bool(seen and seen[-1])
 
 
 def _warn_unsettled(trainer, rule, epochs, compose):

@@ -78,11 +78,11 @@ def _train(trainer, epoch, step):
         trainer.train(trainer.epochs - epoch, first=epoch, total=trainer.epochs)
         return state, epoch
     with treatments.at_step(trainer.model, step) as seen:
-        trainer.train(trainer.epochs)
-    if seen["state"] is None:
+        trainer.train(trainer.epochs, memory=seen)
+    if seen.weights is None:
         raise ValueError("rewind_step={!r}; this training has {} steps".format(
-            step, seen["steps"]))
-    return seen["state"], step * trainer.epochs // seen["steps"]
+            step, seen.steps))
+    return seen.weights, step * trainer.epochs // seen.steps
 
 
 def _retrain(trainer, mask, first, retrain):
