@@ -48,7 +48,8 @@ class ResumingTrainer(Trainer):
         calls = [_with_memory(call, memory) for call, memory in self._calls]
         self._journal.keep(number, Phase(self.ledger.phases[-1], calls))
 
-    def train(self, epochs, first=0, total=None, penalty=None, after_epoch=None, memory=None) -> int:
+    def train(self, epochs, first=0, total=None, penalty=None, after_epoch=None,
+              memory=None) -> int:
         """As `Trainer.train`; in a phase of the journal, what it left then."""
         if self._past is not None:
             return self._again(self._past.pop(0), memory)
