@@ -27,6 +27,7 @@ CODE = ("bench", "prune")  # whatever changes in them may change the result
 class Call(NamedTuple):
     """One call of `Trainer.train`: what it left behind."""
 
+    entry: str  # fingerprint of the network that it was given
     tensors: Dict[str, torch.Tensor]
     done: int  # epochs
     epochs: List[EpochRecord]
@@ -35,8 +36,9 @@ class Call(NamedTuple):
 
 
 class Phase(NamedTuple):
-    """A finished phase: its account and its calls."""
+    """A finished phase: the network it began with, its account and its calls."""
 
+    entry: str  # fingerprint
     record: PhaseRecord
     calls: List[Call]
 
@@ -68,7 +70,7 @@ class Journal:
         calls = [dict(call._asdict(), tensors=None, epochs=[e._asdict() for e in call.epochs])
                  for call in phase.calls]
         bundle.write_text(self._path(number, ".json"), json.dumps(
-            {"record": phase.record._asdict(), "calls": calls}))
+            {"entry": phase.entry, "record": phase.record._asdict(), "calls": calls}))
 
     def remove(self) -> None:
         """The case is done: nobody goes on from here."""
@@ -89,6 +91,15 @@ def key(case, device: Dict) -> Dict:
             "threads": torch.get_num_threads()}
 
 
+def fingerprint(model) -> str:
+    """Hex digits that tell two networks apart: names, shapes and every bit of their tensors."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, value in model.state_dict().items():
+        digest.update("{} {}".format(name, tuple(value.shape)).encode())
+        digest.update(value.detach().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
 def _phase(found: Dict, tensors: Dict) -> Phase:
     calls = []
     for place, call in enumerate(found["calls"]):
@@ -96,8 +107,9 @@ def _phase(found: Dict, tensors: Dict) -> Phase:
         own = {name[len(prefix):]: value for name, value in tensors.items()
                if name.startswith(prefix)}
         epochs = [EpochRecord(**dict(each, start_s=None)) for each in call["epochs"]]
-        calls.append(Call(own, call["done"], epochs, call["warnings"], call["memory"]))
-    return Phase(PhaseRecord(**dict(found["record"], start_s=None, end_s=None)), calls)
+        calls.append(Call(**dict(call, tensors=own, epochs=epochs)))
+    record = PhaseRecord(**dict(found["record"], start_s=None, end_s=None))
+    return Phase(found["entry"], record, calls)
 
 
 def _read(path: Path):

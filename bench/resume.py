@@ -2,15 +2,16 @@
 
 The recipe runs again from its first line. In a phase of the journal nothing is trained: each call
 of `train` leaves the network, the optimiser and the random numbers as it left them then, so what
-the recipe does with them (scores, cuts, rewinds) comes out the same, bit by bit on a CPU. What a
-caller learned while it trained is in its `memory`: an object with `state()`, which returns
-(tensors, plain JSON), and `restore(tensors, facts)`.
+the recipe does with them (scores, cuts, rewinds) comes out the same, bit by bit on a CPU. A GPU
+need not repeat its sums: a phase that would begin with another network than it did is done again.
+What a caller learned while it trained is in its `memory`: an object with `state()`, which
+returns (tensors, plain JSON), and `restore(tensors, facts)`.
 """
 from contextlib import contextmanager
 
 import torch
 
-from bench.journal import Call, Phase
+from bench.journal import Call, Phase, fingerprint
 from bench.train import Trainer
 
 MOMENTUM = "momentum_buffer"
@@ -28,9 +29,10 @@ class ResumingTrainer(Trainer):
     def phase(self, name):
         """Everything inside is charged to this phase, or was in an earlier attempt."""
         number, self._number = self._number, self._number + 1
+        entry = fingerprint(self.model)
         past = self._journal.phase(number) if len(self.resumed) == number else None
-        if past is None:
-            with self._kept(number, name):
+        if past is None or past.entry != entry:
+            with self._kept(number, name, entry):
                 yield
             return
         self.progress.say("phase {}: taken from an earlier attempt".format(name))
@@ -41,25 +43,30 @@ class ResumingTrainer(Trainer):
         self.resumed.append(name)
 
     @contextmanager
-    def _kept(self, number, name):
+    def _kept(self, number, name, entry):
         self._calls = []
         with super().phase(name):
             yield
         calls = [_with_memory(call, memory) for call, memory in self._calls]
-        self._journal.keep(number, Phase(self.ledger.phases[-1], calls))
+        self._journal.keep(number, Phase(entry, self.ledger.phases[-1], calls))
 
     def train(self, epochs, first=0, total=None, penalty=None, after_epoch=None,
               memory=None) -> int:
         """As `Trainer.train`; in a phase of the journal, what it left then."""
         if self._past is not None:
             return self._again(self._past.pop(0), memory)
+        entry = fingerprint(self.model)
         seen, warned = len(self.ledger.epochs), len(self.warnings)
         done = super().train(epochs, first, total, penalty, after_epoch)
-        self._calls.append((Call(self._state(), done, self.ledger.epochs[seen:],
+        self._calls.append((Call(entry, self._state(), done, self.ledger.epochs[seen:],
                                  self.warnings[warned:], None), memory))
         return done
 
     def _again(self, call, memory) -> int:
+        if call.entry != fingerprint(self.model):
+            self._journal.remove()
+            raise RuntimeError("this device does not repeat what it computed in an earlier "
+                               "attempt; the next attempt starts over")
         own = {name: value for name, value in call.tensors.items() if name.startswith("model.")}
         self.model.load_state_dict({name[len("model."):]: value for name, value in own.items()})
         if call.done:

@@ -20,11 +20,12 @@ from bench.data import Data
 from bench.journal import Journal
 from bench.measure import Ledger
 from bench.resume import ResumingTrainer
+from prune.criteria import l2, snap
 
 ROOT = Path(__file__).resolve().parent.parent
 HALF = {"ratio": 0.5}
 CASES = {
-    "at_init": [HALF], "cnip_it": [HALF, dict(HALF, when="during", first_event=1, interval=1,
+    "at_init": [HALF], "cnip_it": [HALF, dict(ratio=0.9, when="during", first_event=1, interval=1,
                                               steps=2, score_batches=1)],
     "cut_at_init": [HALF], "dense": [{}], "early_bird": [
         dict(HALF, probe_images=16, epsilon=1.0, queue=2), dict(HALF, detector="mask"),
@@ -34,9 +35,10 @@ CASES = {
     "lottery": [dict(HALF, rounds=2), dict(HALF, rewind_epoch=1), dict(HALF, rewind_step=2),
                 dict(HALF, weights="reinit")],
     "one_shot": [dict(HALF, criterion=name) for name in ("random", "slim", "spline")],
-    "snap_it": [HALF, dict(HALF, when="during", first_event=1, interval=1, steps=2,
+    "snap_it": [HALF, dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2,
                            score_batches=1)],
-    "snip_it": [dict(HALF, when="during", first_event=1, interval=1, steps=2, score_batches=1)],
+    "snip_it": [dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2,
+                     score_batches=1)],
     "thinet": [dict(HALF, score_batches=1)]}
 EACH = [(name, options) for name, some in sorted(CASES.items()) for options in some]
 
@@ -143,3 +145,29 @@ def test_a_killed_worker_goes_on_after_its_last_phase(tmp_path):
     if second.attempts > 1:
         assert second.environment["resumed"][0] == "dense"
         assert any("measured then, whole" in text for text in second.warnings)
+
+
+def test_a_device_that_scores_otherwise_the_second_time_trains_what_it_cut(tmp_path, monkeypatch):
+    """Sums on a GPU need not repeat: weights trained for other channels must not be taken over."""
+    run(tmp_path / "kept", "one_shot", dict(HALF, criterion="l2"))
+    shutil.copytree(str(tmp_path / "kept"), str(tmp_path / "copy"))
+    before = l2.scores
+    monkeypatch.setattr(l2, "scores", lambda *args, **more: {
+        name: -each for name, each in before(*args, **more).items()})
+    fresh, expected = run(tmp_path / "fresh", "one_shot", dict(HALF, criterion="l2"))
+    trainer, found = run(tmp_path / "copy", "one_shot", dict(HALF, criterion="l2"))
+    assert trainer.resumed == ["dense", "score"] and facts(trainer, found) == facts(fresh, expected)
+    state = found.model.state_dict()
+    assert all(torch.equal(state[name], each) for name, each in expected.model.state_dict().items())
+
+
+def test_within_a_phase_it_starts_over_and_says_so(tmp_path, monkeypatch):
+    options = dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1)
+    run(tmp_path, "snap_it", options)
+    before = snap.scores
+    monkeypatch.setattr(snap, "scores", lambda *args, **more: {
+        name: -each for name, each in before(*args, **more).items()})
+    with pytest.raises(RuntimeError, match="does not repeat.*starts over"):
+        run(tmp_path, "snap_it", options)
+    assert not (tmp_path / "journal").exists()
+    assert run(tmp_path, "snap_it", options)[0].resumed == []
