@@ -38,7 +38,7 @@ kernels: $(VENV)/ready  ## build and test the sign-code kernels of this machine
 cuda-check: $(VENV)/ready  ## compile the CUDA kernels with every toolchain at hand; needs no GPU
 	test -d build/cuda-check || $(PYTHON) -m venv build/cuda-check
 	build/cuda-check/bin/pip install -q nvidia-cuda-nvrtc-cu12==12.9.86 nvidia-cuda-nvcc-cu12==12.9.86
-	$(VENV)/bin/python -m prune.kernels.cuda_check --wheels build/cuda-check --wheels $(OLD_VENV)
+	$(VENV)/bin/python -m edgejoule.prune.kernels.cuda_check --wheels build/cuda-check --wheels $(OLD_VENV)
 
 gpu: $(VENV)/ready  ## everything that needs an NVIDIA GPU, and what the sensor there can do
 	$(RUN) doctor; $(RUN) devices

@@ -8,7 +8,7 @@ from typing import Sequence
 import torch
 from torch import Tensor
 
-from bench.data import Augment
+from edgejoule.bench.data import Augment
 
 
 def crops_and_flips(pad: int, flip: float, mean: Sequence[float],

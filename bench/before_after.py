@@ -1,8 +1,8 @@
 """What a cut saves: the network before and after it, with measured time."""
 import torch
 
-from bench import latency
-from prune import cost
+from edgejoule.bench import latency
+from edgejoule.prune import cost
 
 BATCH = 8
 

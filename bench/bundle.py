@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, List, Tuple
 
-from bench import records
+from edgejoule.bench import records
 
 RECORD = "run.json"
 JOURNAL = "journal"  # folder of an attempt; see `bench.journal`

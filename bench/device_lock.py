@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
-from devices import choose
+from edgejoule.devices import choose
 
 BUSY = 75  # EX_TEMPFAIL: the exit code of whoever comes second
 FOLDER = "/run/lock"
@@ -78,7 +78,7 @@ def real(measures, what: str):
     Raises:
         Busy: another process holds one of them.
     """
-    from bench import history
+    from edgejoule.bench import history
 
     with ExitStack() as stack:
         infos = [look(power, fake) for power, fake in sorted(set(measures)) if not fake]

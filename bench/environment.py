@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Dict, Optional
 
+from edgejoule import __version__
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("torch", "numpy", "sklearn", "fvcore", "pynvml", "jtop")
 
@@ -22,8 +24,7 @@ def describe() -> Dict:
 
 def version() -> str:
     """Our own version."""
-    import edgejoule
-    return edgejoule.VERSION
+    return __version__
 
 
 def git() -> Dict:

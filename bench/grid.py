@@ -2,7 +2,7 @@
 import itertools
 from typing import Dict, List, Tuple
 
-from bench import settings
+from edgejoule.bench import settings
 
 try:
     import tomllib

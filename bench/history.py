@@ -13,9 +13,9 @@ import re
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from bench import history_index
-from bench import suite as suites
-from bench.history_index import Place
+from edgejoule.bench import history_index
+from edgejoule.bench import suite as suites
+from edgejoule.bench.history_index import Place
 
 NIGHT = re.compile(r"^(\d{4}-\d\d-\d\d)(?:\.(\d+))?$")
 DOCUMENT = "night.json"

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Dict, List, NamedTuple
 
-from bench import history_rows
+from edgejoule.bench import history_rows
 
 NAME = "index.sqlite"
 TABLE = "bundles_1"  # another name when `history_rows.Facts` changes

@@ -7,7 +7,7 @@ import json
 import math
 from typing import Dict, NamedTuple, Optional
 
-from bench import records
+from edgejoule.bench import records
 
 EPOCHS, CLOSED = '\n "epochs": [', "\n ],"  # how `records.to_json` writes them
 UNIDENTIFYING = ("root", "download", "verify", "preload", "label", "seed", "fake_power")

@@ -16,9 +16,9 @@ from typing import Dict, List, NamedTuple, Optional
 
 import torch
 
-from bench import bundle
-from bench.records import EpochRecord, PhaseRecord
-from prune import tensor_file
+from edgejoule.bench import bundle
+from edgejoule.bench.records import EpochRecord, PhaseRecord
+from edgejoule.prune import tensor_file
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = ("bench", "prune")  # whatever changes in them may change the result

@@ -7,7 +7,7 @@ test set is charged to nobody.
 from contextlib import contextmanager
 from typing import Callable, Dict, List, Optional
 
-from bench.records import CONVENTIONS, EpochRecord, PhaseRecord, total
+from edgejoule.bench.records import CONVENTIONS, EpochRecord, PhaseRecord, total
 
 
 class Ledger:

@@ -10,9 +10,9 @@ from typing import Dict, Iterator, Tuple
 
 import torch
 
-from bench import plugins, suite
-from bench.train import learning_rate
-from prune import cost
+from edgejoule.bench import plugins, suite
+from edgejoule.bench.train import learning_rate
+from edgejoule.prune import cost
 
 CONVENTION = "exact"
 IMAGES = 16  # that a score sees; its FLOPs are taken in proportion

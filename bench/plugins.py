@@ -47,7 +47,7 @@ def kind(folder: str) -> str:
 def load(folder: str, name: str):
     """The module of that name, imported now."""
     check(folder, name)
-    return importlib.import_module("{}.{}".format(folder.replace("/", "."), name))
+    return importlib.import_module("edgejoule.{}.{}".format(folder.replace("/", "."), name))
 
 
 def options(folder: str, name: str, function: str) -> Dict[str, object]:

@@ -5,7 +5,7 @@ fixture or an option of ours is used nothing heavy is imported and nothing is do
 """
 import pytest
 
-from bench.joules import joule_watch
+from edgejoule.bench.joules import joule_watch
 
 FIXTURE = "joules_benchmark"
 TAP, USED = pytest.StashKey(), pytest.StashKey()
@@ -111,7 +111,7 @@ def pytest_benchmark_update_json(output_json):
     """Put statistics of the joules beside those of the seconds."""
     for each in output_json["benchmarks"]:
         if each["extra_info"].get("joules"):
-            from bench.joules import tap_timer
+            from edgejoule.bench.joules import tap_timer
             each["stats_joules"] = tap_timer.summary(each["extra_info"]["joules"])
 
 
@@ -130,7 +130,7 @@ def _settings(item):
 
 
 def _check(marker):
-    from bench.joules import joule_gate
+    from edgejoule.bench.joules import joule_gate
     joule_gate.check_marker(marker.args, marker.kwargs)
 
 

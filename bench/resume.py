@@ -11,8 +11,8 @@ from contextlib import contextmanager
 
 import torch
 
-from bench.journal import Call, Phase, fingerprint
-from bench.train import Trainer
+from edgejoule.bench.journal import Call, Phase, fingerprint
+from edgejoule.bench.train import Trainer
 
 MOMENTUM = "momentum_buffer"
 

@@ -5,16 +5,14 @@ Free of torch: only the workers pay for importing it.
 """
 import ctypes
 import json
-import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import List, NamedTuple
 
-from bench import bundle, suite
+from edgejoule import launch
+from edgejoule.bench import bundle, suite
 
-ROOT = Path(__file__).resolve().parent.parent
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 REFUSED = 4
 
@@ -83,10 +81,8 @@ def _case(folder, suite_name, case_id, case, tally, say):
 
 
 def _worker(path: Path) -> int:
-    command = [sys.executable, "-m", "bench.worker", str(path.resolve())]
-    paths = [str(ROOT)] + [p for p in [os.environ.get("PYTHONPATH")] if p]
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(paths))
-    return subprocess.call(command, env=environment, preexec_fn=die_with_parent)
+    command = launch.command("bench.worker", path.resolve())
+    return subprocess.call(command, preexec_fn=die_with_parent)
 
 
 def die_with_parent() -> None:

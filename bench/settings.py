@@ -5,8 +5,8 @@ their functions: adding a parameter there adds a setting here, and nothing else 
 """
 from typing import Dict
 
-from bench import plugins
-from bench.plugins import REQUIRED
+from edgejoule.bench import plugins
+from edgejoule.bench.plugins import REQUIRED
 
 SECTIONS = ("model", "dataset", "train", "prune", "measure")
 TRAIN = {

@@ -18,7 +18,7 @@ import json
 from pathlib import Path
 from typing import Dict, NamedTuple, Tuple
 
-from bench import grid, plugins, settings
+from edgejoule.bench import grid, plugins, settings
 
 SUITES = Path(__file__).parent / "suites"
 QUICK_EPOCHS = 2

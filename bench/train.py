@@ -7,8 +7,8 @@ import math
 import torch
 from torch.nn import functional as F
 
-from bench import loading
-from prune import cost
+from edgejoule.bench import loading
+from edgejoule.prune import cost
 
 
 class Trainer:

@@ -1,4 +1,4 @@
-"""Runs one case in this process and leaves its bundle: `python3 -m bench.worker FOLDER`.
+"""Runs one case in this process and leaves its bundle: `launch.py bench.worker FOLDER`.
 
 FOLDER holds `case.json`. One process per case, so that no cache, allocator or CUDA context of
 one run weighs on the next.
@@ -11,15 +11,15 @@ from pathlib import Path
 
 import torch
 
-from bench import bundle, checks, environment, journal, plugins, records, suite
-from bench.measure import Ledger
-from bench.progress import Progress
-from bench.resume import ResumingTrainer
-from bench.train import channels
-from devices import choose, conditions, fitness
-from devices.meter import Meter
-from prune import cost, export
-from prune.mask import Mask
+from edgejoule.bench import bundle, checks, environment, journal, plugins, records, suite
+from edgejoule.bench.measure import Ledger
+from edgejoule.bench.progress import Progress
+from edgejoule.bench.resume import ResumingTrainer
+from edgejoule.bench.train import channels
+from edgejoule.devices import choose, conditions, fitness
+from edgejoule.devices.meter import Meter
+from edgejoule.prune import cost, export
+from edgejoule.prune.mask import Mask
 
 
 def main(folder: Path) -> int:

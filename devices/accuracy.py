@@ -8,7 +8,7 @@ import random
 from math import ceil
 from typing import NamedTuple, Optional
 
-from devices import naive, rivals, synthetic, virtual, window
+from edgejoule.devices import naive, rivals, synthetic, virtual, window
 
 POLL_S, UPDATE_S, LAG_S, STEP_W = 0.1, 0.1, 0.42, 0.0765
 SEED, TIE = 20, 1e-6  # relative errors that differ by less are both nothing

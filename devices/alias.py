@@ -7,7 +7,7 @@ which catches one at the rate itself. Both must differ by 1 % and by thrice what
 from math import sqrt
 from typing import NamedTuple, Optional
 
-from devices import integrate
+from edgejoule.devices import integrate
 
 RATIO, SIGMAS, FEWEST = 0.01, 3.0, 8
 

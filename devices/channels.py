@@ -9,7 +9,7 @@ import os
 import time
 from typing import NamedTuple, Optional
 
-from devices import sysfs
+from edgejoule.devices import sysfs
 
 CHIPS = ("ina3221", "ina238")
 LAYOUTS = ("bus/i2c/devices/*/iio:device*", "bus/i2c/devices/*/hwmon/hwmon*",

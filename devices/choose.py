@@ -9,8 +9,8 @@ import pkgutil
 import threading
 import time
 
-from devices import adapters
-from devices.several import Several
+from edgejoule.devices import adapters
+from edgejoule.devices.several import Several
 
 AUTO = ("ina3221", "nvml", "jtop", "rapl")  # the whole board first, then its hungriest part
 OPENING_S = 15.0  # a driver that was asleep takes seconds; one that hangs must not hang us
@@ -51,7 +51,7 @@ def load(name: str):
         close = difflib.get_close_matches(name, names(), n=1, cutoff=0.5)
         raise ValueError("no power adapter called {!r}; devices/adapters/ has: {}.{}".format(
             name, ", ".join(names()), " Did you mean {!r}?".format(close[0]) if close else ""))
-    return importlib.import_module("devices.adapters." + name)
+    return importlib.import_module("edgejoule.devices.adapters." + name)
 
 
 def survey() -> list:

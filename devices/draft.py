@@ -4,7 +4,7 @@
 """
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from devices import alias, integrate, ticks, uncertainty
+from edgejoule.devices import alias, integrate, ticks, uncertainty
 
 GAP_PERIODS = 3
 EDGE_UPDATES = 2  # the last tick is up to one update old, and seen up to one poll later

@@ -3,8 +3,8 @@ import os
 import tempfile
 import time
 
-from devices.adapters import ina3221
-from devices.meter import Meter
+from edgejoule.devices.adapters import ina3221
+from edgejoule.devices.meter import Meter
 
 RAILS = ("GPU", "CPU", "SOC"), ("CV", "VDDRQ", "SYS5V")  # a Jetson AGX Xavier: all are added
 

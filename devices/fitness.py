@@ -7,7 +7,7 @@ import importlib.util
 import os
 from typing import List, NamedTuple, Optional
 
-from devices import sysfs
+from edgejoule.devices import sysfs
 
 HOT_C, FEW_PERCENT = 85.0, 0.02
 VERDICTS = ("ok", "warn", "refuse")

@@ -10,10 +10,10 @@ Windows nest and overlap. A sensor that fails never raises here: the reading say
 import time
 from contextlib import contextmanager
 
-from devices import choose, idle, several, window
-from devices.reading import DeviceInfo, Reading
-from devices.sampler import Sampler
-from devices.trace import PowerTrace
+from edgejoule.devices import choose, idle, several, window
+from edgejoule.devices.reading import DeviceInfo, Reading
+from edgejoule.devices.sampler import Sampler
+from edgejoule.devices.trace import PowerTrace
 
 __all__ = ["DeviceInfo", "Meter", "Reading", "Window"]
 

@@ -1,8 +1,8 @@
 """How often the 95 % interval of a reading holds the truth, when a sensor errs as it claims."""
 import random
 
-from devices import virtual, window
-from devices.reading import Sample
+from edgejoule.devices import virtual, window
+from edgejoule.devices.reading import Sample
 
 WATTS, SECONDS, NOISE_W, GAIN, SEED = 8.0, 10.0, 0.8, 0.01, 3
 ROUNDING_J = 1e-9

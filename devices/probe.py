@@ -5,9 +5,9 @@ import threading
 import time
 from typing import List, NamedTuple, Optional
 
-from devices import integrate
-from devices.meter import Meter
-from devices.reading import Sample
+from edgejoule.devices import integrate
+from edgejoule.devices.meter import Meter
+from edgejoule.devices.reading import Sample
 
 SETTLE_S, LOAD_S = 2.0, 4.0
 STEP_WATTS, STEP_RATIO = 0.5, 0.05  # a smaller step than both says nothing about lag

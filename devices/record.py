@@ -7,8 +7,8 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from typing import List, NamedTuple, Optional
 
-from devices.reading import Sample
-from devices.table import UNKNOWN, Table
+from edgejoule.devices.reading import Sample
+from edgejoule.devices.table import UNKNOWN, Table
 
 SPANS_KEPT = 64
 

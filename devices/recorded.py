@@ -1,6 +1,6 @@
 """A record as a power trace, to keep with a run and to play again."""
-from devices import draft, ticks
-from devices.trace import PowerTrace
+from edgejoule.devices import draft, ticks
+from edgejoule.devices.trace import PowerTrace
 
 
 def trace(record, rail) -> PowerTrace:

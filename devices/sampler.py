@@ -14,11 +14,11 @@ import threading
 import time
 from collections import deque
 
-from devices import recorded, window
-from devices.bell import Bell, until
-from devices.reading import Reading, Sample
-from devices.record import Record
-from devices.trace import PowerTrace
+from edgejoule.devices import recorded, window
+from edgejoule.devices.bell import Bell, until
+from edgejoule.devices.reading import Reading, Sample
+from edgejoule.devices.record import Record
+from edgejoule.devices.trace import PowerTrace
 
 DEFAULT_PERIOD_S, SHORTEST_PERIOD_S = 0.1, 0.02
 STRAY_EVERY = 10  # grid reads between two at random moments

@@ -1,9 +1,9 @@
 """Several sensors at once, as one device and one reading: sums without counting twice."""
 from math import sqrt
 
-from devices import integrate
-from devices.reading import DeviceInfo, Reading, worst
-from devices.trace import PowerTrace
+from edgejoule.devices import integrate
+from edgejoule.devices.reading import DeviceInfo, Reading, worst
+from edgejoule.devices.trace import PowerTrace
 
 WHOLE = ("module", "board")  # scopes that hold the GPU and the CPU already
 

@@ -1,6 +1,6 @@
 """The meter in virtual time: samples at the moments its thread would take them, no waiting."""
-from devices.reading import DeviceInfo, Sample
-from devices.record import Record
+from edgejoule.devices.reading import DeviceInfo, Sample
+from edgejoule.devices.record import Record
 
 LEAD_S = 1.0  # the thread runs before and after the window
 EDGE_S = 0.2e-3  # from a window's edge to the extra sample that it asks for

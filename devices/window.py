@@ -1,6 +1,6 @@
 """A `Reading` from a record and two moments: drafted from counter or power, then judged."""
-from devices import draft, integrate, uncertainty
-from devices.reading import Reading
+from edgejoule.devices import draft, integrate, uncertainty
+from edgejoule.devices.reading import Reading
 
 INVALID_GAP_S = 5.0
 DEGRADED, INVALID = 0.99, 0.95  # coverage below which a reading is called so

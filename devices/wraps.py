@@ -7,8 +7,8 @@ import os
 import tempfile
 from types import SimpleNamespace
 
-from devices import rivals
-from devices.adapters import rapl
+from edgejoule.devices import rivals
+from edgejoule.devices.adapters import rapl
 
 RANGE_UJ, BEFORE_UJ, AFTER_UJ = 262143328850, 262143328850 - 20000000, 30000000
 TRUTH_J = (RANGE_UJ - BEFORE_UJ + AFTER_UJ) * 1e-6

@@ -18,7 +18,7 @@ from typing import Dict, NamedTuple
 
 import numpy as np
 
-from prune import signs
+from edgejoule.prune import signs
 
 MAGIC = b"EJSIGNS1"
 ALIGNED = 64

@@ -9,7 +9,7 @@ from typing import Dict, List, NamedTuple, Optional
 
 import numpy as np
 
-from prune import codes, signs
+from edgejoule.prune import codes, signs
 
 
 class Block(NamedTuple):

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
-from prune import signs
+from edgejoule.prune import signs
 
 WEIGHTS = ("layer_mean", "bit_mean")
 PROBES = ("train", "test", "random", "grid2")

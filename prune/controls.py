@@ -5,7 +5,7 @@ removes the highest scores instead of the lowest. Fresh weights are a treatment 
 """
 import torch
 
-from prune.masking import WeightMask
+from edgejoule.prune.masking import WeightMask
 
 CONTROLS = ("none", "shuffle", "invert")
 

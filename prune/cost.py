@@ -10,7 +10,7 @@ from typing import Dict, NamedTuple, Optional, Tuple
 
 from torch import Tensor, nn
 
-from prune import macs
+from edgejoule.prune import macs
 
 CONVENTIONS = ("exact", "paper", "fvcore")
 PAPER_LAYERS = (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d)

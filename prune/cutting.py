@@ -3,11 +3,11 @@ from typing import Dict, NamedTuple, Optional, Tuple
 
 import torch
 
-from prune.groups import find
-from prune.mask import Mask
-from prune.select import select
-from prune.shrink import shrink
-from prune.steps import Method, score
+from edgejoule.prune.groups import find
+from edgejoule.prune.mask import Mask
+from edgejoule.prune.select import select
+from edgejoule.prune.shrink import shrink
+from edgejoule.prune.steps import Method, score
 
 
 class Cut(NamedTuple):

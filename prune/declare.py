@@ -8,7 +8,7 @@ from typing import Iterable, List, Mapping, Sequence, Tuple, Union
 
 from torch import nn
 
-from prune.groups import Group, Groups, Slice, Unit, tensor_of
+from edgejoule.prune.groups import Group, Groups, Slice, Unit, tensor_of
 
 Axis = Union[str, Tuple[str, int]]
 VECTORS = ("weight", "bias", "running_mean", "running_var")

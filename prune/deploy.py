@@ -13,8 +13,8 @@ from typing import Any, Callable, Dict, Tuple
 import torch
 from torch import nn
 
-from prune.duplicate import duplicate
-from prune.labelled import replaced
+from edgejoule.prune.duplicate import duplicate
+from edgejoule.prune.labelled import replaced
 
 OPSET = 13
 

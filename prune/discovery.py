@@ -9,12 +9,12 @@ from typing import Any, Dict, List, Sequence, Tuple
 import numpy
 from torch import nn
 
-from prune.groups import Groups
-from prune.labels import Classes, Labels
-from prune.labels_check import Checker, Diverged
-from prune.labels_trace import Refused, Tracer
-from prune.partition import partition, whole
-from prune.skeleton import MODES, allot, run, skeleton, tensors
+from edgejoule.prune.groups import Groups
+from edgejoule.prune.labels import Classes, Labels
+from edgejoule.prune.labels_check import Checker, Diverged
+from edgejoule.prune.labels_trace import Refused, Tracer
+from edgejoule.prune.partition import partition, whole
+from edgejoule.prune.skeleton import MODES, allot, run, skeleton, tensors
 
 ATTEMPTS = 12
 EVERYTHING = -1  # in place of a record index: freeze all that is left

@@ -5,7 +5,7 @@ files that together exceed memory are compared at the speed of the disk.
 """
 import numpy as np
 
-from prune import code_file, signs
+from edgejoule.prune import code_file, signs
 
 BLOCK_BYTES = 64 << 20
 

@@ -13,13 +13,13 @@ import numpy
 import torch
 from torch import nn
 
-from prune import tensor_file
-from prune.duplicate import duplicate
-from prune.groups import Group, tensor_of
-from prune.labelled import tensors_in
-from prune.mask import Mask, leaving
-from prune.selection import PLAIN, SELECTABLE, selecting
-from prune.shrink import Keep, cut, prove, staying
+from edgejoule.prune import tensor_file
+from edgejoule.prune.duplicate import duplicate
+from edgejoule.prune.groups import Group, tensor_of
+from edgejoule.prune.labelled import tensors_in
+from edgejoule.prune.mask import Mask, leaving
+from edgejoule.prune.selection import PLAIN, SELECTABLE, selecting
+from edgejoule.prune.shrink import Keep, cut, prove, staying
 
 SCHEMA = 1  # 1: kept channels per group, positions that leave per tensor axis, input shapes
 

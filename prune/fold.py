@@ -13,11 +13,11 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 import torch
 from torch import nn
 
-from prune.duplicate import duplicate
-from prune.groups import Group
-from prune.mask import Mask, leaving
-from prune.parity import called, parity
-from prune.shrink import shrink, staying
+from edgejoule.prune.duplicate import duplicate
+from edgejoule.prune.groups import Group
+from edgejoule.prune.mask import Mask, leaving
+from edgejoule.prune.parity import called, parity
+from edgejoule.prune.shrink import shrink, staying
 
 READERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 

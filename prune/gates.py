@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
-from prune.gradients import mean_gradients
-from prune.hyperplanes import writes
+from edgejoule.prune.gradients import mean_gradients
+from edgejoule.prune.hyperplanes import writes
 
 GATED = (_ConvNd, nn.Linear, _BatchNorm)
 

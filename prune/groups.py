@@ -81,12 +81,12 @@ def find(
     matters. `ignore` names layers (or patterns such as "layer1.*") whose own channels stay;
     their inputs may still leave.
     """
-    from prune.discovery import discover  # groups is the vocabulary, discovery the work
+    from edgejoule.prune.discovery import discover  # groups is the vocabulary, discovery the work
 
     if mode not in MODES:
         raise ValueError("no mode called {!r}; choose one of: {}".format(mode, ", ".join(MODES)))
     if mode == "select":
-        from prune.select_sites import discover_select
+        from edgejoule.prune.select_sites import discover_select
 
         return discover_select(model, example, ignored(model, ignore))
     return discover(model, example, mode, ignored(model, ignore))

@@ -17,7 +17,7 @@ from typing import Callable, List, NamedTuple, Optional, Tuple
 import torch
 from torch import Tensor
 
-from prune.groups import filters
+from edgejoule.prune.groups import filters
 
 EQUATIONS = ("paper", "exact")
 

@@ -13,10 +13,10 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 import numpy
 import torch
 
-from prune import labels_rules
-from prune.labelled import Call, Labelled, replaced
-from prune.labels import CONSTANT
-from prune.labels_trace import Record, Refused, Tracer, record
+from edgejoule.prune import labels_rules
+from edgejoule.prune.labelled import Call, Labelled, replaced
+from edgejoule.prune.labels import CONSTANT
+from edgejoule.prune.labels_trace import Record, Refused, Tracer, record
 
 
 class Diverged(Exception):

@@ -11,7 +11,7 @@ from typing import List, Optional, Sequence
 import numpy
 import torch
 
-from prune.labelled import Call, Labelled, axes_of
+from edgejoule.prune.labelled import Call, Labelled, axes_of
 
 
 def is_zero(tensor) -> bool:
@@ -232,7 +232,9 @@ def _bare_weight(tracer, left, right, result: Labelled) -> None:
 
 def added_product(tracer, call: Call) -> Labelled:
     """addmm and baddbmm: a sum of a tensor and a product."""
-    from prune.labels_elementwise import meet  # the only place where the two families meet
+    from edgejoule.prune.labels_elementwise import (
+        meet,  # the only place where the two families meet
+    )
 
     if {"beta", "alpha"} & set(call.kwargs):
         raise ValueError("scaled sum")

@@ -9,7 +9,7 @@ from typing import List, Sequence, Tuple
 
 import torch
 
-from prune.labelled import SAMPLE, Call, Labelled, axes_of, replaced
+from edgejoule.prune.labelled import SAMPLE, Call, Labelled, axes_of, replaced
 
 NAMES = frozenset(
     """

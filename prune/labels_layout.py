@@ -11,7 +11,7 @@ from typing import List, Optional, Sequence, Tuple
 import numpy
 import torch
 
-from prune.labelled import Call, Labelled
+from edgejoule.prune.labelled import Call, Labelled
 
 
 def shaped(call: Call) -> torch.Tensor:

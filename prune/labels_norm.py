@@ -9,9 +9,9 @@ from typing import Sequence
 
 import torch
 
-from prune.labelled import Call, Labelled, axes_of
-from prune.labels_compute import is_zero
-from prune.labels_elementwise import elementwise
+from edgejoule.prune.labelled import Call, Labelled, axes_of
+from edgejoule.prune.labels_compute import is_zero
+from edgejoule.prune.labels_elementwise import elementwise
 
 
 def batch_norm(tracer, call: Call) -> Labelled:

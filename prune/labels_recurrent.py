@@ -10,8 +10,8 @@ from typing import List, Tuple
 import numpy
 import torch
 
-from prune.labelled import Call, Labelled, axes_of
-from prune.labels_compute import is_zero, mixed
+from edgejoule.prune.labelled import Call, Labelled, axes_of
+from edgejoule.prune.labels_compute import is_zero, mixed
 
 
 def recurrent(tracer, call: Call):

@@ -6,7 +6,7 @@ from typing import Any, Tuple
 
 import torch
 
-from prune import (
+from edgejoule.prune import (
     labels_compute,
     labels_elementwise,
     labels_layout,
@@ -15,7 +15,7 @@ from prune import (
     labels_slice,
     labels_spatial,
 )
-from prune.labelled import SAMPLE, Call, Labelled, axes_of, replaced
+from edgejoule.prune.labelled import SAMPLE, Call, Labelled, axes_of, replaced
 
 RULES = {}
 for _family in (

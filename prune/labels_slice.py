@@ -7,10 +7,10 @@ from typing import List, Optional
 import numpy
 import torch
 
-from prune.labelled import Call, Labelled, axes_of
-from prune.labels import CONSTANT
-from prune.labels_elementwise import meet
-from prune.labels_layout import rearranged, shaped
+from edgejoule.prune.labelled import Call, Labelled, axes_of
+from edgejoule.prune.labels import CONSTANT
+from edgejoule.prune.labels_elementwise import meet
+from edgejoule.prune.labels_layout import rearranged, shaped
 
 
 def getitem(tracer, call: Call) -> Labelled:

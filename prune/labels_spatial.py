@@ -6,8 +6,8 @@ Their spatial sizes come from running the real operation on one channel of one i
 import numpy
 import torch
 
-from prune.labelled import Call, Labelled, hollow, tensors_in
-from prune.labels import CONSTANT
+from edgejoule.prune.labelled import Call, Labelled, hollow, tensors_in
+from edgejoule.prune.labels import CONSTANT
 
 
 def pooled(tracer, call: Call):

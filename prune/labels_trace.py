@@ -11,9 +11,9 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy
 import torch
 
-from prune import labels_layout, labels_rules
-from prune.labelled import Axes, Call, Labelled, axes_of, hollow, tensors_in
-from prune.labels import Labels
+from edgejoule.prune import labels_layout, labels_rules
+from edgejoule.prune.labelled import Axes, Call, Labelled, axes_of, hollow, tensors_in
+from edgejoule.prune.labels import Labels
 
 
 class Refused(Exception):

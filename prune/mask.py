@@ -11,8 +11,8 @@ import numpy
 import torch
 from torch import nn
 
-from prune.duplicate import duplicate
-from prune.groups import Group, tensor_of
+from edgejoule.prune.duplicate import duplicate
+from edgejoule.prune.groups import Group, tensor_of
 
 
 class Mask(dict):

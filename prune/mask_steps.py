@@ -1,9 +1,9 @@
 """The steps that recipes for masks of single weights compose."""
 from typing import Dict, NamedTuple, Optional
 
-from prune import controls, masking, steps
-from prune.cost import count
-from prune.masking import WeightMask
+from edgejoule.prune import controls, masking, steps
+from edgejoule.prune.cost import count
+from edgejoule.prune.masking import WeightMask
 
 ROUNDINGS = ("floor", "nearest")
 

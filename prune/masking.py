@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from prune import macs
-from prune.groups import tensor_of
+from edgejoule.prune import macs
+from edgejoule.prune.groups import tensor_of
 
 LAYERS = ("all", "conv", "linear", "no_classifier")
 

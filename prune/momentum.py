@@ -8,10 +8,10 @@ import numpy
 import torch
 from torch import nn
 
-from prune.groups import Group
-from prune.mask import Mask
-from prune.shrink import keeping, taken
-from prune.skeleton import tensors
+from edgejoule.prune.groups import Group
+from edgejoule.prune.mask import Mask
+from edgejoule.prune.shrink import keeping, taken
+from edgejoule.prune.skeleton import tensors
 
 
 def sliced(

@@ -5,8 +5,8 @@ from typing import Any, Iterator, Sequence, Tuple
 import torch
 from torch import nn
 
-from prune.duplicate import duplicate
-from prune.labelled import replaced
+from edgejoule.prune.duplicate import duplicate
+from edgejoule.prune.labelled import replaced
 
 
 def parity(

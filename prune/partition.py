@@ -6,9 +6,9 @@ from typing import Dict, List, Optional, Tuple
 
 import numpy
 
-from prune.groups import Group, Slice, Unit
-from prune.labels import CONSTANT, Classes, Labels
-from prune.labels_trace import Tracer
+from edgejoule.prune.groups import Group, Slice, Unit
+from edgejoule.prune.labels import CONSTANT, Classes, Labels
+from edgejoule.prune.labels_trace import Tracer
 
 
 def partition(

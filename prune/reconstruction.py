@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from prune.gradients import standing
+from edgejoule.prune.gradients import standing
 
 
 class Reader(NamedTuple):

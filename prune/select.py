@@ -12,8 +12,8 @@ from typing import Dict, List, Mapping, Sequence, Tuple, Union
 import numpy
 import torch
 
-from prune.groups import Group
-from prune.mask import Mask
+from edgejoule.prune.groups import Group
+from edgejoule.prune.mask import Mask
 
 Minimum = Union[int, float]
 

@@ -10,11 +10,11 @@ from typing import Any, List, Sequence
 import numpy
 from torch import nn
 
-from prune.discovery import Trace, discover
-from prune.groups import Groups
-from prune.labels import Classes
-from prune.labels_trace import Refused
-from prune.selection import CONVOLUTIONS, NORMS, selecting
+from edgejoule.prune.discovery import Trace, discover
+from edgejoule.prune.groups import Groups
+from edgejoule.prune.labels import Classes
+from edgejoule.prune.labels_trace import Refused
+from edgejoule.prune.selection import CONVOLUTIONS, NORMS, selecting
 
 
 def discover_select(model: nn.Module, example: Any, ignore: Sequence[str]) -> Groups:

@@ -12,8 +12,8 @@ from typing import Iterable, List, Sequence
 import torch
 from torch import nn
 
-from prune.duplicate import duplicate
-from prune.groups import Group
+from edgejoule.prune.duplicate import duplicate
+from edgejoule.prune.groups import Group
 
 
 class _Select:

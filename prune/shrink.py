@@ -11,17 +11,17 @@ import numpy
 import torch
 from torch import nn
 
-from prune.discovery import Trace, proved
-from prune.duplicate import duplicate
-from prune.groups import Group, tensor_of
-from prune.labelled import replaced
-from prune.labels_check import Checker
-from prune.labels_trace import Refused
-from prune.mask import Mask, leaving, masked
-from prune.parity import double, parity
-from prune.selection import plain, selecting, sites_of
-from prune.skeleton import skeleton, tensors
-from prune.widths import resize
+from edgejoule.prune.discovery import Trace, proved
+from edgejoule.prune.duplicate import duplicate
+from edgejoule.prune.groups import Group, tensor_of
+from edgejoule.prune.labelled import replaced
+from edgejoule.prune.labels_check import Checker
+from edgejoule.prune.labels_trace import Refused
+from edgejoule.prune.mask import Mask, leaving, masked
+from edgejoule.prune.parity import double, parity
+from edgejoule.prune.selection import plain, selecting, sites_of
+from edgejoule.prune.skeleton import skeleton, tensors
+from edgejoule.prune.widths import resize
 
 EQUAL = 1e-9  # relative difference in float64 that still counts as equal
 Keep = Dict[str, Dict[int, numpy.ndarray]]  # tensor -> axis -> positions that stay, ascending

@@ -15,7 +15,7 @@ from typing import Optional
 
 import numpy as np
 
-from prune.kernels import backends
+from edgejoule.prune.kernels import backends
 
 INFINITY = {"float32": 0x7F800000, "float16": 0x7C00, "bfloat16": 0x7F80}
 BACKENDS = backends.NAMES

@@ -13,11 +13,11 @@ import numpy
 import torch
 from torch import nn
 
-from prune.duplicate import duplicate
-from prune.labelled import Axes, Labelled, replaced
-from prune.labels import Labels
-from prune.labels_trace import Tracer
-from prune.widths import resize
+from edgejoule.prune.duplicate import duplicate
+from edgejoule.prune.labelled import Axes, Labelled, replaced
+from edgejoule.prune.labels import Labels
+from edgejoule.prune.labels_trace import Tracer
+from edgejoule.prune.widths import resize
 
 MODES = (False, True)  # eval(), train()
 INERT = (

@@ -4,7 +4,7 @@ from typing import List, NamedTuple, Optional
 import numpy as np
 import torch
 
-from prune import greedy, hyperplanes
+from edgejoule.prune import greedy, hyperplanes
 
 VICTIMS = ("small_norm", "larger_index", "mean_distance", "random")
 

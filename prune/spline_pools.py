@@ -14,8 +14,8 @@ from typing import Callable, List, Optional
 import numpy as np
 import torch
 
-from prune import greedy, spline_order
-from prune.hyperplanes import Planes, neurons
+from edgejoule.prune import greedy, spline_order
+from edgejoule.prune.hyperplanes import Planes, neurons
 
 POOLS = ("within", "cross")
 

@@ -53,7 +53,7 @@ def plugin(name: str, folder: str):
         raise ValueError("prune/{}/ has no {!r}; it has: {}.{}".format(
             folder, name, ", ".join(allowed),
             " Did you mean {!r}?".format(close[0]) if close else ""))
-    return importlib.import_module("prune.{}.{}".format(folder, name))
+    return importlib.import_module("edgejoule.prune.{}.{}".format(folder, name))
 
 
 def settings(module, function: str) -> Tuple[str, ...]:

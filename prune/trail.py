@@ -10,7 +10,7 @@ from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 
-from prune import epochs, signs
+from edgejoule.prune import epochs, signs
 
 WORDS = 128  # of each layer and epoch: 8192 bits
 MOST = 160  # epochs of a matrix; a longer search is thinned evenly

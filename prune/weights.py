@@ -10,7 +10,7 @@ from typing import Dict
 
 import torch
 
-from prune.groups import tensor_of
+from edgejoule.prune.groups import tensor_of
 
 TREATMENTS = ("keep", "rewind", "reinit", "sign", "sigma_sign")
 

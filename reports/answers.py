@@ -5,8 +5,8 @@ is above every seed of the other. With one seed nothing is told apart; with two 
 """
 from typing import Iterator, NamedTuple
 
-from reports import comparisons, quantity
-from reports.words import listed, span
+from edgejoule.reports import comparisons, quantity
+from edgejoule.reports.words import listed, span
 
 SIDES = {"above": "above", "level": "level with", "below": "below"}
 COSTS = {"less": "less with", "level": "about as much with", "more": "more with"}

@@ -4,7 +4,7 @@ from typing import List, NamedTuple
 
 from markupsafe import Markup
 
-from reports import svg
+from edgejoule.reports import svg
 
 
 class Scale(NamedTuple):

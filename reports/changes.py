@@ -1,8 +1,8 @@
 """What the gate found in a night, in words: signs, numbers with unit and interval, commits."""
 from typing import Dict, NamedTuple
 
-from reports import past, quantity
-from reports.words import plain, plural
+from edgejoule.reports import past, quantity
+from edgejoule.reports.words import plain, plural
 
 # kind of a finding -> (class of its sign, its sign, one of them, many of them)
 KINDS = {

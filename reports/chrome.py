@@ -1,7 +1,7 @@
 """What the pages of a history share: head, links to each other, the warning of fake power."""
-from reports import markup
-from reports.markup import Markup
-from reports.words import listed
+from edgejoule.reports import markup
+from edgejoule.reports.markup import Markup
+from edgejoule.reports.words import listed
 
 PAGES = (("index.html", "All runs"), ("nightly.html", "Last night"), ("trends.html", "Trends"),
          ("pareto.html", "Accuracy against energy"))

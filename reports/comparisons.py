@@ -1,9 +1,9 @@
 """Who is above, level with or below whom; rules in words are in `verdict`."""
 from typing import Dict, List, Tuple
 
-from reports import quantity
-from reports.spread import Ratio, Spread
-from reports.words import span
+from edgejoule.reports import quantity
+from edgejoule.reports.spread import Ratio, Spread
+from edgejoule.reports.words import span
 
 FLOOR = 0.03  # a cost within 3 % of dense is called level: no board repeats itself better
 

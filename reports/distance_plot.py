@@ -3,9 +3,9 @@ from typing import List, Tuple
 
 from markupsafe import Markup
 
-from reports import axes, svg
-from reports.rows import Drawn
-from reports.words import sentence
+from edgejoule.reports import axes, svg
+from edgejoule.reports.rows import Drawn
+from edgejoule.reports.words import sentence
 
 WIDTH, HEIGHT = 420.0, 280.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 404.0, 34.0, 232.0

@@ -1,7 +1,7 @@
 """Sentences of warning: the runs' own, and those that only show when runs lie side by side."""
 from typing import List, Tuple
 
-from reports.words import listed, plain, sentence
+from edgejoule.reports.words import listed, plain, sentence
 
 CHECKED = ("python", "packages", "machine", "git.commit", "git.dirty", "torch", "processor",
            "system", "edgejoule")  # runs that differ here are not measured under one condition

@@ -3,8 +3,8 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from markupsafe import Markup
 
-from reports import axes, quantity, svg
-from reports.words import plural
+from edgejoule.reports import axes, quantity, svg
+from edgejoule.reports.words import plural
 
 WIDTH, LEFT, RIGHT = 200.0, 32.0, 196.0
 TOP, PANEL, GAP = 18.0, 66.0, 32.0

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Dict
 from urllib.parse import quote
 
-from reports import page, phase_costs, results, tables, tidy
+from edgejoule.reports import page, phase_costs, results, tables, tidy
 
 
 def write(report, out: Path) -> Dict[str, Path]:

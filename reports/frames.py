@@ -8,8 +8,8 @@ from typing import Dict, List
 
 import pandas
 
-from bench.records import CONVENTIONS
-from reports import rows, sources, spread
+from edgejoule.bench.records import CONVENTIONS
+from edgejoule.reports import rows, sources, spread
 
 SPREADS = ("accuracy", "final_params", "final_macs", "seconds", "joules", "joules_known",
            "epoch_seconds", "epoch_joules") + tuple("flops_" + name for name in CONVENTIONS)

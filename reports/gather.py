@@ -4,9 +4,9 @@ from typing import Dict, List, NamedTuple, Tuple
 
 import pandas
 
-from bench.records import CONVENTIONS
-from reports import frames, load, surroundings, svg
-from reports.sources import Power, power
+from edgejoule.bench.records import CONVENTIONS
+from edgejoule.reports import frames, load, surroundings, svg
+from edgejoule.reports.sources import Power, power
 
 
 class Report(NamedTuple):

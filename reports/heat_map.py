@@ -7,7 +7,7 @@ from typing import List, NamedTuple, Optional, Tuple
 
 from markupsafe import Markup
 
-from reports import svg
+from edgejoule.reports import svg
 
 WIDTH, HEIGHT = 420.0, 358.0
 LEFT, TOP, SIDE = 44.0, 30.0, 290.0

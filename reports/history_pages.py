@@ -8,7 +8,16 @@
 from pathlib import Path
 from typing import Dict, Optional
 
-from reports import files, index_page, night_front, night_tidy, nightly_page, past, tables, trends
+from edgejoule.reports import (
+    files,
+    index_page,
+    night_front,
+    night_tidy,
+    nightly_page,
+    past,
+    tables,
+    trends,
+)
 
 
 def write(history, out=None, device: Optional[str] = None, suite: Optional[str] = None,

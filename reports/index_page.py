@@ -1,9 +1,9 @@
 """The page that leads to all runs: devices and suites, and a table of all nights."""
 from typing import Dict, List
 
-from reports import changes, chrome, past
-from reports.tables import Cell, Column, Row, Table
-from reports.words import plain, plural
+from edgejoule.reports import changes, chrome, past
+from edgejoule.reports.tables import Cell, Column, Row, Table
+from edgejoule.reports.words import plain, plural
 
 RECENT = 60  # nights of all places that are shown unfolded
 

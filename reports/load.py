@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from bench import plugins, records
-from reports import rows, shape
-from reports.words import plain, plural
+from edgejoule.bench import plugins, records
+from edgejoule.reports import rows, shape
+from edgejoule.reports.words import plain, plural
 
 RECORD = "run.json"
 SIDE_FILES = (RECORD, "trace.json", "plan.json", "weights.pt", "log")

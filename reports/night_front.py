@@ -1,11 +1,11 @@
 """The page of accuracy against joules over the latest nights of every place."""
 from typing import Dict, List, Optional
 
-from reports import chrome, pareto_plot, past, quantity, spread
-from reports.night_table import WORDS
-from reports.pareto_plot import Point
-from reports.tables import Cell, Column, Row, Table
-from reports.words import plain, plural
+from edgejoule.reports import chrome, pareto_plot, past, quantity, spread
+from edgejoule.reports.night_table import WORDS
+from edgejoule.reports.pareto_plot import Point
+from edgejoule.reports.tables import Cell, Column, Row, Table
+from edgejoule.reports.words import plain, plural
 
 LATEST = 14  # nights
 COSTS = (("joules", quantity.ENERGY), ("seconds", quantity.TIME))

@@ -1,9 +1,9 @@
 """What differs between the surroundings of two nights: versions, commits, power mode, doctor."""
 from typing import Dict, List, Tuple
 
-from bench import bundle
-from reports import past, surroundings
-from reports.words import listed, plain
+from edgejoule.bench import bundle
+from edgejoule.reports import past, surroundings
+from edgejoule.reports.words import listed, plain
 
 PASSING = ("before.", "after.", "meter.")  # heat, clocks and load are other ones at every moment
 LASTING = ("before.power_mode", "before.throttling", "after.throttling")  # but these are news

@@ -1,10 +1,10 @@
 """What one night measured, method by method, beside the nights before it."""
 from typing import List
 
-from bench.gates import scan
-from reports import changes, past, spread
-from reports.tables import Cell, Column, Notes, Row, Table
-from reports.words import plain
+from edgejoule.bench.gates import scan
+from edgejoule.reports import changes, past, spread
+from edgejoule.reports.tables import Cell, Column, Notes, Row, Table
+from edgejoule.reports.words import plain
 
 SHOWN = ("joules", "seconds", "watts", "accuracy", "flops", "params")
 COMPARED = 28  # nights, as in the nightly gate

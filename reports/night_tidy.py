@@ -2,9 +2,9 @@
 import hashlib
 from typing import Dict, Optional
 
-from reports import changes, index_page, nightly_page, past, tables
-from reports.tables import Cell, Column, Row, Table
-from reports.words import plain
+from edgejoule.reports import changes, index_page, nightly_page, past, tables
+from edgejoule.reports.tables import Cell, Column, Row, Table
+from edgejoule.reports.words import plain
 
 
 def trends(history: past.Past) -> str:

@@ -1,9 +1,9 @@
 """What a night says of itself, in sentences: how far it came, what is not to be trusted, alarms."""
 from typing import Dict, List, Tuple
 
-from bench import history as store
-from reports import changes, past
-from reports.words import plain, plural, sentence
+from edgejoule.bench import history as store
+from edgejoule.reports import changes, past
+from edgejoule.reports.words import plain, plural, sentence
 
 STATUSES = {"none": "joules not measured"}
 ROUGH = {"too_short": "too short for this sensor", "degraded": "with samples missing"}

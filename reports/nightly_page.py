@@ -1,11 +1,11 @@
 """The page of a night: the verdict and what changed first, what did not change folded away."""
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from bench.gates import scan
-from reports import changes, chrome, night_surroundings, night_table, night_words, past
-from reports.changes import Change
-from reports.tables import Table
-from reports.words import plain, sentence
+from edgejoule.bench.gates import scan
+from edgejoule.reports import changes, chrome, night_surroundings, night_table, night_words, past
+from edgejoule.reports.changes import Change
+from edgejoule.reports.tables import Table
+from edgejoule.reports.words import plain, sentence
 
 ENOUGH = scan.LEAST + scan.SHORTEST  # nights that the gate needs to judge a method
 

@@ -3,9 +3,9 @@ import json
 from pathlib import Path
 from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 
-from bench import history as nights_of
-from reports import load, sources
-from reports.words import plain, plural
+from edgejoule.bench import history as nights_of
+from edgejoule.reports import load, sources
+from edgejoule.reports.words import plain, plural
 
 RUNS, HISTORY = "runs", "history"
 NOT_RECORDED = "not recorded"

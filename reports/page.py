@@ -1,6 +1,6 @@
 """The page of a suite: self-contained, no network and no script, the same bytes every time."""
-from bench import plugins
-from reports import markup, verdict
+from edgejoule.bench import plugins
+from edgejoule.reports import markup, verdict
 
 FOLDER = "reports/sections"
 

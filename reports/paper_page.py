@@ -5,10 +5,10 @@ as Markdown, LaTeX and, one per table because their columns differ, CSV.
 from pathlib import Path
 from typing import Dict, List
 
-from reports import files, markup, paper_tables, reference_tables, tables
-from reports.paper_tables import Filled
-from reports.tables import Cell, Column, Row, Table
-from reports.words import listed
+from edgejoule.reports import files, markup, paper_tables, reference_tables, tables
+from edgejoule.reports.paper_tables import Filled
+from edgejoule.reports.tables import Cell, Column, Row, Table
+from edgejoule.reports.words import listed
 
 LEAD = ("What the papers printed, digit by digit, and what our runs of the same model, data set, "
         "method and ratio measured. Numbers that contradict others carry an erratum.")

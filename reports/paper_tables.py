@@ -8,12 +8,12 @@ from typing import Dict, List, NamedTuple
 
 import pandas
 
-from reports import quantity, reference_tables, spread
-from reports.own_runs import Pool
-from reports.quantity import Unit
-from reports.results import NOT_MEASURED, SPREAD_NOTE, because
-from reports.tables import Cell, Column, Notes, Row, Table
-from reports.words import listed, plural
+from edgejoule.reports import quantity, reference_tables, spread
+from edgejoule.reports.own_runs import Pool
+from edgejoule.reports.quantity import Unit
+from edgejoule.reports.results import NOT_MEASURED, SPREAD_NOTE, because
+from edgejoule.reports.tables import Cell, Column, Notes, Row, Table
+from edgejoule.reports.words import listed, plural
 
 NOT_RUN = "not run"
 UNITS = {"%": quantity.PERCENT, "kJ": Unit("kJ", 1e3), "MJ": Unit("MJ", 1e6),

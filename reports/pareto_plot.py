@@ -3,8 +3,8 @@ from typing import List, NamedTuple, Optional
 
 from markupsafe import Markup
 
-from reports import axes, quantity, svg
-from reports.spread import Spread
+from edgejoule.reports import axes, quantity, svg
+from edgejoule.reports.spread import Spread
 
 WIDTH, HEIGHT = 420.0, 330.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 404.0, 34.0, 282.0

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 from urllib.parse import quote
 
-from bench import history as store
-from bench import plugins
-from reports import svg
-from reports.words import plain
+from edgejoule.bench import history as store
+from edgejoule.bench import plugins
+from edgejoule.reports import svg
+from edgejoule.reports.words import plain
 
 METRICS = {metric.name: metric for metric in store.METRICS}
 ESTIMATED = "estimated power"

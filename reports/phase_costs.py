@@ -1,11 +1,11 @@
 """The second table: where the cost goes, phase by phase."""
 from typing import Dict, List, Optional
 
-from reports import quantity, spread
-from reports.frames import SMALL_HOLE
-from reports.quantity import ENERGY, FLOPS, ONE, TIME, fitting
-from reports.results import FLOPS_NOTE, energy, flops_cell, joule_word, measured, title
-from reports.tables import Cell, Column, Notes, Row, Table
+from edgejoule.reports import quantity, spread
+from edgejoule.reports.frames import SMALL_HOLE
+from edgejoule.reports.quantity import ENERGY, FLOPS, ONE, TIME, fitting
+from edgejoule.reports.results import FLOPS_NOTE, energy, flops_cell, joule_word, measured, title
+from edgejoule.reports.tables import Cell, Column, Notes, Row, Table
 
 WHOLE = "whole run"
 TIME_WORDS = {"h": "Hours", "s": "Seconds", "ms": "Milliseconds"}

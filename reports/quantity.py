@@ -6,7 +6,7 @@ three seeds may be small by luck. Without a spread three digits are written.
 """
 from typing import NamedTuple, Tuple
 
-from reports.spread import Ratio, Spread, known
+from edgejoule.reports.spread import Ratio, Spread, known
 
 DIGITS = 3
 MOST_DIGITS = 4  # of a measured mean, and of counted quantities

@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from bench import plugins
-from bench.grid import tomllib
+from edgejoule.bench import plugins
+from edgejoule.bench.grid import tomllib
 
 FOLDER = Path(__file__).parent / "references"
 PAPERS = ("spline", "snipit", "masks", "survey")

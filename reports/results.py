@@ -1,10 +1,10 @@
 """The main table: what each method reaches and costs, against dense training."""
 from typing import Dict, Optional
 
-from reports import quantity, spread
-from reports.quantity import COUNT, ENERGY, FLOPS, ONE, PERCENT, fitting
-from reports.tables import Cell, Column, Notes, Row, Table
-from reports.words import listed, plural
+from edgejoule.reports import quantity, spread
+from edgejoule.reports.quantity import COUNT, ENERGY, FLOPS, ONE, PERCENT, fitting
+from edgejoule.reports.tables import Cell, Column, Notes, Row, Table
+from edgejoule.reports.words import listed, plural
 
 NOT_MEASURED = "not measured"
 RATIO_NOTE = ("÷ dense: the ratio to the dense run of the same seed, the median over seeds; in [ ] "

@@ -6,8 +6,8 @@ import json
 import math
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from bench.records import CONVENTIONS, total
-from reports.words import plain
+from edgejoule.bench.records import CONVENTIONS, total
+from edgejoule.reports.words import plain
 
 PHASES = ("dense", "search", "score", "retrain")
 

@@ -1,7 +1,7 @@
 """Where joules come from, in words: a rail, a fake, an estimate, or nothing."""
 from typing import NamedTuple
 
-from reports.words import listed, plain
+from edgejoule.reports.words import listed, plain
 
 
 class Power(NamedTuple):

@@ -2,7 +2,7 @@
 import re
 from typing import Dict, List, Tuple
 
-from reports.words import listed, plain, span
+from edgejoule.reports.words import listed, plain, span
 
 
 def shared_and_differing(bundles) -> Tuple[List, List]:

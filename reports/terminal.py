@@ -1,7 +1,7 @@
 """A table as plain text for a terminal."""
 import textwrap
 
-from reports.tables import Table, headers
+from edgejoule.reports.tables import Table, headers
 
 
 def text(table: Table, width: int = 100) -> str:

@@ -2,10 +2,10 @@
 import json
 from typing import Dict, List
 
-from bench.records import CONVENTIONS
-from reports import sources
-from reports.results import because
-from reports.words import plain
+from edgejoule.bench.records import CONVENTIONS
+from edgejoule.reports import sources
+from edgejoule.reports.results import because
+from edgejoule.reports.words import plain
 
 MEANS = (("accuracy", "accuracy"), ("params", "final_params"), ("forward_macs", "final_macs"),
          ("seconds_per_epoch", "epoch_seconds"), ("joules_per_epoch", "epoch_joules"),

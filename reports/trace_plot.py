@@ -3,8 +3,8 @@ from typing import List, NamedTuple, Tuple
 
 from markupsafe import Markup
 
-from reports import axes, quantity, svg, traces
-from reports.words import plain, plural
+from edgejoule.reports import axes, quantity, svg, traces
+from edgejoule.reports.words import plain, plural
 
 WIDTH, HEIGHT = 420.0, 214.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 412.0, 40.0, 172.0

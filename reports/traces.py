@@ -8,7 +8,7 @@ from typing import List, NamedTuple, Tuple
 
 import numpy
 
-from reports.words import plain
+from edgejoule.reports.words import plain
 
 SCHEMA = 1
 MOST_BYTES = 32 << 20  # of a file; larger ones are linked, not drawn

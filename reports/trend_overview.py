@@ -3,9 +3,9 @@ from typing import List, Tuple
 
 from markupsafe import Markup
 
-from reports import axes, changes, past, svg, trend_plot
-from reports.night_table import WORDS
-from reports.words import plain, plural
+from edgejoule.reports import axes, changes, past, svg, trend_plot
+from edgejoule.reports.night_table import WORDS
+from edgejoule.reports.words import plain, plural
 
 WIDTH, HEIGHT = 420.0, 210.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 280.0, 14.0, 184.0

@@ -7,7 +7,7 @@ from typing import List, NamedTuple, Tuple
 
 from markupsafe import Markup, escape
 
-from reports import axes, svg
+from edgejoule.reports import axes, svg
 
 WIDTH, LEFT, RIGHT = 300.0, 40.0, 292.0
 TOP, PANEL, BELOW = 12.0, 88.0, 24.0

@@ -1,11 +1,11 @@
 """The page of trends: how every number of every method went on, night after night."""
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from bench.gates import scan
-from reports import changes, chrome, past, trend_overview, trend_plot
-from reports.night_table import WORDS
-from reports.trend_plot import Dot, Trend
-from reports.words import plain, plural
+from edgejoule.bench.gates import scan
+from edgejoule.reports import changes, chrome, past, trend_overview, trend_plot
+from edgejoule.reports.night_table import WORDS
+from edgejoule.reports.trend_plot import Dot, Trend
+from edgejoule.reports.words import plain, plural
 
 FIRST = 28  # nights at most, up to the first step: their median is where a series began
 LEAST = {"accuracy": 1.0}  # points; of others, percent: the axis never shows less than this

@@ -1,9 +1,9 @@
 """What the data say about the suite's question, in sentences that carry their own doubts."""
 from typing import Iterator, List
 
-from reports import answers
-from reports.answers import Finding
-from reports.words import listed, plural, sentence
+from edgejoule.reports import answers
+from edgejoule.reports.answers import Finding
+from edgejoule.reports.words import listed, plural, sentence
 
 
 def findings(report) -> List[Finding]:

@@ -1,5 +1,5 @@
 """Channel groups written by hand, for tests of what consumes groups."""
-from prune.groups import Group, Slice, Unit
+from edgejoule.prune.groups import Group, Slice, Unit
 
 
 def slices(tensor, axis, channels, first=0):

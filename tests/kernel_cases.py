@@ -1,7 +1,7 @@
 """Cases for the compiled sign-code kernels: shapes, special values, and files of both."""
 import numpy as np
 
-from prune.kernels import builder, reference
+from edgejoule.prune.kernels import builder, reference
 
 INFINITIES = {np.int32: (0x7F800000,), np.int16: (0x7C00, 0x7F80)}
 SHAPES = [(0, 5), (3, 0), (1, 1), (2, 63), (3, 64), (5, 65), (4, 128), (7, 200), (33, 1000),

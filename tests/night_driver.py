@@ -23,9 +23,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import bundles  # noqa: E402
 
-import edgejoule  # noqa: E402
-from bench import bundle, environment, gates, records, runner  # noqa: E402
-from bench.nights import night, night_stages  # noqa: E402
+from edgejoule import command_line  # noqa: E402
+from edgejoule.bench import bundle, environment, gates, records, runner  # noqa: E402
+from edgejoule.bench.nights import night, night_stages  # noqa: E402
 
 Judgement = namedtuple("Judgement", "verdict findings notes compared missing")
 DIRT = '{"schema": 1, "stage": "do'
@@ -40,7 +40,7 @@ def main(plan, words) -> int:
         lighten(plan)
     if plan.get("stage"):
         mine(plan)
-    return edgejoule.main(words)
+    return command_line.main(words)
 
 
 def lighten(plan):
@@ -66,8 +66,8 @@ def lighten(plan):
 
 def stand_in(name, **functions):
     """Puts functions in place of a module of bench.gates, whether it was imported before or not."""
-    sys.modules["bench.gates." + name] = types.SimpleNamespace(**functions)
-    setattr(gates, name, sys.modules["bench.gates." + name])
+    sys.modules["edgejoule.bench.gates." + name] = types.SimpleNamespace(**functions)
+    setattr(gates, name, sys.modules["edgejoule.bench.gates." + name])
 
 
 def judged(plan):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import night_driver
 
-from bench import history
+from edgejoule.bench import history
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = """

@@ -75,7 +75,7 @@ class Project:
 
     def _pytest(self, words, env):
         command = [sys.executable, "-m", "pytest", "-p", "pytest_benchmark.plugin", "-p",
-                   "bench.pytest_plugin", "-p", "no:cacheprovider", "--benchmark-quiet",
+                   "edgejoule.bench.pytest_plugin", "-p", "no:cacheprovider", "--benchmark-quiet",
                    "--junitxml=junit.xml"]
         done = subprocess.run(command + list(words), cwd=str(self.folder), env=env,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

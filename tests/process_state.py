@@ -6,7 +6,8 @@ from pathlib import Path
 ROOT = str(Path(__file__).resolve().parent.parent)
 CODE = """
 import importlib, multiprocessing, os, pkgutil, random, signal, sys, threading, time, warnings
-import devices.adapters, devices.commands
+import edgejoule.devices.adapters, edgejoule.devices.commands
+from edgejoule import devices
 def state():
     return {"start method": multiprocessing.get_start_method(allow_none=True),
             "signal handlers": [signal.getsignal(n) for n in range(1, 32)],
@@ -19,9 +20,9 @@ before = state()
 for package in (devices, devices.adapters, devices.commands):
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(package.__name__ + "." + module.name)
-from devices.meter import Meter
+from edgejoule.devices.meter import Meter
 for expression in sys.argv[1:]:
-    device = eval(expression, dict(vars(sys.modules["devices.choose"]), adapters=devices.adapters))
+    device = eval(expression, dict(vars(sys.modules["edgejoule.devices.choose"]), adapters=devices.adapters))
     with Meter(device) as meter:
         for _ in range(20):  # a busy machine's service may need more than one window
             with meter.window() as window:

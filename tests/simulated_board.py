@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST = date(2026, 9, 1)
-CODE = ("bench", "devices", "prune", "reports")
+CODE = ("bench", "devices", "edgejoule", "prune", "reports")
 FILES = ("edgejoule.py", "edgejoule.toml", "LICENSE")
 BOARD_PY = '''\
 """A simulated board: the watts of board.json, replayed as a noisy trace."""
@@ -18,9 +18,9 @@ import os
 import random
 from pathlib import Path
 
-from devices.adapters import replay
-from devices.reading import Sample
-from devices.trace import PowerTrace
+from edgejoule.devices.adapters import replay
+from edgejoule.devices.reading import Sample
+from edgejoule.devices.trace import PowerTrace
 
 BOARD = Path(__file__).resolve().parent.parent.parent / "board.json"
 
@@ -71,9 +71,9 @@ DIGITS_PY = '''\
 """The digits, each batch at the tick of a clock: seconds that do not depend on the machine."""
 import time
 
-from bench.datasets import digits
-from bench.datasets.digits import CHECKSUMS, CLASSES, INPUT_SHAPE, LICENCE
-from bench.datasets.digits import TEST_IMAGES, TRAIN_IMAGES
+from edgejoule.bench.datasets import digits
+from edgejoule.bench.datasets.digits import CHECKSUMS, CLASSES, INPUT_SHAPE, LICENCE
+from edgejoule.bench.datasets.digits import TEST_IMAGES, TRAIN_IMAGES
 
 TICK_S = 0.06  # longer than a batch takes
 
@@ -152,7 +152,7 @@ class Board:
         """A new repository with this code and the board in it."""
         self.folder.mkdir(parents=True)
         for name in CODE:
-            shutil.copytree(str(ROOT / name), str(self.folder / name),
+            shutil.copytree(str(ROOT / name), str(self.folder / name), symlinks=True,
                             ignore=shutil.ignore_patterns("__pycache__", "*.so", "out"))
         for name in FILES:
             if (ROOT / name).exists():

@@ -36,16 +36,16 @@ def history(board, args):
     import pandas  # noqa: F401 imported once, before the forks
     import torch
 
-    import edgejoule
-    from bench import runner, worker
-    from bench.datasets import digits
-    from bench.nights import night_stages, night_work
+    from edgejoule import command_line
+    from edgejoule.bench import runner, worker
+    from edgejoule.bench.datasets import digits
+    from edgejoule.bench.nights import night_stages, night_work
 
     torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1)  # imports what a case would
     pictures = digits.load()
     digits.load = lambda root=None: pictures
     runner._worker = lambda path: unstarved(path, lambda: forked(lambda: worker.main(path)))
-    night_stages.edgejoule = lambda words: (forked(lambda: edgejoule.main(words), quiet=True),
+    night_stages.edgejoule = lambda words: (forked(lambda: command_line.main(words), quiet=True),
                                             "see its own message")
     chance, percent = random.Random(args.seed), 1 + args.percent / 100
     options = {"suite": "nights", "overrides": [], "confirm": True, "keep_traces": 28,

@@ -12,7 +12,7 @@ ENTRY = '''
 import json, os, random, sys
 sys.path[:0] = [{root!r}, {tests!r}]
 import bundles
-from bench import suite
+from edgejoule.bench import suite
 
 words = sys.argv[1:]
 assert words[0] == "run" and words[2] == "--runs", words

@@ -7,7 +7,7 @@ import histories
 import pytest
 from test_page import HOSTILE, _contrast, _palettes, outline
 
-from reports import (
+from edgejoule.reports import (
     gather,
     history_pages,
     markup,

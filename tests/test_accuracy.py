@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from devices import accuracy, expense, naive, noise, rivals, synthetic, virtual, wraps
-from devices.commands import meter_bench
+from edgejoule.devices import accuracy, expense, naive, noise, rivals, synthetic, virtual, wraps
+from edgejoule.devices.commands import meter_bench
 
 ROOT = Path(__file__).resolve().parent.parent
 

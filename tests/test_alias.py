@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from devices import alias, integrate, synthetic, virtual, window
-from devices.adapters import replay
-from devices.meter import Meter
-from devices.reading import Sample
-from devices.trace import PowerTrace
+from edgejoule.devices import alias, integrate, synthetic, virtual, window
+from edgejoule.devices.adapters import replay
+from edgejoule.devices.meter import Meter
+from edgejoule.devices.reading import Sample
+from edgejoule.devices.trace import PowerTrace
 
 INFO = virtual.info(period_s=0.1)
 TOGGLING = PowerTrace((0.0, 0.04, 0.04, 0.08), (12.0, 12.0, 4.0, 4.0))

@@ -5,8 +5,8 @@ import bundles
 import histories
 import pytest
 
-import edgejoule
-from bench.gates import blessing
+from edgejoule import command_line
+from edgejoule.bench.gates import blessing
 
 METHODS = bundles.METHODS[:1]
 
@@ -17,7 +17,7 @@ def make(tmp_path, nights=3, **more):
 
 def call(capsys, folder, *words):
     """(exit code, stdout, stderr) of `edgejoule bless`."""
-    code = edgejoule.main(["bless", "--history", str(folder)] + list(words))
+    code = command_line.main(["bless", "--history", str(folder)] + list(words))
     out, err = capsys.readouterr()
     return code, out, err
 

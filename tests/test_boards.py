@@ -2,8 +2,8 @@
 import board_rig
 import pytest
 
-from devices import boards, channels, sysfs
-from devices.adapters import ina3221
+from edgejoule.devices import boards, channels, sysfs
+from edgejoule.devices.adapters import ina3221
 
 
 @pytest.mark.parametrize("board", sorted(board_rig.BOARDS))

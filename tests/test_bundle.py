@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from bench import bundle, records
+from edgejoule.bench import bundle, records
 
 
 def record(case_id="a"):

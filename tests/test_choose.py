@@ -3,9 +3,9 @@ import time
 
 import pytest
 
-from devices import choose
-from devices.meter import Meter
-from devices.reading import DeviceInfo, Sample
+from edgejoule.devices import choose
+from edgejoule.devices.meter import Meter
+from edgejoule.devices.reading import DeviceInfo, Sample
 
 
 class Adapter:

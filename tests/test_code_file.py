@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prune import code_file, epochs, signs
+from edgejoule.prune import code_file, epochs, signs
 
 
 def some(seed, shapes):

@@ -5,9 +5,9 @@ import torch
 from fake_trainer import FakeTrainer
 from torch import nn
 
-from prune import codes
-from prune.code_stream import Stream
-from prune.recipes import early_bird
+from edgejoule.prune import codes
+from edgejoule.prune.code_stream import Stream
+from edgejoule.prune.recipes import early_bird
 
 
 class Twice(nn.Module):

@@ -5,7 +5,7 @@ import torch
 from fake_trainer import FakeTrainer, small_net
 from torch import nn
 
-from prune import codes, signs
+from edgejoule.prune import codes, signs
 
 
 def coded(*layers):
@@ -133,7 +133,7 @@ def test_unknown_probes():
 
 def test_large_networks_have_the_known_number_of_bits():
     """276 480 bits per image for VGG-16 on CIFAR: packed codes are 1/32 of float32."""
-    from bench.models import vgg16
+    from edgejoule.bench.models import vgg16
     model = vgg16.build()
     found = codes.codes(model, [torch.randn(1, 3, 32, 32)])
     assert sum(found.bits.values()) == 276480

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import edgejoule
+from edgejoule import __version__, command_line
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = """
@@ -47,7 +47,7 @@ def suite_file(tmp_path, *change):
     return path
 
 
-@pytest.mark.parametrize("command", [name for name, _, _ in edgejoule.COMMANDS])
+@pytest.mark.parametrize("command", [name for name, _, _ in command_line.COMMANDS])
 def test_every_command_explains_itself(command):
     code, out, _ = call(command, "--help")
     assert code == 0 and "usage: edgejoule " + command in out
@@ -57,7 +57,7 @@ def test_every_command_explains_itself(command):
 def test_the_program_explains_itself():
     code, out, _ = call("--help")
     assert code == 0 and "exit codes" in out and "examples" in out
-    assert call("version")[1].strip() == edgejoule.VERSION
+    assert call("version")[1].strip() == __version__
 
 
 @pytest.mark.parametrize("words,said", [

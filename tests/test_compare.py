@@ -7,10 +7,10 @@ import sys
 import pytest
 import stub_clone
 
-import edgejoule
-from bench import suite
-from bench.gates import abba, case_file, comparison, confirm, trees
-from bench.gates import thresholds as limits
+from edgejoule import command_line
+from edgejoule.bench import suite
+from edgejoule.bench.gates import abba, case_file, comparison, confirm, trees
+from edgejoule.bench.gates import thresholds as limits
 
 SUITE = """
 question = "Which is dearer?"
@@ -39,7 +39,7 @@ def place(tmp_path, monkeypatch):
 
 def call(capsys, *words):
     """(exit code, stdout, stderr) of one command line in this process."""
-    code = edgejoule.main([str(word) for word in words])
+    code = command_line.main([str(word) for word in words])
     out, err = capsys.readouterr()
     return code, out, err
 
@@ -260,7 +260,7 @@ def test_the_text_names_everything(place, capsys):
 
 
 def test_who_comes_second_is_told_and_exits_75(place, capsys, monkeypatch):
-    from bench import device_lock
+    from edgejoule.bench import device_lock
 
     clone, _ = stub_clone.make(place / "clone", {})
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 from fake_trainer import small_net
 
-from bench import settings
-from bench.data import Data
-from bench.measure import Ledger
-from bench.train import Trainer
-from prune import codes, cost
-from prune.recipes import at_init, dense, early_bird, iterative, lottery, one_shot, thinet
+from edgejoule.bench import settings
+from edgejoule.bench.data import Data
+from edgejoule.bench.measure import Ledger
+from edgejoule.bench.train import Trainer
+from edgejoule.prune import codes, cost
+from edgejoule.prune.recipes import at_init, dense, early_bird, iterative, lottery, one_shot, thinet
 
 IMAGENET, CIFAR = 1281167, 50000
 R18, R50, VGG, PRERESNET = 3.64, 8.21, .63, .31  # GFLOP of one forward pass

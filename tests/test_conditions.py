@@ -3,7 +3,7 @@ import json
 
 import board_rig
 
-from devices import conditions
+from edgejoule.devices import conditions
 
 
 def test_nothing_is_known_of_an_empty_tree_and_nothing_raises(tmp_path):

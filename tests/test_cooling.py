@@ -1,7 +1,7 @@
 """The wait for a cool board: by degrees and drift, on a clock that only the test moves."""
 import pytest
 
-from bench.nights import cooling
+from edgejoule.bench.nights import cooling
 
 
 class Board:

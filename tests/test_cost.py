@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from bench import plugins
-from prune import cost, macs
+from edgejoule.bench import plugins
+from edgejoule.prune import cost, macs
 
 PICTURE = (3, 12, 10)
 

@@ -7,8 +7,8 @@ from fake_trainer import small_net
 from hand_groups import group
 from torch import nn
 
-from prune import cutting, steps
-from prune.criteria import l1, l2, random, slim
+from edgejoule.prune import cutting, steps
+from edgejoule.prune.criteria import l1, l2, random, slim
 
 NAMES = sorted(path.stem for path in (steps.Path(steps.__file__).parent / "criteria").glob("*.py")
                if not path.stem.startswith("_"))

@@ -4,9 +4,9 @@ import pytest
 import torch
 from fake_trainer import FakeTrainer, small_net
 
-from prune import cutting, groups, masking
-from prune.mask import Mask
-from prune.recipes import cnip_it, cut_at_init, iterative, one_shot, snap_it, thinet
+from edgejoule.prune import cutting, groups, masking
+from edgejoule.prune.mask import Mask
+from edgejoule.prune.recipes import cnip_it, cut_at_init, iterative, one_shot, snap_it, thinet
 
 
 def widths(model):
@@ -173,7 +173,7 @@ def test_a_schedule_that_min_channels_stops_is_told():
 @pytest.mark.parametrize("criterion", ["slim", "l2", "spline", "spline_pca", "snap", "thinet"])
 def test_every_cut_mode_of_a_pre_activation_network(mode, criterion):
     """An index in front of a reader has no hyperplane: spline leaves it whole and says so."""
-    from bench.architectures.preact_resnets import PreactResNet
+    from edgejoule.bench.architectures.preact_resnets import PreactResNet
     torch.manual_seed(0)
     trainer = FakeTrainer(PreactResNet(2, 4, 3), epochs=1)
     found = groups.find(trainer.model, trainer.example, mode=mode)

@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from bench import plugins
-from bench.formats import archives
+from edgejoule.bench import plugins
+from edgejoule.bench.formats import archives
 
 FOLDER = "bench/datasets"
 NAMES = plugins.names(FOLDER)

@@ -3,14 +3,14 @@ import pytest
 import torch
 from torch import nn
 
-from bench.zoo import hidden
-from bench.zoo.net import awake, example
-from prune import groups
-from prune.declare import declared, override
-from prune.groups import Unit
-from prune.mask import Mask, masked
-from prune.parity import parity
-from prune.shrink import shrink
+from edgejoule.bench.zoo import hidden
+from edgejoule.bench.zoo.net import awake, example
+from edgejoule.prune import groups
+from edgejoule.prune.declare import declared, override
+from edgejoule.prune.groups import Unit
+from edgejoule.prune.mask import Mask, masked
+from edgejoule.prune.parity import parity
+from edgejoule.prune.shrink import shrink
 
 NET = hidden.NETS["scripted"]
 TABLE = {"stem": [("a.0.weight", 0), "a.1", ("b.0.weight", 1)]}

@@ -2,10 +2,10 @@
 import pytest
 import torch
 
-from bench.zoo import branches, gates, sequences, splits
-from bench.zoo.examination import cut
-from bench.zoo.net import awake, example
-from prune import deploy, groups
+from edgejoule.bench.zoo import branches, gates, sequences, splits
+from edgejoule.bench.zoo.examination import cut
+from edgejoule.bench.zoo.net import awake, example
+from edgejoule.prune import deploy, groups
 
 NETS = {"residual": branches.NETS["residual"], "se_linear": gates.NETS["se_linear"],
         "c2f_yolo": splits.NETS["c2f_yolo"], "mixer": sequences.NETS["mixer"]}

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import unprivileged
 
-from bench import device_lock
-from bench.commands import run as run_command
-from devices.reading import DeviceInfo
+from edgejoule.bench import device_lock
+from edgejoule.bench.commands import run as run_command
+from edgejoule.devices.reading import DeviceInfo
 
 ROOT = Path(__file__).resolve().parent.parent
 HOLD = """\
 import sys, time
-from bench import device_lock
+from edgejoule.bench import device_lock
 with device_lock.hold("board", "night 2026-11-21 of suite quick"):
     print("held", flush=True)
     time.sleep(600)

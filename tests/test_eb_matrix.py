@@ -8,11 +8,11 @@ import torch
 from fake_trainer import FakeTrainer
 from test_page import HOSTILE, outline
 
-from prune import codes, epochs, signs, trail
-from prune.mask import Mask
-from prune.recipes import early_bird
-from reports import gather, heat_map, page
-from reports.sections import eb_matrix
+from edgejoule.prune import codes, epochs, signs, trail
+from edgejoule.prune.mask import Mask
+from edgejoule.prune.recipes import early_bird
+from edgejoule.reports import gather, heat_map, page
+from edgejoule.reports.sections import eb_matrix
 
 
 def packed(rows):

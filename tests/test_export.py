@@ -8,10 +8,10 @@ import zipfile
 import pytest
 import torch
 
-from bench.zoo import branches, chains, oddities, sequences, splits
-from bench.zoo.examination import cut
-from bench.zoo.net import answer, awake, example, tensors
-from prune import export, groups, tensor_file
+from edgejoule.bench.zoo import branches, chains, oddities, sequences, splits
+from edgejoule.bench.zoo.examination import cut
+from edgejoule.bench.zoo.net import answer, awake, example, tensors
+from edgejoule.prune import export, groups, tensor_file
 
 
 def made(net, dtype=torch.float32):

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from devices.adapters import external
-from devices.columns import Columns
-from devices.meter import Meter
+from edgejoule.devices.adapters import external
+from edgejoule.devices.columns import Columns
+from edgejoule.devices.meter import Meter
 
 
 @pytest.fixture

@@ -17,11 +17,11 @@ import process_state
 import pytest
 from training_loop import measured
 
-from devices import sysfs, virtual, window
-from devices.adapters import ina3221
-from devices.meter import Meter
-from devices.reading import Sample
-from devices.record import Record
+from edgejoule.devices import sysfs, virtual, window
+from edgejoule.devices.adapters import ina3221
+from edgejoule.devices.meter import Meter
+from edgejoule.devices.reading import Sample
+from edgejoule.devices.record import Record
 
 ROOT = Path(__file__).resolve().parent.parent
 PERIODS = 3.2  # three, and the time to notice

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from reports import axes, distance_plot, epoch_plot, pareto_plot, quantity, svg
-from reports.epoch_plot import Curves
-from reports.pareto_plot import Point
-from reports.rows import Drawn
-from reports.spread import Spread
+from edgejoule.reports import axes, distance_plot, epoch_plot, pareto_plot, quantity, svg
+from edgejoule.reports.epoch_plot import Curves
+from edgejoule.reports.pareto_plot import Point
+from edgejoule.reports.rows import Drawn
+from edgejoule.reports.spread import Spread
 
 
 def _point(name, cost, accuracy, sd=0.001, dense=False, series=1):

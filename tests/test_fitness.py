@@ -8,11 +8,11 @@ from pathlib import Path
 import board_rig
 import pytest
 
-from devices import fitness, probe
-from devices.adapters import ina3221, none, replay
-from devices.commands import doctor
-from devices.reading import DeviceInfo, Sample
-from devices.trace import PowerTrace
+from edgejoule.devices import fitness, probe
+from edgejoule.devices.adapters import ina3221, none, replay
+from edgejoule.devices.commands import doctor
+from edgejoule.devices.reading import DeviceInfo, Sample
+from edgejoule.devices.trace import PowerTrace
 
 ROOT = Path(__file__).resolve().parent.parent
 CALM = {"celsius": {"CPU": 40.0}, "throttling": None, "power_mode": "MAXN", "swap": None,

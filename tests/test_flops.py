@@ -3,13 +3,13 @@ import json
 
 import pytest
 
-import edgejoule
+from edgejoule import command_line
 
 VGG = ["flops", "--model", "vgg16", "--dataset", "cifar10", "--epochs", "160"]
 
 
 def run(capsys, *argv):
-    code = edgejoule.main(list(argv))
+    code = command_line.main(list(argv))
     captured = capsys.readouterr()
     return code, captured.out, captured.err
 

@@ -3,13 +3,13 @@ import pytest
 import torch
 from torch import nn
 
-from bench.models import resnet20, vgg16
-from bench.zoo import branches, chains, gates
-from bench.zoo.examination import scores
-from bench.zoo.net import awake, example
-from prune import fold, groups, select
-from prune.parity import parity
-from prune.shrink import shrink
+from edgejoule.bench.models import resnet20, vgg16
+from edgejoule.bench.zoo import branches, chains, gates
+from edgejoule.bench.zoo.examination import scores
+from edgejoule.bench.zoo.net import awake, example
+from edgejoule.prune import fold, groups, select
+from edgejoule.prune.parity import parity
+from edgejoule.prune.shrink import shrink
 
 
 def case(model, inputs, mode="coupled"):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from bench.formats import archives, idx, picture_folders
+from edgejoule.bench.formats import archives, idx, picture_folders
 
 
 def tar_with(path, *members):

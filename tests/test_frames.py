@@ -5,8 +5,8 @@ import bundles
 import pandas
 import pytest
 
-from bench import records
-from reports import frames, load, rows
+from edgejoule.bench import records
+from edgejoule.reports import frames, load, rows
 
 
 def _methods(root):

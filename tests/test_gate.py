@@ -8,11 +8,11 @@ import histories
 import pytest
 import stub_clone
 
-import edgejoule
-from bench import history
-from bench.gates import alarms, blessing, gate
-from bench.gates import thresholds as limits
-from bench.nights import suspects
+from edgejoule import command_line
+from edgejoule.bench import history
+from edgejoule.bench.gates import alarms, blessing, gate
+from edgejoule.bench.gates import thresholds as limits
+from edgejoule.bench.nights import suspects
 
 METHODS = bundles.METHODS[:2]
 DENSE, OTHER = METHODS[0][0], METHODS[1][0]
@@ -218,7 +218,7 @@ def test_a_night_that_measured_nothing_is_never_green(tmp_path):
             shutil.rmtree(str(path))
     judged = judge(folder)
     assert judged.verdict == "INCONCLUSIVE" and judged.findings[0].kind == "not measured"
-    assert edgejoule.main(["gate", "--history", str(folder)]) == 3
+    assert command_line.main(["gate", "--history", str(folder)]) == 3
 
 
 def test_an_invalid_night_is_invalid(tmp_path):
@@ -365,12 +365,12 @@ def test_the_same_code_on_both_sides_is_not_tried(tmp_path):
 
 def test_the_command_line(tmp_path, capsys):
     folder = str(make(tmp_path, 18, histories.step(14, 1.08, OTHER)))
-    assert edgejoule.main(["gate", "--history", folder]) == 1
+    assert command_line.main(["gate", "--history", folder]) == 1
     assert "suspect" in capsys.readouterr()[0]
-    assert edgejoule.main(["gate", "quick", "--history", folder, "--night", histories.day(13),
+    assert command_line.main(["gate", "quick", "--history", folder, "--night", histories.day(13),
                            "--json"]) == 0
     assert json.loads(capsys.readouterr()[0])["verdict"] == "PASS"
-    assert edgejoule.main(["gate", "--thresholds"]) == 0
+    assert command_line.main(["gate", "--thresholds"]) == 0
     assert "[gate.floors]" in capsys.readouterr()[0]
 
 
@@ -382,11 +382,11 @@ def test_the_command_line(tmp_path, capsys):
 ])
 def test_a_mistake_is_one_line_and_exit_code_4(tmp_path, capsys, words, said):
     folder = str(make(tmp_path, 2))
-    assert edgejoule.main(["gate", "--history", folder] + words) == 4
+    assert command_line.main(["gate", "--history", folder] + words) == 4
     err = capsys.readouterr()[1]
     assert said in err and err.count("\n") == 1
 
 
 def test_an_empty_history_is_refused(tmp_path, capsys):
-    assert edgejoule.main(["gate", "--history", str(tmp_path)]) == 4
+    assert command_line.main(["gate", "--history", str(tmp_path)]) == 4
     assert "holds no nights" in capsys.readouterr()[1]

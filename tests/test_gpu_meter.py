@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from devices import window
-from devices.adapters import nvml
-from devices.meter import Meter
+from edgejoule.devices import window
+from edgejoule.devices.adapters import nvml
+from edgejoule.devices.meter import Meter
 
 pytestmark = pytest.mark.gpu
 LOAD_S, REST_S = 30.0, 10.0

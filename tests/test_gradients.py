@@ -6,9 +6,9 @@ from hand_groups import group
 from torch import nn
 from torch.nn import functional
 
-from prune import gates, gradients, masking
-from prune.criteria import snap
-from prune.saliency import snip
+from edgejoule.prune import gates, gradients, masking
+from edgejoule.prune.criteria import snap
+from edgejoule.prune.saliency import snip
 
 
 def net(affine=True):
@@ -168,9 +168,9 @@ def test_removing_a_small_weight_changes_the_loss_by_its_sensitivity():
 
 def test_a_gate_at_zero_is_a_cut():
     """With gates after the norms, c = 0 and the physically smaller network agree exactly."""
-    from prune import groups as engine
-    from prune.mask import Mask
-    from prune.shrink import shrink
+    from edgejoule.prune import groups as engine
+    from edgejoule.prune.mask import Mask
+    from edgejoule.prune.shrink import shrink
     model, _ = net()
     model, x = model.double().eval(), torch.randn(4, 3, 8, 8, dtype=torch.float64)
     found = engine.find(model, x[:1])

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from bench.models import resnet20
-from bench.zoo import branches, chains, gates, hidden, sequences, splits
-from bench.zoo.net import awake, example
-from prune import groups
-from prune.groups import Group, Slice, Unit
+from edgejoule.bench.models import resnet20
+from edgejoule.bench.zoo import branches, chains, gates, hidden, sequences, splits
+from edgejoule.bench.zoo.net import awake, example
+from edgejoule.prune import groups
+from edgejoule.prune.groups import Group, Slice, Unit
 
 IMAGE = torch.zeros(1, 3, 32, 32)
 

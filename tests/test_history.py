@@ -9,7 +9,7 @@ import bundles
 import pytest
 import unprivileged
 
-from bench import history, history_index, history_rows
+from edgejoule.bench import history, history_index, history_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 TWO = bundles.METHODS[:2]

@@ -8,8 +8,8 @@ import histories
 import pytest
 from test_page import HOSTILE, outline
 
-import edgejoule
-from reports import history_pages, index_page, nightly_page, past
+from edgejoule import command_line
+from edgejoule.reports import history_pages, index_page, nightly_page, past
 
 PAGES = ("index.html", "nightly.html", "trends.html", "pareto.html")
 TWO = bundles.METHODS[:1] + bundles.METHODS[2:3]  # dense, slim 0.5
@@ -242,7 +242,7 @@ def test_bad_requests_are_one_line_and_4(tmp_path, capsys, arguments, words):
     history = histories.make(tmp_path / "history", 2, TWO)
     (tmp_path / "file").write_text("")
     given = [each.format(nowhere=tmp_path / "no", file=tmp_path / "file") for each in arguments]
-    assert edgejoule.main(["history", "--history", str(history)] + given) == 4
+    assert command_line.main(["history", "--history", str(history)] + given) == 4
     err = capsys.readouterr().err
     assert words in err and err.count("\n") == 1
 
@@ -260,7 +260,7 @@ def test_json_is_one_document(tmp_path, capsys):
     """With the counts of the night that was asked for."""
     histories.make(tmp_path, 3, TWO, document=_last(
         1, verdict="FAIL", findings=[histories.finding(1)]))
-    assert edgejoule.main(["history", "--history", str(tmp_path), "--night", "2026-01-02",
+    assert command_line.main(["history", "--history", str(tmp_path), "--night", "2026-01-02",
                            "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["headline"] == "1 regression, 1 unchanged."
@@ -270,5 +270,5 @@ def test_json_is_one_document(tmp_path, capsys):
 
 def test_without_a_night_it_ends_with_3(tmp_path, capsys):
     """Nothing measured is never green."""
-    assert edgejoule.main(["history", "--history", str(tmp_path)]) == 3
+    assert command_line.main(["history", "--history", str(tmp_path)]) == 3
     assert "No night has been run." in capsys.readouterr().out

@@ -3,11 +3,11 @@ import time
 
 import pytest
 
-from devices import idle
-from devices.adapters import replay
-from devices.meter import Meter
-from devices.reading import Reading
-from devices.trace import PowerTrace
+from edgejoule.devices import idle
+from edgejoule.devices.adapters import replay
+from edgejoule.devices.meter import Meter
+from edgejoule.devices.reading import Reading
+from edgejoule.devices.trace import PowerTrace
 
 REST = idle.Baseline(5.0, 0.01, 30.0)
 

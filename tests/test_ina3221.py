@@ -2,7 +2,7 @@
 import board_rig
 import pytest
 
-from devices.adapters import ina3221
+from edgejoule.devices.adapters import ina3221
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.joules import joule_gate, joule_lines, joule_store, tap_timer
-from bench.joules.tap_timer import Taken, Tap
-from devices.reading import DeviceInfo, Reading
+from edgejoule.bench.joules import joule_gate, joule_lines, joule_store, tap_timer
+from edgejoule.bench.joules.tap_timer import Taken, Tap
+from edgejoule.devices.reading import DeviceInfo, Reading
 
 CONTEXT = {"device": "a board", "power mode": "MAXN"}
 

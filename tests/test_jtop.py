@@ -13,8 +13,8 @@ import pytest
 import unprivileged
 from training_loop import measured
 
-from devices.adapters import jtop
-from devices.meter import Meter
+from edgejoule.devices.adapters import jtop
+from edgejoule.devices.meter import Meter
 
 # jtop is not imported here: its 7.x would change this process
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("jtop") is None,
@@ -165,7 +165,7 @@ def test_a_dead_services_socket_is_told(own):
 def test_a_forbidden_socket_is_told(own):
     os.chmod(own.socket, 0)
     said = unprivileged.output(
-        "from devices.adapters import jtop\ntry: jtop.open(0.1, {!r})\n"
+        "from edgejoule.devices.adapters import jtop\ntry: jtop.open(0.1, {!r})\n"
         "except RuntimeError as error: print(error)".format(own.socket))
     assert "can't access jtop.service" in said and "usermod -aG jtop" in said
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_cases import INFINITIES, codes, values
 
-from prune import signs
-from prune.kernels import backends, reference, threads
+from edgejoule.prune import signs
+from edgejoule.prune.kernels import backends, reference, threads
 
 HERE = [name for name, why in backends.survey() if why is None and name not in ("cuda", "numpy")]
 QUICK = settings(max_examples=40, deadline=None)
@@ -61,8 +61,8 @@ def test_codes(backend, rows_a, rows_b, words, gap, wide, seed):
 def test_blocks_and_threads(backend, shape, count, monkeypatch):
     """Several cache blocks and threads, work shared out by rows and by words."""
     monkeypatch.setattr(threads, "available", lambda: count)
-    monkeypatch.setattr("prune.kernels.native.PAIRS", 1)
-    monkeypatch.setattr("prune.kernels.native.BYTES", 1)
+    monkeypatch.setattr("edgejoule.prune.kernels.native.PAIRS", 1)
+    monkeypatch.setattr("edgejoule.prune.kernels.native.BYTES", 1)
     random = np.random.RandomState(5)
     a, b = codes(random, shape), codes(random, (37, shape[1]))
     for dtype in (np.int32, np.int64):

@@ -4,14 +4,14 @@ import json
 import numpy as np
 import pytest
 
-import edgejoule
-from bench.commands import kernels
-from bench.races import kernel_contests, kernel_peers, kernel_race
-from prune.kernels import backends, cuda_check
+from edgejoule import command_line
+from edgejoule.bench.commands import kernels
+from edgejoule.bench.races import kernel_contests, kernel_peers, kernel_race
+from edgejoule.prune.kernels import backends, cuda_check
 
 
 def printed(capsys, *arguments):
-    assert edgejoule.main(["kernels"] + list(arguments)) == 0
+    assert command_line.main(["kernels"] + list(arguments)) == 0
     return capsys.readouterr().out
 
 
@@ -29,19 +29,19 @@ def test_show_names_every_backend(capsys):
 def test_a_wrong_backend_fails_the_self_test(monkeypatch, capsys):
     monkeypatch.setattr(kernels.signs, "popcount", lambda codes, backend: np.array(
         [backend == "portable"]))
-    assert edgejoule.main(["kernels", "--json"]) == 1
+    assert command_line.main(["kernels", "--json"]) == 1
     rows = json.loads(capsys.readouterr().out)["backends"]
     assert {row["name"]: row["test"] for row in rows}["portable"] == "wrong"
 
 
 def test_numbers_that_make_no_sense_are_refused(capsys):
-    assert edgejoule.main(["kernels", "bench", "--rounds", "0"]) == 4
+    assert command_line.main(["kernels", "bench", "--rounds", "0"]) == 4
     assert "--rounds 0: 1 or more" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(backends.reason("cuda") is None, reason="there is a GPU")
 def test_without_a_gpu_the_reason_is_one_line(capsys):
-    assert edgejoule.main(["kernels", "gpu"]) == 1
+    assert command_line.main(["kernels", "gpu"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
 
 

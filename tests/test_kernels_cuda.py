@@ -12,9 +12,9 @@ import pytest
 import torch
 from kernel_cases import INFINITIES, codes, values
 
-from bench.races import kernel_gpu
-from prune import signs
-from prune.kernels import backends, builder, cuda_build, gpu, reference
+from edgejoule.bench.races import kernel_gpu
+from edgejoule.prune import signs
+from edgejoule.prune.kernels import backends, builder, cuda_build, gpu, reference
 
 TESTS = os.path.dirname(os.path.abspath(__file__))
 STREAM = 0x5EED

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from bench.zoo.net import awake
-from prune import groups, shrink
-from prune.labels import Labels
-from prune.labels_layout import blocks
-from prune.mask import Mask
+from edgejoule.bench.zoo.net import awake
+from edgejoule.prune import groups, shrink
+from edgejoule.prune.labels import Labels
+from edgejoule.prune.labels_layout import blocks
+from edgejoule.prune.mask import Mask
 
 PAIRS = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), max_size=40)
 

@@ -4,7 +4,7 @@ from typing import NamedTuple, Optional
 
 import pytest
 
-from bench.measure import Ledger
+from edgejoule.bench.measure import Ledger
 
 
 class Reading(NamedTuple):

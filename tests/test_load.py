@@ -4,7 +4,7 @@ import json
 import bundles
 import pytest
 
-from reports import gather, load, page
+from edgejoule.reports import gather, load, page
 
 TWO = bundles.METHODS[:2]
 

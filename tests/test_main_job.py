@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import bundle, plugins
-from prune import export
+from edgejoule.bench import bundle, plugins
+from edgejoule.prune import export
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = """

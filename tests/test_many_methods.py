@@ -5,8 +5,8 @@ import bundles
 import pytest
 from test_page import outline
 
-from reports import files, gather, page, pareto_plot, some
-from reports.sections import raw_files
+from edgejoule.reports import files, gather, page, pareto_plot, some
+from edgejoule.reports.sections import raw_files
 
 COUNT = 120
 

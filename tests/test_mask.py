@@ -3,9 +3,9 @@ import pytest
 import torch
 from torch import nn
 
-from bench.zoo.net import awake
-from prune import groups
-from prune.mask import Mask, leaving, masked
+from edgejoule.bench.zoo.net import awake
+from edgejoule.prune import groups
+from edgejoule.prune.mask import Mask, leaving, masked
 
 
 def flags(text):

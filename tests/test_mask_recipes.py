@@ -3,8 +3,8 @@ import pytest
 import torch
 from fake_trainer import FakeTrainer
 
-from prune import controls, masking, weights
-from prune.recipes import at_init, iterative_masks, lottery, snip_it
+from edgejoule.prune import controls, masking, weights
+from edgejoule.prune.recipes import at_init, iterative_masks, lottery, snip_it
 
 TOTAL = 3 * 8 * 9 + 8 * 12 * 9 + 48
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings, strategies
 from torch import nn
 from torch.nn.utils import prune as oracle
 
-from prune import mask_steps, masking, steps
-from prune.masking import WeightMask
+from edgejoule.prune import mask_steps, masking, steps
+from edgejoule.prune.masking import WeightMask
 
 
 def mask_of(*shapes):
@@ -119,7 +119,7 @@ def test_effective_macs_follow_the_density_of_each_layer():
 
 
 def steps_cost(model, example):
-    from prune.cost import count
+    from edgejoule.prune.cost import count
     return count(model, example).train_macs
 
 

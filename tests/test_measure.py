@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from devices.trace import PowerTrace
+from edgejoule.devices.trace import PowerTrace
 
 ROOT = Path(__file__).resolve().parent.parent
 EDGEJOULE = [sys.executable, str(ROOT / "edgejoule.py")]

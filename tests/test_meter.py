@@ -3,11 +3,11 @@ import time
 
 import pytest
 
-from devices import choose
-from devices.adapters import replay
-from devices.meter import Meter
-from devices.reading import DeviceInfo, Sample
-from devices.trace import PowerTrace
+from edgejoule.devices import choose
+from edgejoule.devices.adapters import replay
+from edgejoule.devices.meter import Meter
+from edgejoule.devices.reading import DeviceInfo, Sample
+from edgejoule.devices.trace import PowerTrace
 
 
 class Scripted:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import plugins
+from edgejoule.bench import plugins
 
 GUIDE = (Path(plugins.__file__).resolve().parent.parent / "docs" / "methods.md").read_text(
     encoding="utf8")

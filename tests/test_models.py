@@ -3,9 +3,9 @@ import pytest
 import torch
 from torch import nn
 
-from bench import plugins
-from bench.architectures import cifar_resnets, weights
-from prune import cost
+from edgejoule.bench import plugins
+from edgejoule.bench.architectures import cifar_resnets, weights
+from edgejoule.prune import cost
 
 FOLDER = "bench/models"
 NAMES = plugins.names(FOLDER)

@@ -2,12 +2,12 @@
 import pytest
 import torch
 
-from bench.zoo import branches
-from bench.zoo.examination import cut
-from bench.zoo.net import awake, example
-from prune import groups
-from prune.mask import masked
-from prune.momentum import sliced
+from edgejoule.bench.zoo import branches
+from edgejoule.bench.zoo.examination import cut
+from edgejoule.bench.zoo.net import awake, example
+from edgejoule.prune import groups
+from edgejoule.prune.mask import masked
+from edgejoule.prune.momentum import sliced
 
 OPTIMISERS = {
     "sgd": lambda p: torch.optim.SGD(p, 0.05, momentum=0.9, weight_decay=1e-3, nesterov=True),

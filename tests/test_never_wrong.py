@@ -5,9 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from bench.zoo.examination import cut, parity
-from bench.zoo.net import awake
-from prune import groups
+from edgejoule.bench.zoo.examination import cut, parity
+from edgejoule.bench.zoo.net import awake
+from edgejoule.prune import groups
 
 
 @torch.jit.script

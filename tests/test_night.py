@@ -5,8 +5,8 @@ import os
 import nights
 import pytest
 
-from bench import history
-from bench.nights import night
+from edgejoule.bench import history
+from edgejoule.bench.nights import night
 
 CASES = 2
 MOMENTS = [(stage, moment) for stage in night.STAGES[:-1] for moment in ("before", "after")] + [

@@ -10,11 +10,11 @@ import time
 import nights
 import pytest
 
-import edgejoule
-from bench import device_lock, history, suite
-from bench.commands import nightly
-from bench.nights import night_stages
-from bench.nights.night_work import look
+from edgejoule import command_line
+from edgejoule.bench import device_lock, history, suite
+from edgejoule.bench.commands import nightly
+from edgejoule.bench.nights import night_stages
+from edgejoule.bench.nights.night_work import look
 
 TONIGHT = ["--fake-power", "8", "--night", nights.NIGHT]
 
@@ -230,5 +230,5 @@ def test_a_whole_night_with_real_training_and_pages(tmp_path):
 
 def test_a_file_is_no_history(tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    code = edgejoule.main(["nightly", "quick", "--history", str(tmp_path / "file")])
+    code = command_line.main(["nightly", "quick", "--history", str(tmp_path / "file")])
     assert code == 4 and "it takes the folder" in capsys.readouterr().err

@@ -9,9 +9,9 @@ import process_state
 import pytest
 import training_loop
 
-from devices import gpus
-from devices.adapters import nvml
-from devices.meter import Meter
+from edgejoule.devices import gpus
+from edgejoule.devices.adapters import nvml
+from edgejoule.devices.meter import Meter
 
 pynvml = pytest.importorskip("pynvml")
 pytestmark = pytest.mark.skipif(not gpu_rig.compiler(), reason="no C compiler: the emulated "
@@ -159,7 +159,7 @@ def test_an_old_driver_without_the_new_calls(tmp_path):
     env = dict(os.environ, LD_LIBRARY_PATH=str(folder), NVML_EMULATOR=str(tmp_path / "state"))
     env.pop("CUDA_VISIBLE_DEVICES", None)
     out = subprocess.run(
-        [sys.executable, "-c", "from devices.adapters import nvml; d = nvml.open(); "
+        [sys.executable, "-c", "from edgejoule.devices.adapters import nvml; d = nvml.open(); "
          "print(d.info().rail, d.read().watts)"],
         stdout=subprocess.PIPE, env=env, check=True, cwd=os.path.dirname(os.path.dirname(__file__)))
     assert out.stdout.decode().split("\n")[0] == "power averaged over 1 s 100.0"

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import bundles
 import pytest
 
-from reports import gather, markup, page
+from edgejoule.reports import gather, markup, page
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)>' {{ 7*7 }} \x1b[31m\u202e"

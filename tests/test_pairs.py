@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from bench.gates import pairs
+from edgejoule.bench.gates import pairs
 
 SAME = [10.0, 11.0, 9.0, 10.5, 9.5, 10.2, 9.9, 10.1]
 noise = np.random.RandomState(4).normal
@@ -82,7 +82,7 @@ def test_unpaired_medians():
 
 
 def test_students_percentiles_leave_out_the_truth_less_often_than_the_plain_ones():
-    from bench.gates import simulate
+    from edgejoule.bench.gates import simulate
 
     picks, missed = pairs._picks(8, 2000, 0), [0, 0]
     for trial in range(400):

@@ -8,8 +8,8 @@ import bundles
 import pytest
 from test_page import HOSTILE, outline
 
-import edgejoule
-from reports import own_runs, paper_page, paper_tables, reference_tables, tables
+from edgejoule import command_line
+from edgejoule.reports import own_runs, paper_page, paper_tables, reference_tables, tables
 
 PAPER = {"epochs": 160, "batch_size": 256, "learning_rate": 0.1, "weight_decay": 1e-4}
 SPLINE = {"recipe": "one_shot", "criterion": "spline_pca", "ratio": 0.5}
@@ -206,13 +206,13 @@ def test_files_are_the_same_tables(everything, tmp_path):
 
 def test_the_command_lists_shows_and_writes(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert edgejoule.main(["papers"]) == 0
+    assert command_line.main(["papers"]) == 0
     out = capsys.readouterr().out
     assert re.search(r"spline_2 +72 +72 +0", out) and "masks_2" in out
     bundles.write(tmp_path / "runs", [spline()], name="spline-cifar")
-    assert edgejoule.main(["papers", "spline_2"]) == 0
+    assert command_line.main(["papers", "spline_2"]) == 0
     assert "95.0" in capsys.readouterr().out
-    assert edgejoule.main(["papers", "spline", "--runs", "runs", "--json", "--out", "o"]) == 0
+    assert command_line.main(["papers", "spline", "--runs", "runs", "--json", "--out", "o"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["runs"] == 1 and found["tables"][1]["have"] == 1
     assert [row["status"] for row in found["tables"][1]["rows"]].count("not run") == 71
@@ -224,6 +224,6 @@ def test_the_command_lists_shows_and_writes(tmp_path, monkeypatch, capsys):
     (["--history", "nowhere"], "there is no such folder")])
 def test_a_refusal_is_one_line(tmp_path, monkeypatch, capsys, argv, words):
     monkeypatch.chdir(tmp_path)
-    assert edgejoule.main(["papers"] + argv) == 4
+    assert command_line.main(["papers"] + argv) == 4
     captured = capsys.readouterr()
     assert captured.out == "" and captured.err.count("\n") == 1 and words in captured.err

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import plugins
+from edgejoule.bench import plugins
 
 ROOT = Path(plugins.__file__).resolve().parent.parent
 INTERFACES = {

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from test_page import HOSTILE, outline
 
-from devices.trace import PowerTrace
-from reports import gather, page, trace_plot, traces
-from reports.sections import power_trace
+from edgejoule.devices.trace import PowerTrace
+from edgejoule.reports import gather, page, trace_plot, traces
+from edgejoule.reports.sections import power_trace
 
 BEGUN = 5000.0
 
@@ -209,9 +209,9 @@ def test_many_seeds_are_one_figure_and_few_links(tmp_path):
 
 def test_the_ledger_tells_when_phases_and_epochs_began():
     """On the clock of the samples: a run with fake power is marked without a guess."""
-    from bench.measure import Ledger
-    from devices import choose
-    from devices.meter import Meter
+    from edgejoule.bench.measure import Ledger
+    from edgejoule.devices import choose
+    from edgejoule.devices.meter import Meter
     with Meter(choose.open("auto", fake_power=8.0), period_s=.02) as meter:
         ledger = Ledger(meter, lambda: None)
         for name in ("dense", "retrain"):

@@ -5,15 +5,15 @@ import sys
 import pytest
 import torch
 
-import edgejoule
-from bench import width_sweep
-from prune import export
+from edgejoule import command_line
+from edgejoule.bench import width_sweep
+from edgejoule.prune import export
 
 NET = ("--model", "lenet5", "--criterion", "l2")
 
 
 def prune(capsys, *words):
-    code = edgejoule.main(["prune"] + list(words))
+    code = command_line.main(["prune"] + list(words))
     return (code,) + tuple(capsys.readouterr())
 
 
@@ -43,7 +43,7 @@ def test_plan_weights_and_formats_are_written(capsys, tmp_path):
     code, out, _ = prune(capsys, *NET, "--ratio", "0.5", "--out", str(tmp_path), "--export",
                          "torchscript")
     assert code == 0 and "net.ts" in out
-    from bench.models import lenet5
+    from edgejoule.bench.models import lenet5
     small, x = export.load(str(tmp_path), lenet5.build), torch.randn(3, *lenet5.INPUT_SHAPE)
     again = torch.jit.load(str(tmp_path / "net.ts"))
     assert torch.allclose(small.eval()(x), again(x), atol=1e-5)
@@ -52,7 +52,7 @@ def test_plan_weights_and_formats_are_written(capsys, tmp_path):
 def test_a_missing_exporter_is_one_line_and_the_cut_is_kept(capsys, tmp_path, monkeypatch):
     def missing(model, example, path):
         raise ImportError("No module named 'onnx'")
-    from prune import deploy
+    from edgejoule.prune import deploy
     monkeypatch.setitem(deploy.FORMATS, "onnx", (".onnx", missing))
     code, _, err = prune(capsys, *NET, "--ratio", "0.5", "--out", str(tmp_path), "--export", "onnx")
     assert code == 1 and "No module named 'onnx'; plan.json and weights.pt are written" in err

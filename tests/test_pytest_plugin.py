@@ -32,7 +32,7 @@ def test_sum(benchmark):
 
 def test_what_was_imported():
     ours = [name for name in sys.modules if name.startswith(("bench.", "devices"))]
-    assert sorted(ours) == ["bench.joules", "bench.joules.joule_watch", "bench.pytest_plugin"], repr(ours)
+    assert sorted(ours) == ["edgejoule.bench.joules", "edgejoule.bench.joules.joule_watch", "edgejoule.bench.pytest_plugin"], repr(ours)
     assert "numpy" not in sys.modules and "torch" not in sys.modules
 """
 FORMS = """

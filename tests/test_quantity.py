@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from reports import quantity
-from reports.quantity import COUNT, ENERGY, FLOPS, ONE, PERCENT
-from reports.spread import Ratio, Spread
+from edgejoule.reports import quantity
+from edgejoule.reports.quantity import COUNT, ENERGY, FLOPS, ONE, PERCENT
+from edgejoule.reports.spread import Ratio, Spread
 
 
 @pytest.mark.parametrize("mean, sd, written", [

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from bench.zoo.examination import cut, empty, parity, untrained
-from bench.zoo.net import awake
-from prune import groups
+from edgejoule.bench.zoo.examination import cut, empty, parity, untrained
+from edgejoule.bench.zoo.net import awake
+from edgejoule.prune import groups
 
 KINDS = ("conv", "norm", "add", "cat", "chunk", "half", "grouped", "depthwise", "excite", "again",
          "shuffle", "scale", "pool", "tail", "gate", "fixed")

@@ -4,7 +4,7 @@ import os
 import board_rig
 import pytest
 
-from devices.adapters import rapl
+from edgejoule.devices.adapters import rapl
 
 RANGE = 262143328850
 

@@ -3,9 +3,9 @@ import pytest
 import torch
 from fake_trainer import FakeTrainer
 
-from prune.mask import masked
-from prune.recipes import dense, early_bird, one_shot
-from prune.shrink import shrink
+from edgejoule.prune.mask import masked
+from edgejoule.prune.recipes import dense, early_bird, one_shot
+from edgejoule.prune.shrink import shrink
 
 
 def test_dense_trains_and_removes_nothing():

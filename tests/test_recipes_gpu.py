@@ -3,8 +3,8 @@ import pytest
 import torch
 from fake_trainer import FakeTrainer
 
-from bench import plugins
-from prune.recipes import early_bird, lottery, one_shot
+from edgejoule.bench import plugins
+from edgejoule.prune.recipes import early_bird, lottery, one_shot
 
 pytestmark = [pytest.mark.gpu,
               pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")]

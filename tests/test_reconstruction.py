@@ -8,8 +8,8 @@ from fake_trainer import small_net
 from hand_groups import group, slices
 from torch import nn
 
-from prune import reconstruction
-from prune.criteria import thinet
+from edgejoule.prune import reconstruction
+from edgejoule.prune.criteria import thinet
 
 
 def data(count=2):

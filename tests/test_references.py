@@ -5,10 +5,10 @@ import re
 import pytest
 from test_reference_claims import marked, one
 
-from bench import plugins, settings
-from reports import reference_tables
-from reports.own_runs import NOT_RECORDED
-from reports.paper_tables import UNITS
+from edgejoule.bench import plugins, settings
+from edgejoule.reports import reference_tables
+from edgejoule.reports.own_runs import NOT_RECORDED
+from edgejoule.reports.paper_tables import UNITS
 
 TABLES = {table.key: table for table in reference_tables.read()}
 ROWS = {"spline_1": 46, "spline_2": 72, "spline_3": 17, "spline_4": 60, "spline_5": 24,
@@ -103,7 +103,7 @@ def test_unknown_names_are_refused_with_the_nearest():
     ("resnet18", 1281167, 90, "ResNet-18", "spline_3")])
 def test_our_counter_reproduces_the_dense_flops(name, images, epochs, model, published):
     torch = pytest.importorskip("torch")
-    from prune import cost
+    from edgejoule.prune import cost
     module = plugins.load("bench/models", name)
     flops = cost.train_flops(module.build(1000 if epochs == 90 else 10, 3).eval(),
                              torch.zeros((1,) + tuple(module.INPUT_SHAPE)), "paper")
@@ -124,7 +124,7 @@ def test_our_counter_reproduces_the_dense_flops(name, images, epochs, model, pub
     ("densenet40", "survey_hrank_densenet", "DenseNet-40", 282.92, 1.05)])
 def test_our_networks_are_those_of_hrank(name, key, model, macs, params):
     torch = pytest.importorskip("torch")
-    from prune import cost
+    from edgejoule.prune import cost
     module = plugins.load("bench/models", name)
     found = cost.count(module.build(10, 3).eval(), torch.zeros((1,) + tuple(module.INPUT_SHAPE)))
     assert found.forward_macs / 1e6 == pytest.approx(macs, abs=.01)
@@ -135,7 +135,7 @@ def test_our_networks_are_those_of_hrank(name, key, model, macs, params):
 
 
 def test_the_wide_residual_network_has_what_its_erratum_says():
-    from prune import cost
+    from edgejoule.prune import cost
     torch = pytest.importorskip("torch")
     module = plugins.load("bench/models", "wrn_16_8")
     found = cost.count(module.build(10, 3).eval(),
@@ -147,8 +147,8 @@ def test_the_wide_residual_network_has_what_its_erratum_says():
 
 def test_the_suite_of_table_2_answers_to_its_rows():
     """All but the lottery ticket and SNIP at 10 %, which it leaves out."""
-    from bench import suite
-    from reports import own_runs
+    from edgejoule.bench import suite
+    from edgejoule.reports import own_runs
     cases = [case._asdict() for case in suite.read("spline-cifar").cases]
     table, missing = TABLES["spline_2"], []
     for row in table.rows:

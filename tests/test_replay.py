@@ -1,8 +1,8 @@
 """Fake power: always labelled, and played as recorded."""
 import pytest
 
-from devices.adapters import none, replay
-from devices.trace import PowerTrace
+from edgejoule.devices.adapters import none, replay
+from edgejoule.devices.trace import PowerTrace
 
 
 def test_watts_given_by_hand_are_an_estimate():

@@ -8,7 +8,7 @@ from pathlib import Path
 import bundles
 import pytest
 
-import edgejoule
+from edgejoule import command_line
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCKED = """
@@ -18,8 +18,8 @@ class Block:
         if name.split(".")[0] in ("torch", "scipy", "sklearn", "matplotlib"):
             raise ImportError("blocked: " + name)
 sys.meta_path.insert(0, Block())
-import edgejoule
-sys.exit(edgejoule.main(sys.argv[1:]))
+from edgejoule import command_line
+sys.exit(command_line.main(sys.argv[1:]))
 """
 
 
@@ -33,7 +33,7 @@ def _run(*arguments, **environment):
 def test_it_prints_table_verdict_and_paths(tmp_path, capsys):
     """And leaves five files beside the bundles."""
     root = bundles.suite(tmp_path)
-    assert edgejoule.main(["report", "quick", "--runs", str(tmp_path)]) == 0
+    assert command_line.main(["report", "quick", "--runs", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert out.startswith(bundles.QUESTION)
     for words in ("Results of quick", "not measured [a]", "Verdict", "Warnings",
@@ -47,7 +47,7 @@ def test_json_is_one_document(tmp_path, capsys):
     """Unknown is null; a set-aside bundle is named."""
     root = bundles.suite(tmp_path)
     (root / bundles.case_id("dense", 1) / "run.json").write_text("{")
-    assert edgejoule.main(["report", "--runs", str(tmp_path), "--json"]) == 0
+    assert command_line.main(["report", "--runs", str(tmp_path), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["methods"][0]["joules_mean"] is None and document["runs"] == 7
     assert document["set_aside"][0]["case_id"] == bundles.case_id("dense", 1)
@@ -58,7 +58,7 @@ def test_json_is_one_document(tmp_path, capsys):
 def test_nothing_to_report_ends_with_3(tmp_path):
     """Nothing measured is never green."""
     bundles.write(tmp_path, [], missing=[("a", "dense")])
-    assert edgejoule.main(["report", "--runs", str(tmp_path)]) == 3
+    assert command_line.main(["report", "--runs", str(tmp_path)]) == 3
     assert (tmp_path / "quick" / "report" / "index.html").exists()
 
 
@@ -73,7 +73,7 @@ def test_bad_requests_are_one_line_and_4(tmp_path, capsys, arguments, words):
     bundles.suite(tmp_path, methods=bundles.METHODS[:1])
     (tmp_path / "file").write_text("")
     given = [each.format(file=tmp_path / "file") for each in arguments]
-    assert edgejoule.main(["report", "--runs", str(tmp_path)] + given) == 4
+    assert command_line.main(["report", "--runs", str(tmp_path)] + given) == 4
     err = capsys.readouterr().err
     assert words in err and err.count("\n") == 1 and err.startswith("edgejoule: ")
 
@@ -82,7 +82,7 @@ def test_links_lead_from_the_page_to_the_bundles(tmp_path):
     """Also when the page is written elsewhere."""
     root = bundles.suite(tmp_path / "runs", methods=bundles.METHODS[:1])
     out = tmp_path / "else where"
-    assert edgejoule.main(["report", str(root), "--out", str(out)]) == 0
+    assert command_line.main(["report", str(root), "--out", str(out)]) == 0
     made = (out / "index.html").read_text(encoding="utf8")
     assert 'href="../runs/quick/{}/run.json"'.format(bundles.case_id("dense", 0)) in made
 
@@ -92,7 +92,7 @@ def test_a_second_report_changes_no_byte_and_leaves_no_scrap(tmp_path):
     root = bundles.suite(tmp_path, power="module")
     seen = []
     for _ in range(2):
-        assert edgejoule.main(["report", "--runs", str(tmp_path)]) == 0
+        assert command_line.main(["report", "--runs", str(tmp_path)]) == 0
         seen.append({each.name: each.read_bytes() for each in (root / "report").iterdir()})
     assert seen[0] == seen[1] and len(seen[0]) == 5
 
@@ -100,13 +100,13 @@ def test_a_second_report_changes_no_byte_and_leaves_no_scrap(tmp_path):
 def test_a_write_that_fails_keeps_the_old_file(tmp_path, monkeypatch):
     """A full disk must not cost the report that was there."""
     root = bundles.suite(tmp_path, methods=bundles.METHODS[:1])
-    edgejoule.main(["report", "--runs", str(tmp_path)])
+    command_line.main(["report", "--runs", str(tmp_path)])
     before = (root / "report" / "index.html").read_bytes()
 
     def full(_):
         raise OSError(28, "No space left on device")
     monkeypatch.setattr(os, "fsync", full)
-    assert edgejoule.main(["report", "--runs", str(tmp_path)]) == 4
+    assert command_line.main(["report", "--runs", str(tmp_path)]) == 4
     assert (root / "report" / "index.html").read_bytes() == before
     assert not [each for each in (root / "report").iterdir() if each.name.endswith(".part")]
 

@@ -15,12 +15,12 @@ from test_ledger import FakeMeter
 from test_train import Silent
 from torch.utils.data import TensorDataset
 
-from bench import bundle, plugins, settings
-from bench.data import Data
-from bench.journal import Journal
-from bench.measure import Ledger
-from bench.resume import ResumingTrainer
-from prune.criteria import l2, snap
+from edgejoule.bench import bundle, plugins, settings
+from edgejoule.bench.data import Data
+from edgejoule.bench.journal import Journal
+from edgejoule.bench.measure import Ledger
+from edgejoule.bench.resume import ResumingTrainer
+from edgejoule.prune.criteria import l2, snap
 
 ROOT = Path(__file__).resolve().parent.parent
 HALF = {"ratio": 0.5}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import bundle
+from edgejoule.bench import bundle
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = """

@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from bench.gates import scan
+from edgejoule.bench.gates import scan
 
 
 def nights(step=1.0, at=40, count=60, cv=0.01, seed=1):

@@ -1,7 +1,7 @@
 """Pruning schedules against the numbers of their papers."""
 import pytest
 
-from prune import schedules
+from edgejoule.prune import schedules
 
 
 def test_snip_it_s_seven_events():

@@ -3,7 +3,7 @@ import bundles
 import pytest
 from markupsafe import Markup
 
-from reports import gather, page
+from edgejoule.reports import gather, page
 
 SECTIONS = page.sections()
 NAMES = [module.__name__.split(".")[-1] for module in SECTIONS]

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prune.groups import Group, Slice
-from prune.select import select
+from edgejoule.prune.groups import Group, Slice
+from edgejoule.prune.select import select
 
 SIZES = st.lists(st.integers(1, 12), min_size=1, max_size=5)
 

@@ -3,14 +3,14 @@ import pytest
 import torch
 from torch import nn
 
-from bench.models import preresnet101, resnet20
-from bench.zoo import branches
-from bench.zoo.examination import cut, parity
-from bench.zoo.net import awake, example
-from prune import groups, selection
-from prune.groups import Unit
-from prune.mask import Mask
-from prune.shrink import shrink
+from edgejoule.bench.models import preresnet101, resnet20
+from edgejoule.bench.zoo import branches
+from edgejoule.bench.zoo.examination import cut, parity
+from edgejoule.bench.zoo.net import awake, example
+from edgejoule.prune import groups, selection
+from edgejoule.prune.groups import Unit
+from edgejoule.prune.mask import Mask
+from edgejoule.prune.shrink import shrink
 
 
 class PreBlock(nn.Module):

@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from bench.zoo import branches, chains, hidden, oddities, splits
-from bench.zoo.examination import cut, parity
-from bench.zoo.net import awake, example
-from prune import groups
-from prune.groups import Group, Slice
-from prune.mask import Mask
-from prune.shrink import shrink
+from edgejoule.bench.zoo import branches, chains, hidden, oddities, splits
+from edgejoule.bench.zoo.examination import cut, parity
+from edgejoule.bench.zoo.net import awake, example
+from edgejoule.prune import groups
+from edgejoule.prune.groups import Group, Slice
+from edgejoule.prune.mask import Mask
+from edgejoule.prune.shrink import shrink
 
 
 def built(net, dtype=torch.float64):

@@ -1,9 +1,9 @@
 """The simulation feeds noise to the real gate and the real verdict, and tells the truth of both."""
 import json
 
-import edgejoule
-from bench.gates import simulate
-from bench.gates import thresholds as limits
+from edgejoule import command_line
+from edgejoule.bench.gates import simulate
+from edgejoule.bench.gates import thresholds as limits
 
 DEFAULTS = limits.Thresholds()
 
@@ -41,7 +41,7 @@ def test_the_simulated_machine_drifts():
 
 
 def test_the_table_is_printed_and_decides_the_exit_code(capsys):
-    assert edgejoule.main(["gate", "--simulate", "--trials", "3", "--json"]) in (0, 1)
+    assert command_line.main(["gate", "--simulate", "--trials", "3", "--json"]) in (0, 1)
     lines = json.loads(capsys.readouterr()[0])["lines"]
     assert {"what", "value", "low", "high", "trials", "promised", "kept"} == set(lines[0])
     assert "percent" in next(iter(simulate.words([simulate.Line(**line) for line in lines])))
@@ -50,5 +50,5 @@ def test_the_table_is_printed_and_decides_the_exit_code(capsys):
 def test_thresholds_that_find_nothing_break_the_promise(tmp_path, capsys):
     path = tmp_path / "edgejoule.toml"
     path.write_text("[gate]\nz = 50\n")
-    assert edgejoule.main(["gate", "--simulate", "--trials", "2", "--thresholds", str(path)]) == 1
+    assert command_line.main(["gate", "--simulate", "--trials", "2", "--thresholds", str(path)]) == 1
     assert "BROKEN" in capsys.readouterr()[0]

@@ -10,9 +10,9 @@ from hand_groups import group
 from sklearn.decomposition import PCA, FactorAnalysis
 from torch import nn
 
-from prune import hyperplanes, spline_order, spline_pools
-from prune.criteria import spline, spline_fa, spline_pca
-from prune.spline_order import Rule
+from edgejoule.prune import hyperplanes, spline_order, spline_pools
+from edgejoule.prune.criteria import spline, spline_fa, spline_pca
+from edgejoule.prune.spline_order import Rule
 
 
 def net(seed=0):
@@ -58,7 +58,7 @@ def test_common_dimension_is_the_smallest_side_of_any_layer():
 @pytest.mark.parametrize("build, expected", [("vgg16", 27), ("preresnet101", 16), ("resnet50", 64)])
 def test_common_dimension_of_the_paper_s_networks(build, expected):
     """VGG-16's first filters have 27 weights; the ResNets' first layers have few filters."""
-    from bench import plugins
+    from edgejoule.bench import plugins
     module = plugins.load("bench/models", build)
     with torch.no_grad():
         model = module.build()
@@ -159,7 +159,7 @@ def test_unknown_pool():
     (spline.scores, {}), (spline_pca.scores, {}), (spline_pca.scores, {"pool": "cross"})])
 def test_all_of_a_resnet_50_in_seconds(scores, options):
     """26 560 filters, every convolution a group of its own: at most 20 s of one core."""
-    from bench.models import resnet50
+    from edgejoule.bench.models import resnet50
     model = resnet50.build()
     groups = [group(model, name) for name, each in model.named_modules()
               if isinstance(each, nn.Conv2d)]

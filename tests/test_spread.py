@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from reports import spread
+from edgejoule.reports import spread
 
 
 def test_spread_of_known_values():

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from bench import records, settings, suite
+from edgejoule.bench import records, settings, suite
 
 SMALL = """
 question = "Does it hold?"

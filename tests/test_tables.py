@@ -5,8 +5,8 @@ import io
 import bundles
 import pytest
 
-from reports import gather, phase_costs, results, tables, terminal, tidy
-from reports.tables import Cell, Column, Notes, Row, Table
+from edgejoule.reports import gather, phase_costs, results, tables, terminal, tidy
+from edgejoule.reports.tables import Cell, Column, Notes, Row, Table
 
 HOSTILE = "<script>alert(1)</script>|*_`[x](y)\\end{tabular}$%&#~^ \x1b[31m\u202e"
 

@@ -1,8 +1,8 @@
 """Thresholds: defaults below the file below the suite, and every slip is one line."""
 import pytest
 
-from bench import grid
-from bench.gates import thresholds
+from edgejoule.bench import grid
+from edgejoule.bench.gates import thresholds
 
 FILE = """
 [gate]

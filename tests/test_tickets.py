@@ -1,7 +1,7 @@
 """Early-bird rules on written-out distances."""
 import pytest
 
-from prune import tickets
+from edgejoule.prune import tickets
 
 
 def apart(a, b):
@@ -82,7 +82,7 @@ def test_memory_forgets():
 def test_mask_distance_is_the_share_of_channels_that_differ():
     import torch
 
-    from prune.mask import Mask
+    from edgejoule.prune.mask import Mask
     a, b = (Mask({"g": torch.tensor(flags, dtype=torch.bool)})
             for flags in ([1, 1, 0, 0], [1, 0, 1, 0]))
     assert a.distance(b) == .5

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from devices.trace import PowerTrace
+from edgejoule.devices.trace import PowerTrace
 
 TRACE = PowerTrace((10.0, 11.0, 12.0), (1.0, 3.0, 3.0), "VDD_IN")
 

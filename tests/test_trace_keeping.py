@@ -6,9 +6,9 @@ from pathlib import Path
 import bundles
 import pytest
 
-from bench import history
-from bench.commands import nightly
-from bench.nights import trace_keeping
+from edgejoule.bench import history
+from edgejoule.bench.commands import nightly
+from edgejoule.bench.nights import trace_keeping
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST = date(2026, 3, 20)

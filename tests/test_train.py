@@ -5,10 +5,10 @@ from test_ledger import FakeMeter
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from bench import loading, settings
-from bench.data import Data
-from bench.measure import Ledger
-from bench.train import Trainer, channels, learning_rate
+from edgejoule.bench import loading, settings
+from edgejoule.bench.data import Data
+from edgejoule.bench.measure import Ledger
+from edgejoule.bench.train import Trainer, channels, learning_rate
 
 
 class Silent:

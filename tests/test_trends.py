@@ -5,7 +5,7 @@ import bundles
 import histories
 from test_page import outline
 
-from reports import past, trend_plot, trends
+from edgejoule.reports import past, trend_plot, trends
 
 TWO = bundles.METHODS[:1] + bundles.METHODS[2:3]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import device_lock
-from bench.commands import nightly
+from edgejoule.bench import device_lock
+from edgejoule.bench.commands import nightly
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 UNITS = sorted(DEPLOY.glob("*.service")) + sorted(DEPLOY.glob("*.timer"))

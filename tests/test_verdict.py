@@ -2,8 +2,8 @@
 import bundles
 import pytest
 
-from reports import comparisons, gather, verdict
-from reports.spread import Ratio, Spread
+from edgejoule.reports import comparisons, gather, verdict
+from edgejoule.reports.spread import Ratio, Spread
 
 
 def _verdict(root):

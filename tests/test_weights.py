@@ -4,7 +4,7 @@ import torch
 from fake_trainer import FakeTrainer, small_net
 from torch import nn
 
-from prune import masking, weights
+from edgejoule.prune import masking, weights
 
 
 def states():

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from bench import width_sweep
+from edgejoule.bench import width_sweep
 
 
 @pytest.fixture

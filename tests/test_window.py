@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from devices import window
-from devices.reading import DeviceInfo, Sample
-from devices.record import Record
+from edgejoule.devices import window
+from edgejoule.devices.reading import DeviceInfo, Sample
+from edgejoule.devices.record import Record
 
 INFO = DeviceInfo("fake", "fake", "IN", "module", period_s=0.1, gain=0.01)
 

@@ -5,12 +5,12 @@ import warnings
 import pytest
 import torch
 
-from bench.zoo import catalogue, examination
-from bench.zoo.net import awake, example
-from prune import groups
+from edgejoule.bench.zoo import catalogue, examination
+from edgejoule.bench.zoo.net import awake, example
+from edgejoule.prune import groups
 
 NETS = {name: net for module in catalogue.KINDS["own"]
-        for name, net in importlib.import_module("bench.zoo." + module).NETS.items()}
+        for name, net in importlib.import_module("edgejoule.bench.zoo." + module).NETS.items()}
 MODES = {False: (False, True), True: (False,)}  # noisy nets are compared in eval() only
 NO_BACKWARD = {True: (), False: ("shuffle_unit",)}  # torch 1.10 can't train nn.ChannelShuffle
 

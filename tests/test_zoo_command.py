@@ -3,13 +3,13 @@ import json
 
 import pytest
 
-import edgejoule
-from bench.zoo import catalogue, examination, peers, rows, timing
-from prune.shrink import shrink
+from edgejoule import command_line
+from edgejoule.bench.zoo import catalogue, examination, peers, rows, timing
+from edgejoule.prune.shrink import shrink
 
 
 def zoo(capsys, *words):
-    code = edgejoule.main(["zoo"] + list(words))
+    code = command_line.main(["zoo"] + list(words))
     return code, capsys.readouterr()
 
 
@@ -66,7 +66,7 @@ def test_names_and_kinds(capsys):
     assert code == 0 and len(out.out.splitlines()) == len(catalogue.nets(["own"])) > 90
     for words in (["nothing_like_it"], ["--kinds", "theirs"]):
         with pytest.raises(SystemExit) as stop:
-            raise SystemExit(edgejoule.main(["zoo"] + words))
+            raise SystemExit(command_line.main(["zoo"] + words))
         assert stop.value.code == 4
         assert len(capsys.readouterr().err.strip().splitlines()) == 1
 

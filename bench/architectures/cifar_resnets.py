@@ -9,7 +9,7 @@ from typing import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.architectures import weights
+from edgejoule.bench.architectures import weights
 
 SHORTCUTS = ("A", "B")
 

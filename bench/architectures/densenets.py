@@ -7,7 +7,7 @@ out, as in network slimming (Liu et al., 2017, arXiv:1708.06519), where gamma st
 import torch
 from torch import Tensor, nn
 
-from bench.architectures import weights
+from edgejoule.bench.architectures import weights
 
 
 class DenseLayer(nn.Module):

@@ -3,7 +3,7 @@ from typing import List, Sequence, Union
 
 from torch import Tensor, nn
 
-from bench.architectures import weights
+from edgejoule.bench.architectures import weights
 
 
 class Chain(nn.Module):

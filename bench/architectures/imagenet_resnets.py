@@ -7,7 +7,7 @@ from typing import Optional, Sequence
 
 from torch import Tensor, nn
 
-from bench.architectures import weights
+from edgejoule.bench.architectures import weights
 
 
 def downsample(inputs: int, outputs: int, stride: int) -> Optional[nn.Module]:

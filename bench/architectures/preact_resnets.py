@@ -10,7 +10,7 @@ from typing import Sequence
 
 from torch import Tensor, nn
 
-from bench.architectures import weights
+from edgejoule.bench.architectures import weights
 
 EXPANSION = 4
 

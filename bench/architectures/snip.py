@@ -9,7 +9,7 @@ from typing import List
 
 from torch import nn
 
-from bench.architectures import vggs, weights
+from edgejoule.bench.architectures import vggs, weights
 
 
 def alexnet(k: int, classes: int, channels: int) -> nn.Module:

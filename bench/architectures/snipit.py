@@ -8,7 +8,7 @@ from typing import List, Sequence
 
 from torch import Tensor, nn
 
-from bench.architectures import weights
+from edgejoule.bench.architectures import weights
 
 SLOPE, DROPOUT = 0.05, 0.3
 

@@ -9,7 +9,7 @@ from typing import List, Sequence, Tuple, Union
 
 from torch import Tensor, nn
 
-from bench.architectures import weights
+from edgejoule.bench.architectures import weights
 
 Plan = Sequence[Union[int, str, Tuple[int, int]]]
 

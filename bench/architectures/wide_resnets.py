@@ -5,7 +5,7 @@ Depth 6n + 4, three stages of n pre-activation blocks of two 3 x 3 convolutions,
 """
 from torch import Tensor, nn
 
-from bench.architectures import weights
+from edgejoule.bench.architectures import weights
 
 
 class WideBlock(nn.Module):

@@ -11,8 +11,8 @@ mended, or blessed in its turn. Writes history/<device>/blessed.json.
 """
 import json
 
-from bench import history
-from bench.gates import blessing, places
+from edgejoule.bench import history
+from edgejoule.bench.gates import blessing, places
 
 
 def arguments(parser):

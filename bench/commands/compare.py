@@ -13,9 +13,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from bench import device_lock
-from bench.gates import comparison, confirm, trees, wishes
-from bench.gates import thresholds as limits
+from edgejoule.bench import device_lock
+from edgejoule.bench.gates import comparison, confirm, trees, wishes
+from edgejoule.bench.gates import thresholds as limits
 
 
 def arguments(parser):

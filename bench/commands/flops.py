@@ -14,8 +14,8 @@ import json
 
 import torch
 
-from bench import grid, plugins, settings
-from prune import cost
+from edgejoule.bench import grid, plugins, settings
+from edgejoule.prune import cost
 
 MEANINGS = {
     "exact": "2 FLOPs per MAC, forward and both gradients",

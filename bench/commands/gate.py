@@ -12,10 +12,10 @@ explains how a number becomes red.
 import json
 import sys
 
-from bench import device_lock, history
-from bench.gates import comparison, gate, places, simulate
-from bench.gates import thresholds as limits
-from bench.nights import suspects
+from edgejoule.bench import device_lock, history
+from edgejoule.bench.gates import comparison, gate, places, simulate
+from edgejoule.bench.gates import thresholds as limits
+from edgejoule.bench.nights import suspects
 
 
 def arguments(parser):

@@ -16,9 +16,9 @@ import time
 
 import numpy as np
 
-from bench.races import kernel_contests, kernel_peers, kernel_race
-from prune import signs
-from prune.kernels import backends, builder, threads
+from edgejoule.bench.races import kernel_contests, kernel_peers, kernel_race
+from edgejoule.prune import signs
+from edgejoule.prune.kernels import backends, builder, threads
 
 ACTIONS = ("show", "bench", "threads", "detect", "gpu")
 
@@ -122,7 +122,7 @@ def second_thread(args) -> int:
 
 def detect(args) -> int:
     """Prints what looking at the probes costs beside an epoch of training."""
-    from bench.races import kernel_detect
+    from edgejoule.bench.races import kernel_detect
     found = kernel_detect.measure(probes=args.probes)
     print(json.dumps(found) if args.json else "\n".join(kernel_detect.lines(found)))
     return 0
@@ -130,7 +130,7 @@ def detect(args) -> int:
 
 def on_gpu(args) -> int:
     """Prints the rates of the CUDA kernels, once they are exact."""
-    from bench.races import kernel_gpu
+    from edgejoule.bench.races import kernel_gpu
     found = kernel_gpu.measure(args.rounds)
     print(json.dumps([each._asdict() for each in found]) if args.json
           else "\n".join(kernel_gpu.lines(found)))

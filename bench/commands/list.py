@@ -6,7 +6,7 @@ kind only.
 import json
 from pathlib import Path
 
-from bench import bundle, plugins, suite
+from edgejoule.bench import bundle, plugins, suite
 
 FOLDERS = {
     "models": ("bench/models", ["build"]), "datasets": ("bench/datasets", ["load"]),

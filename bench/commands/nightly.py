@@ -25,8 +25,8 @@ import json
 import sys
 from pathlib import Path
 
-from bench import device_lock
-from bench.nights import cooling, night, night_work, trace_keeping
+from edgejoule.bench import device_lock
+from edgejoule.bench.nights import cooling, night, night_work, trace_keeping
 
 
 def arguments(parser):

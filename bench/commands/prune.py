@@ -17,8 +17,8 @@ import sys
 
 import torch
 
-from bench import before_after, grid, plugins, settings, width_sweep
-from prune import cutting, deploy, export, groups, shrink, steps, tensor_file
+from edgejoule.bench import before_after, grid, plugins, settings, width_sweep
+from edgejoule.prune import cutting, deploy, export, groups, shrink, steps, tensor_file
 
 DEVICE = "device"  # asks it which widths run well
 

@@ -6,7 +6,7 @@ Interrupt it whenever you like: the same command goes on where it stopped. When 
 import json
 import sys
 
-from bench import device_lock, runner, suite
+from edgejoule.bench import device_lock, runner, suite
 
 
 def arguments(parser):
@@ -63,7 +63,7 @@ def _told(asked, tally, args):
 
 
 def _plan(asked, args) -> int:
-    from bench import plan  # torch is paid for only by those who ask for FLOPs
+    from edgejoule.bench import plan  # torch is paid for only by those who ask for FLOPs
 
     if args.json:
         rows = [{"case_id": suite.case_id(case), "label": suite.label(case),

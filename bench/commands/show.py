@@ -4,7 +4,7 @@ RUN is a bundle's folder, or as much of its case id as makes it the only one und
 """
 from pathlib import Path
 
-from bench import bundle, records
+from edgejoule.bench import bundle, records
 
 
 def arguments(parser):

@@ -13,7 +13,7 @@ as they fall.
 import json
 import sys
 
-from bench.zoo import catalogue, rows
+from edgejoule.bench.zoo import catalogue, rows
 
 THOROUGH = rows.Plan(ratios=(0.3, 0.5, 0.7, 0.9), by=("random", "l2"))
 COLUMNS = "network groups exact parity params MACs s exports remarks".split()
@@ -131,7 +131,7 @@ def _remarks(each):
 
 def _peers(args, nets):
     """The race against torch-pruning; its own process per network, memory and time limited."""
-    from bench.zoo import peers
+    from edgejoule.bench.zoo import peers
 
     found = []
     for (kind, name), _ in nets.items():

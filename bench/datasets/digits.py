@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy
 import torch
 
-from bench.data import Data, images
-from bench.formats import archives
+from edgejoule.bench.data import Data, images
+from edgejoule.bench.formats import archives
 
 CLASSES = 10
 INPUT_SHAPE = (1, 8, 8)

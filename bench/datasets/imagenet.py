@@ -5,9 +5,9 @@ crops and flips, the test the middle 224 of 256 pixels (He et al., 2016, arXiv:1
 """
 from functools import partial
 
-from bench.data import Data
-from bench.formats import archives
-from bench.formats.picture_folders import Pictures, checked, listed, middle, random_crop
+from edgejoule.bench.data import Data
+from edgejoule.bench.formats import archives
+from edgejoule.bench.formats.picture_folders import Pictures, checked, listed, middle, random_crop
 
 CLASSES = 1000
 INPUT_SHAPE = (3, 224, 224)

@@ -2,8 +2,8 @@
 
 Read from the four IDX files, compressed or not.
 """
-from bench.data import Data, images
-from bench.formats import archives, idx
+from edgejoule.bench.data import Data, images
+from edgejoule.bench.formats import archives, idx
 
 CLASSES = 10
 INPUT_SHAPE = (1, 28, 28)

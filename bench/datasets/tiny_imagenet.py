@@ -6,10 +6,17 @@ labels: the validation set is the test set here, as everywhere.
 """
 from functools import partial
 
-from bench import augmentation
-from bench.data import Data
-from bench.formats import archives
-from bench.formats.picture_folders import Pictures, checked, inside, listed, preloaded, squeezed
+from edgejoule.bench import augmentation
+from edgejoule.bench.data import Data
+from edgejoule.bench.formats import archives
+from edgejoule.bench.formats.picture_folders import (
+    Pictures,
+    checked,
+    inside,
+    listed,
+    preloaded,
+    squeezed,
+)
 
 CLASSES = 200
 INPUT_SHAPE = (3, 64, 64)

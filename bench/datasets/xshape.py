@@ -8,7 +8,7 @@ import numpy
 import torch
 from torch.utils.data import TensorDataset
 
-from bench.data import Data
+from edgejoule.bench.data import Data
 
 CLASSES = 2
 INPUT_SHAPE = (2, 1, 1)

@@ -10,7 +10,7 @@ import numpy
 import torch
 from torch import Tensor
 
-from bench.formats import archives, safe_pickle
+from edgejoule.bench.formats import archives, safe_pickle
 
 SHAPE = (3, 32, 32)
 PICTURE = 3 * 32 * 32

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 
-from bench.data import images
+from edgejoule.bench.data import images
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
 BILINEAR, MIRROR = 2, 0  # Pillow's BILINEAR and FLIP_LEFT_RIGHT; the names moved, the numbers not

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Tuple
 
-from bench import bundle, history_rows, records, runner, suite
-from bench.gates import case_file, trees
+from edgejoule.bench import bundle, history_rows, records, runner, suite
+from edgejoule.bench.gates import case_file, trees
 
 SIDES = ("A", "B")
 

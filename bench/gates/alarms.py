@@ -7,7 +7,7 @@ any more but is still not what was agreed on.
 import math
 from typing import Dict, List, NamedTuple, Optional, Sequence, Set
 
-from bench.gates import scan
+from edgejoule.bench.gates import scan
 
 ENOUGH = scan.LEAST + scan.SHORTEST  # nights that tell their own noise
 

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Dict, List, Optional
 
-from bench import bundle, history
+from edgejoule.bench import bundle, history
 
 FILE = "blessed.json"
 

@@ -6,7 +6,7 @@ still reads it. Paths become absolute: the process runs in its own tree.
 import json
 import os
 
-from bench import settings, suite
+from edgejoule.bench import settings, suite
 
 NAMES = ("name", "recipe", "criterion", "saliency", "label")
 PATHS = (("dataset", "root"), ("measure", "fake_power"))

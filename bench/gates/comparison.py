@@ -2,8 +2,8 @@
 import math
 from typing import Dict, List, NamedTuple, Optional
 
-from bench import history, history_rows
-from bench.gates import pairs
+from edgejoule.bench import history, history_rows
+from edgejoule.bench.gates import pairs
 
 METRICS = {metric.name: metric for metric in history.METRICS}
 ORDER = ("INVALID", "FAIL", "INCONCLUSIVE", "PASS")  # the first that is there wins

@@ -11,9 +11,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from bench import bundle, suite
-from bench.gates import abba, comparison, trees
-from bench.gates import thresholds as limits
+from edgejoule.bench import bundle, suite
+from edgejoule.bench.gates import abba, comparison, trees
+from edgejoule.bench.gates import thresholds as limits
 
 FOLDER = Path("runs") / "compare"
 ROUNDS = 3  # times the pairs, until a trial can say something

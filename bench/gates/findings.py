@@ -2,7 +2,7 @@
 import math
 from typing import Dict, NamedTuple, Optional
 
-from bench.gates import pairs
+from edgejoule.bench.gates import pairs
 
 END = Dict[str, Optional[str]]
 

@@ -8,9 +8,9 @@ suspect is red, a dismissed one is not, and a decision holds for the nights that
 import math
 from typing import Dict, List, NamedTuple, Tuple
 
-from bench import history
-from bench.gates import alarms, findings, holes, lookback, scan, standing
-from bench.gates import thresholds as limits
+from edgejoule.bench import history
+from edgejoule.bench.gates import alarms, findings, holes, lookback, scan, standing
+from edgejoule.bench.gates import thresholds as limits
 
 HOLES = ("missing", "not measured", "invalid")
 EXPLAINING = ("seconds", "watts")

@@ -1,8 +1,8 @@
 """What a night lacks: methods, metrics, everything. A hole is never green. Free of torch."""
 from typing import List
 
-from bench import history
-from bench.gates import findings
+from edgejoule.bench import history
+from edgejoule.bench.gates import findings
 
 RECENT = 7  # nights: what was measured then is missed tonight
 DEMANDABLE = ("joules", "seconds", "accuracy")  # watts are joules over seconds

@@ -6,8 +6,8 @@ so every series here holds these alone and ends tonight. Free of torch.
 import math
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from bench import history
-from bench.gates import blessing
+from edgejoule.bench import history
+from edgejoule.bench.gates import blessing
 
 
 class Series(NamedTuple):

@@ -1,7 +1,7 @@
 """Which device and suite of a history are meant, when only one can be. Free of torch."""
 from typing import List, Optional, Tuple
 
-from bench import history, plugins
+from edgejoule.bench import history, plugins
 
 
 def choose(folder, device: Optional[str], suite: Optional[str]) -> Tuple[str, str]:

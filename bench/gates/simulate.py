@@ -10,7 +10,7 @@ from typing import List, NamedTuple, Optional
 
 import numpy as np
 
-from bench.gates import abba, confirm, gate, pairs
+from edgejoule.bench.gates import abba, confirm, gate, pairs
 
 NIGHTS, STEP_AT, IN_TIME = 60, 50, 4
 SPIKES, SPIKE_SIZE = 0.03, 0.10  # share of nights or runs, mean size

@@ -7,7 +7,7 @@ back or is blessed, and a dismissed suspect is not tried again.
 import math
 from typing import Dict, List
 
-from bench.gates import findings, scan
+from edgejoule.bench.gates import findings, scan
 
 RED = "regression"
 SAME_STEP = 3  # nights by which the first night of one step may be told differently

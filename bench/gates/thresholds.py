@@ -15,8 +15,8 @@ They live with the code: a threshold that is changed is a commit that somebody c
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional, Tuple
 
-from bench import grid, history, plugins, settings
-from bench.gates import scan
+from edgejoule.bench import grid, history, plugins, settings
+from edgejoule.bench.gates import scan
 
 FILE = "edgejoule.toml"
 WHOLE = ("pairs", "draws", "before", "shortest", "longest")

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from bench import plugins
+from edgejoule.bench import plugins
 
 HERE = "."  # stands for the working tree as it is, uncommitted changes and all
 

@@ -2,8 +2,8 @@
 import json
 from typing import List, NamedTuple, Tuple
 
-from bench import plugins, suite
-from bench.gates import abba, confirm, trees
+from edgejoule.bench import plugins, suite
+from edgejoule.bench.gates import abba, confirm, trees
 
 DEFAULT_SUITE = "quick"
 

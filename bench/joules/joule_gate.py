@@ -7,8 +7,8 @@ INCONCLUSIVE where the rounds are too few or too unlike to see a change of the f
 import re
 from typing import Dict, NamedTuple, Optional, Tuple
 
-from bench import plugins
-from bench.joules import joule_store
+from edgejoule.bench import plugins
+from edgejoule.bench.joules import joule_store
 
 UNITS = {"joules": "J a call", "seconds": "s a call", "watts": "W"}
 VERDICTS = ("PASS", "INCONCLUSIVE", "INVALID", "FAIL")  # each trumps those before it
@@ -51,7 +51,7 @@ def _limit(text: str):
     if match:
         return match.group(1) or "joules", float(match.group(2)) / 100
     if text in UNITS:
-        from bench.gates import thresholds
+        from edgejoule.bench.gates import thresholds
         return text, thresholds.read().floors[text]
     return text.partition(":")[0], None
 
@@ -101,7 +101,7 @@ def missing(taken, metrics) -> Optional[str]:
 
 
 def _metric(metric, floor, taken, entry) -> Judged:
-    from bench.gates import pairs
+    from edgejoule.bench.gates import pairs
     after, before = getattr(taken, metric), entry.get(metric)
     if not before:
         return Judged("INVALID", ("its baseline has no {}; --joules-bless a run that has".format(

@@ -1,7 +1,7 @@
 """What a session of joule benchmarks says on the terminal: changes first, one line a test."""
 from statistics import median
 
-from bench.joules import tap_timer
+from edgejoule.bench.joules import tap_timer
 
 NO_SENSOR = tap_timer.NO_SENSOR
 WORDS = {"FAIL": "REGRESSED", "INVALID": "NOT JUDGED", "INCONCLUSIVE": "NOT JUDGED"}

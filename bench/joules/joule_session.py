@@ -1,9 +1,9 @@
 """One pytest session of joule benchmarks: sensor, baseline, verdicts, and what to tell of them."""
 from functools import partial
 
-from bench.joules import joule_gate, joule_store, tap_timer
-from devices import choose
-from devices.meter import Meter
+from edgejoule.bench.joules import joule_gate, joule_store, tap_timer
+from edgejoule.devices import choose
+from edgejoule.devices.meter import Meter
 
 GATE, BLESS = "joules_compare_fail", "joules_bless"
 STORAGE = ".benchmarks/joules"

@@ -16,8 +16,8 @@ from importlib import util
 from pathlib import Path
 from typing import Dict, List, Optional
 
-from bench import bundle, environment
-from bench.history import device_slug
+from edgejoule.bench import bundle, environment
+from edgejoule.bench.history import device_slug
 
 SCHEMA = 1
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")

@@ -19,7 +19,7 @@ class Watch:
     def joules(self):
         """The session's `JouleSession`; no property, for pytest looks at all of a plugin's."""
         if self._joules is None:
-            from bench.joules import joule_session
+            from edgejoule.bench.joules import joule_session
             self._joules = joule_session.JouleSession(self._config)
         return self._joules
 
@@ -88,7 +88,7 @@ class Watch:
         if self._elsewhere or joules and self._parallel():
             terminalreporter.write_line("joules: " + XDIST)
         elif joules and (joules.results or joules.gating or joules.blessing):
-            from bench.joules import joule_lines
+            from edgejoule.bench.joules import joule_lines
             terminalreporter.section("joules")
             for line in joule_lines.lines(joules) or [NOTHING]:
                 terminalreporter.write_line(line)

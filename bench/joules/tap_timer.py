@@ -11,7 +11,7 @@ from array import array
 from statistics import median
 from typing import Dict, List, NamedTuple, Optional
 
-from devices.meter import Meter
+from edgejoule.devices.meter import Meter
 
 SPACING_S = 0.01  # edges closer than this need no sample of their own
 UPDATES = 20  # of the sensor that a round must last

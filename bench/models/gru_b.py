@@ -1,7 +1,7 @@
 """GRU-b of SNIP, which reads MNIST row by row (Lee et al., 2019, arXiv:1810.02340)."""
 from torch import nn
 
-from bench.architectures.row_networks import RowNetwork
+from edgejoule.bench.architectures.row_networks import RowNetwork
 
 INPUT_SHAPE = (1, 28, 28)
 CLASSES = 10

@@ -1,7 +1,7 @@
 """LeNet-5-Caffe, as SNIP prunes it (Lee et al., 2019, arXiv:1810.02340)."""
 from torch import nn
 
-from bench.architectures import weights
+from edgejoule.bench.architectures import weights
 
 INPUT_SHAPE = (1, 28, 28)
 CLASSES = 10

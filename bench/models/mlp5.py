@@ -1,7 +1,7 @@
 """MLP5 of SNIP-it (Verdenius et al., 2020, arXiv:2006.00896, appendix L)."""
 from torch import nn
 
-from bench.architectures import snipit, weights
+from edgejoule.bench.architectures import snipit, weights
 
 INPUT_SHAPE = (1, 28, 28)
 CLASSES = 10

@@ -1,7 +1,7 @@
 """ResNet18 of SNIP-it, ImageNet's stem on small pictures (arXiv:2006.00896, appendix L)."""
 from torch import nn
 
-from bench.architectures.snipit import SLOPE, BasicBlock, network
+from edgejoule.bench.architectures.snipit import SLOPE, BasicBlock, network
 
 INPUT_SHAPE = (3, 32, 32)
 CLASSES = 10

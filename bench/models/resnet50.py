@@ -1,5 +1,5 @@
 """ResNet-50 for ImageNet, torchvision's geometry (He et al., 2016, arXiv:1512.03385)."""
-from bench.architectures.imagenet_resnets import Bottleneck, ImagenetResNet
+from edgejoule.bench.architectures.imagenet_resnets import Bottleneck, ImagenetResNet
 
 INPUT_SHAPE = (3, 224, 224)
 CLASSES = 1000

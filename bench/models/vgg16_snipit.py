@@ -1,7 +1,7 @@
 """VGG16 of SNIP-it for small pictures (arXiv:2006.00896, appendix L)."""
 from torch import nn
 
-from bench.architectures import snipit
+from edgejoule.bench.architectures import snipit
 
 INPUT_SHAPE = (3, 32, 32)
 CLASSES = 10

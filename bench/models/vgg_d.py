@@ -1,5 +1,5 @@
 """VGG-D of SNIP for CIFAR (Lee et al., 2019, arXiv:1810.02340)."""
-from bench.architectures import snip
+from edgejoule.bench.architectures import snip
 
 INPUT_SHAPE = (3, 32, 32)
 CLASSES = 10

@@ -11,8 +11,8 @@ from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional
 
-from bench import bundle, environment, history, suite
-from bench.history import DOCUMENT
+from edgejoule.bench import bundle, environment, history, suite
+from edgejoule.bench.history import DOCUMENT
 
 SCHEMA = 1
 STAGES = ("doctor", "cool", "run", "gate", "confirm", "report", "prune", "done")

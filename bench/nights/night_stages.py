@@ -5,16 +5,15 @@ written, or a trace that cannot be removed, is only a note. Free of torch.
 """
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Dict
 
-from bench import bundle, device_lock, history, runner, suite
-from bench.nights import cooling, night, night_verdict, trace_keeping
-from devices import choose, conditions, fitness
-from devices.commands import doctor as doctors
+from edgejoule import launch
+from edgejoule.bench import bundle, device_lock, history, runner, suite
+from edgejoule.bench.nights import cooling, night, night_verdict, trace_keeping
+from edgejoule.devices import choose, conditions, fitness
+from edgejoule.devices.commands import doctor as doctors
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 MOST_ATTEMPTS = 2
 HARMLESS = ("report", "prune")  # their failure takes nothing from the numbers
 
@@ -162,8 +161,7 @@ def report(work, document) -> Dict:
 
 def edgejoule(words):
     """(exit code, last line of its complaints) of one of our own commands."""
-    command = [sys.executable, str(ROOT / "edgejoule.py")] + words
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    process = subprocess.Popen(launch.command("command_line", *words), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                preexec_fn=runner.die_with_parent)
     said = process.communicate()[1].decode("utf8", "replace").strip().splitlines()
     return process.returncode, said[-1] if said else "it said nothing"

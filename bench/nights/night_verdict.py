@@ -6,14 +6,14 @@ acquitted leaves the verdict; whoever could not be tried stays in it.
 """
 from typing import Dict, List, Optional, Tuple
 
-from bench import bundle, history, suite
+from edgejoule.bench import bundle, history, suite
 
 SUSPECT = "regression"
 
 
 def gate(work, document) -> Dict:
     """The verdict on what was measured, by the nights before it."""
-    from bench.gates import gate as gates  # numpy is paid for only by those who judge
+    from edgejoule.bench.gates import gate as gates  # numpy is paid for only by those who judge
 
     judged = gates.judge(work.history, work.device, work.asked.name, work.night)
     verdict, notes = judged.verdict, document["notes"] + list(judged.notes)
@@ -101,7 +101,7 @@ def untried(label, before, after) -> Optional[str]:
 
 def _tried(work, label: str, before: str, after: str) -> Dict:
     """What an A/B of two commits says of the first case with a label; pairs that are done stay."""
-    from bench.gates import confirm as confirms
+    from edgejoule.bench.gates import confirm as confirms
 
     names = dict(history.distinct([(suite.case_id(case), suite.label(case))
                                    for case in work.asked.cases]))

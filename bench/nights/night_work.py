@@ -2,9 +2,9 @@
 from pathlib import Path
 from typing import Dict, List
 
-from bench import device_lock, history, suite
-from bench.nights import night, night_stages, trace_keeping
-from devices import choose
+from edgejoule.bench import device_lock, history, suite
+from edgejoule.bench.nights import night, night_stages, trace_keeping
+from edgejoule.devices import choose
 
 
 def tonight(history_folder, options: Dict, asked_night, again: bool, say) -> List[Dict]:

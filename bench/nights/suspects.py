@@ -3,10 +3,10 @@ import json
 from pathlib import Path
 from typing import Callable, Optional
 
-from bench import bundle, history, suite
-from bench.gates import confirm, findings, gate
-from bench.gates import thresholds as limits
-from bench.nights import night_verdict
+from edgejoule.bench import bundle, history, suite
+from edgejoule.bench.gates import confirm, findings, gate
+from edgejoule.bench.gates import thresholds as limits
+from edgejoule.bench.nights import night_verdict
 
 
 def tried(judged: gate.Judgement, folder, device: str, name: str, night: str,

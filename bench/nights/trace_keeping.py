@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import List, NamedTuple, Set
 
-from bench import history
+from edgejoule.bench import history
 
 KEEP = 28
 TRACE = "trace.json"

@@ -8,8 +8,8 @@ import time
 
 import torch
 
-from bench import plugins
-from prune.code_stream import Stream
+from edgejoule.bench import plugins
+from edgejoule.prune.code_stream import Stream
 
 IMAGES, BATCH = 50000, 128
 

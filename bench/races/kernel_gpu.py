@@ -9,8 +9,8 @@ from statistics import median
 import numpy as np
 import torch
 
-from bench.races.kernel_race import Result
-from prune.kernels import backends, gpu, reference
+from edgejoule.bench.races.kernel_race import Result
+from edgejoule.prune.kernels import backends, gpu, reference
 
 REPEATS = 10
 KINDS = {"popc": 0, "bits": 80, "bytes": 80}  # all-pairs kernels, from which capability on

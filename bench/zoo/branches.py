@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from bench.zoo.net import Head, Middle, Net, conv_bn, named
+from edgejoule.bench.zoo.net import Head, Middle, Net, conv_bn, named
 
 
 class Residual(nn.Module):

@@ -6,7 +6,7 @@ import fnmatch
 import importlib
 from typing import Dict, Sequence, Tuple
 
-from bench.zoo.net import Net
+from edgejoule.bench.zoo.net import Net
 
 KINDS = {
     "own": ("chains", "branches", "splits", "gates", "sequences", "oddities", "hidden"),
@@ -26,7 +26,7 @@ def nets(
         if kind not in KINDS:
             raise ValueError("no kind called {!r}; choose from: {}".format(kind, ", ".join(KINDS)))
         for module in KINDS[kind]:
-            members = importlib.import_module("bench.zoo." + module).NETS
+            members = importlib.import_module("edgejoule.bench.zoo." + module).NETS
             found.update(
                 {(kind, name): net for name, net in members.items() if _matches(name, patterns)}
             )

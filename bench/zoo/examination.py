@@ -9,14 +9,14 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 import torch
 from torch import nn
 
-from bench.zoo.net import answer, tensors
-from prune import groups as grouping
-from prune import macs, select
-from prune import parity as parity_of
-from prune.duplicate import duplicate
-from prune.groups import Group
-from prune.mask import Mask, masked
-from prune.shrink import keeping, shrink
+from edgejoule.bench.zoo.net import answer, tensors
+from edgejoule.prune import groups as grouping
+from edgejoule.prune import macs, select
+from edgejoule.prune import parity as parity_of
+from edgejoule.prune.duplicate import duplicate
+from edgejoule.prune.groups import Group
+from edgejoule.prune.mask import Mask, masked
+from edgejoule.prune.shrink import keeping, shrink
 
 
 class Cut(NamedTuple):

@@ -10,7 +10,7 @@ import warnings
 
 import torch
 
-from bench.zoo.net import Net
+from edgejoule.bench.zoo.net import Net
 
 PIXELS = 64
 SIZES = {

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from bench.zoo.net import Middle, Net, conv_bn
+from edgejoule.bench.zoo.net import Middle, Net, conv_bn
 
 
 class SeLinear(nn.Module):

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from bench.zoo.net import Head, conv_bn, named
+from edgejoule.bench.zoo.net import Head, conv_bn, named
 
 
 class _Square(torch.autograd.Function):

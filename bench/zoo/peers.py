@@ -21,7 +21,8 @@ from typing import Any, Callable, Dict, Optional
 import torch
 from torch import nn
 
-from bench.zoo.net import awake, example
+from edgejoule import launch
+from edgejoule.bench.zoo.net import awake, example
 
 BYTES = 12 << 30
 SECONDS = 600
@@ -44,7 +45,7 @@ def race(name: str, rounds: int) -> Dict[str, Any]:
 def _alone(name: str, rounds: int, who: str) -> Dict[str, Any]:
     """The row from a process of its own."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench.zoo.peers", name, str(rounds), who],
+        launch.command("bench.zoo.peers", name, str(rounds), who),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         universal_newlines=True,
@@ -107,7 +108,7 @@ def _main(name: str, rounds: int, who: str) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    from bench.zoo import families
+    from edgejoule.bench.zoo import families
 
     net = families.NETS[name]
     torch.manual_seed(0)
@@ -143,8 +144,8 @@ def _timed(work: Callable[[], Any]) -> float:
 
 
 def _ours(model: nn.Module, inputs: torch.Tensor):
-    from bench.zoo import examination
-    from prune import groups
+    from edgejoule.bench.zoo import examination
+    from edgejoule.prune import groups
 
     return examination.cut(model, inputs, groups.find(model, inputs), 0.5, "l2")
 
@@ -173,8 +174,8 @@ def _theirs(model: nn.Module, inputs: torch.Tensor):
 
 def _judge(found: Dict[str, Any], net, model: nn.Module, inputs: torch.Tensor) -> None:
     """Parities in float64 on a small picture, and the share of parameters that each leaves."""
-    from prune.mask import masked
-    from prune.parity import parity
+    from edgejoule.prune.mask import masked
+    from edgejoule.prune.parity import parity
 
     picture, model = example(net, 1, torch.float64), model.double()
     size = sum(p.numel() for p in model.parameters())

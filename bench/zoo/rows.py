@@ -10,10 +10,10 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 import torch
 from torch import nn
 
-from bench.zoo import examination, timing
-from bench.zoo.net import Net, awake, example
-from prune import deploy, export, groups
-from prune.parity import parity
+from edgejoule.bench.zoo import examination, timing
+from edgejoule.bench.zoo.net import Net, awake, example
+from edgejoule.prune import deploy, export, groups
+from edgejoule.prune.parity import parity
 
 EXACT = 1e-10
 

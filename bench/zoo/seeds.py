@@ -2,8 +2,8 @@
 small.
 """
 
-from bench import plugins
-from bench.zoo.net import Net
+from edgejoule.bench import plugins
+from edgejoule.bench.zoo.net import Net
 
 FOLDER = "bench/models"
 SMALL = 64  # pixels; adaptive pooling makes the size free

@@ -10,12 +10,12 @@ from typing import Any, Dict, Optional
 import torch
 from torch import nn
 
-from bench import latency, width_sweep
-from bench.zoo import examination
-from bench.zoo.net import Net, example
-from prune import groups as grouping
-from prune import select
-from prune.shrink import shrink
+from edgejoule.bench import latency, width_sweep
+from edgejoule.bench.zoo import examination
+from edgejoule.bench.zoo.net import Net, example
+from edgejoule.prune import groups as grouping
+from edgejoule.prune import select
+from edgejoule.prune.shrink import shrink
 
 BATCH, LARGE_BATCH, LARGE = 8, 2, 64 * 64  # images of more pixels than LARGE come in small batches
 

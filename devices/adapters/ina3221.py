@@ -6,8 +6,8 @@ beside them. Readable by every user, no service needed.
 import os
 import time
 
-from devices import boards, channels, conditions, sysfs
-from devices.reading import DeviceInfo, Sample
+from edgejoule.devices import boards, channels, conditions, sysfs
+from edgejoule.devices.reading import DeviceInfo, Sample
 
 SHUNT_GAIN = 0.01  # 1 % shunts (AGX Xavier design guide)
 OFFSET_STEPS = 1.15  # 80 uV at most across the shunt: two steps, as a standard deviation

@@ -8,8 +8,8 @@ import os
 import sys
 import time
 
-from devices import boards, lines
-from devices.reading import DeviceInfo, Sample
+from edgejoule.devices import boards, lines
+from edgejoule.devices.reading import DeviceInfo, Sample
 
 SOCKET = "/run/jtop.sock"
 INTERVAL_S = 0.5

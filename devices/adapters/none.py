@@ -1,5 +1,5 @@
 """No sensor: every reading is None and carries the reason."""
-from devices.reading import DeviceInfo, Sample
+from edgejoule.devices.reading import DeviceInfo, Sample
 
 ASKED = "none was asked for"
 

@@ -7,9 +7,9 @@ import io
 import os
 import time
 
-from devices import integrate
-from devices.reading import DeviceInfo, Sample
-from devices.trace import PowerTrace
+from edgejoule.devices import integrate
+from edgejoule.devices.reading import DeviceInfo, Sample
+from edgejoule.devices.trace import PowerTrace
 
 PERIOD_S = 0.1
 

@@ -1,7 +1,7 @@
 """Which power sensors answer on this machine: read once, with rails, scope and period."""
 import json
 
-from devices import choose, conditions
+from edgejoule.devices import choose, conditions
 
 
 def arguments(parser):

@@ -4,7 +4,7 @@ exit codes: 0 fit or fit with warnings, 3 not fit
 """
 import json
 
-from devices import choose, conditions, fitness, probe
+from edgejoule.devices import choose, conditions, fitness, probe
 
 MARKS = {"ok": "ok    ", "warn": "warn  ", "refuse": "refuse"}
 BURST_S = 2.0

@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 
-from devices import choose, conditions, idle
-from devices.meter import Meter
+from edgejoule.devices import choose, conditions, idle
+from edgejoule.devices.meter import Meter
 
 FORWARDED = (signal.SIGTERM, signal.SIGHUP)
 

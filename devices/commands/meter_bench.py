@@ -6,7 +6,7 @@ exit codes: 0 every promise holds, 1 one does not
 import json
 import platform
 
-from devices import accuracy, expense, noise, rivals, wraps
+from edgejoule.devices import accuracy, expense, noise, rivals, wraps
 
 HERTZ_LIMITS = ((10.0, 0.003), (100.0, 0.03))  # share of a core
 COVERAGE = (0.93, 0.97)

@@ -3,8 +3,8 @@ import json
 import sys
 import time
 
-from devices import choose, conditions
-from devices.meter import Meter
+from edgejoule.devices import choose, conditions
+from edgejoule.devices.meter import Meter
 
 BAR, UP, CLEAR = 30, "\x1b[{}A", "\x1b[J"
 

@@ -3,7 +3,7 @@
 Layerwise. Deviation: where several layers write to one group, their filters count as one long
 filter.
 """
-from prune.groups import filters
+from edgejoule.prune.groups import filters
 
 SCOPE = "layer"
 BATCHES = 0

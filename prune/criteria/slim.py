@@ -10,7 +10,7 @@ from math import log2
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from prune.groups import norms
+from edgejoule.prune.groups import norms
 
 SCOPE = "global"
 BATCHES = 0

@@ -5,8 +5,8 @@ the unit's batch norm: before it, in train mode, the norm would cancel the gate 
 with it. Deviations: mean cross-entropy where the code takes nll of raw logits; several units of
 one group share the gate, so their derivatives add up (the reference knows no residual networks).
 """
-from prune.cost import count
-from prune.gates import derivatives
+from edgejoule.prune.cost import count
+from edgejoule.prune.gates import derivatives
 
 SCOPE = "global"
 BATCHES = 5

@@ -7,7 +7,7 @@ the paper says only "one of those two"; `victim` is the unit with the smaller sl
 Units without slope fall first. With scope "global" the closest pair of all layers comes first,
 compared without PCA.
 """
-from prune import spline_order
+from edgejoule.prune import spline_order
 
 SCOPE = "layer"
 BATCHES = 0

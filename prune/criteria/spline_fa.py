@@ -5,8 +5,8 @@ components (randomised SVD, fixed seed).
 """
 from sklearn.decomposition import FactorAnalysis
 
-from prune import spline_pools
-from prune.spline_order import Rule
+from edgejoule.prune import spline_pools
+from edgejoule.prune.spline_order import Rule
 
 SCOPE = "global"
 BATCHES = 0

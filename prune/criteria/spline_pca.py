@@ -8,8 +8,8 @@ are kept. Either way the guarantees of equation "exact" are lost in the reductio
 import numpy as np
 from scipy.linalg import eigh
 
-from prune import spline_pools
-from prune.spline_order import Rule
+from edgejoule.prune import spline_pools
+from edgejoule.prune.spline_order import Rule
 
 SCOPE = "global"
 BATCHES = 0

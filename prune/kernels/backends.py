@@ -6,7 +6,7 @@ where none can be built that is NumPy, and one warning says why. A name never fa
 import warnings
 from functools import lru_cache
 
-from prune.kernels import builder, native, reference
+from edgejoule.prune.kernels import builder, native, reference
 
 NAMES = ("cuda",) + tuple(builder.RECIPES) + ("numpy",)
 
@@ -20,7 +20,7 @@ def load(name):
     if name == "numpy":
         return reference
     if name == "cuda":
-        from prune.kernels import gpu
+        from edgejoule.prune.kernels import gpu
         return gpu.load()
     return native.Library(name, builder.library(name))
 

@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 
-from prune.kernels import builder, nvrtc
+from edgejoule.prune.kernels import builder, nvrtc
 
 MAIN = "signs.cu"
 NAMES = (MAIN, "cuda_machine.cuh", "cuda_rows.cuh", "cuda_pairs.cuh", "cuda_tensor.cuh")

@@ -4,7 +4,7 @@ nvcc of the PATH, each NVRTC below the folders given and, for the PTX of an NVRT
 ptxas from the same folders. Prints what was built, with registers spilled to memory, in bytes.
 
     make cuda-check
-    python3 -m prune.kernels.cuda_check --wheels build/cuda-check --wheels .venv-jetpack4
+    python3 -m edgejoule.prune.kernels.cuda_check --wheels build/cuda-check --wheels .venv-jetpack4
 """
 import argparse
 import os
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from prune.kernels import builder, cuda_build, nvrtc
+from edgejoule.prune.kernels import builder, cuda_build, nvrtc
 
 EDGE = (53, 62, 72, 87)           # Nano, TX2, Xavier, Orin
 VIRTUAL = (50, 60, 70, 75)        # what an x86 NVRTC 10.2 has built-ins for

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import torch
 
-from prune.kernels import cuda_build
+from edgejoule.prune.kernels import cuda_build
 
 # From this compute capability on, the all-pairs kernel of this name; by table of rates, not yet by
 # measurement: binary tensor cores beat the popcount unit eightfold where they are native (8.0 to

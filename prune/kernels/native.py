@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from prune.kernels.threads import BYTES, PAIRS, run, split, split_triangle
+from edgejoule.prune.kernels.threads import BYTES, PAIRS, run, split, split_triangle
 
 ABI = 1
 SYMMETRIC_WORDS = 64  # from here on mirroring half a matrix beats computing it

@@ -7,14 +7,14 @@ They have no gradients: a sign has none.
 import numpy as np
 import torch
 
-from prune import signs
+from edgejoule.prune import signs
 
 
 def register():
     """The namespace `torch.ops.edgejoule` with our operators in it; RuntimeError on older torch."""
     if not possible():
         raise RuntimeError("signs: operators need torch.library.custom_op of torch 2.4; this is "
-                           "torch {}; call prune.signs instead".format(torch.__version__))
+                           "torch {}; call edgejoule.prune.signs instead".format(torch.__version__))
     if not hasattr(torch.ops.edgejoule, "pack"):
         for function, shape in ((pack, packed), (hamming, paired), (cdist, crossed)):
             name = "edgejoule::" + function.__name__

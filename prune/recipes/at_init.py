@@ -5,9 +5,9 @@ the default trains those that were scored. Seed 004's small networks: saliency "
 `rescale`, which restores the variance that a sparse fan-in loses. `control` "shuffle" or "invert"
 asks what the mask is good for (Frankle et al., 2021; `prune.controls`).
 """
-from prune import controls, mask_steps, steps
-from prune import weights as treatments
-from prune.outcome import Outcome
+from edgejoule.prune import controls, mask_steps, steps
+from edgejoule.prune import weights as treatments
+from edgejoule.prune.outcome import Outcome
 
 
 def run(trainer, *, ratio, saliency="snip", score_batches=None, weights="keep", rescale=False,

@@ -8,11 +8,11 @@ tracks weights before training and channels during it.
 """
 import numpy as np
 
-from prune import cutting, gates, mask_steps, masking, schedules, shrink
-from prune.cost import count
-from prune.outcome import Outcome
-from prune.saliency import snip
-from prune.select import select
+from edgejoule.prune import cutting, gates, mask_steps, masking, schedules, shrink
+from edgejoule.prune.cost import count
+from edgejoule.prune.outcome import Outcome
+from edgejoule.prune.saliency import snip
+from edgejoule.prune.select import select
 
 
 def run(trainer, *, ratio, when="before", steps=5, interval=None, first_event=None,

@@ -3,8 +3,8 @@
 Any criterion may score the fresh network; criterion "random" is the small network drawn by chance
 that pruned ones must beat.
 """
-from prune import cutting, steps
-from prune.outcome import Outcome
+from edgejoule.prune import cutting, steps
+from edgejoule.prune.outcome import Outcome
 
 
 def run(trainer, *, ratio, criterion="random", mode="coupled", scope=None, ignore=(),

@@ -1,5 +1,5 @@
 """The dense baseline: train, remove nothing."""
-from prune.outcome import Outcome
+from edgejoule.prune.outcome import Outcome
 
 
 def run(trainer):

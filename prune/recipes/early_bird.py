@@ -9,11 +9,11 @@ penalty acts before and after the cut, as in the authors' scripts. A search that
 ends at its `latest` epoch; it is cut there all the same, but the outcome holds no ticket epoch.
 The facts hold the distances of all epochs of the search to each other (`prune.trail`).
 """
-from prune import codes, cutting, steps, tickets
-from prune.code_stream import Stream
-from prune.cost import count
-from prune.outcome import Outcome
-from prune.trail import Trail
+from edgejoule.prune import codes, cutting, steps, tickets
+from edgejoule.prune.code_stream import Stream
+from edgejoule.prune.cost import count
+from edgejoule.prune.outcome import Outcome
+from edgejoule.prune.trail import Trail
 
 RULES = {"spline": tickets.queue_consecutive, "spline_code": tickets.lookback_max,
          "mask": tickets.mask_distance}

@@ -6,8 +6,8 @@ one-shot slimming): criterion "slim", two rounds, a `between` of 0.7 of the epoc
 Slimming without L1 (seed 004's failure case): criterion "slim", `strength` 0, five rounds of 20 %
 (ratio 0.672). The criterion's penalty acts in every training but the last.
 """
-from prune import cutting, schedules, steps
-from prune.outcome import Outcome
+from edgejoule.prune import cutting, schedules, steps
+from edgejoule.prune.outcome import Outcome
 
 
 def run(trainer, *, ratio, criterion="slim", rounds=2, between=0.7, mode="coupled", scope=None,

@@ -7,9 +7,9 @@ of linear layers alone. Amounts round to the nearest (halves to even) like torch
 layers with few channels stall. `weights` after each round as in `lottery`; `rewind_epoch` is late
 resetting. Biases are never masked.
 """
-from prune import mask_steps, masking, steps
-from prune import weights as treatments
-from prune.outcome import Outcome
+from edgejoule.prune import mask_steps, masking, steps
+from edgejoule.prune import weights as treatments
+from edgejoule.prune.outcome import Outcome
 
 TECHNIQUES = {
     "l1_us": {"conv": ("magnitude", {}), "linear": ("magnitude", {})},

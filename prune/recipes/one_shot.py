@@ -4,8 +4,8 @@
 "last" fine-tunes at its last rate. The criterion's penalty, if any, acts during dense training
 only.
 """
-from prune import cutting, steps
-from prune.outcome import Outcome
+from edgejoule.prune import cutting, steps
+from edgejoule.prune.outcome import Outcome
 
 
 def run(trainer, *, ratio, criterion="slim", mode="coupled", scope=None, ignore=(), min_channels=1,

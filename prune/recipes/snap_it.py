@@ -5,9 +5,9 @@ Each event removes the channels with the lowest elasticity until kappa_i of all 
 best channel. Events as in `snip_it`. Deviations: as `prune.criteria.snap`; residual streams stay
 whole by default (`mode` "inner"), since the reference knows no residual networks.
 """
-from prune import cutting, schedules
-from prune import steps as pruning
-from prune.outcome import Outcome
+from edgejoule.prune import cutting, schedules
+from edgejoule.prune import steps as pruning
+from edgejoule.prune.outcome import Outcome
 
 
 def run(trainer, *, ratio, when="before", criterion="snap", steps=5, interval=None,

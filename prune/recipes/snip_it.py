@@ -6,9 +6,9 @@ events at initialisation; "during" the first after `first_event` epochs (8, as i
 every `interval` epochs (4). The guard for shares up to one half and a schedule that does not fit
 the training are told, not silently adapted. Deviations: as `prune.saliency.snip`.
 """
-from prune import mask_steps, masking, schedules
-from prune import steps as pruning
-from prune.outcome import Outcome
+from edgejoule.prune import mask_steps, masking, schedules
+from edgejoule.prune import steps as pruning
+from edgejoule.prune.outcome import Outcome
 
 
 def run(trainer, *, ratio, when="before", saliency="snip", steps=5, interval=None,

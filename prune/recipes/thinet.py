@@ -7,9 +7,9 @@ Mode "inner" cuts what the paper cuts in residual networks: the channels inside 
 """
 import torch
 
-from prune import cutting, reconstruction, steps
-from prune.outcome import Outcome
-from prune.select import select
+from edgejoule.prune import cutting, reconstruction, steps
+from edgejoule.prune.outcome import Outcome
+from edgejoule.prune.select import select
 
 
 def run(trainer, *, ratio, between=1, score_batches=2, points_per_image=10, mode="inner", ignore=(),

@@ -1,5 +1,5 @@
 """Magnitude of the weights (Han et al., 2015; Frankle & Carbin, 2019): small ones leave first."""
-from prune.groups import tensor_of
+from edgejoule.prune.groups import tensor_of
 
 SCOPE = "global"
 BATCHES = 0

@@ -4,7 +4,7 @@ Everything that reads one input channel leaves together; the norm is taken over 
 there, zeros of earlier masks included, as torch.nn.utils.prune.ln_structured(dim=1) does.
 `norm` "l1", "l2", "linf" (the largest) or "-linf" (the smallest absolute weight).
 """
-from prune.groups import tensor_of
+from edgejoule.prune.groups import tensor_of
 
 SCOPE = "layer"
 BATCHES = 0

@@ -5,9 +5,9 @@ ranking, and the sum makes tensors comparable between calls, so scores sum to on
 one mini-batch, SNIP-it five; `BATCHES` is SNIP's. Deviations: mean cross-entropy (SNIP-it's code
 takes nll of raw logits), biases are never scored, eval mode unless `train_mode`.
 """
-from prune.cost import count
-from prune.gradients import mean_gradients
-from prune.groups import tensor_of
+from edgejoule.prune.cost import count
+from edgejoule.prune.gradients import mean_gradients
+from edgejoule.prune.groups import tensor_of
 
 SCOPE = "global"
 BATCHES = 1

@@ -6,8 +6,8 @@ network and the same tables as Markdown, CSV and LaTeX.
 import json
 from pathlib import Path
 
-from reports import history_pages, nightly_page, past
-from reports.commands.report import say
+from edgejoule.reports import history_pages, nightly_page, past
+from edgejoule.reports.commands.report import say
 
 NOTHING = 3  # exit code: there is no night
 

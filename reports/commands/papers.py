@@ -11,8 +11,8 @@ import json
 import shutil
 from pathlib import Path
 
-from reports import own_runs, paper_page, paper_tables, reference_tables, terminal
-from reports.commands.report import say
+from edgejoule.reports import own_runs, paper_page, paper_tables, reference_tables, terminal
+from edgejoule.reports.commands.report import say
 
 
 def arguments(parser) -> None:

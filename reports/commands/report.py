@@ -9,9 +9,19 @@ import shutil
 import sys
 from pathlib import Path
 
-from bench.records import CONVENTIONS
-from reports import doubts, files, gather, load, phase_costs, results, terminal, tidy, verdict
-from reports.words import plural
+from edgejoule.bench.records import CONVENTIONS
+from edgejoule.reports import (
+    doubts,
+    files,
+    gather,
+    load,
+    phase_costs,
+    results,
+    terminal,
+    tidy,
+    verdict,
+)
+from edgejoule.reports.words import plural
 
 FOLDER = "report"
 NOTHING = 3  # exit code: no run could be reported

@@ -1,6 +1,6 @@
 """Warnings of the runs, each once, with how many runs share it."""
-from reports import markup
-from reports.doubts import doubts
+from edgejoule.reports import markup
+from edgejoule.reports.doubts import doubts
 
 TITLE = "Warnings"
 ORDER = 70

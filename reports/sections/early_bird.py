@@ -1,5 +1,5 @@
 """Early-bird searches: distances until the ticket was drawn."""
-from reports import distance_plot, markup, some
+from edgejoule.reports import distance_plot, markup, some
 
 TITLE = "Early-bird search"
 ORDER = 40

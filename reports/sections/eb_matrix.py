@@ -1,6 +1,6 @@
 """How far the states of a search were from each other, epoch against epoch."""
-from reports import heat_map, markup, rows
-from reports.words import listed, plain, plural
+from edgejoule.reports import heat_map, markup, rows
+from edgejoule.reports.words import listed, plain, plural
 
 TITLE = "Epochs against epochs"
 ORDER = 45

@@ -1,5 +1,5 @@
 """Device, versions, commit: what the numbers depend on besides the method."""
-from reports import markup
+from edgejoule.reports import markup
 
 TITLE = "Environment"
 ORDER = 80

@@ -1,6 +1,6 @@
 """Loss, accuracy and cost of every epoch."""
-from reports import epoch_plot, markup, some
-from reports.epoch_plot import Curves
+from edgejoule.reports import epoch_plot, markup, some
+from edgejoule.reports.epoch_plot import Curves
 
 TITLE = "Epoch by epoch"
 ORDER = 50

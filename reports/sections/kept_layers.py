@@ -1,6 +1,6 @@
 """Channels kept in every group."""
-from reports import markup, some, spread
-from reports.quantity import ONE, written
+from edgejoule.reports import markup, some, spread
+from edgejoule.reports.quantity import ONE, written
 
 TITLE = "What was kept"
 ORDER = 60

@@ -1,5 +1,5 @@
 """The main table."""
-from reports import markup, results
+from edgejoule.reports import markup, results
 
 TITLE = "Results"
 ORDER = 10

@@ -1,7 +1,7 @@
 """Accuracy against cost, of the whole run and of one epoch."""
-from reports import markup, pareto_plot, quantity
-from reports.frames import SMALL_HOLE
-from reports.pareto_plot import Point
+from edgejoule.reports import markup, pareto_plot, quantity
+from edgejoule.reports.frames import SMALL_HOLE
+from edgejoule.reports.pareto_plot import Point
 
 TITLE = "Accuracy against cost"
 ORDER = 20

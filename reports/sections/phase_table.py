@@ -1,5 +1,5 @@
 """Where the cost goes."""
-from reports import markup, phase_costs
+from edgejoule.reports import markup, phase_costs
 
 TITLE = "Where the cost goes"
 ORDER = 30

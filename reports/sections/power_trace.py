@@ -1,8 +1,8 @@
 """Watts over time of one run per method."""
 from urllib.parse import quote
 
-from reports import markup, tidy, trace_plot, traces
-from reports.words import listed, plain, plural
+from edgejoule.reports import markup, tidy, trace_plot, traces
+from edgejoule.reports.words import listed, plain, plural
 
 TITLE = "Power over time"
 ORDER = 55

@@ -1,8 +1,8 @@
 """Every run with links to its files."""
 from urllib.parse import quote
 
-from reports import markup, quantity
-from reports.words import plain
+from edgejoule.reports import markup, quantity
+from edgejoule.reports.words import plain
 
 TITLE = "Runs and raw files"
 ORDER = 90

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.races.kernel_race import Contest, race
+from edgejoule.bench.races.kernel_race import Contest, race
 
-pytest_plugins = ["bench.pytest_plugin"]
+pytest_plugins = ["edgejoule.bench.pytest_plugin"]
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 ROUNDS = 8
 RATIOS = {}

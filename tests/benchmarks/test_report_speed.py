@@ -8,7 +8,7 @@ import bundles
 import histories
 import pytest
 
-from reports import files, gather, history_pages
+from edgejoule.reports import files, gather, history_pages
 
 pytestmark = pytest.mark.slow
 NIGHTS, METHODS, SEEDS, EPOCHS = 250, 20, 20, 8

@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
-from bench.races import kernel_contests
-from prune import signs
+from edgejoule.bench.races import kernel_contests
+from edgejoule.prune import signs
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,10 +4,10 @@ import copy
 import pytest
 import torch
 
-from bench.models import resnet20, vgg11
-from prune import groups, hyperplanes, select
-from prune.criteria import l1, spline
-from prune.shrink import shrink
+from edgejoule.bench.models import resnet20, vgg11
+from edgejoule.prune import groups, hyperplanes, select
+from edgejoule.prune.criteria import l1, spline
+from edgejoule.prune.shrink import shrink
 
 EXAMPLE = torch.zeros(2, 3, 32, 32)
 

@@ -4,7 +4,7 @@ import json
 import bundles
 import pytest
 
-from reports import files, gather
+from edgejoule.reports import files, gather
 
 
 @pytest.fixture(scope="module")

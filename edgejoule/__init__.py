@@ -1,0 +1,5 @@
+"""What training a network on an edge GPU costs in joules, seconds and FLOPs, and what pruning saves."""
+
+from edgejoule.version import __version__
+
+__all__ = ["__version__"]
