@@ -5,7 +5,7 @@ method does (scoring, watching sign codes, cutting) escapes its account, and loo
 test set is charged to nobody.
 """
 from contextlib import contextmanager
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, Optional
 
 from edgejoule.bench.records import CONVENTIONS, EpochRecord, PhaseRecord, total
 

@@ -3,7 +3,7 @@ from typing import Dict, NamedTuple, Optional, Tuple
 
 import torch
 
-from edgejoule.prune.groups import find
+from edgejoule.prune.grouping import find
 from edgejoule.prune.mask import Mask
 from edgejoule.prune.select import select
 from edgejoule.prune.shrink import shrink
@@ -11,7 +11,7 @@ from edgejoule.prune.steps import Method, score
 
 
 class Cut(NamedTuple):
-    """Which channels may leave and how many: the settings of `groups.find` and `select`."""
+    """Which channels may leave and how many: the settings of `grouping.find` and `select`."""
 
     ratio: float
     mode: str = "coupled"

@@ -1,18 +1,14 @@
-"""Groups: channels of a model that must leave together, found by running it on labels.
+"""Groups: channels of a model that must leave together, and the tensors they own.
 
-Modes: "coupled" ties the layers of a residual stream; "inner" leaves streams whole; "select"
-leaves streams whole and lets an index layer choose, for each reader, among their channels.
+This is the vocabulary; `grouping` finds the groups of a model.
 """
 
 import copy
-import fnmatch
-from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy
 import torch
 from torch import nn
-
-MODES = ("coupled", "inner", "select")
 
 
 class Slice(NamedTuple):
@@ -70,44 +66,6 @@ class Groups(list):
         twin = Groups(self, self.whole, self.trace)
         twin.proof = self.proof
         return twin
-
-
-def find(
-    model: nn.Module, example: Any, mode: str = "coupled", ignore: Sequence[str] = ()
-) -> Groups:
-    """The groups of a model, in the order in which their layers are defined.
-
-    `example` is an input tensor, a tuple of inputs or a dict of keyword inputs: only its shape
-    matters. `ignore` names layers (or patterns such as "layer1.*") whose own channels stay;
-    their inputs may still leave.
-    """
-    from edgejoule.prune.discovery import discover  # groups is the vocabulary, discovery the work
-
-    if mode not in MODES:
-        raise ValueError("no mode called {!r}; choose one of: {}".format(mode, ", ".join(MODES)))
-    if mode == "select":
-        from edgejoule.prune.select_sites import discover_select
-
-        return discover_select(model, example, ignored(model, ignore))
-    return discover(model, example, mode, ignored(model, ignore))
-
-
-def ignored(model: nn.Module, patterns: Sequence[str]) -> List[str]:
-    """The module paths that any of the patterns names, submodules included."""
-    paths = [path for path, _ in model.named_modules() if path]
-    names = set()
-    for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        hits = [path for path in paths if fnmatch.fnmatchcase(path, pattern)]
-        if not hits:
-            raise ValueError(
-                "ignore: no layer called {!r}; layers begin with: {}".format(
-                    pattern, ", ".join(paths[:8])
-                )
-            )
-        names.update(
-            path for path in paths for hit in hits if path == hit or path.startswith(hit + ".")
-        )
-    return sorted(names)
 
 
 def tensor_of(model: nn.Module, name: str) -> Optional[torch.Tensor]:

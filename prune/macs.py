@@ -8,7 +8,7 @@ literature used (rethinking-network-pruning, `compute_flops.py`): a bias 1, a no
 activation 1 per element, a pooling its window per output element.
 """
 from contextlib import contextmanager
-from typing import Callable, Dict, List, NamedTuple, Tuple
+from typing import Callable, List, NamedTuple, Tuple
 
 import torch
 from torch import Tensor, nn

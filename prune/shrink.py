@@ -184,7 +184,7 @@ def prove_values(model: nn.Module, small: nn.Module, example: Any, silent: nn.Mo
 
 
 def traced(model: nn.Module, example: Any) -> Trace:
-    """A fresh trace of a model, for groups that were not found by `groups.find` here."""
+    """A fresh trace of a model, for groups that were not found by `grouping.find` here."""
     try:
         return Trace(model, example, "coupled")
     except Refused as refusal:

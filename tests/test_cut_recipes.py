@@ -4,7 +4,7 @@ import pytest
 import torch
 from fake_trainer import FakeTrainer, small_net
 
-from edgejoule.prune import cutting, groups, masking
+from edgejoule.prune import cutting, grouping, masking
 from edgejoule.prune.mask import Mask
 from edgejoule.prune.recipes import cnip_it, cut_at_init, iterative, one_shot, snap_it, thinet
 
@@ -157,9 +157,9 @@ def test_refuses(run, options, word):
 
 def test_groups_keep_their_names_through_a_cut():
     trainer = FakeTrainer(epochs=1)
-    before = [group.name for group in groups.find(trainer.model, trainer.example)]
+    before = [group.name for group in grouping.find(trainer.model, trainer.example)]
     outcome = cut_at_init.run(trainer, ratio=.5)
-    assert [group.name for group in groups.find(outcome.model, trainer.example)] == before
+    assert [group.name for group in grouping.find(outcome.model, trainer.example)] == before
 
 
 def test_a_schedule_that_min_channels_stops_is_told():
@@ -169,14 +169,14 @@ def test_a_schedule_that_min_channels_stops_is_told():
     assert any("only" in sentence for sentence in trainer.warnings)
 
 
-@pytest.mark.parametrize("mode", groups.MODES)
+@pytest.mark.parametrize("mode", grouping.MODES)
 @pytest.mark.parametrize("criterion", ["slim", "l2", "spline", "spline_pca", "snap", "thinet"])
 def test_every_cut_mode_of_a_pre_activation_network(mode, criterion):
     """An index in front of a reader has no hyperplane: spline leaves it whole and says so."""
     from edgejoule.bench.architectures.preact_resnets import PreactResNet
     torch.manual_seed(0)
     trainer = FakeTrainer(PreactResNet(2, 4, 3), epochs=1)
-    found = groups.find(trainer.model, trainer.example, mode=mode)
+    found = grouping.find(trainer.model, trainer.example, mode=mode)
     outcome = one_shot.run(trainer, ratio=.4, criterion=criterion, mode=mode)
     indexed = [group for group in found if group.units[0].axis == 1]
     assert bool(indexed) == (mode == "select")

@@ -5,7 +5,7 @@ from torch import nn
 
 from edgejoule.bench.zoo import hidden
 from edgejoule.bench.zoo.net import awake, example
-from edgejoule.prune import groups
+from edgejoule.prune import grouping
 from edgejoule.prune.declare import declared, override
 from edgejoule.prune.groups import Unit
 from edgejoule.prune.mask import Mask, masked
@@ -23,7 +23,7 @@ def built():
 
 def test_what_no_trace_follows_is_cut_on_declaration():
     model, x = built()
-    assert "a.0" in dict(groups.find(model, x).whole)
+    assert "a.0" in dict(grouping.find(model, x).whole)
     own = declared(model, TABLE)
     assert own[0].channels == 12 and own[0].units == (Unit("a.0", None),)
     assert len(own[0].slices) == 6
@@ -35,7 +35,7 @@ def test_what_no_trace_follows_is_cut_on_declaration():
 
 def test_declared_and_found_groups_are_cut_together():
     model, x = built()
-    both = override(groups.find(model, x), declared(model, TABLE))
+    both = override(grouping.find(model, x), declared(model, TABLE))
     assert [group.name for group in both] == ["b.0", "c.0", "stem"]
     mask = Mask({group.name: torch.arange(group.channels) % 2 == 0 for group in both})
     small = shrink(model, x, both, mask)
@@ -44,7 +44,7 @@ def test_declared_and_found_groups_are_cut_together():
 
 def test_a_declared_group_replaces_those_that_share_its_channels():
     model, x = built()
-    both = override(groups.find(model, x), declared(model, {"mine": [("b.0.weight", 0), "b.1",
+    both = override(grouping.find(model, x), declared(model, {"mine": [("b.0.weight", 0), "b.1",
                                                                      ("c.0.weight", 1)]}))
     assert [group.name for group in both] == ["c.0", "mine"]
 

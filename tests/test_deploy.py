@@ -5,7 +5,7 @@ import torch
 from edgejoule.bench.zoo import branches, gates, sequences, splits
 from edgejoule.bench.zoo.examination import cut
 from edgejoule.bench.zoo.net import awake, example
-from edgejoule.prune import deploy, groups
+from edgejoule.prune import deploy, grouping
 
 NETS = {"residual": branches.NETS["residual"], "se_linear": gates.NETS["se_linear"],
         "c2f_yolo": splits.NETS["c2f_yolo"], "mixer": sequences.NETS["mixer"]}
@@ -14,7 +14,7 @@ NETS = {"residual": branches.NETS["residual"], "se_linear": gates.NETS["se_linea
 def small(name, mode="coupled"):
     torch.manual_seed(0)
     model, inputs = awake(NETS[name].build()).eval(), example(NETS[name])
-    return cut(model, inputs, groups.find(model, inputs, mode), 0.5, "random").small.eval(), inputs
+    return cut(model, inputs, grouping.find(model, inputs, mode), 0.5, "random").small.eval(), inputs
 
 
 @pytest.mark.parametrize("mode", ["coupled", "select"])

@@ -11,13 +11,13 @@ import torch
 from edgejoule.bench.zoo import branches, chains, oddities, sequences, splits
 from edgejoule.bench.zoo.examination import cut
 from edgejoule.bench.zoo.net import answer, awake, example, tensors
-from edgejoule.prune import export, groups, tensor_file
+from edgejoule.prune import export, grouping, tensor_file
 
 
 def made(net, dtype=torch.float32):
     torch.manual_seed(0)
     model, inputs = awake(net.build()).to(dtype), example(net, 2, dtype)
-    return cut(model, inputs, groups.find(model, inputs), 0.5, "l2"), inputs
+    return cut(model, inputs, grouping.find(model, inputs), 0.5, "l2"), inputs
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +192,7 @@ def test_weights_of_another_shape_or_name(folder):
 
 def test_weights_that_choose_other_channels_are_refused(tmp_path):
     model, inputs = awake(build()), example(branches.NETS["residual"])
-    case = cut(model, inputs, groups.find(model, inputs, "select"), 0.5, "l2")
+    case = cut(model, inputs, grouping.find(model, inputs, "select"), 0.5, "l2")
     export.save(str(tmp_path), case.small, export.plan(case.groups, case.mask))
     state = tensor_file.read(str(tmp_path / "weights.pt"))
     state["middle.f.0.0.index"] += 1000

@@ -7,13 +7,13 @@ from edgejoule.bench.models import resnet20, vgg16
 from edgejoule.bench.zoo import branches, chains, gates
 from edgejoule.bench.zoo.examination import scores
 from edgejoule.bench.zoo.net import awake, example
-from edgejoule.prune import fold, groups, select
+from edgejoule.prune import fold, grouping, select
 from edgejoule.prune.parity import parity
 from edgejoule.prune.shrink import shrink
 
 
 def case(model, inputs, mode="coupled"):
-    found = groups.find(model, inputs, mode)
+    found = grouping.find(model, inputs, mode)
     return found, select.select(scores(model, found, "random"), found, 0.5, scope="layer")
 
 

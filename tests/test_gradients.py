@@ -168,12 +168,12 @@ def test_removing_a_small_weight_changes_the_loss_by_its_sensitivity():
 
 def test_a_gate_at_zero_is_a_cut():
     """With gates after the norms, c = 0 and the physically smaller network agree exactly."""
-    from edgejoule.prune import groups as engine
+    from edgejoule.prune import grouping
     from edgejoule.prune.mask import Mask
     from edgejoule.prune.shrink import shrink
     model, _ = net()
     model, x = model.double().eval(), torch.randn(4, 3, 8, 8, dtype=torch.float64)
-    found = engine.find(model, x[:1])
+    found = grouping.find(model, x[:1])
     kept = torch.tensor([1, 0, 1, 1, 0, 0, 1, 1], dtype=torch.bool)
     small = shrink(model, x[:1], found, Mask({found[0].name: kept}))
     with gates._gated(model, {"1": kept.double()}):

@@ -9,7 +9,7 @@ from torch import nn
 from edgejoule.bench.models import resnet20
 from edgejoule.bench.zoo import branches, chains, gates, hidden, sequences, splits
 from edgejoule.bench.zoo.net import awake, example
-from edgejoule.prune import groups
+from edgejoule.prune import grouping, groups
 from edgejoule.prune.groups import Group, Slice, Unit
 
 IMAGE = torch.zeros(1, 3, 32, 32)
@@ -18,7 +18,7 @@ IMAGE = torch.zeros(1, 3, 32, 32)
 def found(net, mode="coupled", **settings):
     torch.manual_seed(0)
     model = awake(net.build())
-    return model, groups.find(model, example(net), mode, **settings)
+    return model, grouping.find(model, example(net), mode, **settings)
 
 
 def by_name(each):
@@ -29,7 +29,7 @@ def test_a_chain_is_described_to_the_last_index():
     model = nn.Sequential(nn.Conv2d(3, 2, 3, bias=False), nn.BatchNorm2d(2), nn.ReLU(),
                           nn.Flatten(), nn.Linear(8, 3))
     one = ((0,), (1,))
-    assert list(groups.find(model, torch.zeros(1, 3, 4, 4))) == [Group("0", 2, (
+    assert list(grouping.find(model, torch.zeros(1, 3, 4, 4))) == [Group("0", 2, (
         Slice("0.weight", 0, one), Slice("1.weight", 0, one), Slice("1.bias", 0, one),
         Slice("1.running_mean", 0, one), Slice("1.running_var", 0, one),
         Slice("4.weight", 1, ((0, 1, 2, 3), (4, 5, 6, 7)))), (Unit("0", "1"),))]
@@ -38,8 +38,8 @@ def test_a_chain_is_described_to_the_last_index():
 @pytest.mark.parametrize("shortcut,streams", [("A", 1), ("B", 3)])
 def test_resnet20_streams(shortcut, streams):
     model = resnet20.build(shortcut=shortcut)
-    each = groups.find(model, IMAGE)
-    inner = groups.find(model, IMAGE, mode="inner")
+    each = grouping.find(model, IMAGE)
+    inner = grouping.find(model, IMAGE, mode="inner")
     assert len(each) == 9 + streams and len(inner) == 9
     assert {group.channels for group in inner} == {16, 32, 64}
     assert all(len(group.units) == 1 and group.units[0].norm for group in inner)
@@ -145,7 +145,7 @@ def test_finding_leaves_no_trace_on_the_model():
     model = awake(net.build()).train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     state = torch.get_rng_state()
-    groups.find(model, example(net))
+    grouping.find(model, example(net))
     assert torch.equal(state, torch.get_rng_state())
     assert model.training and not list(model._forward_hooks)
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from edgejoule.bench.zoo.net import awake
-from edgejoule.prune import groups, shrink
+from edgejoule.prune import grouping, shrink
 from edgejoule.prune.labels import Labels
 from edgejoule.prune.labels_layout import blocks
 from edgejoule.prune.mask import Mask
@@ -108,7 +108,7 @@ CONFUSIONS = {
 @pytest.mark.parametrize("confusion", sorted(CONFUSIONS))
 def test_the_proof_refuses_a_wrong_cut(confusion):
     model, example = small_net(), torch.zeros(1, 3, 8, 8)
-    found = groups.find(model, example)
+    found = grouping.find(model, example)
     mask = Mask({found[0].name: torch.tensor([True] * 4 + [False] * 4)})
     keep = shrink.keeping(model, found, mask)
     name, axis, stay = CONFUSIONS[confusion]
@@ -120,7 +120,7 @@ def test_the_proof_refuses_a_wrong_cut(confusion):
 
 def test_the_proof_refuses_a_model_that_was_cut_otherwise():
     model, example = small_net(), torch.zeros(1, 3, 8, 8)
-    found = groups.find(model, example)
+    found = grouping.find(model, example)
     keep = shrink.keeping(model, found, Mask({found[0].name: torch.arange(8) < 4}))
     small = shrink.cut(model, keep)
     small[2] = nn.Sigmoid()

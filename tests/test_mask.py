@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from edgejoule.bench.zoo.net import awake
-from edgejoule.prune import groups
+from edgejoule.prune import grouping
 from edgejoule.prune.mask import Mask, leaving, masked
 
 
@@ -44,7 +44,7 @@ def net():
 
 def test_a_masked_channel_is_zero_everywhere():
     model, x = net().eval(), torch.randn(2, 3, 8, 8)
-    found = groups.find(model, x)
+    found = grouping.find(model, x)
     silent = masked(model, found, Mask({"0": flags("1001")}))
     with torch.no_grad():
         assert silent[:3](x)[:, [1, 2]].abs().max() == 0
@@ -56,13 +56,13 @@ def test_a_masked_channel_is_zero_everywhere():
 
 def test_a_mask_that_keeps_all_changes_nothing():
     model, x = net().eval(), torch.randn(2, 3, 8, 8)
-    found = groups.find(model, x)
+    found = grouping.find(model, x)
     assert not leaving(found, Mask({"0": flags("1111")}))
     assert torch.equal(masked(model, found, Mask({"0": flags("1111")}))(x), model(x))
 
 
 def test_names_and_sizes_must_fit():
-    found = groups.find(net(), torch.zeros(1, 3, 8, 8))
+    found = grouping.find(net(), torch.zeros(1, 3, 8, 8))
     with pytest.raises(ValueError, match="no group called 'z'; the model has: 0"):
         leaving(found, Mask({"z": flags("10")}))
     with pytest.raises(ValueError, match="has 4 channels, the mask 2"):

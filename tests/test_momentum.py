@@ -5,7 +5,7 @@ import torch
 from edgejoule.bench.zoo import branches
 from edgejoule.bench.zoo.examination import cut
 from edgejoule.bench.zoo.net import awake, example
-from edgejoule.prune import groups
+from edgejoule.prune import grouping
 from edgejoule.prune.mask import masked
 from edgejoule.prune.momentum import sliced
 
@@ -23,7 +23,7 @@ def trained(name, mode="coupled"):
     model, inputs = awake(net.build()).double(), example(net, 4, torch.float64)
     optimiser = OPTIMISERS[name](model.parameters())
     steps(model, optimiser, inputs, 3)
-    return cut(model, inputs, groups.find(model, inputs, mode), 0.5, "random"), optimiser, inputs
+    return cut(model, inputs, grouping.find(model, inputs, mode), 0.5, "random"), optimiser, inputs
 
 
 def steps(model, optimiser, inputs, count):

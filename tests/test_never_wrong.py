@@ -7,7 +7,7 @@ from torch import nn
 
 from edgejoule.bench.zoo.examination import cut, parity
 from edgejoule.bench.zoo.net import awake
-from edgejoule.prune import groups
+from edgejoule.prune import grouping
 
 
 @torch.jit.script
@@ -190,7 +190,7 @@ def test_cut_exactly_or_not_at_all(name):
     torch.manual_seed(0)
     model, x = awake(Fooling(FORWARDS[name])).double().eval(), torch.randn(2, 3, 8, 8).double()
     assert model(x).shape == (2, 3)
-    found = groups.find(model, x)
+    found = grouping.find(model, x)
     for ratio in (0.3, 0.5, 0.8):
         try:
             case = cut(model, x, found, ratio, "random")
@@ -207,5 +207,5 @@ EXACT = ("own groups", "norm", "sum", "log of one more", "two chunks turned", "w
 @pytest.mark.parametrize("name", EXACT)
 def test_what_can_be_cut_is(name):
     model, x = awake(Fooling(FORWARDS[name])).double(), torch.randn(2, 3, 8, 8).double()
-    made = {unit.producer for group in groups.find(model, x) for unit in group.units}
+    made = {unit.producer for group in grouping.find(model, x) for unit in group.units}
     assert "stem.0" in made

@@ -11,7 +11,7 @@ from torch import nn
 
 from edgejoule.bench.zoo.examination import cut, empty, parity, untrained
 from edgejoule.bench.zoo.net import awake
-from edgejoule.prune import groups
+from edgejoule.prune import grouping
 
 KINDS = ("conv", "norm", "add", "cat", "chunk", "half", "grouped", "depthwise", "excite", "again",
          "shuffle", "scale", "pool", "tail", "gate", "fixed")
@@ -155,13 +155,13 @@ PROGRAMS = st.lists(STEP, min_size=2, max_size=9)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(PROGRAMS, st.booleans(), st.sampled_from(groups.MODES), st.sampled_from([0.3, 0.5, 0.9]))
+@given(PROGRAMS, st.booleans(), st.sampled_from(grouping.MODES), st.sampled_from([0.3, 0.5, 0.9]))
 def test_masked_equals_shrunk(steps, flat, mode, ratio):
     torch.manual_seed(0)
     model, x = Program(steps, flat).double(), torch.randn(3, 3, 6, 6).double()
     assume(runs(model, x))
     awake(model)
-    case = cut(model, x, groups.find(model, x, mode), ratio, "random")
+    case = cut(model, x, grouping.find(model, x, mode), ratio, "random")
     assert parity(case, x) < 1e-10
     assert not empty(case.small)
     assert set(untrained(case.small, x)) <= set(untrained(model, x))

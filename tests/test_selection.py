@@ -7,7 +7,7 @@ from edgejoule.bench.models import preresnet101, resnet20
 from edgejoule.bench.zoo import branches
 from edgejoule.bench.zoo.examination import cut, parity
 from edgejoule.bench.zoo.net import awake, example
-from edgejoule.prune import groups, selection
+from edgejoule.prune import grouping, groups, selection
 from edgejoule.prune.groups import Unit
 from edgejoule.prune.mask import Mask
 from edgejoule.prune.shrink import shrink
@@ -37,7 +37,7 @@ X = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)).double()
 
 
 def test_every_norm_of_the_stream_selects_for_itself():
-    found = groups.find(preact(), X, "select")
+    found = grouping.find(preact(), X, "select")
     assert [(g.name, g.channels) for g in found] == [
         ("1.bn1", 8), ("1.conv1", 6), ("2.bn1", 8), ("2.conv1", 6), ("3", 8)]
     assert found[0].units == (Unit("1.conv1", "1.bn1", "", 1),)
@@ -48,7 +48,7 @@ def test_every_norm_of_the_stream_selects_for_itself():
 
 def test_the_stream_stays_whole_and_the_result_is_exact():
     model = preact()
-    case = cut(model, X, groups.find(model, X, "select"), 0.5, "random")
+    case = cut(model, X, grouping.find(model, X, "select"), 0.5, "random")
     assert case.small[0].weight.shape == (8, 3, 3, 3)
     assert isinstance(case.small[1].bn1, selection.SelectBatchNorm2d)
     assert case.small[1].bn1.num_features == 4 and case.small[1].conv1.in_channels == 4
@@ -58,7 +58,7 @@ def test_the_stream_stays_whole_and_the_result_is_exact():
 
 def test_an_index_over_everything_is_no_layer():
     model = preact()
-    found = groups.find(model, X, "select")
+    found = grouping.find(model, X, "select")
     small = shrink(model, X, found, Mask({"1.conv1": torch.arange(6) < 3}))
     assert not [m for m in small.modules() if isinstance(m, selection._Select)]
     assert list(small.state_dict()) == list(model.state_dict())
@@ -66,7 +66,7 @@ def test_an_index_over_everything_is_no_layer():
 
 def test_parameters_keep_their_names_and_the_index_is_a_buffer():
     model = preact()
-    case = cut(model, X, groups.find(model, X, "select"), 0.5, "random")
+    case = cut(model, X, grouping.find(model, X, "select"), 0.5, "random")
     assert [n for n, _ in case.small.named_parameters()] == [
         n for n, _ in model.named_parameters()]
     assert set(dict(case.small.named_buffers())) - set(dict(model.named_buffers())) == {
@@ -76,7 +76,7 @@ def test_parameters_keep_their_names_and_the_index_is_a_buffer():
 def test_post_activation_blocks_select_in_front_of_their_first_convolution():
     model = awake(resnet20.build()).double()
     x = torch.randn(2, 3, 32, 32).double()
-    found = groups.find(model, x, "select")
+    found = grouping.find(model, x, "select")
     names = {group.name for group in found}
     assert {"stages.0.0.conv1", "stages.1.1.conv1"} <= names
     assert not any("shortcut" in name or "conv2" in name for name in names)
@@ -87,9 +87,9 @@ def test_post_activation_blocks_select_in_front_of_their_first_convolution():
 
 def test_a_select_net_is_cut_again_in_every_mode():
     model = preact()
-    once = cut(model, X, groups.find(model, X, "select"), 0.4, "random").small
-    for mode in groups.MODES:
-        found = groups.find(once, X, mode)
+    once = cut(model, X, grouping.find(model, X, "select"), 0.4, "random").small
+    for mode in grouping.MODES:
+        found = grouping.find(once, X, mode)
         assert {"1.bn1", "2.bn1", "3"} <= {group.name for group in found}
         assert parity(cut(once, X, found, 0.5, "random"), X) < 1e-10
 
@@ -97,7 +97,7 @@ def test_a_select_net_is_cut_again_in_every_mode():
 def test_a_net_without_streams_has_nothing_to_select():
     net = branches.NETS["cat_branches"]
     model = awake(net.build())
-    coupled, selecting = (groups.find(model, example(net), m) for m in ("coupled", "select"))
+    coupled, selecting = (grouping.find(model, example(net), m) for m in ("coupled", "select"))
     assert list(coupled) == list(selecting)
 
 
@@ -108,5 +108,5 @@ def test_a_layer_that_can_t_select_is_an_error():
 
 @pytest.mark.slow
 def test_preresnet101_pools_every_batch_norm():
-    found = groups.find(preresnet101.build(), torch.zeros(1, 3, 32, 32), "select")
+    found = grouping.find(preresnet101.build(), torch.zeros(1, 3, 32, 32), "select")
     assert sum(group.channels for group in found) == 7408

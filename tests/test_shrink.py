@@ -8,7 +8,7 @@ from torch import nn
 from edgejoule.bench.zoo import branches, chains, hidden, oddities, splits
 from edgejoule.bench.zoo.examination import cut, parity
 from edgejoule.bench.zoo.net import awake, example
-from edgejoule.prune import groups
+from edgejoule.prune import grouping
 from edgejoule.prune.groups import Group, Slice
 from edgejoule.prune.mask import Mask
 from edgejoule.prune.shrink import shrink
@@ -20,7 +20,7 @@ def built(net, dtype=torch.float64):
 
 
 def halved(model, inputs, ratio=0.5, mode="coupled"):
-    return cut(model, inputs, groups.find(model, inputs, mode), ratio, "l2")
+    return cut(model, inputs, grouping.find(model, inputs, mode), ratio, "l2")
 
 
 def test_the_model_is_untouched():
@@ -85,21 +85,21 @@ def test_a_shrunk_model_is_cut_again():
 
 def test_a_mask_that_removes_nothing_gives_a_copy():
     model, inputs = built(hidden.NETS["data_branch"])
-    small = shrink(model, inputs, groups.find(model, inputs), Mask())
+    small = shrink(model, inputs, grouping.find(model, inputs), Mask())
     assert small is not model
     assert torch.equal(small(inputs), model(inputs))
 
 
 def test_groups_without_their_trace_are_proved_again():
     model, inputs = built(branches.NETS["residual"])
-    found = list(groups.find(model, inputs))
+    found = list(grouping.find(model, inputs))
     case = cut(model, inputs, found, 0.5, "l2")
     assert parity(case, inputs) < 1e-10
 
 
 def test_groups_of_other_widths_are_refused():
     model, inputs = built(branches.NETS["residual"])
-    found = groups.find(model, inputs)
+    found = grouping.find(model, inputs)
     small = cut(model, inputs, found, 0.5, "l2").small
     with pytest.raises(ValueError, match="another width"):
         shrink(small, inputs, found, Mask({found[0].name: torch.arange(16) < 15}))
@@ -123,7 +123,7 @@ def test_what_is_frozen_is_refused():
 
 def test_an_empty_layer_is_refused():
     model, inputs = built(branches.NETS["residual"])
-    found = groups.find(model, inputs)
+    found = grouping.find(model, inputs)
     with pytest.raises(ValueError, match="leaves nothing of"):
         shrink(model, inputs, found, Mask({found[0].name: torch.zeros(16).bool()}))
 

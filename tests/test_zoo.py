@@ -7,7 +7,7 @@ import torch
 
 from edgejoule.bench.zoo import catalogue, examination
 from edgejoule.bench.zoo.net import awake, example
-from edgejoule.prune import groups
+from edgejoule.prune import grouping
 
 NETS = {name: net for module in catalogue.KINDS["own"]
         for name, net in importlib.import_module("edgejoule.bench.zoo." + module).NETS.items()}
@@ -24,15 +24,15 @@ def built(name, dtype=torch.float64):
 
 def found(name, mode, dtype=torch.float64):
     model, inputs = built(name, dtype)
-    return model, inputs, groups.find(model, inputs, mode)
+    return model, inputs, grouping.find(model, inputs, mode)
 
 
 @pytest.mark.parametrize("name", sorted(NETS))
 def test_masked_equals_shrunk(name):
     model, inputs, coupled = found(name, "coupled")
     cases = [(coupled, 0.5, "random"), (coupled, 0.9, "l2")]
-    cases.append((groups.find(model, inputs, "inner"), 0.5, "l2"))
-    cases.append((groups.find(model, inputs, "select"), 0.7, "random"))
+    cases.append((grouping.find(model, inputs, "inner"), 0.5, "l2"))
+    cases.append((grouping.find(model, inputs, "select"), 0.7, "random"))
     for each, ratio, by in cases:
         case = examination.cut(model, inputs, each, ratio, by)
         assert examination.parity(case, inputs, MODES[NETS[name].noisy]) < 1e-10

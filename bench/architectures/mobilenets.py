@@ -2,7 +2,6 @@
 
 Geometry, names and initial weights are torchvision's, so a state dict of either fits the other.
 """
-from typing import List
 
 from torch import Tensor, nn
 

@@ -18,7 +18,7 @@ import sys
 import torch
 
 from edgejoule.bench import before_after, grid, plugins, settings, width_sweep
-from edgejoule.prune import cutting, deploy, export, groups, shrink, steps, tensor_file
+from edgejoule.prune import cutting, deploy, export, grouping, shrink, steps, tensor_file
 
 DEVICE = "device"  # asks it which widths run well
 
@@ -61,7 +61,7 @@ def run(args) -> int:
     ratio, kinds = _ratio(args), _kinds(args)
     model, shape = _model(args)
     example = torch.randn((1,) + shape)
-    found = groups.find(model, example, mode=args.mode, ignore=tuple(args.ignore))
+    found = grouping.find(model, example, mode=args.mode, ignore=tuple(args.ignore))
     criterion = steps.method(args.criterion, dict(_option(args, text) for text in args.option))
     cut = cutting.Cut(ratio, args.mode, args.scope, tuple(args.ignore), args.min_channels,
                       _multiple(args.multiple_of))

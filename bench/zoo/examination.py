@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from edgejoule.bench.zoo.net import answer, tensors
-from edgejoule.prune import groups as grouping
+from edgejoule.prune import groups as vocabulary
 from edgejoule.prune import macs, select
 from edgejoule.prune import parity as parity_of
 from edgejoule.prune.duplicate import duplicate
@@ -40,7 +40,7 @@ def scores(model: nn.Module, groups: Sequence[Group], by: str) -> Dict[str, torc
     if by == "random":
         return {group.name: torch.rand(group.channels, generator=draw) for group in groups}
     return {
-        group.name: sum(rows.pow(2).sum(1) for rows in grouping.filters(model, group))
+        group.name: sum(rows.pow(2).sum(1) for rows in vocabulary.filters(model, group))
         for group in groups
     }
 

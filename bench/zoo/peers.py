@@ -145,9 +145,9 @@ def _timed(work: Callable[[], Any]) -> float:
 
 def _ours(model: nn.Module, inputs: torch.Tensor):
     from edgejoule.bench.zoo import examination
-    from edgejoule.prune import groups
+    from edgejoule.prune import grouping
 
-    return examination.cut(model, inputs, groups.find(model, inputs), 0.5, "l2")
+    return examination.cut(model, inputs, grouping.find(model, inputs), 0.5, "l2")
 
 
 def _theirs(model: nn.Module, inputs: torch.Tensor):

@@ -12,7 +12,7 @@ from torch import nn
 
 from edgejoule.bench.zoo import examination, timing
 from edgejoule.bench.zoo.net import Net, awake, example
-from edgejoule.prune import deploy, export, groups
+from edgejoule.prune import deploy, export, grouping
 from edgejoule.prune.parity import parity
 
 EXACT = 1e-10
@@ -21,7 +21,7 @@ EXACT = 1e-10
 class Plan(NamedTuple):
     """What a row tries."""
 
-    modes: Tuple[str, ...] = groups.MODES
+    modes: Tuple[str, ...] = grouping.MODES
     ratios: Tuple[float, ...] = (0.5,)
     by: Tuple[str, ...] = ("l2",)
     exports: bool = True
@@ -78,7 +78,7 @@ def _fill(result: Dict[str, Any], net: Net, plan: Plan) -> None:
     subject = _subject(net)
     for mode in plan.modes:
         start = time.perf_counter()
-        found = groups.find(subject.model, subject.inputs, mode)
+        found = grouping.find(subject.model, subject.inputs, mode)
         if mode == plan.modes[0]:
             result.update(
                 find_seconds=time.perf_counter() - start,
@@ -117,7 +117,7 @@ def _show(result: Dict[str, Any], net: Net, plan: Plan) -> None:
     torch.manual_seed(0)
     model, inputs = awake(net.build()), example(net, 2)
     start = time.perf_counter()
-    found = groups.find(model, inputs)
+    found = grouping.find(model, inputs)
     case = examination.cut(model, inputs, found, 0.5, "l2")
     result["seconds"] = time.perf_counter() - start
     dense, small = examination.counted(model, inputs), examination.counted(case.small, inputs)

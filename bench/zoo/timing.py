@@ -13,8 +13,7 @@ from torch import nn
 from edgejoule.bench import latency, width_sweep
 from edgejoule.bench.zoo import examination
 from edgejoule.bench.zoo.net import Net, example
-from edgejoule.prune import groups as grouping
-from edgejoule.prune import select
+from edgejoule.prune import grouping, select
 from edgejoule.prune.shrink import shrink
 
 BATCH, LARGE_BATCH, LARGE = 8, 2, 64 * 64  # images of more pixels than LARGE come in small batches

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from edgejoule.bench.models import resnet20, vgg11
-from edgejoule.prune import groups, hyperplanes, select
+from edgejoule.prune import grouping, hyperplanes, select
 from edgejoule.prune.criteria import l1, spline
 from edgejoule.prune.shrink import shrink
 
@@ -22,18 +22,18 @@ def resnet():
 def vgg():
     torch.manual_seed(0)
     model = vgg11.build().eval()
-    return model, groups.find(model, EXAMPLE)
+    return model, grouping.find(model, EXAMPLE)
 
 
 def test_finding_groups(against, resnet):
     with torch.no_grad():
-        found = against(lambda: groups.find(resnet, EXAMPLE), lambda: resnet(EXAMPLE),
+        found = against(lambda: grouping.find(resnet, EXAMPLE), lambda: resnet(EXAMPLE),
                         "a forward pass", calls=3)
     assert sum(group.channels for group in found) == 448
 
 
 def test_cutting(against, resnet):
-    found = groups.find(resnet, EXAMPLE)
+    found = grouping.find(resnet, EXAMPLE)
     mask = select.select(l1.scores(resnet, found, []), found, 0.5)
     small = against(lambda: shrink(resnet, EXAMPLE, found, mask), lambda: copy.deepcopy(resnet),
                     "copying the network", calls=4)
