@@ -16,7 +16,7 @@ from typing import Iterator, List, Tuple
 from edgejoule.bench import records
 
 RECORD = "run.json"
-JOURNAL = "journal"  # folder of an attempt; see `bench.journal`
+JOURNAL = "journal"  # folder of an attempt; see `bench.training.journal`
 
 
 def folder(runs, suite: str) -> Path:

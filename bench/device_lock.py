@@ -78,11 +78,11 @@ def real(measures, what: str):
     Raises:
         Busy: another process holds one of them.
     """
-    from edgejoule.bench import history
+    from edgejoule.bench.history import store
 
     with ExitStack() as stack:
         infos = [look(power, fake) for power, fake in sorted(set(measures)) if not fake]
-        for slug in sorted({history.device_slug(info._asdict()) for info in infos
+        for slug in sorted({store.device_slug(info._asdict()) for info in infos
                             if info is not None and info.reason is None and not info.fake}):
             stack.enter_context(hold(slug, what))
         yield

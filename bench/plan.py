@@ -11,7 +11,7 @@ from typing import Dict, Iterator, Tuple
 import torch
 
 from edgejoule.bench import plugins, suite
-from edgejoule.bench.train import learning_rate
+from edgejoule.bench.training.loop import learning_rate
 from edgejoule.prune import cost
 
 CONVENTION = "exact"

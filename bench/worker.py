@@ -11,12 +11,13 @@ from pathlib import Path
 
 import torch
 
-from edgejoule.bench import bundle, checks, environment, journal, plugins, records, suite
+from edgejoule.bench import bundle, checks, environment, plugins, records, suite
 from edgejoule.bench.measure import Ledger
 from edgejoule.bench.progress import Progress
-from edgejoule.bench.resume import ResumingTrainer
-from edgejoule.bench.train import channels
-from edgejoule.devices import choose, conditions, fitness
+from edgejoule.bench.training import journal
+from edgejoule.bench.training.loop import channels
+from edgejoule.bench.training.resume import ResumingTrainer
+from edgejoule.devices import choose, conditions, health
 from edgejoule.devices.meter import Meter
 from edgejoule.prune import cost, export
 from edgejoule.prune.mask import Mask
@@ -79,7 +80,7 @@ def synchroniser(model):
 def state(device):
     """The machine's conditions now, and what the doctor's quick checks say of them."""
     now = conditions.snapshot()
-    checks = fitness.quick(device.info(), now, device.notes())
+    checks = health.quick(device.info(), now, device.notes())
     return dict(now, checks=[check._asdict() for check in checks])
 
 

@@ -2,7 +2,7 @@
 import glob
 import os
 
-from edgejoule.devices import sysfs
+from edgejoule.devices.vendors import sysfs
 
 COOLEST, HOTTEST = -40.0, 150.0  # C; a zone beyond is a sensor that is off
 

@@ -10,7 +10,8 @@ Windows nest and overlap. A sensor that fails never raises here: the reading say
 import time
 from contextlib import contextmanager
 
-from edgejoule.devices import choose, idle, several, window
+from edgejoule.devices import choose, idle, several
+from edgejoule.devices.energy import window
 from edgejoule.devices.reading import DeviceInfo, Reading
 from edgejoule.devices.sampler import Sampler
 from edgejoule.devices.trace import PowerTrace

@@ -5,7 +5,7 @@ import threading
 import time
 from typing import List, NamedTuple, Optional
 
-from edgejoule.devices import integrate
+from edgejoule.devices.energy import integrate
 from edgejoule.devices.meter import Meter
 from edgejoule.devices.reading import Sample
 

@@ -14,11 +14,11 @@ import threading
 import time
 from collections import deque
 
-from edgejoule.devices import recorded, window
-from edgejoule.devices.bell import Bell, until
+from edgejoule.devices.energy import recorded_trace, window
+from edgejoule.devices.energy.record import Record
 from edgejoule.devices.reading import Reading, Sample
-from edgejoule.devices.record import Record
 from edgejoule.devices.trace import PowerTrace
+from edgejoule.devices.wakeup import Bell, until
 
 DEFAULT_PERIOD_S, SHORTEST_PERIOD_S = 0.1, 0.02
 STRAY_EVERY = 10  # grid reads between two at random moments
@@ -84,7 +84,7 @@ class Sampler:
     def trace(self) -> PowerTrace:
         """Power over everything sampled so far, in watts."""
         self.settle()
-        return recorded.trace(self.record, self.info.rail)
+        return recorded_trace.trace(self.record, self.info.rail)
 
     def settle(self):
         """Put what was heard into the record."""

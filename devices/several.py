@@ -1,7 +1,7 @@
 """Several sensors at once, as one device and one reading: sums without counting twice."""
 from math import sqrt
 
-from edgejoule.devices import integrate
+from edgejoule.devices.energy import integrate
 from edgejoule.devices.reading import DeviceInfo, Reading, worst
 from edgejoule.devices.trace import PowerTrace
 

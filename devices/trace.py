@@ -2,7 +2,7 @@
 import json
 from typing import NamedTuple, Optional, Sequence
 
-from edgejoule.devices import integrate
+from edgejoule.devices.energy import integrate
 
 SCHEMA = 1
 # Formats: 1 = {"schema", "rail", "times_s", "watts"}; times on a monotonic clock, non-decreasing.

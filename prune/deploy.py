@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from edgejoule.prune.duplicate import duplicate
-from edgejoule.prune.labelled import replaced
+from edgejoule.prune.tracing.labelled import replaced
 
 OPSET = 13
 

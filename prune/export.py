@@ -16,10 +16,10 @@ from torch import nn
 from edgejoule.prune import tensor_file
 from edgejoule.prune.duplicate import duplicate
 from edgejoule.prune.groups import Group, tensor_of
-from edgejoule.prune.labelled import tensors_in
+from edgejoule.prune.index_layers import PLAIN, SELECTABLE, selecting
 from edgejoule.prune.mask import Mask, leaving
-from edgejoule.prune.selection import PLAIN, SELECTABLE, selecting
 from edgejoule.prune.shrink import Keep, cut, prove, staying
+from edgejoule.prune.tracing.labelled import tensors_in
 
 SCHEMA = 1  # 1: kept channels per group, positions that leave per tensor axis, input shapes
 

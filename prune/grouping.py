@@ -9,9 +9,9 @@ from typing import Any, List, Sequence
 
 from torch import nn
 
-from edgejoule.prune.discovery import discover
 from edgejoule.prune.groups import Groups
-from edgejoule.prune.select_sites import discover_select
+from edgejoule.prune.tracing.discovery import discover
+from edgejoule.prune.tracing.index_sites import discover_select
 
 MODES = ("coupled", "inner", "select")
 

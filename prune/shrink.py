@@ -11,16 +11,16 @@ import numpy
 import torch
 from torch import nn
 
-from edgejoule.prune.discovery import Trace, proved
 from edgejoule.prune.duplicate import duplicate
 from edgejoule.prune.groups import Group, tensor_of
-from edgejoule.prune.labelled import replaced
-from edgejoule.prune.labels_check import Checker
-from edgejoule.prune.labels_trace import Refused
+from edgejoule.prune.index_layers import plain, selecting, sites_of
 from edgejoule.prune.mask import Mask, leaving, masked
 from edgejoule.prune.parity import double, parity
-from edgejoule.prune.selection import plain, selecting, sites_of
-from edgejoule.prune.skeleton import skeleton, tensors
+from edgejoule.prune.tracing.discovery import Trace, proved
+from edgejoule.prune.tracing.labelled import replaced
+from edgejoule.prune.tracing.proof import Checker
+from edgejoule.prune.tracing.skeleton import skeleton, tensors
+from edgejoule.prune.tracing.tracer import Refused
 from edgejoule.prune.widths import resize
 
 EQUAL = 1e-9  # relative difference in float64 that still counts as equal

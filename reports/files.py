@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Dict
 from urllib.parse import quote
 
-from edgejoule.reports import page, phase_costs, results, tables, tidy
+from edgejoule.reports import export, page, phase_costs, results, tables
 
 
 def write(report, out: Path) -> Dict[str, Path]:
@@ -17,9 +17,9 @@ def write(report, out: Path) -> Dict[str, Path]:
     texts = {
         "page": ("index.html", page.page(report)),
         "markdown": ("table.md", "\n".join(tables.markdown(each) for each in both)),
-        "csv": ("table.csv", tables.csv(tidy.methods(report))),
+        "csv": ("table.csv", tables.csv(export.methods(report))),
         "latex": ("table.tex", "\n".join(tables.latex(each) for each in both)),
-        "runs": ("runs.csv", tables.csv(tidy.runs(report)))}
+        "runs": ("runs.csv", tables.csv(export.runs(report)))}
     paths = whole(out, dict(texts.values()))
     return {kind: paths[name] for kind, (name, _) in texts.items()}
 

@@ -5,7 +5,8 @@ from typing import Dict, List, NamedTuple, Tuple
 import pandas
 
 from edgejoule.bench.records import CONVENTIONS
-from edgejoule.reports import frames, load, surroundings, svg
+from edgejoule.reports import frames, load, surroundings
+from edgejoule.reports.figures import svg
 from edgejoule.reports.sources import Power, power
 
 

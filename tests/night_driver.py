@@ -60,7 +60,7 @@ def lighten(plan):
     os.fsync = lambda handle: None  # what a kill leaves behind is in memory anyway
     runner._worker = work
     night_stages.edgejoule = lambda words: note(plan, words[0]) or (0, "")
-    stand_in("gate", judge=lambda *_: judged(plan))
+    stand_in("judgement", judge=lambda *_: judged(plan))
     stand_in("confirm", confirm=lambda *_, **__: confirmed(plan))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import night_driver
 
-from edgejoule.bench import history
+from edgejoule.bench.history import store
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = """
@@ -86,7 +86,7 @@ class Place:
 
     def document(self, night=NIGHT):
         """The night.json of a night."""
-        return history.document(self.history / DEVICE / night / "tiny")
+        return store.document(self.history / DEVICE / night / "tiny")
 
     def bundles(self, night=NIGHT):
         """{case id: modification time} of finished bundles."""

@@ -7,16 +7,9 @@ import histories
 import pytest
 from test_page import HOSTILE, _contrast, _palettes, outline
 
-from edgejoule.reports import (
-    gather,
-    history_pages,
-    markup,
-    own_runs,
-    page,
-    paper_page,
-    paper_tables,
-    reference_tables,
-)
+from edgejoule.reports import gather, markup, page
+from edgejoule.reports.history import pages
+from edgejoule.reports.papers import own_runs, paper_page, paper_tables, reference_tables
 
 PAGES = ("suite", "papers", "index.html", "nightly.html", "trends.html", "pareto.html")
 MISSING = None if browser_axe.browser() and browser_axe.script() else (
@@ -41,7 +34,7 @@ def made(tmp_path_factory):
     (night / "report").mkdir()
     (night / "report" / "index.html").write_text("")
     texts = {name: path.read_text(encoding="utf8")
-             for name, path in history_pages.write(root).items()}
+             for name, path in pages.write(root).items()}
     suite = bundles.suite(folder, (0, 1, 2), "fake")
     texts["suite"] = page.page(gather.report(suite))
     pool = own_runs.gather([str(suite)])

@@ -6,8 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from edgejoule.devices import accuracy, expense, naive, noise, rivals, synthetic, virtual, wraps
 from edgejoule.devices.commands import meter_bench
+from edgejoule.devices.proof import (
+    accuracy,
+    counter_wrap,
+    coverage,
+    other_tools,
+    overhead,
+    synthetic,
+    virtual_time,
+    zeus,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -39,7 +48,7 @@ def test_a_register_is_old_by_less_than_an_update():
 
 
 def test_virtual_samples_include_both_edges():
-    times = virtual.moments(5.0, 7.35, virtual.info(period_s=0.1), 0.02)
+    times = virtual_time.moments(5.0, 7.35, virtual_time.info(period_s=0.1), 0.02)
     assert min(abs(t - 5.0) for t in times) <= 0.0002 + 1e-9
     assert times[-1] >= 7.35 and times == sorted(times)
     assert len(times) == len(set(times))
@@ -58,37 +67,37 @@ def test_a_promise_that_is_broken_is_seen():
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says():
-    assert 0.93 <= noise.coverage(1500) <= 0.97
-    assert 0.93 <= noise.coverage(800, gain=0.0) <= 0.97
-    assert 0.93 <= noise.coverage(800, gain=0.0, lag_s=0.4) <= 0.98
+    assert 0.93 <= coverage.coverage(1500) <= 0.97
+    assert 0.93 <= coverage.coverage(800, gain=0.0) <= 0.97
+    assert 0.93 <= coverage.coverage(800, gain=0.0, lag_s=0.4) <= 0.98
 
 
 def test_an_interval_that_is_too_narrow_is_seen():
     """Noise that a sensor does not show between neighbours cannot be in its interval."""
-    assert noise.coverage(200, noise_watts=0.0) >= 0.9  # gain alone
-    assert noise.coverage(200, gain=0.0, noise_watts=0.0) == 1.0
+    assert coverage.coverage(200, noise_watts=0.0) >= 0.9  # gain alone
+    assert coverage.coverage(200, gain=0.0, noise_watts=0.0) == 1.0
 
 
 def test_the_samplers_cost_is_measured():
-    found = expense.core_share(50.0, 1.0)
+    found = overhead.core_share(50.0, 1.0)
     assert 40 <= found["reads"] <= 60 and 0 < found["core_share"] < 0.2
 
 
 def test_naive_rules_are_what_they_are_said_to_be():
     constant = synthetic.constant(10.0)
-    assert naive.mean_power(constant, 0.0, 7.3, 0.5) == pytest.approx(73.0)
-    assert naive.reading_times_dt(constant, 0.0, 7.3, 0.5) == pytest.approx(60.0)
+    assert other_tools.mean_power(constant, 0.0, 7.3, 0.5) == pytest.approx(73.0)
+    assert other_tools.reading_times_dt(constant, 0.0, 7.3, 0.5) == pytest.approx(60.0)
 
 
-@pytest.mark.skipif(not rivals.installed(), reason="zeus not installed")
+@pytest.mark.skipif(not zeus.installed(), reason="zeus not installed")
 def test_zeus_is_run_as_it_is():
     constant = synthetic.constant(8.0)
-    assert rivals.polling(constant, 100.0, 110.0, 0.0) == 0.0  # its own fault at constant power
-    assert rivals.jetson(constant, 100.0, 110.0, 0.0) == pytest.approx(80.0, rel=0.02)
+    assert zeus.polling(constant, 100.0, 110.0, 0.0) == 0.0  # its own fault at constant power
+    assert zeus.jetson(constant, 100.0, 110.0, 0.0) == pytest.approx(80.0, rel=0.02)
 
 
 def test_a_wrap_is_exact():
-    assert wraps.joules_off()["ours"] == pytest.approx(0.0, abs=1e-9)
+    assert counter_wrap.joules_off()["ours"] == pytest.approx(0.0, abs=1e-9)
 
 
 def test_the_command_prints_every_figure():
@@ -96,6 +105,6 @@ def test_the_command_prints_every_figure():
                           "4", "--seconds", "0.5", "--json"], stdout=subprocess.PIPE).stdout
     found = json.loads(out.decode())
     assert len(found["rows"]) == len(accuracy.ROWS)
-    assert found["zeus"] == (rivals.version() if rivals.installed() else "zeus not installed")
+    assert found["zeus"] == (zeus.version() if zeus.installed() else "zeus not installed")
     assert {"interval_coverage", "sampler", "rapl_wrap_joules_off", "holds"} <= set(found)
     assert "promise" in meter_bench._text(found)

@@ -4,18 +4,19 @@ import time
 
 import pytest
 
-from edgejoule.devices import alias, integrate, synthetic, virtual, window
 from edgejoule.devices.adapters import replay
+from edgejoule.devices.energy import aliasing, integrate, window
 from edgejoule.devices.meter import Meter
+from edgejoule.devices.proof import synthetic, virtual_time
 from edgejoule.devices.reading import Sample
 from edgejoule.devices.trace import PowerTrace
 
-INFO = virtual.info(period_s=0.1)
+INFO = virtual_time.info(period_s=0.1)
 TOGGLING = PowerTrace((0.0, 0.04, 0.04, 0.08), (12.0, 12.0, 4.0, 4.0))
 
 
 def found(pattern, seconds=20.0, strays=()):
-    record = virtual.record(virtual.power(pattern), 3.0, 3.0 + seconds, INFO, 0.03)
+    record = virtual_time.record(virtual_time.power(pattern), 3.0, 3.0 + seconds, INFO, 0.03)
     for t in strays:
         record.stray(t, t, Sample(watts=pattern.watts(t)))
     return window.reading(record, INFO, 3.0, 3.0 + seconds)
@@ -44,7 +45,7 @@ def test_noise_is_no_beat(seed):
     watts = [8.0 + dice.gauss(0.0, 1.0) for _ in times]
     strays = [(t + 0.05, 8.0 + dice.gauss(0.0, 1.0)) for t in times[5:-5:10]]
     area = integrate.area(times, watts, 1.0, 19.0, 0.3)
-    assert alias.find(times, watts, strays, 1.0, 19.0, area) is None
+    assert aliasing.find(times, watts, strays, 1.0, 19.0, area) is None
 
 
 def test_training_is_no_beat():

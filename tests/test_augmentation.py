@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgejoule.bench import augmentation
+from edgejoule.bench.training import augmentation
 
 BLACK = torch.tensor([-2.0, -3.0, -4.0]).view(3, 1, 1)
 

@@ -2,8 +2,8 @@
 import board_rig
 import pytest
 
-from edgejoule.devices import boards, channels, sysfs
 from edgejoule.devices.adapters import ina3221
+from edgejoule.devices.vendors import boards, ina_channels, sysfs
 
 
 @pytest.mark.parametrize("board", sorted(board_rig.BOARDS))
@@ -24,7 +24,7 @@ def test_the_dev_kit_adds_the_carriers_own_branch(tmp_path, board, watts):
 
 @pytest.mark.parametrize("board", sorted(board_rig.BOARDS))
 def test_every_labelled_rail_is_found_once_though_two_paths_lead_there(tmp_path, board):
-    rails = [rail.label for rail in channels.find(str(board_rig.build(tmp_path, board)))]
+    rails = [rail.label for rail in ina_channels.find(str(board_rig.build(tmp_path, board)))]
     wanted = [label for chip in board_rig.BOARDS[board][3].values() for label, _ in chip
               if label != "NC"]
     assert sorted(rails) == sorted(wanted)
@@ -64,7 +64,7 @@ def test_an_unknown_board_is_refused_by_name_of_its_rails():
 def test_a_disabled_channel_is_left_out(tmp_path):
     root = board_rig.build(tmp_path, "orin_nano")
     board_rig.put(next(root.glob("devices/i2c/1-0040/hwmon/*/in3_enable")), "0\n")
-    assert "VDD_SOC" not in [rail.label for rail in channels.find(str(root))]
+    assert "VDD_SOC" not in [rail.label for rail in ina_channels.find(str(root))]
 
 
 def test_a_number_file_follows_replacement_and_reports_loss(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgejoule.prune import code_file, epochs, signs
+from edgejoule.prune.signcodes import code_file, epoch_matrix, signs
 
 
 def some(seed, shapes):
@@ -72,12 +72,12 @@ def test_a_failed_save_leaves_nothing(tmp_path):
 def test_blocks_of_words_equal_the_whole(monkeypatch):
     codes = [some(seed, [(5, 1000)])[0]["layer0"] for seed in range(4)]
     expected = [[int(signs.hamming(a, b).sum()) for b in codes] for a in codes]
-    assert epochs.matrix(codes).tolist() == expected
-    monkeypatch.setattr(epochs, "BLOCK_BYTES", 300)
-    assert epochs.matrix(codes).tolist() == expected
-    assert epochs.matrix([]).shape == (0, 0)
+    assert epoch_matrix.matrix(codes).tolist() == expected
+    monkeypatch.setattr(epoch_matrix, "BLOCK_BYTES", 300)
+    assert epoch_matrix.matrix(codes).tolist() == expected
+    assert epoch_matrix.matrix([]).shape == (0, 0)
     with pytest.raises(ValueError, match="16 and of 80 words"):
-        epochs.matrix([codes[0], codes[1][:1]])
+        epoch_matrix.matrix([codes[0], codes[1][:1]])
 
 
 def test_layers_of_saved_epochs(tmp_path):
@@ -86,11 +86,11 @@ def test_layers_of_saved_epochs(tmp_path):
         words, bits = some(seed, [(4, 130), (4, 64)])
         paths.append(tmp_path / str(seed))
         code_file.save(paths[-1], words, bits)
-    shares = epochs.by_layer(paths)
+    shares = epoch_matrix.by_layer(paths)
     assert list(shares) == ["layer0", "layer1"]
     first = [code_file.load(path).words["layer0"] for path in paths[:2]]
     assert shares["layer0"][0, 1] == signs.hamming(*first).sum() / (4 * 130)
     assert np.array_equal(shares["layer1"], shares["layer1"].T) and not shares["layer1"].trace()
     code_file.save(paths[1], *some(5, [(4, 131), (4, 64)]))
     with pytest.raises(ValueError, match="other layers, widths or types"):
-        epochs.by_layer(paths)
+        epoch_matrix.by_layer(paths)

@@ -5,9 +5,9 @@ import torch
 from fake_trainer import FakeTrainer
 from torch import nn
 
-from edgejoule.prune import codes
-from edgejoule.prune.code_stream import Stream
 from edgejoule.prune.recipes import early_bird
+from edgejoule.prune.signcodes import codes
+from edgejoule.prune.signcodes.code_stream import Stream
 
 
 class Twice(nn.Module):

@@ -5,7 +5,7 @@ import torch
 from fake_trainer import FakeTrainer, small_net
 from torch import nn
 
-from edgejoule.prune import codes, signs
+from edgejoule.prune.signcodes import codes, signs
 
 
 def coded(*layers):

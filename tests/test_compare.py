@@ -9,8 +9,7 @@ import stub_clone
 
 from edgejoule import command_line
 from edgejoule.bench import suite
-from edgejoule.bench.gates import abba, case_file, comparison, confirm, trees
-from edgejoule.bench.gates import thresholds as limits
+from edgejoule.bench.gates import abba, case_file, comparison, confirm, limits, trees
 
 SUITE = """
 question = "Which is dearer?"

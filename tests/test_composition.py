@@ -13,9 +13,10 @@ from fake_trainer import small_net
 from edgejoule.bench import settings
 from edgejoule.bench.data import Data
 from edgejoule.bench.measure import Ledger
-from edgejoule.bench.train import Trainer
-from edgejoule.prune import codes, cost
+from edgejoule.bench.training.loop import Trainer
+from edgejoule.prune import cost
 from edgejoule.prune.recipes import at_init, dense, early_bird, iterative, lottery, one_shot, thinet
+from edgejoule.prune.signcodes import codes
 
 IMAGENET, CIFAR = 1281167, 50000
 R18, R50, VGG, PRERESNET = 3.64, 8.21, .63, .31  # GFLOP of one forward pass

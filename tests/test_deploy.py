@@ -2,12 +2,12 @@
 import pytest
 import torch
 
-from edgejoule.bench.zoo import branches, gates, sequences, splits
+from edgejoule.bench.zoo import attention, branches, sequences, splits
 from edgejoule.bench.zoo.examination import cut
 from edgejoule.bench.zoo.net import awake, example
 from edgejoule.prune import deploy, grouping
 
-NETS = {"residual": branches.NETS["residual"], "se_linear": gates.NETS["se_linear"],
+NETS = {"residual": branches.NETS["residual"], "se_linear": attention.NETS["se_linear"],
         "c2f_yolo": splits.NETS["c2f_yolo"], "mixer": sequences.NETS["mixer"]}
 
 

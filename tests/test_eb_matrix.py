@@ -8,10 +8,11 @@ import torch
 from fake_trainer import FakeTrainer
 from test_page import HOSTILE, outline
 
-from edgejoule.prune import codes, epochs, signs, trail
 from edgejoule.prune.mask import Mask
 from edgejoule.prune.recipes import early_bird
-from edgejoule.reports import gather, heat_map, page
+from edgejoule.prune.signcodes import codes, epoch_matrix, epoch_sampler, signs
+from edgejoule.reports import gather, page
+from edgejoule.reports.figures import heat_map
 from edgejoule.reports.sections import eb_matrix
 
 
@@ -30,7 +31,7 @@ def full(facts):
 
 def followed(states, **options):
     """A trail over states {layer: rows of 0 and 1}."""
-    found = trail.Trail(**options)
+    found = epoch_sampler.Trail(**options)
     for state in states:
         found.see({name: ([packed(rows)], np.size(rows)) for name, rows in state.items()})
     return found
@@ -56,17 +57,17 @@ def test_large_states_are_estimated_within_the_error_of_the_sample():
     rows = dice.rand(200, 500) > .5
     other = rows ^ (dice.rand(200, 500) < .2)
     facts = followed([{"a": rows}, {"a": other}]).facts(3)
-    assert facts["sampled_bits"] == 64 * trail.WORDS
+    assert facts["sampled_bits"] == 64 * epoch_sampler.WORDS
     assert full(facts)[1, 0] == pytest.approx(np.mean(rows != other), abs=.03)
 
 
 def test_words_come_from_the_right_block():
     blocks = [np.arange(6, dtype=np.uint64).reshape(2, 3), np.arange(6, 10, dtype=np.uint64)]
-    assert trail.taken(blocks, np.array([0, 5, 6, 9])).tolist() == [0, 5, 6, 9]
+    assert epoch_sampler.taken(blocks, np.array([0, 5, 6, 9])).tolist() == [0, 5, 6, 9]
 
 
 def test_a_long_search_is_thinned_and_keeps_its_ends(monkeypatch):
-    monkeypatch.setattr(trail, "MOST", 8)
+    monkeypatch.setattr(epoch_sampler, "MOST", 8)
     facts = followed([{"a": [[i % 2]]} for i in range(50)]).facts(3)
     assert len(facts["epochs"]) <= 8 and facts["epochs"][0] == 1 and facts["epochs"][-1] == 50
     assert facts["epochs"] == sorted(set(facts["epochs"]))
@@ -75,7 +76,7 @@ def test_a_long_search_is_thinned_and_keeps_its_ends(monkeypatch):
 
 
 def test_masks_are_exact():
-    found = trail.Trail(first=0, words=None)
+    found = epoch_sampler.Trail(first=0, words=None)
     masks = [Mask({"b": torch.rand(300) > .5, "a": torch.rand(9000) > .5}) for _ in range(3)]
     for mask in masks:
         found.see_mask(mask)
@@ -110,7 +111,7 @@ def test_the_matrix_is_that_of_whole_codes():
     trainer, kept = FakeTrainer(epochs=4), []
     images = codes.probes(trainer, "train", 40)
 
-    class Watching(trail.Trail):
+    class Watching(epoch_sampler.Trail):
         def see(self, layers):
             kept.append(codes.codes(trainer.model, images))
             super().see(layers)
@@ -121,7 +122,7 @@ def test_the_matrix_is_that_of_whole_codes():
         early_bird.run(trainer, ratio=.5, criterion="l2", epsilon=0., probe_images=40)
     finally:
         early_bird.Trail = original
-    shares = [epochs.matrix([each.words[name] for each in kept]) / (
+    shares = [epoch_matrix.matrix([each.words[name] for each in kept]) / (
         kept[0].bits[name] * len(kept[0].words[name])) for name in kept[0].bits]
     assert np.abs(full(found.facts(3)) - np.mean(shares, axis=0)).max() < .05
 

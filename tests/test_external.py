@@ -7,8 +7,8 @@ import time
 import pytest
 
 from edgejoule.devices.adapters import external
-from edgejoule.devices.columns import Columns
 from edgejoule.devices.meter import Meter
+from edgejoule.devices.vendors.meter_columns import Columns
 
 
 @pytest.fixture

@@ -17,11 +17,13 @@ import process_state
 import pytest
 from training_loop import measured
 
-from edgejoule.devices import sysfs, virtual, window
 from edgejoule.devices.adapters import ina3221
+from edgejoule.devices.energy import window
+from edgejoule.devices.energy.record import Record
 from edgejoule.devices.meter import Meter
+from edgejoule.devices.proof import virtual_time
 from edgejoule.devices.reading import Sample
-from edgejoule.devices.record import Record
+from edgejoule.devices.vendors import sysfs
 
 ROOT = Path(__file__).resolve().parent.parent
 PERIODS = 3.2  # three, and the time to notice
@@ -148,7 +150,7 @@ def test_nothing_that_measures_looks_at_the_wall_clock():
 
 def test_a_fault_in_an_hour_is_told_though_it_is_short():
     """A sensor that is silent when a long window ends is seen, whatever the coverage."""
-    info = virtual.info(period_s=0.1)
+    info = virtual_time.info(period_s=0.1)
     record = Record(0.1)
     for i in range(36000):
         record.add(0.1 * i, 0.1 * i, Sample(watts=8.0))

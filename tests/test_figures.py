@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from edgejoule.reports import axes, distance_plot, epoch_plot, pareto_plot, quantity, svg
-from edgejoule.reports.epoch_plot import Curves
-from edgejoule.reports.pareto_plot import Point
+from edgejoule.reports import quantity
+from edgejoule.reports.figures import axes, distance_plot, epoch_plot, pareto_plot, svg
+from edgejoule.reports.figures.epoch_plot import Curves
+from edgejoule.reports.figures.pareto_plot import Point
 from edgejoule.reports.rows import Drawn
 from edgejoule.reports.spread import Spread
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import board_rig
 import pytest
 
-from edgejoule.devices import fitness, probe
+from edgejoule.devices import health, probe
 from edgejoule.devices.adapters import ina3221, none, replay
 from edgejoule.devices.commands import doctor
 from edgejoule.devices.reading import DeviceInfo, Sample
@@ -27,22 +27,22 @@ def command(*words):
 
 def test_a_calm_machine_is_fit():
     info = DeviceInfo("nvml", "GPU", "counter", "gpu", period_s=0.1)
-    checks = fitness.quick(info, CALM, [])
+    checks = health.quick(info, CALM, [])
     assert [c.verdict for c in checks if c.name not in ("clocks", "NVML binding")] == ["ok"] * 6
 
 
 @pytest.mark.parametrize("check,verdict,text", [
-    (fitness.sensor(none.open("no rail").info()), "refuse", "no rail"),
-    (fitness.sensor(replay.open(5).info()), "warn", "constant 5 W"),
-    (fitness.throttling(dict(CALM, throttling="cooling: gpu at 2"), []), "warn", "gpu at 2"),
-    (fitness.throttling(CALM, ["nvml: the GPU was slowed by: power brake"]), "warn", "brake"),
-    (fitness.strangers(["nvml: other processes used the GPU (pid 7)"]), "refuse", "pid 7"),
-    (fitness.load(dict(CALM, load_average=99.0)), "warn", "99.0"),
-    (fitness.swap(dict(CALM, swap={"used_bytes": 5e6})), "warn", "5 MB"),
-    (fitness.heat(CALM, dict(CALM, celsius={"CPU": 45.0})), "warn", "+5.0 C"),
-    (fitness.heat(CALM, CALM), "ok", "40.0 C"),
-    (fitness.idle(5.0, 5.2), "warn", "4.0 %"), (fitness.idle(5.0, 5.01), "ok", "5.01 W"),
-    (fitness.idle(None, 5.0), "warn", "not measured"),
+    (health.sensor(none.open("no rail").info()), "refuse", "no rail"),
+    (health.sensor(replay.open(5).info()), "warn", "constant 5 W"),
+    (health.throttling(dict(CALM, throttling="cooling: gpu at 2"), []), "warn", "gpu at 2"),
+    (health.throttling(CALM, ["nvml: the GPU was slowed by: power brake"]), "warn", "brake"),
+    (health.strangers(["nvml: other processes used the GPU (pid 7)"]), "refuse", "pid 7"),
+    (health.load(dict(CALM, load_average=99.0)), "warn", "99.0"),
+    (health.swap(dict(CALM, swap={"used_bytes": 5e6})), "warn", "5 MB"),
+    (health.heat(CALM, dict(CALM, celsius={"CPU": 45.0})), "warn", "+5.0 C"),
+    (health.heat(CALM, CALM), "ok", "40.0 C"),
+    (health.idle(5.0, 5.2), "warn", "4.0 %"), (health.idle(5.0, 5.01), "ok", "5.01 W"),
+    (health.idle(None, 5.0), "warn", "not measured"),
 ])
 def test_a_finding_has_a_verdict(check, verdict, text):
     assert check.verdict == verdict and text in check.found
@@ -50,11 +50,11 @@ def test_a_finding_has_a_verdict(check, verdict, text):
 
 
 def test_the_governor_decides_whether_clocks_wander(tmp_path):
-    assert fitness.governor(str(tmp_path)).verdict == "ok"
+    assert health.governor(str(tmp_path)).verdict == "ok"
     board_rig.put(tmp_path / "sys/devices/system/cpu/cpufreq/policy0/scaling_governor", "schedutil")
-    assert "cpupower" in fitness.governor(str(tmp_path)).mend
+    assert "cpupower" in health.governor(str(tmp_path)).mend
     board_rig.put(tmp_path / "etc/nv_tegra_release", "# R32")
-    assert fitness.governor(str(tmp_path)).mend == "sudo jetson_clocks"
+    assert health.governor(str(tmp_path)).mend == "sudo jetson_clocks"
 
 
 def test_a_burst_finds_the_update_period():
@@ -114,7 +114,7 @@ def test_the_doctor_examines_fake_power(tmp_path, monkeypatch):
     path = tmp_path / "t.json"
     path.write_text(PowerTrace((0.0, 1.0), (5.0, 6.0), "IN").to_json())
     checks = doctor.examine(replay.open(str(path)), 0.2, with_load=False)
-    assert fitness.verdict(checks) == "warn"
+    assert health.verdict(checks) == "warn"
     assert {"update period", "read cost", "idle power"} <= {check.name for check in checks}
 
 

@@ -4,10 +4,10 @@ import torch
 from torch import nn
 
 from edgejoule.bench.models import resnet20, vgg16
-from edgejoule.bench.zoo import branches, chains, gates
+from edgejoule.bench.zoo import attention, branches, chains
 from edgejoule.bench.zoo.examination import scores
 from edgejoule.bench.zoo.net import awake, example
-from edgejoule.prune import fold, grouping, select
+from edgejoule.prune import fold_constants, grouping, select
 from edgejoule.prune.parity import parity
 from edgejoule.prune.shrink import shrink
 
@@ -32,7 +32,7 @@ X = torch.randn(2, 3, 12, 12, generator=torch.Generator().manual_seed(0)).double
 def test_without_padding_folding_is_exact(bias):
     model = unpadded(bias)
     found, mask = case(model, X)
-    result = fold.fold(model, X, found, mask)
+    result = fold_constants.fold(model, X, found, mask)
     assert result.exact == ("3", "8") and not result.borders and not result.lost
     assert result.error < 1e-12
 
@@ -40,7 +40,7 @@ def test_without_padding_folding_is_exact(bias):
 def test_dropping_the_constants_moves_the_outputs():
     model = unpadded(True)
     found, mask = case(model, X)
-    silent = fold.silenced(model, found, mask)
+    silent = fold_constants.silenced(model, found, mask)
     assert parity(silent, shrink(model, X, found, mask), X, (False,)) > 0.05
 
 
@@ -50,19 +50,19 @@ def test_padding_leaves_an_error_at_the_borders_that_a_map_removes(build):
     model = awake(build()).double().eval()
     x = torch.randn(1, 3, 32, 32).double()
     found, mask = case(model, x)
-    plain, mapped = (fold.fold(model, x, found, mask, borders) for borders in (False, True))
+    plain, mapped = (fold_constants.fold(model, x, found, mask, borders) for borders in (False, True))
     assert plain.borders and plain.error > 1e-6
     assert not mapped.borders and mapped.error < 1e-9
-    dropped = parity(fold.silenced(model, found, mask), shrink(model, x, found, mask), x, (False,))
+    dropped = parity(fold_constants.silenced(model, found, mask), shrink(model, x, found, mask), x, (False,))
     assert plain.error < dropped
 
 
 def test_a_constant_that_a_gate_moves_is_reported_lost():
     torch.manual_seed(0)
-    model = awake(gates.NETS["spatial_gate"].build()).double().eval()
-    x = example(gates.NETS["spatial_gate"], 2, torch.float64)
+    model = awake(attention.NETS["spatial_gate"].build()).double().eval()
+    x = example(attention.NETS["spatial_gate"], 2, torch.float64)
     found, mask = case(model, x)
-    result = fold.fold(model, x, found, mask)
+    result = fold_constants.fold(model, x, found, mask)
     assert "head.fc" in result.lost and result.error > 1e-6
 
 
@@ -70,7 +70,7 @@ def test_a_layer_without_bias_or_norm_gets_a_bias():
     model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU(), nn.Conv2d(8, 4, 1, bias=False),
                           nn.Flatten()).double().eval()
     found, mask = case(model, X)
-    result = fold.fold(model, X, found, mask)
+    result = fold_constants.fold(model, X, found, mask)
     assert result.model[2].bias is not None and result.error < 1e-12
 
 
@@ -80,7 +80,7 @@ def test_chosen_channels_are_folded_too(name):
     model = awake(branches.NETS[name].build()).double().eval()
     x = example(branches.NETS[name], 2, torch.float64)
     found, mask = case(model, x, "select")
-    assert fold.fold(model, x, found, mask, borders=True).error < 1e-9
+    assert fold_constants.fold(model, x, found, mask, borders=True).error < 1e-9
 
 
 def test_nothing_constant_nothing_folded():
@@ -91,5 +91,5 @@ def test_nothing_constant_nothing_folded():
             nn.init.zeros_(module.bias)
     x = example(chains.NETS["lenet"], 2, torch.float64)
     found, mask = case(model, x)
-    result = fold.fold(model, x, found, mask)
+    result = fold_constants.fold(model, x, found, mask)
     assert result.exact == result.borders == result.lost == () and result.error < 1e-12

@@ -9,9 +9,8 @@ import pytest
 import stub_clone
 
 from edgejoule import command_line
-from edgejoule.bench import history
-from edgejoule.bench.gates import alarms, blessing, gate
-from edgejoule.bench.gates import thresholds as limits
+from edgejoule.bench.gates import alarms, blessing, judgement, limits
+from edgejoule.bench.history import store
 from edgejoule.bench.nights import suspects
 
 METHODS = bundles.METHODS[:2]
@@ -25,7 +24,7 @@ def make(tmp_path, nights=16, power=histories.noise, **more):
 
 def judge(folder, number=None, **changes):
     night = None if number is None else histories.day(number)
-    return gate.judge(folder, histories.DEVICE, histories.SUITE, night,
+    return judgement.judge(folder, histories.DEVICE, histories.SUITE, night,
                       DEFAULTS._replace(**changes))
 
 
@@ -43,7 +42,7 @@ def change(folder, number, edit, label=None):
 
 
 def bless(folder, number):
-    night = [n for n in history.nights(folder) if n.night == histories.day(number)][0]
+    night = [n for n in store.nights(folder) if n.night == histories.day(number)][0]
     return blessing.bless(folder, night, histories.commit(number), "a good night", "me")
 
 
@@ -265,11 +264,11 @@ def test_alarms_of_one_kind_only_are_suspicious(tmp_path):
 def test_watts_alone_are_no_alarm_and_joules_lead():
     calm = [400.0 + i % 3 for i in range(40)]
     rise = calm[:36] + [value * 1.1 for value in calm[36:]]
-    assert set(gate.ring({("m", "joules"): (calm, None), ("m", "watts"): (rise, None)},
+    assert set(judgement.ring({("m", "joules"): (calm, None), ("m", "watts"): (rise, None)},
                          DEFAULTS)) == set()
-    assert set(gate.ring({("m", "joules"): (rise, None), ("m", "watts"): (rise, None)},
+    assert set(judgement.ring({("m", "joules"): (rise, None), ("m", "watts"): (rise, None)},
                          DEFAULTS)) == {("m", "joules"), ("m", "watts")}
-    assert set(gate.ring({("m", "seconds"): (rise, None)}, DEFAULTS)) == {("m", "seconds")}
+    assert set(judgement.ring({("m", "seconds"): (rise, None)}, DEFAULTS)) == {("m", "seconds")}
 
 
 def test_faster_work_that_draws_more_watts_is_no_regression(tmp_path):
@@ -332,7 +331,7 @@ def test_suspects_are_tried_and_the_night_remembers(tmp_path, monkeypatch):
     after = suspects.tried(judge(folder), folder, histories.DEVICE, histories.SUITE, night)
     assert after.verdict == "PASS" and {each.confirmed for each in after.findings} == {False}
     assert asked == [("random", histories.commit(13), histories.commit(14), 1)]
-    document = history.document(place(folder, 17))
+    document = store.document(place(folder, 17))
     assert document["verdict"] == "PASS" and document["confirmation"]["trials"]
     assert "8 pairs: PASS" in after.notes[-1]
     assert judge(folder).verdict == "PASS", "tonight's own decision holds"

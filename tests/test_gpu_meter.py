@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from edgejoule.devices import window
 from edgejoule.devices.adapters import nvml
+from edgejoule.devices.energy import window
 from edgejoule.devices.meter import Meter
 
 pytestmark = pytest.mark.gpu

@@ -6,9 +6,10 @@ from hand_groups import group
 from torch import nn
 from torch.nn import functional
 
-from edgejoule.prune import gates, gradients, masking
 from edgejoule.prune.criteria import snap
 from edgejoule.prune.saliency import snip
+from edgejoule.prune.scoring import gate_gradients, gradients
+from edgejoule.prune.weightmasks import weight_mask
 
 
 def net(affine=True):
@@ -35,7 +36,7 @@ def test_snip_s_worked_example(monkeypatch):
     monkeypatch.setattr(functional, "cross_entropy",
                         lambda out, y, reduction: (out ** 2 / 2).sum())
     data = [(torch.tensor([[1., 2.]]), torch.zeros(1))]
-    mask = masking.full(model, ["0.weight"])
+    mask = weight_mask.full(model, ["0.weight"])
     assert snip.scores(model, mask, data)["0.weight"][0].tolist() == pytest.approx([.6, .4])
     raw = snip.sensitivities(model, mask, data, False)["0.weight"][0]
     _, loss = gradients.mean_gradients(model, data, [model[0].weight])
@@ -58,7 +59,7 @@ def test_scoring_leaves_no_trace(train_mode):
     model.train()
     model[4].eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    mask = masking.full(model, masking.names(model))
+    mask = weight_mask.full(model, weight_mask.names(model))
     snip.scores(model, mask, batches(), train_mode=train_mode)
     snap.scores(model, groups, batches(), train_mode=train_mode)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
@@ -70,7 +71,7 @@ def test_scoring_leaves_no_trace(train_mode):
 def test_a_weight_that_reaches_nothing_scores_zero():
     model, _ = net()
     model[3].weight.data[:, 2] = 0
-    found = snip.scores(model, masking.full(model, masking.names(model)), batches())
+    found = snip.scores(model, weight_mask.full(model, weight_mask.names(model)), batches())
     assert not found["0.weight"][2].any() and found["0.weight"][3].any()
     assert sum(float(each.sum()) for each in found.values()) == pytest.approx(1, rel=1e-4)
 
@@ -78,7 +79,7 @@ def test_a_weight_that_reaches_nothing_scores_zero():
 def test_gate_gradient_is_the_sum_of_output_times_gradient():
     model, groups = net()
     data = batches(1)
-    found, _ = gates.derivatives(model, groups, data)
+    found, _ = gate_gradients.derivatives(model, groups, data)
     kept = {}
     hook = model[1].register_forward_hook(lambda m, i, out: kept.update(y=out * 1) or kept["y"])
     model.eval()
@@ -92,19 +93,19 @@ def test_gates_are_first_order_in_the_loss():
     """dL/dc of one gate against a finite difference."""
     model, groups = net()
     model, data = model.double(), [(x.double(), y) for x, y in batches(1)]
-    found, loss = gates.derivatives(model, groups, data)
+    found, loss = gate_gradients.derivatives(model, groups, data)
     with torch.no_grad():
         for value in (model[4].weight, model[4].bias):
             value[3] *= 1 + 1e-6
-    _, after = gates.derivatives(model, groups, data)
+    _, after = gate_gradients.derivatives(model, groups, data)
     assert (after - loss) / 1e-6 == pytest.approx(found["3"][3].item(), rel=1e-3, abs=1e-8)
 
 
 def test_in_place_activations_do_not_change_the_derivatives():
     model, groups = net()
-    expected, _ = gates.derivatives(model, groups, batches())
+    expected, _ = gate_gradients.derivatives(model, groups, batches())
     model[2], model[5] = nn.ReLU(inplace=True), nn.ReLU(inplace=True)
-    found, _ = gates.derivatives(model, groups, batches())
+    found, _ = gate_gradients.derivatives(model, groups, batches())
     assert all(torch.allclose(found[name], expected[name]) for name in found)
 
 
@@ -112,10 +113,10 @@ def test_before_the_norm_train_mode_cancels_the_gate_after_it_does_not():
     """Why gates sit after the batch norm."""
     model, groups = net(affine=False)
     bare = [each._replace(units=(each.units[0]._replace(norm=None),)) for each in groups]
-    before, _ = gates.derivatives(model, bare, batches(), train_mode=True)
-    after, _ = gates.derivatives(model, groups, batches(), train_mode=True)
+    before, _ = gate_gradients.derivatives(model, bare, batches(), train_mode=True)
+    after, _ = gate_gradients.derivatives(model, groups, batches(), train_mode=True)
     assert before["0"].abs().mean() < 1e-3 * after["0"].abs().mean()
-    still, _ = gates.derivatives(model, bare, batches())
+    still, _ = gate_gradients.derivatives(model, bare, batches())
     assert still["0"].abs().mean() > .1 * after["0"].abs().mean()
 
 
@@ -130,14 +131,14 @@ def test_a_shared_gate_adds_its_units_up():
     model, groups = net()
     square = group(model, "0", "1", ["3"])
     twice = square._replace(units=square.units * 2)
-    one, _ = gates.derivatives(model, [square], batches())
-    two, _ = gates.derivatives(model, [twice], batches())
+    one, _ = gate_gradients.derivatives(model, [square], batches())
+    two, _ = gate_gradients.derivatives(model, [twice], batches())
     assert torch.allclose(two["0"], 2 * one["0"])
 
 
 def test_elasticities_do_not_depend_on_the_scale_of_the_loss(monkeypatch):
     model, groups = net()
-    mask = masking.full(model, masking.names(model))
+    mask = weight_mask.full(model, weight_mask.names(model))
     before = snap.scores(model, groups, batches()), snip.scores(model, mask, batches())
     real = functional.cross_entropy
     monkeypatch.setattr(functional, "cross_entropy", lambda *a, **k: 7 * real(*a, **k))
@@ -158,7 +159,7 @@ def test_removing_a_small_weight_changes_the_loss_by_its_sensitivity():
     model, data = model.double(), [(x.double(), y) for x, y in batches(1)]
     weight = model[3].weight
     weight.data[4, 1] *= 1e-4
-    mask = masking.full(model, ["3.weight"])
+    mask = weight_mask.full(model, ["3.weight"])
     expected = snip.sensitivities(model, mask, data, False)["3.weight"][4, 1, 1, 1].item()
     _, before = gradients.mean_gradients(model, data, [weight])
     weight.data[4, 1, 1, 1] = 0
@@ -176,5 +177,5 @@ def test_a_gate_at_zero_is_a_cut():
     found = grouping.find(model, x[:1])
     kept = torch.tensor([1, 0, 1, 1, 0, 0, 1, 1], dtype=torch.bool)
     small = shrink(model, x[:1], found, Mask({found[0].name: kept}))
-    with gates._gated(model, {"1": kept.double()}):
+    with gate_gradients._gated(model, {"1": kept.double()}):
         assert torch.allclose(model(x), small.eval()(x), atol=1e-12)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from edgejoule.prune import greedy
+from edgejoule.prune.scoring import greedy
 
 
 def naive_order(matrix, worth):

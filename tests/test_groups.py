@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from edgejoule.bench.models import resnet20
-from edgejoule.bench.zoo import branches, chains, gates, hidden, sequences, splits
+from edgejoule.bench.zoo import attention, branches, chains, hidden, sequences, splits
 from edgejoule.bench.zoo.net import awake, example
 from edgejoule.prune import grouping, groups
 from edgejoule.prune.groups import Group, Slice, Unit
@@ -123,7 +123,7 @@ def test_an_unknown_mode_is_an_error():
     (hidden.NETS["unknown_op"], "a.0", "enters 'renorm', for which there is no rule"),
     (chains.NETS["hard_view"], "b.0", "fails when its channels are fewer"),
     (chains.NETS["norm_gn4"], "middle.0", "averaged over by group_norm in 'middle.1'"),
-    (gates.NETS["channel_count"], "middle.a.0", "numbers that depend on the number of channels"),
+    (attention.NETS["channel_count"], "middle.a.0", "numbers that depend on the number of channels"),
     (hidden.NETS["scripted"], "a.0", "code that can't be traced"),
     (sequences.NETS["projected"], "lead", "projected hidden states"),
     (hidden.NETS["zeroed_slices"], "a.0", "treats its channels by fixed numbers"),

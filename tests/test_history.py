@@ -9,7 +9,7 @@ import bundles
 import pytest
 import unprivileged
 
-from edgejoule.bench import history, history_index, history_rows
+from edgejoule.bench.history import night_index, night_rows, store
 
 ROOT = Path(__file__).resolve().parent.parent
 TWO = bundles.METHODS[:2]
@@ -34,13 +34,13 @@ def scaled(record, scale):
 
 
 def values(root, metric="joules", label="dense"):
-    return [point.value for point in history.series(history.rows(root))[
+    return [point.value for point in store.series(store.rows(root))[
         DEVICE, "quick", label, metric]]
 
 
 def test_a_row_is_what_the_record_says(tmp_path):
     night(tmp_path)
-    row = [r for r in history.rows(tmp_path) if r.label == "random 0.5" and r.seed == 1][0]
+    row = [r for r in store.rows(tmp_path) if r.label == "random 0.5" and r.seed == 1][0]
     assert (row.device, row.night, row.suite) == (DEVICE, "2026-11-01", "quick")
     assert row.status == "ok" and row.fake is None and row.asked == 2 and row.commit == "c" * 40
     record = json.loads((tmp_path / DEVICE / row.night / "quick" / row.case_id / "run.json")
@@ -50,7 +50,7 @@ def test_a_row_is_what_the_record_says(tmp_path):
     assert row.metrics["watts"] == row.metrics["joules"] / row.metrics["seconds"]
     assert row.metrics["flops"] == sum(p["flops"]["exact"] for p in record["phases"])
     assert row.metrics["params"] == 71000 and row.metrics["macs"] == 11100000
-    assert set(row.metrics) == {metric.name for metric in history.METRICS}
+    assert set(row.metrics) == {metric.name for metric in store.METRICS}
 
 
 def test_a_hole_in_a_sum_is_no_sum(tmp_path):
@@ -59,7 +59,7 @@ def test_a_hole_in_a_sum_is_no_sum(tmp_path):
     record = json.loads(path.read_text())
     record["phases"][1].update(joules=None, joules_reason="the sensor went silent", status="none")
     path.write_text(json.dumps(record))
-    row, = [r for r in history.rows(tmp_path) if r.case_id == path.parent.name]
+    row, = [r for r in store.rows(tmp_path) if r.case_id == path.parent.name]
     assert row.metrics["joules"] is None and row.metrics["watts"] is None
     assert row.reason == "the sensor went silent" and row.metrics["seconds"] > 0
 
@@ -71,14 +71,14 @@ def test_an_invalid_reading_is_no_measurement(tmp_path):
         record["phases"][0]["status"] = "invalid"
         path.write_text(json.dumps(record))
     assert values(tmp_path) == [None] and values(tmp_path, "seconds")[0] > 0
-    row = [row for row in history.rows(tmp_path) if row.label == "dense"][0]
+    row = [row for row in store.rows(tmp_path) if row.label == "dense"][0]
     assert row.reason == "the reading of phase dense is invalid" and row.status == "invalid"
 
 
 def test_series_are_means_over_seeds_in_the_order_of_nights(tmp_path):
     for number, name in enumerate(("2026-11-02", "2026-11-01", "2026-11-02.10", "2026-11-02.2")):
         night(tmp_path, name, scale=1.0 + number)
-    points = history.series(history.rows(tmp_path))[DEVICE, "quick", "dense", "joules"]
+    points = store.series(store.rows(tmp_path))[DEVICE, "quick", "dense", "joules"]
     assert [p.night for p in points] == ["2026-11-01", "2026-11-02", "2026-11-02.2",
                                          "2026-11-02.10"]
     one = (160.0 + 161.6) / 2
@@ -90,7 +90,7 @@ def test_series_are_means_over_seeds_in_the_order_of_nights(tmp_path):
 def test_a_missing_seed_is_no_change_of_the_mean(tmp_path):
     lost = ("resnet20-digits-dense-s2-0123abcd", "dense")
     night(tmp_path, missing=[lost])
-    points = history.series(history.rows(tmp_path))
+    points = store.series(store.rows(tmp_path))
     assert points[DEVICE, "quick", "dense", "joules"][0][2:4] == (None, 2)
     assert points[DEVICE, "quick", "random 0.5", "joules"][0].value > 0
 
@@ -98,8 +98,8 @@ def test_a_missing_seed_is_no_change_of_the_mean(tmp_path):
 def test_an_invalid_night_measured_nothing_but_hides_nothing(tmp_path):
     night(tmp_path, verdict="INVALID")
     assert values(tmp_path) == [None]
-    assert {row.status for row in history.rows(tmp_path)} == {history.VOID}
-    assert all(row.metrics["joules"] > 0 for row in history.rows(tmp_path))
+    assert {row.status for row in store.rows(tmp_path)} == {store.VOID}
+    assert all(row.metrics["joules"] > 0 for row in store.rows(tmp_path))
 
 
 @pytest.mark.parametrize("part, key, value", [
@@ -129,7 +129,7 @@ def test_what_changes_every_night_is_not(tmp_path, part, key, value):
 
 def contexts(root, record):
     bundles.write(root / DEVICE / "2026-11-01", [record])
-    row, = history.rows(root)
+    row, = store.rows(root)
     assert row.context
     return row.context
 
@@ -138,10 +138,10 @@ def test_cutting_the_epochs_out_changes_no_fact():
     for label, prune in bundles.METHODS:
         record = bundles.record(label, prune, 1, "module", epochs=7)
         record["warnings"] = ['\n "epochs": [', "\n ],"]
-        whole, cut = json.loads(json.dumps(record)), history_rows.parse(
+        whole, cut = json.loads(json.dumps(record)), night_rows.parse(
             json.dumps(record, indent=1))
         assert "epochs" not in cut and whole.pop("epochs") and cut == whole
-        assert history_rows.parse(json.dumps(record)) == record
+        assert night_rows.parse(json.dumps(record)) == record
 
 
 @pytest.mark.parametrize("text", [
@@ -152,7 +152,7 @@ def test_a_broken_bundle_is_a_row_that_says_why(tmp_path, text):
     path = next(folder.glob("*dense*s0*")) / "run.json"
     path.write_text(text)
     for _ in range(2):
-        row, = [r for r in history.rows(tmp_path) if r.case_id == path.parent.name]
+        row, = [r for r in store.rows(tmp_path) if r.case_id == path.parent.name]
         assert row.status == "broken" and row.reason and row.label == "dense" and not row.metrics
     assert values(tmp_path) == [None]
 
@@ -164,14 +164,14 @@ def test_what_is_no_number_is_broken(tmp_path, value):
     text = re.sub(r'"accuracy": 0.98, "ticket"', '"accuracy": {}, "ticket"'.format(value),
                   path.read_text())
     path.write_text(text)
-    assert "broken" in {row.status for row in history.rows(tmp_path)}
+    assert "broken" in {row.status for row in store.rows(tmp_path)}
 
 
 def test_the_index_is_used(tmp_path, monkeypatch):
     night(tmp_path)
-    first = history.rows(tmp_path)
-    monkeypatch.setattr(history_rows, "read", None)
-    assert history.rows(tmp_path) == first
+    first = store.rows(tmp_path)
+    monkeypatch.setattr(night_rows, "read", None)
+    assert store.rows(tmp_path) == first
 
 
 def test_a_changed_bundle_is_read_again(tmp_path):
@@ -203,20 +203,20 @@ def damage_values(index):
     """Numbers changed behind our back: the checksum does not fit."""
     with sqlite3.connect(str(index)) as door:
         door.execute("UPDATE {} SET body = replace(body, '160.0', '999.0')".format(
-            history_index.TABLE))
+            night_index.TABLE))
     door.close()
 
 
 def damage_table(index):
     with sqlite3.connect(str(index)) as door:
-        door.execute("DROP TABLE {}".format(history_index.TABLE))
-        door.execute("CREATE TABLE {} (something TEXT)".format(history_index.TABLE))
+        door.execute("DROP TABLE {}".format(night_index.TABLE))
+        door.execute("CREATE TABLE {} (something TEXT)".format(night_index.TABLE))
     door.close()
 
 
 def damage_types(index):
     with sqlite3.connect(str(index)) as door:
-        door.execute("UPDATE {} SET body = x'00ff', checksum = 'no'".format(history_index.TABLE))
+        door.execute("UPDATE {} SET body = x'00ff', checksum = 'no'".format(night_index.TABLE))
     door.close()
 
 
@@ -229,23 +229,23 @@ def damage_folder(index):
                                     damage_table, damage_types, damage_folder])
 def test_a_damaged_index_costs_time_and_no_truth(tmp_path, damage):
     night(tmp_path), night(tmp_path, "2026-11-02", scale=1.05)
-    truth = history.rows(tmp_path)
-    damage(tmp_path / history_index.NAME)
-    assert history.rows(tmp_path) == truth
-    assert history.rows(tmp_path) == truth
+    truth = store.rows(tmp_path)
+    damage(tmp_path / night_index.NAME)
+    assert store.rows(tmp_path) == truth
+    assert store.rows(tmp_path) == truth
 
 
 def test_a_locked_index_is_done_without(tmp_path, monkeypatch):
-    monkeypatch.setattr(history_index, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(night_index, "PATIENCE_S", 0.01)
     night(tmp_path)
-    truth = history.rows(tmp_path)
-    holder = sqlite3.connect(str(tmp_path / history_index.NAME))
+    truth = store.rows(tmp_path)
+    holder = sqlite3.connect(str(tmp_path / night_index.NAME))
     holder.execute("BEGIN EXCLUSIVE")
-    assert history.rows(tmp_path) == truth
+    assert store.rows(tmp_path) == truth
     night(tmp_path, "2026-11-02")
-    assert len(history.rows(tmp_path)) == 8
+    assert len(store.rows(tmp_path)) == 8
     holder.rollback(), holder.close()
-    assert len(history.rows(tmp_path)) == 8
+    assert len(store.rows(tmp_path)) == 8
 
 
 def test_a_history_that_may_not_be_written_is_read(tmp_path):
@@ -256,7 +256,7 @@ def test_a_history_that_may_not_be_written_is_read(tmp_path):
         assert unprivileged.output(code).strip() == "4"
     finally:
         os.chmod(str(tmp_path), 0o755)
-    assert not (tmp_path / history_index.NAME).exists()
+    assert not (tmp_path / night_index.NAME).exists()
 
 
 def test_a_suite_of_several_models_has_a_series_for_each(tmp_path):
@@ -264,7 +264,7 @@ def test_a_suite_of_several_models_has_a_series_for_each(tmp_path):
     second.update(case_id="vgg16-digits-dense-s0-89abcdef", case=dict(
         second["case"], model={"name": "vgg16"}))
     bundles.write(tmp_path / DEVICE / "2026-11-01", [first, second])
-    points = history.series(history.rows(tmp_path))
+    points = store.series(store.rows(tmp_path))
     assert {key[2] for key in points} == {"resnet20 dense", "vgg16 dense"}
     assert all(point.n == 1 and point.context for found in points.values() for point in found)
 
@@ -275,24 +275,24 @@ def test_nights_and_odd_names(tmp_path):
     (tmp_path / DEVICE / "notes" / "quick").mkdir(parents=True)
     (tmp_path / DEVICE / "blessed.json").write_text("{}")
     (tmp_path / DEVICE / "2026-11-01" / "quick" / "report").mkdir()
-    found, = history.nights(tmp_path)
+    found, = store.nights(tmp_path)
     assert found[:3] == (DEVICE, "2026-11-01", "quick") and found.document["verdict"] == "PASS"
-    assert history.nights(tmp_path, "other") == [] and history.nights(tmp_path, None, "x") == []
-    assert history.rows(tmp_path / "nowhere") == []
+    assert store.nights(tmp_path, "other") == [] and store.nights(tmp_path, None, "x") == []
+    assert store.rows(tmp_path / "nowhere") == []
     (found.folder / "night.json").write_text("{")
-    assert history.nights(tmp_path)[0].document is None
+    assert store.nights(tmp_path)[0].document is None
 
 
 @pytest.mark.parametrize("name, adapter, slug", [
     ("Jetson TX2", "ina3221", "jetson-tx2-ina3221"), ("../../etc", "nvml", "etc-nvml"),
     ("NVIDIA H200", "nvml+rapl", "nvidia-h200-nvml-rapl"), ("", None, "unknown-none")])
 def test_a_device_is_named_by_its_board_and_sensor(name, adapter, slug):
-    assert history.device_slug({"name": name, "adapter": adapter}) == slug
+    assert store.device_slug({"name": name, "adapter": adapter}) == slug
 
 
 def test_the_index_keeps_to_the_sqlite_of_a_jetson():
     """JetPack 4.6 has SQLite 3.22."""
-    text = (ROOT / "bench" / "history_index.py").read_text(encoding="utf8").upper()
+    text = (ROOT / "bench" / "history" / "night_index.py").read_text(encoding="utf8").upper()
     for word in ("ON CONFLICT", " OVER ", "RETURNING", " STRICT", "DROP COLUMN", "GENERATED",
                  "MATERIALIZED", "->>"):
         assert word not in text

@@ -9,7 +9,7 @@ import pytest
 from test_page import HOSTILE, outline
 
 from edgejoule import command_line
-from edgejoule.reports import history_pages, index_page, nightly_page, past
+from edgejoule.reports.history import index_page, nightly_page, pages, past
 
 PAGES = ("index.html", "nightly.html", "trends.html", "pareto.html")
 TWO = bundles.METHODS[:1] + bundles.METHODS[2:3]  # dense, slim 0.5
@@ -17,7 +17,7 @@ TWO = bundles.METHODS[:1] + bundles.METHODS[2:3]  # dense, slim 0.5
 
 def _texts(history, **options):
     return {name: path.read_text(encoding="utf8")
-            for name, path in history_pages.write(history, **options).items()}
+            for name, path in pages.write(history, **options).items()}
 
 
 def _last(number, **changes):

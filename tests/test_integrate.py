@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgejoule.devices import integrate
+from edgejoule.devices.energy import integrate
 
 GRID = [0.1 * i for i in range(101)]
 

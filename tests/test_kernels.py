@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_cases import INFINITIES, codes, values
 
-from edgejoule.prune import signs
 from edgejoule.prune.kernels import backends, reference, threads
+from edgejoule.prune.signcodes import signs
 
 HERE = [name for name, why in backends.survey() if why is None and name not in ("cuda", "numpy")]
 QUICK = settings(max_examples=40, deadline=None)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from kernel_cases import sources, write_file
 
-from edgejoule.prune import signs
 from edgejoule.prune.kernels import backends, builder
+from edgejoule.prune.signcodes import signs
 
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1"]
 

@@ -13,8 +13,8 @@ import torch
 from kernel_cases import INFINITIES, codes, values
 
 from edgejoule.bench.races import kernel_gpu
-from edgejoule.prune import signs
 from edgejoule.prune.kernels import backends, builder, cuda_build, gpu, reference
+from edgejoule.prune.signcodes import signs
 
 TESTS = os.path.dirname(os.path.abspath(__file__))
 STREAM = 0x5EED

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import torch
 
-from edgejoule.prune import signs
 from edgejoule.prune.kernels import torch_ops
+from edgejoule.prune.signcodes import signs
 
 new = pytest.mark.skipif(not torch_ops.possible(), reason="needs torch 2.4")
 
@@ -43,5 +43,5 @@ def test_compiled_graphs_are_whole():
 
 def test_an_older_torch_is_named(monkeypatch):
     monkeypatch.setattr(torch_ops, "possible", lambda: False)
-    with pytest.raises(RuntimeError, match="torch 2.4; this is torch .*; call edgejoule.prune.signs"):
+    with pytest.raises(RuntimeError, match="torch 2.4; this is torch .*; call edgejoule.prune.signcodes.signs"):
         torch_ops.register()

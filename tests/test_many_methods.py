@@ -5,7 +5,8 @@ import bundles
 import pytest
 from test_page import outline
 
-from edgejoule.reports import files, gather, page, pareto_plot, some
+from edgejoule.reports import excerpt, files, gather, page
+from edgejoule.reports.figures import pareto_plot
 from edgejoule.reports.sections import raw_files
 
 COUNT = 120
@@ -40,22 +41,22 @@ def test_the_first_methods_are_drawn_and_the_rest_is_told(made, anchor):
     """Dense among them where it has something to show."""
     section = _section(made, anchor)
     whole = COUNT if anchor == "epoch-by-epoch" else COUNT - 1
-    assert "{} of {} methods are drawn".format(some.METHODS, whole) in section
+    assert "{} of {} methods are drawn".format(excerpt.METHODS, whole) in section
     drawn = section.count("<figure>") or len(re.findall('<th scope="col">', section)) - 1
-    assert drawn == some.METHODS
+    assert drawn == excerpt.METHODS
 
 
 def test_few_methods_are_drawn_whole(tmp_path):
     """And nothing is said."""
     few = gather.report(bundles.suite(tmp_path, (0, 1), "module"))
-    drawn, left_out = some.methods(few)
+    drawn, left_out = excerpt.methods(few)
     assert len(drawn) == len(bundles.METHODS) and left_out == ""
 
 
 def test_many_seeds_are_told_too(tmp_path):
     """A figure of twelve lines can be read, one of two hundred not."""
     seeds = gather.report(bundles.suite(tmp_path, range(12), "module", bundles.METHODS[:2]))
-    assert "10 of up to 12 seeds" in some.methods(seeds)[1]
+    assert "10 of up to 12 seeds" in excerpt.methods(seeds)[1]
     assert outline(page.page(seeds)).text.count("10 of up to 12 seeds") >= 1
 
 
@@ -64,7 +65,7 @@ def test_every_block_has_its_share(tmp_path):
     records = [bundles.record(label, prune, 0, "module", 1, case_id=name + label.replace(" ", "-"),
                               device=bundles.device("module", name=name))
                for name in ("TX2", "Orin") for label, prune in methods(40)]
-    drawn = some.methods(gather.report(bundles.write(tmp_path, records)))[0]
+    drawn = excerpt.methods(gather.report(bundles.write(tmp_path, records)))[0]
     blocks = [method["block"] for method in drawn]
     assert [blocks.count(block) for block in dict.fromkeys(blocks)] == [12, 12]
 

@@ -3,15 +3,15 @@ import pytest
 import torch
 from fake_trainer import FakeTrainer
 
-from edgejoule.prune import controls, masking, weights
 from edgejoule.prune.recipes import at_init, iterative_masks, lottery, snip_it
+from edgejoule.prune.weightmasks import controls, treatments, weight_mask
 
 TOTAL = 3 * 8 * 9 + 8 * 12 * 9 + 48
 
 
 def zeros(outcome):
     """True if exactly the masked weights are zero."""
-    tensors = ((masking.tensor_of(outcome.model, name), flags)
+    tensors = ((weight_mask.tensor_of(outcome.model, name), flags)
                for name, flags in outcome.weight_mask.items())
     return all(torch.equal(tensor.detach() != 0, flags) for tensor, flags in tensors)
 
@@ -30,14 +30,14 @@ def test_one_shot_ticket():
 def rewound(monkeypatch, **options):
     """The weights with which each retraining starts, by round, and the initial ones."""
     trainer, starts = FakeTrainer(), []
-    initial = weights.snapshot(trainer.model)
-    real = masking.held
+    initial = treatments.snapshot(trainer.model)
+    real = weight_mask.held
 
     def spy(model, mask):
-        starts.append((weights.snapshot(model), mask))
+        starts.append((treatments.snapshot(model), mask))
         return real(model, mask)
 
-    monkeypatch.setattr(masking, "held", spy)
+    monkeypatch.setattr(weight_mask, "held", spy)
     lottery.run(trainer, ratio=.5, **options)
     return trainer, initial, starts
 
@@ -148,9 +148,9 @@ def test_snip_is_charged_for_its_batches():
 
 def test_fresh_weights_and_restored_variance(monkeypatch):
     seen = []
-    real = masking.held
-    monkeypatch.setattr(masking, "held", lambda model, mask: (
-        seen.append(weights.snapshot(model)), real(model, mask))[1])
+    real = weight_mask.held
+    monkeypatch.setattr(weight_mask, "held", lambda model, mask: (
+        seen.append(treatments.snapshot(model)), real(model, mask))[1])
     for options in ({}, {"weights": "reinit"}, {"rescale": True}):
         at_init.run(FakeTrainer(epochs=1), ratio=.6, saliency="random", scope="layer", **options)
     plain, fresh, scaled = (state["3.weight"] for state in seen)

@@ -7,8 +7,9 @@ from hypothesis import given, settings, strategies
 from torch import nn
 from torch.nn.utils import prune as oracle
 
-from edgejoule.prune import mask_steps, masking, steps
-from edgejoule.prune.masking import WeightMask
+from edgejoule.prune import steps
+from edgejoule.prune.weightmasks import mask_steps, weight_mask
+from edgejoule.prune.weightmasks.weight_mask import WeightMask
 
 
 def mask_of(*shapes):
@@ -18,19 +19,19 @@ def mask_of(*shapes):
 
 def test_names_of_weights():
     model = small_net()
-    assert masking.names(model) == ["0.weight", "3.weight", "8.weight"]
-    assert masking.names(model, "conv") == ["0.weight", "3.weight"]
-    assert masking.names(model, "linear") == ["8.weight"]
-    assert masking.names(model, "no_classifier") == ["0.weight", "3.weight"]
+    assert weight_mask.names(model) == ["0.weight", "3.weight", "8.weight"]
+    assert weight_mask.names(model, "conv") == ["0.weight", "3.weight"]
+    assert weight_mask.names(model, "linear") == ["8.weight"]
+    assert weight_mask.names(model, "no_classifier") == ["0.weight", "3.weight"]
     with pytest.raises(ValueError, match="all, conv, linear"):
-        masking.names(model, "fc")
+        weight_mask.names(model, "fc")
     with pytest.raises(ValueError, match="no weights to mask"):
-        masking.names(nn.Sequential(nn.Linear(2, 2)), "conv")
+        weight_mask.names(nn.Sequential(nn.Linear(2, 2)), "conv")
 
 
 def test_lowest_over_all_tensors():
     scores = {"0": torch.tensor([[4., 1.], [3., 9.]]), "1": torch.tensor([2., 8.])}
-    found = masking.lowest(scores, mask_of((2, 2), (2,)), 3)
+    found = weight_mask.lowest(scores, mask_of((2, 2), (2,)), 3)
     assert found["0"].tolist() == [[True, False], [False, True]]
     assert found["1"].tolist() == [False, True]
     assert found.kept == 3 and found.weights == 6 and found.ratio == .5
@@ -42,35 +43,35 @@ def test_lowest_flags_are_a_stable_sort(values, data):
     count = data.draw(strategies.integers(0, len(values)))
     expected = np.zeros(len(values), dtype=bool)
     expected[np.argsort(values, kind="stable")[:count]] = True
-    assert (masking.lowest_flags(np.array(values, dtype=float), count) == expected).all()
+    assert (weight_mask.lowest_flags(np.array(values, dtype=float), count) == expected).all()
 
 
 def test_what_is_gone_stays_gone_and_costs_nothing():
     mask = mask_of((6,))
     mask["0"][:3] = False
-    found = masking.lowest({"0": torch.tensor([9., 9., 9., 3., 1., 2.])}, mask, 2)
+    found = weight_mask.lowest({"0": torch.tensor([9., 9., 9., 3., 1., 2.])}, mask, 2)
     assert found["0"].tolist() == [False, False, False, True, False, False]
     with pytest.raises(ValueError, match="only 3 can leave"):
-        masking.lowest({"0": torch.ones(6)}, mask, 4)
+        weight_mask.lowest({"0": torch.ones(6)}, mask, 4)
 
 
 def test_least_keeps_the_best_of_every_tensor():
     scores = {"0": torch.tensor([1., 2.]), "1": torch.tensor([7., 8., 9., 10.])}
-    found = masking.lowest(scores, mask_of((2,), (4,)), 3, least=1)
+    found = weight_mask.lowest(scores, mask_of((2,), (4,)), 3, least=1)
     assert found["0"].tolist() == [False, True]
     assert found["1"].tolist() == [False, False, True, True]
 
 
 def test_nan_scores_are_refused():
     with pytest.raises(ValueError, match="diverged"):
-        masking.lowest({"0": torch.tensor([1., float("nan")])}, mask_of((2,)), 1)
+        weight_mask.lowest({"0": torch.tensor([1., float("nan")])}, mask_of((2,)), 1)
 
 
 @pytest.mark.parametrize("ratio, n, expected", [(.2, 10, 2), (.5, 5, 2), (0., 9, 0), (.999, 10, 9)])
 def test_removal_is_the_floor(ratio, n, expected):
-    assert masking.removal(ratio, n) == expected
+    assert weight_mask.removal(ratio, n) == expected
     with pytest.raises(ValueError, match="must lie in"):
-        masking.removal(1., 4)
+        weight_mask.removal(1., 4)
 
 
 def test_distance():
@@ -94,9 +95,9 @@ def test_held_weights_stay_zero_under_momentum_gathered_before(make):
 
     for _ in range(3):
         step()
-    mask = mask_steps.masking.full(model, masking.names(model))
+    mask = mask_steps.masking.full(model, weight_mask.names(model))
     mask["3.weight"][::2] = False
-    with masking.held(model, mask):
+    with weight_mask.held(model, mask):
         for _ in range(3):
             step()
             assert not model[3].weight.grad[::2].any()
@@ -110,12 +111,12 @@ def test_held_weights_stay_zero_under_momentum_gathered_before(make):
 
 def test_effective_macs_follow_the_density_of_each_layer():
     model, example = small_net(), torch.randn(2, 3, 8, 8)
-    mask = masking.full(model, masking.names(model, "conv"))
-    everything = masking.effective_macs(model, example, mask)
+    mask = weight_mask.full(model, weight_mask.names(model, "conv"))
+    everything = weight_mask.effective_macs(model, example, mask)
     assert everything == steps_cost(model, example)
     mask["0.weight"][:4] = False
     first = 2 * 64 * 8 * 27
-    assert masking.effective_macs(model, example, mask) == everything - first // 2
+    assert weight_mask.effective_macs(model, example, mask) == everything - first // 2
 
 
 def steps_cost(model, example):
@@ -126,7 +127,7 @@ def steps_cost(model, example):
 def test_sliced_follows_a_cut():
     mask = mask_of((4, 3))
     mask["0"][2, 1] = False
-    found = masking.sliced(mask, {"0": {0: [0, 2], 1: [1]}})
+    found = weight_mask.sliced(mask, {"0": {0: [0, 2], 1: [1]}})
     assert found["0"].tolist() == [[True], [False]]
 
 
@@ -152,14 +153,14 @@ def test_masks_equal_those_of_torch_round_after_round(name):
     trainer = FakeTrainer(model)
     method = steps.method(*(("magnitude", {}) if name == "magnitude" else
                             ("slices", {"norm": name})), folder="saliency")
-    mask, before = masking.full(model, masking.names(model)), None
+    mask, before = weight_mask.full(model, weight_mask.names(model)), None
     generator = torch.Generator().manual_seed(3)
     for _ in range(6):
         with trainer.phase("score"):
             mask = mask_steps.thin(trainer, method, mask, .2)
         for index, layer in enumerate(m for m in twin if hasattr(m, "weight")):
             ORACLES[name](layer)
-            key = masking.names(model)[index]
+            key = weight_mask.names(model)[index]
             assert torch.equal(mask[key], layer.weight_mask.bool()), key
         assert before is None or all((flags <= before[key]).all() for key, flags in mask.items())
         before = mask
@@ -168,7 +169,7 @@ def test_masks_equal_those_of_torch_round_after_round(name):
             noise = torch.randn(a.weight.shape, generator=generator) * .1
             a.weight.data += noise
             b.weight_orig.data += noise
-        masking.apply(model, mask)
+        weight_mask.apply(model, mask)
         twin(torch.zeros(1, 1, 6, 6))  # torch multiplies its masks in before a forward pass
 
 
@@ -178,7 +179,7 @@ def counts(shape, rounds, saliency, options=None):
         nn.Conv2d(shape[1], shape[0], shape[2]))
     trainer, method = FakeTrainer(small_net()), steps.method(saliency, options or {}, "saliency")
     trainer.model = model
-    mask, found = masking.full(model, ["0.weight"]), []
+    mask, found = weight_mask.full(model, ["0.weight"]), []
     for _ in range(rounds):
         with trainer.phase("score"):
             mask = mask_steps.thin(trainer, method, mask, .2)
@@ -261,7 +262,7 @@ def test_layerwise_keeps_equal_shares_and_global_the_largest_overall():
     layer, whole = drawn("layer", .5, model), drawn("global", .5, model)
     assert all(abs(float(flags.float().mean()) - .5) <= 1 / flags.numel()
                for flags in layer.values())
-    sizes = {name: masking.tensor_of(model, name).detach().abs() for name in whole}
+    sizes = {name: weight_mask.tensor_of(model, name).detach().abs() for name in whole}
     gone = max(float(sizes[name][~flags].max()) for name, flags in whole.items() if not flags.all())
     kept = min(float(sizes[name][flags].min()) for name, flags in whole.items() if flags.any())
     assert gone <= kept

@@ -7,7 +7,7 @@ from edgejoule.bench.zoo.examination import cut
 from edgejoule.bench.zoo.net import awake, example
 from edgejoule.prune import grouping
 from edgejoule.prune.mask import masked
-from edgejoule.prune.momentum import sliced
+from edgejoule.prune.optimizer_state import sliced
 
 OPTIMISERS = {
     "sgd": lambda p: torch.optim.SGD(p, 0.05, momentum=0.9, weight_decay=1e-3, nesterov=True),

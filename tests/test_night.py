@@ -5,7 +5,7 @@ import os
 import nights
 import pytest
 
-from edgejoule.bench import history
+from edgejoule.bench.history import store
 from edgejoule.bench.nights import night
 
 CASES = 2
@@ -29,9 +29,9 @@ def finishes_once(place, stage, moment, power_loss):
     assert entry["stage"] == stopped["stage"] and entry["boot_id"] == stopped["boot_id"]
     assert ("restarted" in entry["why"]) == power_loss
     assert len(after) == CASES and all(after[name] == when for name, when in before.items())
-    rows = history.rows(place.history)
+    rows = store.rows(place.history)
     assert len(rows) == CASES and {row.status for row in rows} == {"ok"}
-    assert len(history.nights(place.history)) == 1
+    assert len(store.nights(place.history)) == 1
     return done
 
 
@@ -155,7 +155,7 @@ def test_a_night_is_a_date(tmp_path, name):
         with pytest.raises(ValueError, match="no night is called"):
             night.name(tmp_path, "tiny", name, False)
     else:
-        assert history.NIGHT.match(night.name(tmp_path, "tiny", name, False))
+        assert store.NIGHT.match(night.name(tmp_path, "tiny", name, False))
 
 
 def test_a_night_that_is_killed_often_but_gets_on_is_whole(tmp_path):
@@ -187,8 +187,8 @@ def test_killed_in_every_stage_with_real_training_gate_and_pages(tmp_path, momen
     assert done["stage"] == "done" and code == night.EXIT[done["verdict"]] == 3, err
     assert [each["stage"] for each in done["interruptions"]].count("run") == 2
     assert len(done["interruptions"]) == len(kills) and done["attempts"] == len(kills) + 1
-    assert seen == place.bundles() and len(seen) == CASES == len(history.rows(place.history))
-    assert len(history.nights(place.history)) == 1 and not place.document()["findings"]
+    assert seen == place.bundles() and len(seen) == CASES == len(store.rows(place.history))
+    assert len(store.nights(place.history)) == 1 and not place.document()["findings"]
     folder = place.history / nights.DEVICE / nights.NIGHT / "tiny"
     assert not list(folder.glob(".*.open")) and (folder / "report" / "index.html").exists()
     assert (place.history / "report" / "nightly.html").exists()

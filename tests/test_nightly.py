@@ -11,8 +11,9 @@ import nights
 import pytest
 
 from edgejoule import command_line
-from edgejoule.bench import device_lock, history, suite
+from edgejoule.bench import device_lock, suite
 from edgejoule.bench.commands import nightly
+from edgejoule.bench.history import store
 from edgejoule.bench.nights import night_stages
 from edgejoule.bench.nights.night_work import look
 
@@ -69,7 +70,7 @@ def test_tonight_is_done_once_unless_asked_again(tmp_path):
     assert place.done("case") == 2
     assert place.run(*words(place, "--again"))[0] == 0
     assert place.run(*words(place, "--again"))[0] == 0
-    assert [each.night for each in history.nights(place.history)] == [
+    assert [each.night for each in store.nights(place.history)] == [
         nights.NIGHT, nights.NIGHT + ".2", nights.NIGHT + ".3"]
     assert place.done("case") == 6
 
@@ -93,7 +94,7 @@ def test_resume_does_only_what_was_begun(tmp_path):
     place.run(stage="run", moment="between")
     code, out, _ = place.run("--resume")
     assert code == 0 and place.document()["stage"] == "done"
-    assert len(history.nights(place.history)) == 1
+    assert len(store.nights(place.history)) == 1
     assert "no night was left unfinished" in place.run("--resume")[1]
 
 
@@ -120,7 +121,7 @@ def test_without_a_sensor_the_night_is_invalid_and_says_why(tmp_path):
     place = nights.Place(tmp_path)
     code, out, _ = place.run(str(tmp_path / "tiny.toml"), "--device", "none")
     assert code == 3 and "not fit to measure before the run: sensor" in out
-    document = history.nights(place.history)[0].document
+    document = store.nights(place.history)[0].document
     assert document["verdict"] == "INVALID" and document["stage"] == "done"
     assert document["doctor"]["before"] and place.done("case") == place.done("judged") == 0
     assert place.done("report") == 1, "an invalid night is shown"
@@ -146,7 +147,7 @@ def test_a_stranger_on_the_device_after_the_run_makes_it_invalid(tmp_path, monke
     code, out, _ = place.run()
     assert code == 3 and "after the run: other GPU users: a stranger" in out
     assert len(place.bundles()) == 2 and place.done("judged") == 0
-    assert {row.status for row in history.rows(place.history)} == {history.VOID}
+    assert {row.status for row in store.rows(place.history)} == {store.VOID}
 
 
 def test_a_suspect_is_left_alone_if_asked(tmp_path):
@@ -205,7 +206,7 @@ def test_the_help_tells_stages_and_exit_codes():
 def test_simulated_nights_are_real_ones(tmp_path):
     code = subprocess.call([sys.executable, str(nights.ROOT / "tests" / "simulated_nights.py"),
                             str(tmp_path / "out"), "--nights", "3", "--step", "3"])
-    rows = history.rows(tmp_path / "out" / "history")
+    rows = store.rows(tmp_path / "out" / "history")
     assert code == 0 and len(rows) == 12 and len({row.commit for row in rows}) == 3
     watts = [[row.metrics["watts"] for row in rows if row.night == night and row.metrics["watts"]]
              for night in ("2026-09-01", "2026-09-03")]  # a starved machine may lose a reading
@@ -219,7 +220,7 @@ def test_a_whole_night_with_real_training_and_pages(tmp_path):
     code, _, err = place.run()
     done = place.document()
     assert code == 3 and done["verdict"] == "INCONCLUSIVE", err  # too few nights to judge
-    rows = history.rows(place.history)
+    rows = store.rows(place.history)
     assert len(rows) == 2 and all(row.metrics["joules"] > 0 for row in rows)
     assert all(row.metrics["watts"] == pytest.approx(8, rel=1e-3) for row in rows)
     assert done["context"].startswith("no sensor; replay; constant; board; not real")

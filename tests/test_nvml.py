@@ -9,9 +9,9 @@ import process_state
 import pytest
 import training_loop
 
-from edgejoule.devices import gpus
 from edgejoule.devices.adapters import nvml
 from edgejoule.devices.meter import Meter
+from edgejoule.devices.vendors import gpus
 
 pynvml = pytest.importorskip("pynvml")
 pytestmark = pytest.mark.skipif(not gpu_rig.compiler(), reason="no C compiler: the emulated "

@@ -9,7 +9,8 @@ import pytest
 from test_page import HOSTILE, outline
 
 from edgejoule import command_line
-from edgejoule.reports import own_runs, paper_page, paper_tables, reference_tables, tables
+from edgejoule.reports import tables
+from edgejoule.reports.papers import own_runs, paper_page, paper_tables, reference_tables
 
 PAPER = {"epochs": 160, "batch_size": 256, "learning_rate": 0.1, "weight_decay": 1e-4}
 SPLINE = {"recipe": "one_shot", "criterion": "spline_pca", "ratio": 0.5}

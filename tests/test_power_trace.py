@@ -9,7 +9,8 @@ import pytest
 from test_page import HOSTILE, outline
 
 from edgejoule.devices.trace import PowerTrace
-from edgejoule.reports import gather, page, trace_plot, traces
+from edgejoule.reports import gather, page, traces
+from edgejoule.reports.figures import power_plot
 from edgejoule.reports.sections import power_trace
 
 BEGUN = 5000.0
@@ -140,8 +141,8 @@ def test_phases_are_shaded_and_epochs_ticked_where_they_were(tmp_path):
     shades = re.findall(
         r'<rect x="([\d.]+)" y="40" width="([\d.]+)" height="132" class="phase', text)
     assert len(shades) == 3 and "<title>dense: 1.00 to 17.5 s</title>" in text
-    scale = (trace_plot.RIGHT - trace_plot.LEFT) / 39.9
-    assert float(shades[0][0]) == pytest.approx(trace_plot.LEFT + scale, abs=.06)
+    scale = (power_plot.RIGHT - power_plot.LEFT) / 39.9
+    assert float(shades[0][0]) == pytest.approx(power_plot.LEFT + scale, abs=.06)
     assert text.count('class="leader"') == 8 and power_trace.UNMARKED not in text
 
 

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(path for folder in ("bench", "prune", "devices", "reports", "tests")
-                 for path in (ROOT / folder).rglob("*.py")) + [ROOT / "edgejoule.py"]
+                 for path in (ROOT / folder).rglob("*.py")) + sorted((ROOT / "edgejoule").glob("*.py")) + [ROOT / "edgejoule.py"]
 TOO_NEW = {
     "nullcontext", "cached_property", "Protocol", "TypedDict", "Literal", "fmean",
     "NormalDist", "fromisoformat", "perf_counter_ns", "monotonic_ns", "time_ns",

@@ -8,8 +8,8 @@ from fake_trainer import small_net
 from hand_groups import group, slices
 from torch import nn
 
-from edgejoule.prune import reconstruction
 from edgejoule.prune.criteria import thinet
+from edgejoule.prune.scoring import reconstruction
 
 
 def data(count=2):

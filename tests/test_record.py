@@ -1,7 +1,7 @@
 """Columns of samples and runs of failures."""
+from edgejoule.devices.energy.record import Record
+from edgejoule.devices.energy.table import Table
 from edgejoule.devices.reading import Sample
-from edgejoule.devices.record import Record
-from edgejoule.devices.table import Table
 
 
 def test_a_slow_read_is_dropped_and_counted():

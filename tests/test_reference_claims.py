@@ -1,7 +1,7 @@
 """What the papers claim follows from their own printed numbers, except where an erratum says no."""
 import pytest
 
-from edgejoule.reports import reference_tables
+from edgejoule.reports.papers import reference_tables
 
 TABLES = {table.key: table for table in reference_tables.read()}
 OURS = ("Spline", "EB Spline")

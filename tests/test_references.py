@@ -6,9 +6,9 @@ import pytest
 from test_reference_claims import marked, one
 
 from edgejoule.bench import plugins, settings
-from edgejoule.reports import reference_tables
-from edgejoule.reports.own_runs import NOT_RECORDED
-from edgejoule.reports.paper_tables import UNITS
+from edgejoule.reports.papers import reference_tables
+from edgejoule.reports.papers.own_runs import NOT_RECORDED
+from edgejoule.reports.papers.paper_tables import UNITS
 
 TABLES = {table.key: table for table in reference_tables.read()}
 ROWS = {"spline_1": 46, "spline_2": 72, "spline_3": 17, "spline_4": 60, "spline_5": 24,
@@ -148,7 +148,7 @@ def test_the_wide_residual_network_has_what_its_erratum_says():
 def test_the_suite_of_table_2_answers_to_its_rows():
     """All but the lottery ticket and SNIP at 10 %, which it leaves out."""
     from edgejoule.bench import suite
-    from edgejoule.reports import own_runs
+    from edgejoule.reports.papers import own_runs
     cases = [case._asdict() for case in suite.read("spline-cifar").cases]
     table, missing = TABLES["spline_2"], []
     for row in table.rows:

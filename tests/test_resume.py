@@ -17,9 +17,9 @@ from torch.utils.data import TensorDataset
 
 from edgejoule.bench import bundle, plugins, settings
 from edgejoule.bench.data import Data
-from edgejoule.bench.journal import Journal
 from edgejoule.bench.measure import Ledger
-from edgejoule.bench.resume import ResumingTrainer
+from edgejoule.bench.training.journal import Journal
+from edgejoule.bench.training.resume import ResumingTrainer
 from edgejoule.prune.criteria import l2, snap
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -7,7 +7,7 @@ from edgejoule.bench.models import preresnet101, resnet20
 from edgejoule.bench.zoo import branches
 from edgejoule.bench.zoo.examination import cut, parity
 from edgejoule.bench.zoo.net import awake, example
-from edgejoule.prune import grouping, groups, selection
+from edgejoule.prune import grouping, groups, index_layers
 from edgejoule.prune.groups import Unit
 from edgejoule.prune.mask import Mask
 from edgejoule.prune.shrink import shrink
@@ -50,7 +50,7 @@ def test_the_stream_stays_whole_and_the_result_is_exact():
     model = preact()
     case = cut(model, X, grouping.find(model, X, "select"), 0.5, "random")
     assert case.small[0].weight.shape == (8, 3, 3, 3)
-    assert isinstance(case.small[1].bn1, selection.SelectBatchNorm2d)
+    assert isinstance(case.small[1].bn1, index_layers.SelectBatchNorm2d)
     assert case.small[1].bn1.num_features == 4 and case.small[1].conv1.in_channels == 4
     assert case.small[1].bn1.index.dtype == torch.long
     assert parity(case, X) < 1e-10
@@ -60,7 +60,7 @@ def test_an_index_over_everything_is_no_layer():
     model = preact()
     found = grouping.find(model, X, "select")
     small = shrink(model, X, found, Mask({"1.conv1": torch.arange(6) < 3}))
-    assert not [m for m in small.modules() if isinstance(m, selection._Select)]
+    assert not [m for m in small.modules() if isinstance(m, index_layers._Select)]
     assert list(small.state_dict()) == list(model.state_dict())
 
 
@@ -81,7 +81,7 @@ def test_post_activation_blocks_select_in_front_of_their_first_convolution():
     assert {"stages.0.0.conv1", "stages.1.1.conv1"} <= names
     assert not any("shortcut" in name or "conv2" in name for name in names)
     case = cut(model, x, found, 0.5, "random")
-    assert isinstance(case.small.stages[0][1].conv1, selection.SelectConv2d)
+    assert isinstance(case.small.stages[0][1].conv1, index_layers.SelectConv2d)
     assert parity(case, x) < 1e-10
 
 
@@ -103,7 +103,7 @@ def test_a_net_without_streams_has_nothing_to_select():
 
 def test_a_layer_that_can_t_select_is_an_error():
     with pytest.raises(ValueError, match="no layer '4'"):
-        selection.selecting(preact(), ["4"])
+        index_layers.selecting(preact(), ["4"])
 
 
 @pytest.mark.slow

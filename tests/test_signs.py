@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgejoule.prune import signs
+from edgejoule.prune.signcodes import signs
 
 SPECIALS = [0.0, -0.0, 1.0, -1.0, float("inf"), float("-inf"), float("nan"), -float("nan"),
             1e-45, -1e-45, 6e-8, 3e38]

@@ -2,8 +2,7 @@
 import json
 
 from edgejoule import command_line
-from edgejoule.bench.gates import simulate
-from edgejoule.bench.gates import thresholds as limits
+from edgejoule.bench.gates import limits, simulate
 
 DEFAULTS = limits.Thresholds()
 

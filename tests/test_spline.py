@@ -8,8 +8,8 @@ from hand_groups import group
 from hypothesis import given, settings, strategies
 from torch import nn
 
-from edgejoule.prune import hyperplanes, spline_order
 from edgejoule.prune.criteria import spline
+from edgejoule.prune.scoring import hyperplanes, spline_order
 
 SLOPES = [[1., 0.], [0., 1.], [1., 1.], [-2., 0.]]
 BIASES = [0., 0., 1., .5]

@@ -10,9 +10,9 @@ from hand_groups import group
 from sklearn.decomposition import PCA, FactorAnalysis
 from torch import nn
 
-from edgejoule.prune import hyperplanes, spline_order, spline_pools
 from edgejoule.prune.criteria import spline, spline_fa, spline_pca
-from edgejoule.prune.spline_order import Rule
+from edgejoule.prune.scoring import hyperplanes, spline_order, spline_pools
+from edgejoule.prune.scoring.spline_order import Rule
 
 
 def net(seed=0):

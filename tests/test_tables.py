@@ -5,7 +5,7 @@ import io
 import bundles
 import pytest
 
-from edgejoule.reports import gather, phase_costs, results, tables, terminal, tidy
+from edgejoule.reports import export, gather, phase_costs, results, tables, terminal
 from edgejoule.reports.tables import Cell, Column, Notes, Row, Table
 
 HOSTILE = "<script>alert(1)</script>|*_`[x](y)\\end{tabular}$%&#~^ \x1b[31m\u202e"
@@ -85,7 +85,7 @@ def test_power_that_was_not_measured_is_labelled_everywhere(tmp_path, power, wor
         for write in (tables.markdown, tables.latex, terminal.text):
             assert words in write(table)
         assert any(report.power.label in column.header for column in table.columns)
-    for rows in (tidy.methods(report), tidy.runs(report)):
+    for rows in (export.methods(report), export.runs(report)):
         assert all(row["power"].startswith(report.power.label) for row in rows)
 
 
@@ -140,7 +140,7 @@ def test_csv_reads_back_and_starts_no_formula(tmp_path):
 def test_csv_has_the_numbers_behind_the_table(measured):
     """SI units, fractions; unknown empty."""
     rows = {row["method"]: row for row in csv.DictReader(io.StringIO(
-        tables.csv(tidy.methods(measured))))}
+        tables.csv(export.methods(measured))))}
     slim = rows["slim 0.5"]
     assert float(slim["joules_per_epoch_mean"]) == pytest.approx(20.2)
     assert float(slim["accuracy_mean"]) == pytest.approx(0.971)

@@ -2,7 +2,7 @@
 import pytest
 
 from edgejoule.bench import grid
-from edgejoule.bench.gates import thresholds
+from edgejoule.bench.gates import limits
 
 FILE = """
 [gate]
@@ -20,7 +20,7 @@ seconds = 0.1
 def read(tmp_path, text, suite=None):
     path = tmp_path / "edgejoule.toml"
     path.write_text(text)
-    return thresholds.read(path, suite)
+    return limits.read(path, suite)
 
 
 def test_what_the_file_does_not_say_is_the_default(tmp_path):
@@ -28,7 +28,7 @@ def test_what_the_file_does_not_say_is_the_default(tmp_path):
     assert found.z == 4 and found.demand == ("joules",) and found.floors["joules"] == 0.02
     assert found.floors["seconds"] == 0.05 and found.before == 28 and found.longest == 7
     assert read(tmp_path, "[nightly]\nx = 1\n")._replace(source="defaults") == \
-        thresholds.Thresholds()
+        limits.Thresholds()
 
 
 def test_a_suite_overrides_the_rest(tmp_path):
@@ -56,19 +56,19 @@ def test_a_slip_is_named(tmp_path, text, said):
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ValueError, match="no-such.toml"):
-        thresholds.read(tmp_path / "no-such.toml")
+        limits.read(tmp_path / "no-such.toml")
 
 
 def test_no_file_means_the_defaults(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(thresholds.plugins, "ROOT", tmp_path)
-    assert thresholds.read() == thresholds.Thresholds()
+    monkeypatch.setattr(limits.plugins, "ROOT", tmp_path)
+    assert limits.read() == limits.Thresholds()
     (tmp_path / "edgejoule.toml").write_text("[gate]\nz = 5\n")
-    assert thresholds.read().z == 5
+    assert limits.read().z == 5
 
 
 def test_what_is_printed_reads_back(tmp_path):
     found = read(tmp_path, FILE, "quick")
-    text = "\n".join(thresholds.lines(found))
+    text = "\n".join(limits.lines(found))
     assert grid.tomllib.loads(text)["gate"]["floors"] == found.floors
     assert read(tmp_path, text) == found

@@ -1,7 +1,7 @@
 """Counters: ticks, interpolation, resets."""
 import pytest
 
-from edgejoule.devices import ticks
+from edgejoule.devices.energy import ticks
 
 
 def counter(power, update_s, poll_s, until_s):

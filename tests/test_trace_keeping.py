@@ -6,8 +6,8 @@ from pathlib import Path
 import bundles
 import pytest
 
-from edgejoule.bench import history
 from edgejoule.bench.commands import nightly
+from edgejoule.bench.history import store
 from edgejoule.bench.nights import trace_keeping
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,7 +21,7 @@ def some(count, **documents):
         document = dict({"stage": "done", "verdict": "PASS", "findings": []},
                         **documents.get("n{}".format(number), {}))
         name = (FIRST + timedelta(number)).isoformat()
-        nights.append(history.Night("board", name, "quick", Path(name), document))
+        nights.append(store.Night("board", name, "quick", Path(name), document))
     return nights
 
 
@@ -77,7 +77,7 @@ def test_only_traces_are_removed_and_twice_is_once(tmp_path):
     (root / ".open").mkdir()
     (root / ".open" / "trace.json").write_text("{}")
     before = {path for path in root.rglob("*") if path.name != "trace.json"}
-    night = history.Night("board", "2026-03-20", "quick", root, {})
+    night = store.Night("board", "2026-03-20", "quick", root, {})
     assert trace_keeping.remove([night]) == (4, 1, 8)
     assert trace_keeping.remove([night]) == (0, 0, 0)
     assert {path for path in root.rglob("*") if path.name != "trace.json"} == before

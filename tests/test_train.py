@@ -5,10 +5,11 @@ from test_ledger import FakeMeter
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from edgejoule.bench import loading, settings
+from edgejoule.bench import settings
 from edgejoule.bench.data import Data
 from edgejoule.bench.measure import Ledger
-from edgejoule.bench.train import Trainer, channels, learning_rate
+from edgejoule.bench.training import loading
+from edgejoule.bench.training.loop import Trainer, channels, learning_rate
 
 
 class Silent:

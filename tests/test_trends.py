@@ -5,7 +5,8 @@ import bundles
 import histories
 from test_page import outline
 
-from edgejoule.reports import past, trend_plot, trends
+from edgejoule.reports.figures import trend_plot
+from edgejoule.reports.history import past, trends
 
 TWO = bundles.METHODS[:1] + bundles.METHODS[2:3]
 

@@ -4,17 +4,17 @@ import torch
 from fake_trainer import FakeTrainer, small_net
 from torch import nn
 
-from edgejoule.prune import masking, weights
+from edgejoule.prune.weightmasks import treatments, weight_mask
 
 
 def states():
     torch.manual_seed(0)
     model = small_net()
-    initial = weights.snapshot(model)
+    initial = treatments.snapshot(model)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(1)
-    rewound = weights.snapshot(model)
+    rewound = treatments.snapshot(model)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(1)
@@ -33,18 +33,18 @@ def test_snapshot_is_a_copy():
 
 def test_keep_and_rewind():
     model, initial, rewound = states()
-    now = weights.snapshot(model)
-    weights.treat(model, "keep", initial, rewound)
+    now = treatments.snapshot(model)
+    treatments.treat(model, "keep", initial, rewound)
     assert same(model, now)
-    weights.treat(model, "rewind", initial, rewound)
+    treatments.treat(model, "rewind", initial, rewound)
     assert same(model, rewound)
 
 
 def test_signs():
     model, initial, rewound = states()
-    weights.treat(model, "sign", initial, rewound)
+    treatments.treat(model, "sign", initial, rewound)
     assert torch.equal(model[0].weight, initial["0.weight"].sign())
-    weights.treat(model, "sigma_sign", initial, rewound)
+    treatments.treat(model, "sigma_sign", initial, rewound)
     spread = initial["0.weight"].std()
     assert torch.allclose(model[0].weight.abs(), spread.expand_as(model[0].weight))
     assert torch.equal(model[0].weight.sign(), initial["0.weight"].sign())
@@ -55,28 +55,28 @@ def test_signs():
 
 def test_reinit_draws_from_the_initial_values():
     model, initial, rewound = states()
-    weights.treat(model, "reinit", initial, rewound, seed=1)
-    fresh = weights.snapshot(model)
+    treatments.treat(model, "reinit", initial, rewound, seed=1)
+    fresh = treatments.snapshot(model)
     assert not torch.equal(fresh["0.weight"], initial["0.weight"])
     assert torch.equal(fresh["0.weight"].flatten().sort()[0],
                        initial["0.weight"].flatten().sort()[0])
-    weights.treat(model, "reinit", initial, rewound, seed=1)
+    treatments.treat(model, "reinit", initial, rewound, seed=1)
     assert same(model, fresh)
-    weights.treat(model, "reinit", initial, rewound, seed=2)
+    treatments.treat(model, "reinit", initial, rewound, seed=2)
     assert not same(model, fresh)
 
 
 def test_unknown_treatment():
     model, initial, rewound = states()
     with pytest.raises(ValueError, match="keep, rewind, reinit, sign, sigma_sign"):
-        weights.treat(model, "zhou", initial, rewound)
+        treatments.treat(model, "zhou", initial, rewound)
 
 
 @pytest.mark.parametrize("step", [0, 1, 4, 6])
 def test_state_at_a_step_is_that_of_a_training_cut_short(step):
     """Three steps per epoch: after step 4 means one epoch and one step."""
     trainer, twin = FakeTrainer(epochs=2), FakeTrainer(epochs=2)
-    with trainer.phase("dense"), weights.at_step(trainer.model, step) as seen:
+    with trainer.phase("dense"), treatments.at_step(trainer.model, step) as seen:
         trainer.model.eval()(trainer.example)
         trainer.train(2)
     left, stopped = [step], []
@@ -86,13 +86,13 @@ def test_state_at_a_step_is_that_of_a_training_cut_short(step):
             stopped.append(before[0])
         left[0] -= 1
 
-    before = [weights.snapshot(twin.model)]
+    before = [treatments.snapshot(twin.model)]
     hook = twin.model.register_forward_pre_hook(
-        lambda module, inputs: before.__setitem__(0, weights.snapshot(module)))
+        lambda module, inputs: before.__setitem__(0, treatments.snapshot(module)))
     with twin.phase("dense"):
         twin.train(2, penalty=stop)
     hook.remove()
-    expected = stopped[0] if stopped else weights.snapshot(twin.model)
+    expected = stopped[0] if stopped else treatments.snapshot(twin.model)
     assert seen.steps == 6
     assert all(torch.equal(value, expected[name]) for name, value in seen.weights.items())
     assert not trainer.model._forward_pre_hooks
@@ -100,7 +100,7 @@ def test_state_at_a_step_is_that_of_a_training_cut_short(step):
 
 def test_a_step_beyond_the_training_has_no_state():
     trainer = FakeTrainer(epochs=1)
-    with trainer.phase("dense"), weights.at_step(trainer.model, 4) as seen:
+    with trainer.phase("dense"), treatments.at_step(trainer.model, 4) as seen:
         trainer.train(1)
     assert (seen.steps, seen.weights) == (3, None)
 
@@ -110,9 +110,9 @@ def test_rescaled_layers_keep_their_variance():
     layer = nn.Sequential(nn.Linear(400, 600, bias=False))
     x = torch.randn(300, 400)
     dense = layer(x).var().item()
-    mask = masking.full(layer, ["0.weight"])
+    mask = weight_mask.full(layer, ["0.weight"])
     mask["0.weight"] = torch.rand(600, 400) < .1
-    masking.apply(layer, mask)
+    weight_mask.apply(layer, mask)
     assert layer(x).var().item() < .2 * dense
-    weights.rescale(layer, mask)
+    treatments.rescale(layer, mask)
     assert layer(x).var().item() == pytest.approx(dense, rel=.1)

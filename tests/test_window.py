@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from edgejoule.devices import window
+from edgejoule.devices.energy import window
+from edgejoule.devices.energy.record import Record
 from edgejoule.devices.reading import DeviceInfo, Sample
-from edgejoule.devices.record import Record
 
 INFO = DeviceInfo("fake", "fake", "IN", "module", period_s=0.1, gain=0.01)
 

@@ -11,8 +11,8 @@ mended, or blessed in its turn. Writes history/<device>/blessed.json.
 """
 import json
 
-from edgejoule.bench import history
 from edgejoule.bench.gates import blessing, places
+from edgejoule.bench.history import store
 
 
 def arguments(parser):
@@ -49,8 +49,8 @@ def run(args) -> int:
         args.history, night, commit, args.why, args.by or blessing.person()))
 
 
-def _night(args, device: str, suite: str) -> history.Night:
-    nights = history.nights(args.history, device, suite)
+def _night(args, device: str, suite: str) -> store.Night:
+    nights = store.nights(args.history, device, suite)
     if args.commit:
         nights = [night for night in nights
                   if (_commit(args.history, night) or "").startswith(args.commit)]
@@ -62,16 +62,16 @@ def _night(args, device: str, suite: str) -> history.Night:
     return nights[-1]
 
 
-def _commit(folder, night: history.Night):
+def _commit(folder, night: store.Night):
     """The one commit that a night measured; None if its runs disagree."""
-    commits = {row.commit for row in history.rows(folder, night.device, night.suite)
+    commits = {row.commit for row in store.rows(folder, night.device, night.suite)
                if row.night == night.night}
     return commits.pop() if len(commits) == 1 else None
 
 
 def _list(args) -> int:
     devices = [args.device] if args.device else sorted(
-        {night.device for night in history.nights(args.history)})
+        {night.device for night in store.nights(args.history)})
     found = {device: blessing.read(args.history, device) for device in devices}
     if args.json:
         print(json.dumps(found, indent=1))

@@ -14,15 +14,14 @@ import sys
 from pathlib import Path
 
 from edgejoule.bench import device_lock
-from edgejoule.bench.gates import comparison, confirm, trees, wishes
-from edgejoule.bench.gates import thresholds as limits
+from edgejoule.bench.gates import comparison, confirm, limits, requests, trees
 
 
 def arguments(parser):
     """What `edgejoule compare` takes."""
     parser.add_argument("names", nargs="*", metavar="A B", help="two commits or two suites")
     parser.add_argument("--suite", help="what is run for two commits or configurations [{}]".format(
-        wishes.DEFAULT_SUITE))
+        requests.DEFAULT_SUITE))
     parser.add_argument("--a", action="append", default=[], metavar="a.b=c",
                         help="a setting of side A")
     parser.add_argument("--b", action="append", default=[], metavar="a.b=c",
@@ -49,7 +48,7 @@ def arguments(parser):
 
 def run(args) -> int:
     """Exit code: 0 PASS, 1 FAIL, 3 INCONCLUSIVE or INVALID, 75 somebody holds the device."""
-    request = wishes.request(_wish(args))
+    request = requests.request(_wish(args))
     thresholds = _thresholds(args)
     if args.dry_run:
         return _plan(request, thresholds, args)
@@ -100,9 +99,9 @@ def _metric(name, metric) -> str:
         name, ends, size, unit, interval, seen, words)
 
 
-def _wish(args) -> wishes.Wish:
+def _wish(args) -> requests.Wish:
     fakes = (args.fake_power_a or args.fake_power or "", args.fake_power_b or args.fake_power or "")
-    return wishes.Wish(tuple(args.names), args.suite, args.overrides, (args.a, args.b),
+    return requests.Wish(tuple(args.names), args.suite, args.overrides, (args.a, args.b),
                          args.only, fakes, Path(args.repository))
 
 

@@ -12,9 +12,9 @@ explains how a number becomes red.
 import json
 import sys
 
-from edgejoule.bench import device_lock, history
-from edgejoule.bench.gates import comparison, gate, places, simulate
-from edgejoule.bench.gates import thresholds as limits
+from edgejoule.bench import device_lock
+from edgejoule.bench.gates import comparison, judgement, limits, places, simulate
+from edgejoule.bench.history import store
 from edgejoule.bench.nights import suspects
 
 
@@ -48,8 +48,8 @@ def run(args) -> int:
         return 0
     device, suite = places.choose(args.history, args.device, args.suite)
     thresholds = limits.read(args.thresholds or None, suite)
-    judged = gate.judge(args.history, device, suite, args.night, thresholds)
-    night = args.night or history.nights(args.history, device, suite)[-1].night
+    judged = judgement.judge(args.history, device, suite, args.night, thresholds)
+    night = args.night or store.nights(args.history, device, suite)[-1].night
     if args.confirm:
         try:
             with device_lock.hold(device, "the suspects of night {}".format(night)):

@@ -17,8 +17,8 @@ import time
 import numpy as np
 
 from edgejoule.bench.races import kernel_contests, kernel_peers, kernel_race
-from edgejoule.prune import signs
 from edgejoule.prune.kernels import backends, builder, threads
+from edgejoule.prune.signcodes import signs
 
 ACTIONS = ("show", "bench", "threads", "detect", "gpu")
 

@@ -2,9 +2,9 @@
 
 Mean, deviation, 4-pixel crops and flips are those of CIFAR-10, as in network slimming.
 """
-from edgejoule.bench import augmentation
 from edgejoule.bench.data import Data, images
 from edgejoule.bench.formats import archives, cifar_batches
+from edgejoule.bench.training import augmentation
 
 CLASSES = 100
 INPUT_SHAPE = (3, 32, 32)

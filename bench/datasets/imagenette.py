@@ -5,10 +5,10 @@ Pictures are squeezed to 128 x 128 and a fifth of them mirrored, as SNIP-it trai
 """
 from functools import partial
 
-from edgejoule.bench import augmentation
 from edgejoule.bench.data import Data
 from edgejoule.bench.formats import archives
 from edgejoule.bench.formats.picture_folders import Pictures, checked, listed, preloaded, squeezed
+from edgejoule.bench.training import augmentation
 
 CLASSES = 10
 INPUT_SHAPE = (3, 128, 128)

@@ -6,7 +6,6 @@ labels: the validation set is the test set here, as everywhere.
 """
 from functools import partial
 
-from edgejoule.bench import augmentation
 from edgejoule.bench.data import Data
 from edgejoule.bench.formats import archives
 from edgejoule.bench.formats.picture_folders import (
@@ -17,6 +16,7 @@ from edgejoule.bench.formats.picture_folders import (
     preloaded,
     squeezed,
 )
+from edgejoule.bench.training import augmentation
 
 CLASSES = 200
 INPUT_SHAPE = (3, 64, 64)

@@ -16,8 +16,9 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Tuple
 
-from edgejoule.bench import bundle, history_rows, records, runner, suite
+from edgejoule.bench import bundle, records, runner, suite
 from edgejoule.bench.gates import case_file, trees
+from edgejoule.bench.history import night_rows
 
 SIDES = ("A", "B")
 
@@ -133,7 +134,7 @@ def _left(folder: Path, subjects, count: int) -> int:
 def _words(pair: Pair) -> str:
     told = []
     for name, unit in (("joules", "J"), ("seconds", "s")):
-        ends = [history_rows.metrics(record._asdict())[name] for record in pair]
+        ends = [night_rows.metrics(record._asdict())[name] for record in pair]
         told.append("{} not measured".format(name) if None in ends or not ends[0] else
                     "{:.4g} against {:.4g} {} (x{:.3f})".format(*ends, unit, ends[1] / ends[0]))
     return ", ".join(told)

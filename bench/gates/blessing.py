@@ -11,7 +11,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Dict, List, Optional
 
-from edgejoule.bench import bundle, history
+from edgejoule.bench import bundle
+from edgejoule.bench.history import store
 
 FILE = "blessed.json"
 
@@ -35,7 +36,7 @@ def read(folder, device: str) -> Dict[str, Dict]:
             path, error))
 
 
-def bless(folder, night: history.Night, commit: Optional[str], why: str, by: str) -> Dict:
+def bless(folder, night: store.Night, commit: Optional[str], why: str, by: str) -> Dict:
     """Makes a night the baseline of its suite; the one before is kept for `undo`."""
     if not why.strip():
         raise ValueError("a baseline needs a reason; say --why \"...\"")
@@ -60,9 +61,9 @@ def undo(folder, device: str, suite: str) -> Optional[Dict]:
     return before
 
 
-def doubts(folder, night: history.Night) -> List[str]:
+def doubts(folder, night: store.Night) -> List[str]:
     """Sentences about why a night should be nobody's baseline."""
-    rows = [row for row in history.rows(folder, night.device, night.suite)
+    rows = [row for row in store.rows(folder, night.device, night.suite)
             if row.night == night.night]
     document = night.document or {}
     found = []

@@ -2,10 +2,10 @@
 import math
 from typing import Dict, List, NamedTuple, Optional
 
-from edgejoule.bench import history, history_rows
 from edgejoule.bench.gates import pairs
+from edgejoule.bench.history import night_rows, store
 
-METRICS = {metric.name: metric for metric in history.METRICS}
+METRICS = {metric.name: metric for metric in store.METRICS}
 ORDER = ("INVALID", "FAIL", "INCONCLUSIVE", "PASS")  # the first that is there wins
 EXIT = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3, "INVALID": 3}
 
@@ -37,7 +37,7 @@ class Rules(NamedTuple):
 
 def judge(label: str, run: List, rules: Rules) -> Dict:
     """One subject of a `Comparison`."""
-    sides = [[history_rows.metrics(pair[side]._asdict()) for pair in run] for side in (0, 1)]
+    sides = [[night_rows.metrics(pair[side]._asdict()) for pair in run] for side in (0, 1)]
     metrics = {name: _metric(name, [[each[name] for each in side] for side in sides], rules)
                for name, metric in METRICS.items() if not metric.exact}
     work = {name: [sides[0][i][name], sides[1][i][name]] for name, metric in METRICS.items()
@@ -130,7 +130,7 @@ def _mixed(run) -> List[str]:
     Between the sides only the sensor and the power mode must agree: an older commit may have
     recorded less of the machine.
     """
-    seen = [{history_rows.machine(pair[side].device, pair[side].environment) for pair in run}
+    seen = [{night_rows.machine(pair[side].device, pair[side].environment) for pair in run}
             for side in (0, 1)]
     sensors = {"; ".join(_sensor(record.device)) for pair in run for record in pair}
     for found in seen + [sensors]:

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from edgejoule.bench import bundle, suite
-from edgejoule.bench.gates import abba, comparison, trees
-from edgejoule.bench.gates import thresholds as limits
+from edgejoule.bench.gates import abba, comparison, limits, trees
 
 FOLDER = Path("runs") / "compare"
 ROUNDS = 3  # times the pairs, until a trial can say something

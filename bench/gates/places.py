@@ -1,7 +1,8 @@
 """Which device and suite of a history are meant, when only one can be. Free of torch."""
 from typing import List, Optional, Tuple
 
-from edgejoule.bench import history, plugins
+from edgejoule.bench import plugins
+from edgejoule.bench.history import store
 
 
 def choose(folder, device: Optional[str], suite: Optional[str]) -> Tuple[str, str]:
@@ -10,7 +11,7 @@ def choose(folder, device: Optional[str], suite: Optional[str]) -> Tuple[str, st
     Raises:
         ValueError: there is none, there are several, or the one named is not there.
     """
-    nights = history.nights(folder)
+    nights = store.nights(folder)
     if not nights:
         raise ValueError("{} holds no nights; 'edgejoule nightly SUITE' makes them".format(folder))
     device = _one("device", "--device NAME", device, [each.device for each in nights

@@ -10,7 +10,7 @@ from typing import List, NamedTuple, Optional
 
 import numpy as np
 
-from edgejoule.bench.gates import abba, confirm, gate, pairs
+from edgejoule.bench.gates import abba, confirm, judgement, pairs
 
 NIGHTS, STEP_AT, IN_TIME = 60, 50, 4
 SPIKES, SPIKE_SIZE = 0.03, 0.10  # share of nights or runs, mean size
@@ -62,7 +62,7 @@ def many(trials: int, thresholds, methods: int = 10) -> List[Line]:
         chance = _random(trial)
         steps = [0.05] + [0.0] * (methods - 1)
         several = [series(chance, 0.015, step) for step in steps]
-        rung.append([gate.ring({(i, "joules"): (values[:night + 1], None)
+        rung.append([judgement.ring({(i, "joules"): (values[:night + 1], None)
                                 for i, values in enumerate(several)}, thresholds)
                      for night in range(STEP_AT + IN_TIME)])
     calm = [[bool(keys) for keys in nights[:STEP_AT]] for nights in rung]
@@ -130,7 +130,7 @@ def alarms(values: List[float], thresholds, first: int = 0,
            blessed: Optional[int] = None) -> List[bool]:
     """Per night from `first` on: does the gate ring?"""
     key = ("method", "joules")
-    return [bool(gate.ring({key: (values[:night + 1], blessed if blessed is not None and
+    return [bool(judgement.ring({key: (values[:night + 1], blessed if blessed is not None and
                                   night > blessed else None)}, thresholds))
             for night in range(first, len(values))]
 

@@ -51,8 +51,8 @@ def _limit(text: str):
     if match:
         return match.group(1) or "joules", float(match.group(2)) / 100
     if text in UNITS:
-        from edgejoule.bench.gates import thresholds
-        return text, thresholds.read().floors[text]
+        from edgejoule.bench.gates import limits
+        return text, limits.read().floors[text]
     return text.partition(":")[0], None
 
 

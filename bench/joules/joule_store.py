@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Dict, List, Optional
 
 from edgejoule.bench import bundle, environment
-from edgejoule.bench.history import device_slug
+from edgejoule.bench.history.store import device_slug
 
 SCHEMA = 1
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")

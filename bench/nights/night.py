@@ -11,8 +11,9 @@ from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional
 
-from edgejoule.bench import bundle, environment, history, suite
-from edgejoule.bench.history import DOCUMENT
+from edgejoule.bench import bundle, environment, suite
+from edgejoule.bench.history import store
+from edgejoule.bench.history.store import DOCUMENT
 
 SCHEMA = 1
 STAGES = ("doctor", "cool", "run", "gate", "confirm", "report", "prune", "done")
@@ -26,7 +27,7 @@ class Work(NamedTuple):
     """What the stages of a night need: the request, the place, and somewhere to talk."""
 
     asked: suite.Suite
-    history: Path
+    store: Path
     device: str
     night: str
     options: Dict  # of the command line, as night.json keeps them
@@ -95,7 +96,7 @@ def invalid(document: Dict, sentence: str) -> Dict:
 
 def unfinished(history_folder, device: Optional[str] = None, name: Optional[str] = None) -> List:
     """Nights of this machine that were begun and not finished, in order."""
-    return [night for night in history.nights(history_folder, device, name)
+    return [night for night in store.nights(history_folder, device, name)
             if is_unfinished(night.document)]
 
 
@@ -115,7 +116,7 @@ def is_alive(document: Dict) -> bool:
 def name(folder: Path, suite_name: str, asked: Optional[str], again: bool) -> str:
     """The night to do: the one asked for, else today's; `again` takes the next free number."""
     first = asked or date.today().isoformat()
-    if not history.NIGHT.match(first):
+    if not store.NIGHT.match(first):
         raise ValueError("no night is called {!r}; nights are dates such as 2026-11-21, or "
                          "2026-11-21.2".format(first))
     day, number, found = first.split(".")[0], 2, first

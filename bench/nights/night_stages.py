@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Dict
 
 from edgejoule import launch
-from edgejoule.bench import bundle, device_lock, history, runner, suite
+from edgejoule.bench import bundle, device_lock, runner, suite
+from edgejoule.bench.history import store
 from edgejoule.bench.nights import cooling, night, night_verdict, trace_keeping
-from edgejoule.devices import choose, conditions, fitness
+from edgejoule.devices import choose, conditions, health
 from edgejoule.devices.commands import doctor as doctors
 
 MOST_ATTEMPTS = 2
@@ -73,7 +74,7 @@ def examine(work, slow: bool):
         if slow and info.reason is None and not info.fake and seconds > 0:
             found = doctors.examine(device, seconds, True)
         else:
-            found = fitness.quick(info, conditions.snapshot(), device.notes())
+            found = health.quick(info, conditions.snapshot(), device.notes())
     finally:
         device.close()
     return [check._asdict() for check in found]
@@ -96,7 +97,7 @@ def cool(work, document) -> Dict:
 def _idle(work):
     """The coolest that this device was seen at before earlier nights, in C; None if never."""
     seen = [((each.document or {}).get("celsius") or {}).get("coolest")
-            for each in history.nights(work.history, work.device)]
+            for each in store.nights(work.history, work.device)]
     return min((degrees for degrees in seen if degrees is not None), default=None)
 
 
@@ -133,7 +134,7 @@ def swapped():
 
 
 def _rows(work):
-    return [row for row in history.rows(work.history, work.device, work.asked.name)
+    return [row for row in store.rows(work.history, work.device, work.asked.name)
             if row.night == work.night]
 
 
@@ -171,7 +172,7 @@ def prune(work, document) -> Dict:
     """Removes old traces by the rule; the night is over."""
     keep = work.options["keep_traces"]
     blessed = trace_keeping.blessed(work.history / work.device, work.asked.name)
-    nights = history.nights(work.history, work.device, work.asked.name)
+    nights = store.nights(work.history, work.device, work.asked.name)
     gone = trace_keeping.remove(trace_keeping.prunable(nights, blessed, keep))
     said = ["removed {} traces ({:.1f} MB) of {} old nights".format(
         gone.traces, gone.size / 1e6, gone.nights)] if gone.traces else []

@@ -6,14 +6,17 @@ acquitted leaves the verdict; whoever could not be tried stays in it.
 """
 from typing import Dict, List, Optional, Tuple
 
-from edgejoule.bench import bundle, history, suite
+from edgejoule.bench import bundle, suite
+from edgejoule.bench.history import store
 
 SUSPECT = "regression"
 
 
 def gate(work, document) -> Dict:
     """The verdict on what was measured, by the nights before it."""
-    from edgejoule.bench.gates import gate as gates  # numpy is paid for only by those who judge
+    from edgejoule.bench.gates import (
+        judgement as gates,  # numpy is paid for only by those who judge
+    )
 
     judged = gates.judge(work.history, work.device, work.asked.name, work.night)
     verdict, notes = judged.verdict, document["notes"] + list(judged.notes)
@@ -103,7 +106,7 @@ def _tried(work, label: str, before: str, after: str) -> Dict:
     """What an A/B of two commits says of the first case with a label; pairs that are done stay."""
     from edgejoule.bench.gates import confirm as confirms
 
-    names = dict(history.distinct([(suite.case_id(case), suite.label(case))
+    names = dict(store.distinct([(suite.case_id(case), suite.label(case))
                                    for case in work.asked.cases]))
     case = [each for each in work.asked.cases if names[suite.case_id(each)] == label][0]
     work.say("night {}: {}: commit {} against {}".format(work.night, label, before[:9], after[:9]))

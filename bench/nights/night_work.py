@@ -2,7 +2,8 @@
 from pathlib import Path
 from typing import Dict, List
 
-from edgejoule.bench import device_lock, history, suite
+from edgejoule.bench import device_lock, suite
+from edgejoule.bench.history import store
 from edgejoule.bench.nights import night, night_stages, trace_keeping
 from edgejoule.devices import choose
 
@@ -24,7 +25,7 @@ def tonight(history_folder, options: Dict, asked_night, again: bool, say) -> Lis
         if any(each["night"] == name for each in done) and not again:
             return done
         work = night.Work(asked, root, device, name, options, say)
-        found = history.document(work.folder)
+        found = store.document(work.folder)
         if found:
             say("night {} of suite {} is done; --again does a second one".format(
                 name, asked.name))
@@ -44,7 +45,7 @@ def finish_all(history_folder, name, say) -> List[Dict]:
             continue
         try:
             with device_lock.hold(each.device, "a night of suite {}".format(each.suite)) as held:
-                if night.is_unfinished(history.document(each.folder)):
+                if night.is_unfinished(store.document(each.folder)):
                     done.append(_finished(root, each, held, say))
         except device_lock.Busy as error:
             busy = error
@@ -59,7 +60,7 @@ def plan(history_folder, options: Dict, asked_night, again: bool) -> Dict:
     asked, root = suite.read(options["suite"], options["overrides"]), Path(history_folder)
     device = device_of(root, asked.name, look(asked))
     name = free_name(root / device, asked.name, asked_night, again)
-    earlier = history.nights(root, device, asked.name)
+    earlier = store.nights(root, device, asked.name)
     blessed = trace_keeping.blessed(root / device, asked.name)
     there = [each for each in earlier if each.night == name and each.document]
     return {"device": device, "suite": asked.name, "night": name,
@@ -76,10 +77,10 @@ def device_of(root: Path, suite_name: str, info) -> str:
     If this machine has done the suite's nights with one sensor only, it is that one, and the
     doctor will refuse.
     """
-    known = {each.device for each in history.nights(root, None, suite_name)
+    known = {each.device for each in store.nights(root, None, suite_name)
              if (each.document or {}).get("machine") == night.machine()}
     return known.pop() if info.reason is not None and len(known) == 1 \
-        else history.device_slug(info._asdict())
+        else store.device_slug(info._asdict())
 
 
 def look(asked: suite.Suite):
@@ -109,14 +110,14 @@ def free_name(folder: Path, suite_name: str, asked_night, again: bool) -> str:
     """The night to do; a night whose document cannot be read is left alone."""
     name = night.name(folder, suite_name, asked_night, again)
     there = folder / name / suite_name
-    if (there / history.DOCUMENT).exists() and history.document(there) is None:
+    if (there / store.DOCUMENT).exists() and store.document(there) is None:
         return night.name(folder, suite_name, asked_night, True)
     return name
 
 
 def _finished(root, each, held, say) -> Dict:
     """The document of an interrupted night, finished as it was begun."""
-    document = history.document(each.folder)
+    document = store.document(each.folder)
     if night.is_alive(document):
         raise device_lock.Busy("night {} of suite {} on {} is worked on by process {}".format(
             each.night, each.suite, each.device, document["pid"]))
@@ -136,7 +137,7 @@ def _asked(document) -> suite.Suite:
 def _answers(each) -> bool:
     asked = _asked(each.document)
     try:
-        return not asked.cases or history.device_slug(look(asked)._asdict()) == each.device
+        return not asked.cases or store.device_slug(look(asked)._asdict()) == each.device
     except ValueError:
         return False
 

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import List, NamedTuple, Set
 
-from edgejoule.bench import history
+from edgejoule.bench.history import store
 
 KEEP = 28
 TRACE = "trace.json"
@@ -23,14 +23,14 @@ class Removed(NamedTuple):
     size: int
 
 
-def prunable(nights: List[history.Night], blessed: Set[str], keep: int = KEEP) -> List:
+def prunable(nights: List[store.Night], blessed: Set[str], keep: int = KEEP) -> List:
     """Nights of one device and suite, in order, whose traces may go."""
     kept = blessed | _steps(nights) | _first_of_months(nights)
     return [night for night in nights[:max(len(nights) - keep, 0)]
             if night.night not in kept and _is_whole(night)]
 
 
-def remove(nights: List[history.Night]) -> Removed:
+def remove(nights: List[store.Night]) -> Removed:
     """Removes the traces of these nights; doing it twice does nothing more."""
     traces, touched, size = 0, set(), 0
     for night in nights:

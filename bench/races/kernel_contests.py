@@ -11,8 +11,8 @@ import numpy as np
 
 from edgejoule.bench.races import kernel_peers as peers
 from edgejoule.bench.races.kernel_race import Contest
-from edgejoule.prune import signs
 from edgejoule.prune.kernels import backends, builder, native
+from edgejoule.prune.signcodes import signs
 
 SOURCE = Path(__file__).with_name("read_bound.c")
 PAIRS = ((2048, 1024), (1024, 16384), (160, 1 << 24))  # rows, bits

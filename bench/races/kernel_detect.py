@@ -9,7 +9,7 @@ import time
 import torch
 
 from edgejoule.bench import plugins
-from edgejoule.prune.code_stream import Stream
+from edgejoule.prune.signcodes.code_stream import Stream
 
 IMAGES, BATCH = 50000, 128
 

@@ -9,7 +9,7 @@ from typing import Dict, Sequence, Tuple
 from edgejoule.bench.zoo.net import Net
 
 KINDS = {
-    "own": ("chains", "branches", "splits", "gates", "sequences", "oddities", "hidden"),
+    "own": ("chains", "branches", "splits", "attention", "sequences", "oddities", "hidden"),
     "seeds": ("seeds",),
     "families": ("families",),
 }

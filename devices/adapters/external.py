@@ -10,8 +10,8 @@ import os
 import socket
 import time
 
-from edgejoule.devices.columns import Columns
 from edgejoule.devices.reading import DeviceInfo, Sample
+from edgejoule.devices.vendors.meter_columns import Columns
 
 CHUNK, CALENDAR_S = 65536, 1e9
 OPENING_S, SILENT_S, SHORTEST_S = 3.0, 2.0, 0.05

@@ -6,8 +6,9 @@ beside them. Readable by every user, no service needed.
 import os
 import time
 
-from edgejoule.devices import boards, channels, conditions, sysfs
+from edgejoule.devices import conditions
 from edgejoule.devices.reading import DeviceInfo, Sample
+from edgejoule.devices.vendors import boards, ina_channels, sysfs
 
 SHUNT_GAIN = 0.01  # 1 % shunts (AGX Xavier design guide)
 OFFSET_STEPS = 1.15  # 80 uV at most across the shunt: two steps, as a standard deviation
@@ -17,7 +18,7 @@ CHILD_SHARE = 0.1  # of a period may go to rails that are not part of the total
 
 def present(root: str = "/sys") -> bool:
     """True if a power monitor with a labelled rail is there."""
-    return bool(channels.find(root))
+    return bool(ina_channels.find(root))
 
 
 def open(scope=None, root: str = "/sys"):
@@ -27,12 +28,12 @@ def open(scope=None, root: str = "/sys"):
         RuntimeError: there is no monitor, or no known rule for its rails.
         ValueError: the board has no total of that scope.
     """
-    rails = {rail.label: rail for rail in channels.find(root)}
+    rails = {rail.label: rail for rail in ina_channels.find(root)}
     if not rails:
         raise RuntimeError("ina3221: no power monitor under {}/bus/i2c".format(root))
     board = boards.identify(_compatible(root), rails)
     if board is None:
-        raise RuntimeError("ina3221: no rule adds the rails {} up; devices/boards.py holds one "
+        raise RuntimeError("ina3221: no rule adds the rails {} up; devices/vendors/boards.py holds one "
                            "row per board, add this one".format(", ".join(sorted(rails))))
     scope = scope or boards.scope_of(board, rails)
     if scope not in ("module", "board") or not set(board.total(scope)) & set(rails):
@@ -47,8 +48,8 @@ class Rails:
     def __init__(self, root, board, scope, rails):
         self._root, self._board, self._scope = root, board, scope
         names = board.total(scope)
-        self._total = [channels.Channel(rails[name]) for name in names]
-        self._children = [channels.Channel(rails[name]) for name in sorted(rails)
+        self._total = [ina_channels.Channel(rails[name]) for name in names]
+        self._children = [ina_channels.Channel(rails[name]) for name in sorted(rails)
                           if name not in names]
         self._reads = [(channel.rail.label, channel.watts) for channel in self._total]
         self._turn, self._failed = 0, {}
@@ -85,7 +86,7 @@ class Rails:
     def notes(self) -> list:
         """Sentences on rails that failed, chips that changed, and what the total leaves out."""
         found = [self._board.caveat] if self._board.caveat else []
-        if any(channel.rail.lag_s != channels.lag_s(channel.rail.folder)
+        if any(channel.rail.lag_s != ina_channels.lag_s(channel.rail.folder)
                for channel in self._total):
             found.append("a chip has changed how it averages since it was opened; its lag is "
                          "corrected as it was then")

@@ -8,8 +8,8 @@ import os
 import sys
 import time
 
-from edgejoule.devices import boards, lines
 from edgejoule.devices.reading import DeviceInfo, Sample
+from edgejoule.devices.vendors import boards, child_lines
 
 SOCKET = "/run/jtop.sock"
 INTERVAL_S = 0.5
@@ -42,10 +42,10 @@ class Service:
 
     def __init__(self, interval_s: float, socket: str):
         self._command = [sys.executable, os.path.abspath(
-            os.path.join(os.path.dirname(__file__), "..", "jtop_child.py")),
+            os.path.join(os.path.dirname(__file__), "..", "vendors", "jtop_child.py")),
             repr(interval_s), socket]
         self._latest, self._born_s = None, time.monotonic()
-        self._child = lines.Child(self._command)
+        self._child = child_lines.Child(self._command)
         try:
             self._start()
         except BaseException:
@@ -131,7 +131,7 @@ class Service:
         age_s = time.monotonic() - self._born_s
         if age_s > (STUCK_S if self._child.alive() else AGAIN_S):
             self._child.close()
-            self._child, self._born_s = lines.Child(self._command), time.monotonic()
+            self._child, self._born_s = child_lines.Child(self._command), time.monotonic()
 
     @staticmethod
     def _known_rails(line):

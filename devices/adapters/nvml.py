@@ -7,8 +7,8 @@ one that CUDA will use, found by UUID. A MIG instance has no power of its own: i
 import time
 from functools import partial
 
-from edgejoule.devices import gpus, nvml_state
 from edgejoule.devices.reading import DeviceInfo, Sample
+from edgejoule.devices.vendors import gpus, nvml_state
 
 MILLI = 1e-3
 GAIN = 0.05  # per board, uncalibrated (arXiv 2312.02741)

@@ -7,8 +7,8 @@ intel-rapl-mmio is the same counter; dies that always agree are one counter mirr
 import glob
 import os
 
-from edgejoule.devices import sysfs
 from edgejoule.devices.reading import DeviceInfo, Sample
+from edgejoule.devices.vendors import sysfs
 
 MICRO = 1e-6
 PERIOD_S = 0.1

@@ -7,7 +7,7 @@ import io
 import os
 import time
 
-from edgejoule.devices import integrate
+from edgejoule.devices.energy import integrate
 from edgejoule.devices.reading import DeviceInfo, Sample
 from edgejoule.devices.trace import PowerTrace
 

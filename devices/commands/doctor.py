@@ -4,7 +4,7 @@ exit codes: 0 fit or fit with warnings, 3 not fit
 """
 import json
 
-from edgejoule.devices import choose, conditions, fitness, probe
+from edgejoule.devices import choose, conditions, health, probe
 
 MARKS = {"ok": "ok    ", "warn": "warn  ", "refuse": "refuse"}
 BURST_S = 2.0
@@ -28,11 +28,11 @@ def run(args) -> int:
     finally:
         device.close()
     if args.json:
-        print(json.dumps({"verdict": fitness.verdict(found), "info": device.info()._asdict(),
+        print(json.dumps({"verdict": health.verdict(found), "info": device.info()._asdict(),
                           "checks": [check._asdict() for check in found]}, indent=1))
     else:
         _print(found)
-    return 3 if fitness.verdict(found) == "refuse" else 0
+    return 3 if health.verdict(found) == "refuse" else 0
 
 
 def examine(device, seconds: float, with_load: bool) -> list:
@@ -40,15 +40,15 @@ def examine(device, seconds: float, with_load: bool) -> list:
     info, before = device.info(), conditions.snapshot()
     slow = _slow(device, info, seconds, with_load) if info.reason is None else []
     after = conditions.snapshot()
-    found = fitness.quick(info, after, device.notes())
-    return found[:1] + slow + [fitness.heat(before, after)] + found[1:]
+    found = health.quick(info, after, device.notes())
+    return found[:1] + slow + [health.heat(before, after)] + found[1:]
 
 
 def _slow(device, info, seconds, with_load):
-    found = fitness.update(info, probe.burst(device, BURST_S))
-    found.append(fitness.idle(*probe.rest(device, seconds)))
+    found = health.update(info, probe.burst(device, BURST_S))
+    found.append(health.idle(*probe.rest(device, seconds)))
     if with_load:
-        found.append(fitness.lag(info, probe.lag_s(device, info.period_s)))
+        found.append(health.lag(info, probe.lag_s(device, info.period_s)))
     return found
 
 
@@ -58,4 +58,4 @@ def _print(found):
         if check.mend and check.verdict != "ok":
             print("{:23} mend: {}".format("", check.mend))
     print({"ok": "fit to measure", "warn": "fit to measure, with the warnings above",
-           "refuse": "not fit to measure"}[fitness.verdict(found)])
+           "refuse": "not fit to measure"}[health.verdict(found)])

@@ -6,7 +6,7 @@ exit codes: 0 every promise holds, 1 one does not
 import json
 import platform
 
-from edgejoule.devices import accuracy, expense, noise, rivals, wraps
+from edgejoule.devices.proof import accuracy, counter_wrap, coverage, overhead, zeus
 
 HERTZ_LIMITS = ((10.0, 0.003), (100.0, 0.03))  # share of a core
 COVERAGE = (0.93, 0.97)
@@ -31,15 +31,15 @@ def run(args) -> int:
 def figures(trials: int, seconds: float) -> dict:
     """Every figure, and whether all promises hold."""
     rows = [accuracy.judged(row, trials) for row in accuracy.ROWS]
-    cost = [dict(expense.least(hertz, seconds), limit=limit) for hertz, limit in HERTZ_LIMITS]
+    cost = [dict(overhead.least(hertz, seconds), limit=limit) for hertz, limit in HERTZ_LIMITS]
     for each in cost:
         each["holds"] = each["core_share"] <= each["limit"]
-    share, off = noise.coverage(20 * trials), wraps.joules_off()
+    share, off = coverage.coverage(20 * trials), counter_wrap.joules_off()
     held = [each["holds"] for each in rows + cost]
     held += [COVERAGE[0] <= share <= COVERAGE[1], abs(off["ours"]) < 1e-6]
     return {
         "python": platform.python_version(),
-        "zeus": rivals.version() if rivals.installed() else "zeus not installed",
+        "zeus": zeus.version() if zeus.installed() else "zeus not installed",
         "rows": rows, "interval_coverage": share, "interval_coverage_limits": COVERAGE,
         "rapl_wrap_joules_off": off, "sampler": cost, "nearer_than_all_on_every_row": all(r["nearer_than_all"] for r in rows),
         "holds": all(held),

@@ -6,7 +6,7 @@ with it. Deviations: mean cross-entropy where the code takes nll of raw logits; 
 one group share the gate, so their derivatives add up (the reference knows no residual networks).
 """
 from edgejoule.prune.cost import count
-from edgejoule.prune.gates import derivatives
+from edgejoule.prune.scoring.gate_gradients import derivatives
 
 SCOPE = "global"
 BATCHES = 5

@@ -2,12 +2,12 @@
 
 Two units whose hyperplanes nearly coincide divide the input space nearly alike, so one of them
 can go: remove one of the closest pair, repeat. The score is the removal order. `equation` "paper"
-is eq. 2 verbatim, "exact" obeys the paper's Proposition 1 (see `prune.hyperplanes`). Deviations:
+is eq. 2 verbatim, "exact" obeys the paper's Proposition 1 (see `prune.scoring.hyperplanes`). Deviations:
 the paper says only "one of those two"; `victim` is the unit with the smaller slope by default.
 Units without slope fall first. With scope "global" the closest pair of all layers comes first,
 compared without PCA.
 """
-from edgejoule.prune import spline_order
+from edgejoule.prune.scoring import spline_order
 
 SCOPE = "layer"
 BATCHES = 0

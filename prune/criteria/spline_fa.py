@@ -5,8 +5,8 @@ components (randomised SVD, fixed seed).
 """
 from sklearn.decomposition import FactorAnalysis
 
-from edgejoule.prune import spline_pools
-from edgejoule.prune.spline_order import Rule
+from edgejoule.prune.scoring import spline_pools
+from edgejoule.prune.scoring.spline_order import Rule
 
 SCOPE = "global"
 BATCHES = 0

@@ -1,15 +1,15 @@
 """Spline pruning, global, through PCA (max-affine spline insights, 2021, section 3.3, table 2).
 
 Every layer's slopes are reduced to `components` dimensions, then eq. 2 ranks the channels of all
-layers (`prune.spline_pools` says what the paper leaves open and what we chose). `center` is
+layers (`prune.scoring.spline_pools` says what the paper leaves open and what we chose). `center` is
 ordinary PCA; without it the rows are projected as they are, which keeps angles when all components
 are kept. Either way the guarantees of equation "exact" are lost in the reduction.
 """
 import numpy as np
 from scipy.linalg import eigh
 
-from edgejoule.prune import spline_pools
-from edgejoule.prune.spline_order import Rule
+from edgejoule.prune.scoring import spline_pools
+from edgejoule.prune.scoring.spline_order import Rule
 
 SCOPE = "global"
 BATCHES = 0

@@ -7,8 +7,8 @@ per image. Deviation: where several layers read a channel their points count tog
 """
 import torch
 
-from edgejoule.prune import reconstruction
 from edgejoule.prune.cost import count
+from edgejoule.prune.scoring import reconstruction
 
 SCOPE = "layer"
 BATCHES = 2

@@ -7,5 +7,5 @@
     reference               plain NumPy, the definition
 
 A backend has `pack`, `pack_hamming`, `hamming`, `cdist`, `popcount` and `nans` over arrays whose
-shapes and types `prune.signs` has checked.
+shapes and types `prune.signcodes.signs` has checked.
 """

@@ -1,6 +1,6 @@
 """A built library behind the backend interface: NumPy arrays in, NumPy arrays out.
 
-Rows of every array have their elements side by side (`prune.signs` sees to that); rows themselves
+Rows of every array have their elements side by side (`prune.signcodes.signs` sees to that); rows themselves
 may be any distance apart.
 """
 import ctypes

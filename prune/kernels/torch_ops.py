@@ -7,7 +7,7 @@ They have no gradients: a sign has none.
 import numpy as np
 import torch
 
-from edgejoule.prune import signs
+from edgejoule.prune.signcodes import signs
 
 
 def register():
@@ -58,10 +58,10 @@ def crossed(a, b):
 
 
 def words(codes):
-    """Codes as `prune.signs` takes them: a CPU tensor as an array of uint64."""
+    """Codes as `prune.signcodes.signs` takes them: a CPU tensor as an array of uint64."""
     return codes if codes.is_cuda else codes.contiguous().numpy().view(np.uint64)
 
 
 def tensor(result):
-    """A result of `prune.signs` as a tensor, uint64 as int64 with the same bits."""
+    """A result of `prune.signcodes.signs` as a tensor, uint64 as int64 with the same bits."""
     return result if isinstance(result, torch.Tensor) else torch.from_numpy(result.view(np.int64))

@@ -3,11 +3,11 @@
 SNIP (Lee et al., 2019): saliency "snip"; its code trains from fresh weights (`weights` "reinit"),
 the default trains those that were scored. Seed 004's small networks: saliency "random" with
 `rescale`, which restores the variance that a sparse fan-in loses. `control` "shuffle" or "invert"
-asks what the mask is good for (Frankle et al., 2021; `prune.controls`).
+asks what the mask is good for (Frankle et al., 2021; `prune.weightmasks.controls`).
 """
-from edgejoule.prune import controls, mask_steps, steps
-from edgejoule.prune import weights as treatments
+from edgejoule.prune import steps
 from edgejoule.prune.outcome import Outcome
+from edgejoule.prune.weightmasks import controls, mask_steps, treatments
 
 
 def run(trainer, *, ratio, saliency="snip", score_batches=None, weights="keep", rescale=False,

@@ -8,11 +8,13 @@ tracks weights before training and channels during it.
 """
 import numpy as np
 
-from edgejoule.prune import cutting, gates, mask_steps, masking, schedules, shrink
+from edgejoule.prune import cutting, schedules, shrink
 from edgejoule.prune.cost import count
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.saliency import snip
+from edgejoule.prune.scoring import gate_gradients
 from edgejoule.prune.select import select
+from edgejoule.prune.weightmasks import mask_steps, weight_mask
 
 
 def run(trainer, *, ratio, when="before", steps=5, interval=None, first_event=None,
@@ -25,7 +27,7 @@ def run(trainer, *, ratio, when="before", steps=5, interval=None, first_event=No
     cut = cutting.Cut(ratio, mode, "global", ignore, min_channels)
     found, stages, done = cutting.groups(trainer, cut), [], 0
     channels = cutting.whole(found)
-    weights = masking.full(trainer.model, masking.names(trainer.model, layers))
+    weights = weight_mask.full(trainer.model, weight_mask.names(trainer.model, layers))
     first = weights.weights + channels.channels
     with trainer.phase("score" if when == "before" else "search"):
         for share, epoch in zip(shares, epochs):
@@ -43,7 +45,7 @@ def run(trainer, *, ratio, when="before", steps=5, interval=None, first_event=No
 
 def split(weights, nodes, remove: int):
     """How many of two sets of scores are among their `remove` lowest: (weights, nodes)."""
-    flags = masking.lowest_flags(np.concatenate([weights, nodes]), remove)
+    flags = weight_mask.lowest_flags(np.concatenate([weights, nodes]), remove)
     return int(flags[:len(weights)].sum()), int(flags[len(weights):].sum())
 
 
@@ -54,12 +56,12 @@ def _event(trainer, channels, weights, cut, batches, left: int):
     work = sum(len(x) * count(trainer.model, x[:1]).train_macs for x, _ in data)
     trainer.charge(2 * 2 * work, "elasticities of weights and of channels")
     of_weights = snip.sensitivities(trainer.model, weights, data, False)
-    of_nodes, _ = gates.derivatives(trainer.model, found, data)
+    of_nodes, _ = gate_gradients.derivatives(trainer.model, found, data)
     of_nodes = {name: each.abs() for name, each in of_nodes.items()}
     few, fewer = split(_kept(of_weights, weights), _all(of_nodes),
                        max(0, weights.kept + channels.kept - left))
-    weights = masking.lowest(of_weights, weights, few)
-    masking.apply(trainer.model, weights)
+    weights = weight_mask.lowest(of_weights, weights, few)
+    weight_mask.apply(trainer.model, weights)
     judged = [group for group in found if group.name in of_nodes]
     return _cut(trainer, found, judged, of_nodes, fewer, channels, weights, cut)
 
@@ -74,7 +76,7 @@ def _cut(trainer, found, judged, scores, remove: int, channels, weights, cut):
     further.update(select(scores, judged, share, min_channels=cut.min_channels))
     keep = shrink.keeping(trainer.model, found, further)
     cutting.apply(trainer, found, further)
-    return cutting.composed(channels, further), masking.sliced(weights, keep)
+    return cutting.composed(channels, further), weight_mask.sliced(weights, keep)
 
 
 def _kept(scores, mask):

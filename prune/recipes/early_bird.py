@@ -7,13 +7,14 @@ masks (You et al., 2020). `compose` "continue" trains the cut network for the re
 the same schedule (the authors' ImageNet runs), "full" repeats the whole schedule. The criterion's
 penalty acts before and after the cut, as in the authors' scripts. A search that never settles
 ends at its `latest` epoch; it is cut there all the same, but the outcome holds no ticket epoch.
-The facts hold the distances of all epochs of the search to each other (`prune.trail`).
+The facts hold the distances of all epochs of the search to each other (`prune.signcodes.epoch_sampler`).
 """
-from edgejoule.prune import codes, cutting, steps, tickets
-from edgejoule.prune.code_stream import Stream
+from edgejoule.prune import cutting, steps, tickets
 from edgejoule.prune.cost import count
 from edgejoule.prune.outcome import Outcome
-from edgejoule.prune.trail import Trail
+from edgejoule.prune.signcodes import codes
+from edgejoule.prune.signcodes.code_stream import Stream
+from edgejoule.prune.signcodes.epoch_sampler import Trail
 
 RULES = {"spline": tickets.queue_consecutive, "spline_code": tickets.lookback_max,
          "mask": tickets.mask_distance}

@@ -7,9 +7,9 @@ of linear layers alone. Amounts round to the nearest (halves to even) like torch
 layers with few channels stall. `weights` after each round as in `lottery`; `rewind_epoch` is late
 resetting. Biases are never masked.
 """
-from edgejoule.prune import mask_steps, masking, steps
-from edgejoule.prune import weights as treatments
+from edgejoule.prune import steps
 from edgejoule.prune.outcome import Outcome
+from edgejoule.prune.weightmasks import mask_steps, treatments, weight_mask
 
 TECHNIQUES = {
     "l1_us": {"conv": ("magnitude", {}), "linear": ("magnitude", {})},
@@ -26,9 +26,9 @@ TECHNIQUES = {
 def run(trainer, *, technique, rate=0.2, rounds=20, weights="rewind", rewind_epoch=0):
     """The network after `rounds` of training and masking, trained once more at the end."""
     _check(technique, rate, rounds, weights, rewind_epoch, trainer.epochs)
-    plan = [(steps.method(name, options, "saliency"), masking.names(trainer.model, kind))
+    plan = [(steps.method(name, options, "saliency"), weight_mask.names(trainer.model, kind))
             for kind, (name, options) in TECHNIQUES[technique].items()]
-    mask = masking.full(trainer.model, [name for _, names in plan for name in names])
+    mask = weight_mask.full(trainer.model, [name for _, names in plan for name in names])
     initial = treatments.snapshot(trainer.model)
     with trainer.phase("dense"):
         trainer.train(rewind_epoch, first=0, total=trainer.epochs)

@@ -9,9 +9,9 @@ last rate ("last": fine-tuning). `saliency` "magnitude" over `layers` "conv" wit
 magnitude pruning of convolutions. `classifier_rate` 0.5 with scope "layer" is the paper's half
 rate.
 """
-from edgejoule.prune import mask_steps, schedules, steps
-from edgejoule.prune import weights as treatments
+from edgejoule.prune import schedules, steps
 from edgejoule.prune.outcome import Outcome
+from edgejoule.prune.weightmasks import mask_steps, treatments
 
 
 def run(trainer, *, ratio, saliency="magnitude", rounds=1, weights="rewind", rewind_epoch=0,

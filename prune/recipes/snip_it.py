@@ -6,9 +6,10 @@ events at initialisation; "during" the first after `first_event` epochs (8, as i
 every `interval` epochs (4). The guard for shares up to one half and a schedule that does not fit
 the training are told, not silently adapted. Deviations: as `prune.saliency.snip`.
 """
-from edgejoule.prune import mask_steps, masking, schedules
+from edgejoule.prune import schedules
 from edgejoule.prune import steps as pruning
 from edgejoule.prune.outcome import Outcome
+from edgejoule.prune.weightmasks import mask_steps, weight_mask
 
 
 def run(trainer, *, ratio, when="before", saliency="snip", steps=5, interval=None,
@@ -28,7 +29,7 @@ def run(trainer, *, ratio, when="before", saliency="snip", steps=5, interval=Non
                 stages.append(mask_steps.train(trainer, mask, epoch - done, done, trainer.epochs))
                 done = epoch
             mask = mask_steps.draw(trainer, method, mask, share, how, score_batches)
-            masking.apply(trainer.model, mask)
+            weight_mask.apply(trainer.model, mask)
     with trainer.phase("retrain"):
         stages.append(mask_steps.train(trainer, mask, trainer.epochs - done, done, trainer.epochs))
     return Outcome(trainer.model, weight_mask=mask, facts={"masked": stages})

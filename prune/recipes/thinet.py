@@ -7,8 +7,9 @@ Mode "inner" cuts what the paper cuts in residual networks: the channels inside 
 """
 import torch
 
-from edgejoule.prune import cutting, reconstruction, steps
+from edgejoule.prune import cutting, steps
 from edgejoule.prune.outcome import Outcome
+from edgejoule.prune.scoring import reconstruction
 from edgejoule.prune.select import select
 
 

@@ -6,8 +6,8 @@ one mini-batch, SNIP-it five; `BATCHES` is SNIP's. Deviations: mean cross-entrop
 takes nll of raw logits), biases are never scored, eval mode unless `train_mode`.
 """
 from edgejoule.prune.cost import count
-from edgejoule.prune.gradients import mean_gradients
 from edgejoule.prune.groups import tensor_of
+from edgejoule.prune.scoring.gradients import mean_gradients
 
 SCOPE = "global"
 BATCHES = 1

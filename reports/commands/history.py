@@ -6,8 +6,8 @@ network and the same tables as Markdown, CSV and LaTeX.
 import json
 from pathlib import Path
 
-from edgejoule.reports import history_pages, nightly_page, past
 from edgejoule.reports.commands.report import say
+from edgejoule.reports.history import nightly_page, pages, past
 
 NOTHING = 3  # exit code: there is no night
 
@@ -30,7 +30,7 @@ def run(args) -> int:
     out = Path(args.out) if args.out else Path(args.history) / "report"
     history = past.gather(args.history, out, args.device, args.suite)
     tonight = nightly_page.nights(history, args.night)
-    written = history_pages.written(history, tonight, args.night)
+    written = pages.written(history, tonight, args.night)
     if args.json:
         print(json.dumps(document(history, tonight, written), indent=1, sort_keys=True))
     else:

@@ -11,8 +11,9 @@ import json
 import shutil
 from pathlib import Path
 
-from edgejoule.reports import own_runs, paper_page, paper_tables, reference_tables, terminal
+from edgejoule.reports import terminal
 from edgejoule.reports.commands.report import say
+from edgejoule.reports.papers import own_runs, paper_page, paper_tables, reference_tables
 
 
 def arguments(parser) -> None:

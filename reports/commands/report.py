@@ -12,13 +12,13 @@ from pathlib import Path
 from edgejoule.bench.records import CONVENTIONS
 from edgejoule.reports import (
     doubts,
+    export,
     files,
     gather,
     load,
     phase_costs,
     results,
     terminal,
-    tidy,
     verdict,
 )
 from edgejoule.reports.words import plural
@@ -63,7 +63,7 @@ def document(report, written) -> dict:
     return {"suite": found.name, "question": found.question, "power": report.power._asdict(),
             "convention": report.convention, "runs": len(found.runs),
             "verdict": [each._asdict() for each in verdict.findings(report)],
-            "methods": tidy.methods(report),
+            "methods": export.methods(report),
             "warnings": [{"warning": text, "case_ids": list(ids)}
                          for text, ids in doubts.doubts(report)],
             "missing": [each._asdict() for each in found.missing],

@@ -1,5 +1,6 @@
 """Early-bird searches: distances until the ticket was drawn."""
-from edgejoule.reports import distance_plot, markup, some
+from edgejoule.reports import excerpt, markup
+from edgejoule.reports.figures import distance_plot
 
 TITLE = "Early-bird search"
 ORDER = 40
@@ -9,7 +10,7 @@ CAPTION = ("Each line is a seed: how far a state of the network is from those be
 
 def render(report):
     """One figure per method that searched."""
-    shown, left_out = some.methods(report, lambda method: any(
+    shown, left_out = excerpt.methods(report, lambda method: any(
         report.parts[case_id].ticket for case_id in method["case_ids"]))
     figures = [figure for method in shown
                for figure in _figure(report, method, "distance-{}".format(method.name))]
@@ -21,7 +22,7 @@ def render(report):
 def _figure(report, method, identity):
     searches = [(seed, report.parts[case_id].ticket)
                 for seed, case_id in zip(method["seeds"], method["case_ids"])
-                if report.parts[case_id].ticket][:some.SEEDS]
+                if report.parts[case_id].ticket][:excerpt.SEEDS]
     drawing = distance_plot.draw(identity, method["name"], searches,
                                  report.series(method["label"]))
     if drawing:

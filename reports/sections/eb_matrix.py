@@ -1,5 +1,6 @@
 """How far the states of a search were from each other, epoch against epoch."""
-from edgejoule.reports import heat_map, markup, rows
+from edgejoule.reports import markup, rows
+from edgejoule.reports.figures import heat_map
 from edgejoule.reports.words import listed, plain, plural
 
 TITLE = "Epochs against epochs"

@@ -1,6 +1,7 @@
 """Loss, accuracy and cost of every epoch."""
-from edgejoule.reports import epoch_plot, markup, some
-from edgejoule.reports.epoch_plot import Curves
+from edgejoule.reports import excerpt, markup
+from edgejoule.reports.figures import epoch_plot
+from edgejoule.reports.figures.epoch_plot import Curves
 
 TITLE = "Epoch by epoch"
 ORDER = 50
@@ -10,7 +11,7 @@ COLUMNS = ("loss", "accuracy", "seconds", "joules")
 
 def render(report):
     """One figure per method; axes are shared within a block. Grey: dense training."""
-    shown, left_out = some.methods(report)
+    shown, left_out = excerpt.methods(report)
     figures = [figure for number, key in enumerate(report.blocks)
                for figure in _block(report, key, "epochs-{}".format(number), shown)]
     if not figures:
@@ -39,7 +40,7 @@ def _block(report, key, identity, shown):
 
 def _curves(report, method, trained) -> Curves:
     seeds, cuts = [], []
-    for seed, case_id in list(zip(method["seeds"], method["case_ids"]))[:some.SEEDS]:
+    for seed, case_id in list(zip(method["seeds"], method["case_ids"]))[:excerpt.SEEDS]:
         run = trained.get(case_id, ())
         if not run:
             continue

@@ -1,5 +1,5 @@
 """Channels kept in every group."""
-from edgejoule.reports import markup, some, spread
+from edgejoule.reports import excerpt, markup, spread
 from edgejoule.reports.quantity import ONE, written
 
 TITLE = "What was kept"
@@ -8,7 +8,7 @@ ORDER = 60
 
 def render(report):
     """One table per block: a row per group of channels, a column per method that cut."""
-    shown, left_out = some.methods(report, lambda method: any(
+    shown, left_out = excerpt.methods(report, lambda method: any(
         report.parts[case_id].layers for case_id in method["case_ids"]))
     if not shown:
         return ""

@@ -1,7 +1,8 @@
 """Accuracy against cost, of the whole run and of one epoch."""
-from edgejoule.reports import markup, pareto_plot, quantity
+from edgejoule.reports import markup, quantity
+from edgejoule.reports.figures import pareto_plot
+from edgejoule.reports.figures.pareto_plot import Point
 from edgejoule.reports.frames import SMALL_HOLE
-from edgejoule.reports.pareto_plot import Point
 
 TITLE = "Accuracy against cost"
 ORDER = 20

@@ -1,7 +1,8 @@
 """Watts over time of one run per method."""
 from urllib.parse import quote
 
-from edgejoule.reports import markup, tidy, trace_plot, traces
+from edgejoule.reports import export, markup, traces
+from edgejoule.reports.figures import power_plot
 from edgejoule.reports.words import listed, plain, plural
 
 TITLE = "Power over time"
@@ -28,7 +29,7 @@ def render(report):
         said += sentences
         if found:
             record, trace = found
-            marks = trace_plot.marks(record, trace)
+            marks = power_plot.marks(record, trace)
             unmarked = unmarked or not marks.phases
             figures.append(_figure(report, method, record, trace, marks, ids, number))
     if not figures and not said:
@@ -58,8 +59,8 @@ def _figure(report, method, record, trace, marks, ids, number):
     label = _label(record.device)
     name = " · ".join(filter(None, (
         method["name"], "seed {}".format(record.case["train"]["seed"]),
-        tidy.power_words(method), report.heading(method["block"]))))
-    drawing = trace_plot.draw("power-{}".format(number), method["name"], trace, marks,
+        export.power_words(method), report.heading(method["block"]))))
+    drawing = power_plot.draw("power-{}".format(number), method["name"], trace, marks,
                               report.series(method["label"]), label)
     seeds = {case_id: run.case["train"]["seed"] for case_id, run in
              zip(method["case_ids"], report.of(method))}

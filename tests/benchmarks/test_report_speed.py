@@ -8,7 +8,8 @@ import bundles
 import histories
 import pytest
 
-from edgejoule.reports import files, gather, history_pages
+from edgejoule.reports import files, gather
+from edgejoule.reports.history import pages
 
 pytestmark = pytest.mark.slow
 NIGHTS, METHODS, SEEDS, EPOCHS = 250, 20, 20, 8
@@ -41,15 +42,15 @@ def test_pages_of_a_history_without_an_index(joules_benchmark, history):
     def forget():
         if (history / "index.sqlite").exists():
             (history / "index.sqlite").unlink()
-    written = joules_benchmark.pedantic(history_pages.write, (history,), setup=forget,
+    written = joules_benchmark.pedantic(pages.write, (history,), setup=forget,
                                         rounds=ROUNDS)
     assert "slim 0.5" in written["trends.html"].read_text(encoding="utf8")
 
 
 def test_pages_of_a_history_with_its_index(joules_benchmark, history):
     """No bundle is read but those of the last two nights."""
-    history_pages.write(history)
-    written = joules_benchmark.pedantic(history_pages.write, (history,), rounds=ROUNDS)
+    pages.write(history)
+    written = joules_benchmark.pedantic(pages.write, (history,), rounds=ROUNDS)
     assert sum(path.stat().st_size for path in written.values()) < 10e6
 
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from edgejoule.bench.races import kernel_contests
-from edgejoule.prune import signs
+from edgejoule.prune.signcodes import signs
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -2,9 +2,9 @@
 import numpy as np
 import pytest
 
-from edgejoule.devices import window
+from edgejoule.devices.energy import window
+from edgejoule.devices.energy.record import Record
 from edgejoule.devices.reading import DeviceInfo, Sample
-from edgejoule.devices.record import Record
 
 PERIOD_S, SAMPLES = 0.1, 36000  # an hour at 10 Hz
 INFO = DeviceInfo("virtual", "virtual", "IN", "module", period_s=PERIOD_S)

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from edgejoule.bench.models import resnet20, vgg11
-from edgejoule.prune import grouping, hyperplanes, select
+from edgejoule.prune import grouping, select
 from edgejoule.prune.criteria import l1, spline
+from edgejoule.prune.scoring import hyperplanes
 from edgejoule.prune.shrink import shrink
 
 EXAMPLE = torch.zeros(2, 3, 32, 32)

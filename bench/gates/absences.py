@@ -1,0 +1,99 @@
+"""What a night lacks: methods, metrics, everything. A hole is never green. Free of torch."""
+from typing import List
+
+from edgejoule.bench.gates import findings
+from edgejoule.bench.history import store
+
+RECENT = 7  # nights: what was measured then is missed tonight
+DEMANDABLE = ("joules", "seconds", "accuracy")  # watts are joules over seconds
+
+
+def find(past, thresholds) -> List[findings.Finding]:
+    """Findings for whatever was measured before, or is demanded, and is not there tonight."""
+    if _void(past):
+        return [findings.hole("", None, "invalid", "the night is invalid: nothing of it is "
+                                                   "compared")]
+    if not any(point.points[-1].value is not None for point in past.series.values()):
+        return [findings.hole("", None, "not measured", "nothing was measured: " + _why(past))]
+    return _missing(past) + _unmeasured(past, thresholds)
+
+
+def _void(past) -> bool:
+    return (past.night.document or {}).get("verdict") == "INVALID" or \
+        any(row.status == store.VOID for row in past.rows)
+
+
+def _why(past) -> str:
+    reasons = [row.reason for row in past.rows if row.reason]
+    return reasons[0] if reasons else "no run of it was finished"
+
+
+def _missing(past) -> List[findings.Finding]:
+    """Methods that were there, or were asked for, and did not run."""
+    there, found = set(past.labels()), []
+    for label, row in sorted(_expected(past).items()):
+        if label not in there:
+            found.append(findings.hole(
+                label, None, "missing", "{} was measured on {}, not today{}".format(
+                    label, row.night, _new(past)), {"night": row.night, "commit": row.commit}))
+    asked = {label for _, label in store.asked(past.night.folder)}
+    for label in sorted(asked - there - set(_expected(past))):
+        found.append(findings.hole(label, None, "missing", "{} was asked for and has no run; "
+                                   "'edgejoule run' again makes it".format(label)))
+    return found
+
+
+def _expected(past):
+    """{label: the last row of it} of the blessed night and the night before.
+
+    Without a blessed night the last nights stand in for it, so that a hole rings more than once.
+    """
+    nights = sorted({row.night for row in past.earlier}, key=store.order)
+    blessed = past.blessing["night"] if past.blessing else None
+    wanted = set(nights[-1:] + [blessed] if blessed else nights[-RECENT:])
+    return {row.label: row for row in past.earlier if row.night in wanted and row.label}
+
+
+def _new(past) -> str:
+    """A hint at a method that was renamed."""
+    known = {row.label for row in past.earlier}
+    new = [label for label in past.labels() if label not in known]
+    return "; new today: {}".format(", ".join(new)) if new and known else ""
+
+
+def _unmeasured(past, thresholds) -> List[findings.Finding]:
+    """Metrics that a method had and has not, or that [gate] demands."""
+    found = []
+    for label in past.labels():
+        for name in DEMANDABLE:
+            series = past.series.get((label, name))
+            if series is None or series.tonight is not None:
+                continue
+            last = _last_known(past, series)
+            if last is None and name not in thresholds.demand:
+                continue
+            when = "demanded and" if last is None else "measured on {},".format(last.night)
+            found.append(findings.hole(
+                label, series.metric, "not measured", "{} of {} {} not measured today: {}".format(
+                    name, label, when, _reason(past, label)),
+                last and {"night": last.night, "commit": last.commit}))
+    return found
+
+
+def _last_known(past, series):
+    """The newest of the recent nights, and of the blessed one, that measured this."""
+    points = sorted(series.others + series.points, key=lambda point: store.order(point.night))
+    blessed = past.blessing["night"] if past.blessing else None
+    wanted = [point for place, point in enumerate(points) if point.value is not None
+              and (place >= len(points) - 1 - RECENT or point.night == blessed)]
+    return wanted[-1] if wanted else None
+
+
+def _reason(past, label: str) -> str:
+    rows = [row for row in past.rows if row.label == label]
+    asked = rows[0].asked or len(rows)
+    reasons = [row.reason for row in rows if row.reason]
+    if reasons:
+        return reasons[0]
+    return "{} of {} seeds are there".format(len(rows), asked) if len(rows) < asked else \
+        "its runs do not say why"

@@ -1,0 +1,1 @@
+"""The nights of every device: bundles as rows, an index of them, numbers night after night."""

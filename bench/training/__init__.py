@@ -1,0 +1,1 @@
+"""How a network is trained: the loop, its batches, and going on where an attempt stopped."""

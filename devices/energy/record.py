@@ -1,0 +1,117 @@
+"""Everything a sensor said during a run: columns of samples, and the reads that failed.
+
+One thread appends, others read; rows become visible all at once because `times_s` grows last.
+"""
+from array import array
+from bisect import bisect_left, bisect_right
+from collections import deque
+from typing import List, NamedTuple, Optional
+
+from edgejoule.devices.energy.table import UNKNOWN, Table
+from edgejoule.devices.reading import Sample
+
+SPANS_KEPT = 64
+
+
+class Slice(NamedTuple):
+    """Columns [n] of the samples round a window; NaN where a column has no value.
+
+    `strays` are (time, watts) taken at random moments, for comparison only.
+    """
+
+    times_s: array
+    watts: array
+    joules: array
+    rails: dict
+    strays: tuple
+
+
+class Record:
+    """Columns over samples: time, watts, joules, one per rail.
+
+    `failures` holds runs of failed reads as [first moment, last moment, sentence].
+    """
+
+    def __init__(self, period_s: float):
+        self.period_s = period_s
+        self.times_s, self.watts, self.joules = array("d"), array("d"), array("d")
+        self.rails = Table()
+        self.failures = []
+        self.strays = []
+        self.rejected = 0
+        self._spans = deque(maxlen=SPANS_KEPT)
+
+    def __len__(self):
+        return len(self.times_s)
+
+    def add(self, before_s: float, after_s: float, sample: Sample) -> bool:
+        """True if the sample was kept.
+
+        One whose read took three times as long as usual belongs to no moment and is dropped,
+        and so is one that is no newer than the last.
+        """
+        if self._slow(after_s - before_s if sample.span_s is None else sample.span_s):
+            self.rejected += 1
+            return False
+        time_s = (before_s + after_s) / 2 if sample.time_s is None else sample.time_s
+        if self.times_s and time_s <= self.times_s[-1]:
+            return False
+        self._append(time_s, sample)
+        return True
+
+    def stray(self, before_s: float, after_s: float, sample: Sample):
+        """Keep the watts of a random moment; they are no part of the trace."""
+        if sample.watts is not None:
+            self.strays.append(((before_s + after_s) / 2, sample.watts))
+
+    def fail(self, time_s: float, sentence: str):
+        """Note a read that failed; the same failure again only prolongs the last."""
+        last = self.failures[-1] if self.failures else None
+        if last and last[2] == sentence and not self._good_since(last[0]):
+            last[1] = time_s
+        else:
+            self.failures.append([time_s, time_s, sentence])
+
+    def failing(self, moment_s: float) -> Optional[str]:
+        """The failure at that moment, if no later good sample has healed it."""
+        count = bisect_right(self.times_s, moment_s)
+        good = self.times_s[count - 1] if count else float("-inf")
+        late = [text for first, last, text in self.failures if last > good and first <= moment_s]
+        return late[-1] if late else None
+
+    def failures_in(self, start_s: float, end_s: float) -> List[str]:
+        """Sentences of the failures inside a window, in order, each once."""
+        found = [text for first, last, text in self.failures if first <= end_s and last >= start_s]
+        return list(dict.fromkeys(found))
+
+    def around(self, start_s: float, end_s: float, margin_s: float) -> Slice:
+        """The samples of a window with `margin_s` on both sides and one more at each end."""
+        count = len(self.times_s)
+        first = max(bisect_left(self.times_s, start_s - margin_s, 0, count) - 1, 0)
+        last = min(bisect_right(self.times_s, end_s + margin_s, 0, count) + 1, count)
+        return Slice(self.times_s[first:last], self.watts[first:last], self.joules[first:last],
+                     self.rails.columns(first, last),
+                     tuple(self.strays[bisect_left(self.strays, (start_s,)):
+                                       bisect_right(self.strays, (end_s, float("inf")))]))
+
+    def without_counter(self) -> "Record":
+        """The same samples of power alone: the second opinion on a counter."""
+        copy = Record(self.period_s)
+        copy.times_s, copy.watts, copy.failures = self.times_s, self.watts, self.failures
+        copy.joules = array("d", [UNKNOWN]) * len(self.times_s)
+        return copy
+
+    def _good_since(self, moment_s):
+        return bool(self.times_s) and self.times_s[-1] > moment_s
+
+    def _slow(self, span_s: float) -> bool:
+        self._spans.append(span_s)
+        if span_s <= self.period_s / 4:
+            return False
+        return span_s > 3 * sorted(self._spans)[len(self._spans) // 2]
+
+    def _append(self, time_s, sample):
+        self.rails.append(sample.rails)
+        self.watts.append(UNKNOWN if sample.watts is None else sample.watts)
+        self.joules.append(UNKNOWN if sample.joules is None else sample.joules)
+        self.times_s.append(time_s)

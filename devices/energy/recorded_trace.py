@@ -1,0 +1,24 @@
+"""A record as a power trace, to keep with a run and to play again."""
+from edgejoule.devices.energy import estimate, ticks
+from edgejoule.devices.trace import PowerTrace
+
+
+def trace(record, rail) -> PowerTrace:
+    """Power from a record's first sample to its last, in watts.
+
+    A counter gives its mean power between ticks, as steps; else it is the sampled watts.
+    """
+    counted = _steps(ticks.find(*estimate.known(record.times_s, record.joules)), rail)
+    if counted.times_s:
+        return counted
+    times, watts = estimate.known(record.times_s, record.watts)
+    return PowerTrace(tuple(times), tuple(watts), rail)
+
+
+def _steps(found, rail):
+    times, watts = [], []
+    for start, end, power in zip(found.times_s, found.times_s[1:], ticks.powers(found)):
+        if power is not None:
+            times += [start, end]
+            watts += [power, power]
+    return PowerTrace(tuple(times), tuple(watts), rail)

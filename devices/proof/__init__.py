@@ -1,0 +1,1 @@
+"""What `edgejoule meter-bench` runs: known joules, virtual time, other tools on the same power."""

@@ -1,0 +1,53 @@
+"""A window across a wrap of a processor's counter: how many joules off, ours and Zeus's.
+
+The window ends 20 ms after the wrap; Zeus's own process that counts wraps looks ten times a
+second then, and has not seen it.
+"""
+import os
+import tempfile
+from types import SimpleNamespace
+
+from edgejoule.devices.adapters import rapl
+from edgejoule.devices.proof import zeus
+
+RANGE_UJ, BEFORE_UJ, AFTER_UJ = 262143328850, 262143328850 - 20000000, 30000000
+TRUTH_J = (RANGE_UJ - BEFORE_UJ + AFTER_UJ) * 1e-6
+
+
+def joules_off() -> dict:
+    """{"ours": joules, "zeus": joules, or None without Zeus}: what each adds to the truth."""
+    with tempfile.TemporaryDirectory() as root:
+        zone = os.path.join(root, "class/powercap/intel-rapl:0")
+        os.makedirs(zone)
+        for name, text in (("name", "package-0"), ("max_energy_range_uj", RANGE_UJ)):
+            _write(os.path.join(zone, name), text)
+        return {"ours": _ours(root, zone) - TRUTH_J,
+                "zeus": _zeus(zone) - TRUTH_J if zeus.installed() else None}
+
+
+def _ours(root, zone) -> float:
+    counter = os.path.join(zone, "energy_uj")
+    _write(counter, BEFORE_UJ)
+    device = rapl.open(root=root)
+    before = device.read().joules
+    _write(counter, AFTER_UJ)
+    after = device.read().joules
+    device.close()
+    return after - before
+
+
+def _zeus(zone) -> float:
+    from zeus.device.cpu import rapl as theirs
+    counter = os.path.join(zone, "energy_uj")
+    _write(counter, BEFORE_UJ)
+    file = theirs.RAPLFile(zone)
+    file._wraparound_tracker = SimpleNamespace(get_num_wraparounds=lambda: 0)
+    before = file.read()
+    _write(counter, AFTER_UJ)
+    return (file.read() - before) * 1e-3
+
+
+def _write(path, value):
+    """In place and of one length, as a kernel's file is to whoever holds it."""
+    with open(path, "r+" if os.path.exists(path) else "w") as file:
+        file.write("{:<24}\n".format(value))

@@ -1,0 +1,32 @@
+"""How often the 95 % interval of a reading holds the truth, when a sensor errs as it claims."""
+import random
+
+from edgejoule.devices.energy import window
+from edgejoule.devices.proof import virtual_time
+from edgejoule.devices.reading import Sample
+
+WATTS, SECONDS, NOISE_W, GAIN, SEED = 8.0, 10.0, 0.8, 0.01, 3
+ROUNDING_J = 1e-9
+
+
+def coverage(trials: int, gain: float = GAIN, noise_watts: float = NOISE_W,
+             lag_s: float = 0.0) -> float:
+    """Share of intervals, 0 to 1, that hold the true joules of a constant load.
+
+    Every sample errs by a normal number of watts, every trial's sensor by a normal factor.
+    """
+    dice = random.Random(SEED)
+    info = virtual_time.info(period_s=0.1, gain=gain, lag_s=lag_s)
+    return sum(_holds(dice, info, noise_watts) for _ in range(trials)) / trials
+
+
+def _holds(dice, info, noise_watts) -> bool:
+    scale = 1.0 + dice.gauss(0.0, info.gain)
+    start = dice.random()
+
+    def sample(_):
+        return Sample(watts=scale * (WATTS + dice.gauss(0.0, noise_watts)))
+
+    found = virtual_time.record(sample, start, start + SECONDS, info, 0.1 * dice.random())
+    reading = window.reading(found, info, start, start + SECONDS)
+    return abs(reading.joules - WATTS * SECONDS) <= reading.uncertainty_joules + ROUNDING_J

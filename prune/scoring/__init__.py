@@ -1,0 +1,1 @@
+"""What scores are made of: gradients, hyperplanes, greedy removal, reconstruction."""

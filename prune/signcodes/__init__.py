@@ -1,0 +1,1 @@
+"""Sign codes: packing, comparing, keeping and sampling them, epoch after epoch."""

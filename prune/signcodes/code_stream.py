@@ -1,0 +1,75 @@
+"""Sign codes of a network on fixed probe images, one set of them, renewed while it is compared.
+
+Every chosen layer's output is packed and compared with the stored codes in one pass, inside the
+forward pass, and the new codes take the place of the old. Memory is one set of codes, 1/32 of the
+fp32 activations, plus what the forward pass of one batch needs anyway.
+"""
+import time
+from typing import Dict, List, NamedTuple, Optional
+
+import numpy as np
+
+from edgejoule.prune.signcodes import codes, signs
+
+
+class Block(NamedTuple):
+    """Codes uint64 [rows, words] of one call of a layer on one batch, `bits` of them a row."""
+
+    bits: int
+    words: np.ndarray
+
+
+class Stream:
+    """Codes on `probes`, batches [n, c, h, w], and how far the next look is from them.
+
+    `blocks` holds each layer's codes in the order in which a look meets them, so that a layer which
+    a forward pass calls again has more blocks. `seconds` is what codes took in the last look.
+    """
+
+    def __init__(self, probes, names: Optional[List[str]] = None):
+        self.probes, self.names = probes, names
+        self.blocks: Dict[str, List[Block]] = {}
+        self.seconds = 0.0
+
+    def see(self, model) -> Optional[Dict[str, float]]:
+        """Share of each layer's bits changed since the last look, 0 to 1; None at the first."""
+        first, self.seconds, changed = not self.blocks, 0.0, {}
+        for images in self.probes:
+            codes.look(model, images, self._renew(changed), self.names)
+        return None if first else {name: sum(each) / self._size(name)
+                                   for name, each in changed.items()}
+
+    @property
+    def bits(self) -> Dict[str, int]:
+        """Bits of one image by layer."""
+        return {name: sum(each.bits for each in blocks) // len(self.probes)
+                for name, blocks in self.blocks.items()}
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the stored codes, in bytes."""
+        return sum(each.words.nbytes for blocks in self.blocks.values() for each in blocks)
+
+    def _size(self, name):
+        return sum(each.bits * len(each.words) for each in self.blocks[name])
+
+    def _renew(self, changed):
+        """Puts a layer's new codes in place of the old; `changed` gets how many bits differed."""
+        def renew(name, values):
+            start = time.perf_counter()
+            counts = changed.setdefault(name, [])
+            stored = self._stored(name, len(counts), values.shape)
+            distances = signs.pack_hamming(values.cpu(), stored, out=stored)[1]
+            counts.append(int(distances.sum()))
+            self.seconds += time.perf_counter() - start
+        return renew
+
+    def _stored(self, name, place, shape):
+        rows, bits = shape
+        blocks = self.blocks.setdefault(name, [])
+        if place == len(blocks):
+            blocks.append(Block(bits, np.zeros((rows, -(-bits // 64)), np.uint64)))
+        if blocks[place].bits != bits:
+            raise ValueError("signs: layer {!r} has {} outputs, its codes are of {}; a cut network "
+                             "needs a new stream".format(name, bits, blocks[place].bits))
+        return blocks[place].words

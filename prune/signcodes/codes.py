@@ -1,0 +1,155 @@
+"""Sign codes of a network on probe images, and the distance between two networks' codes.
+
+Max-affine spline insights (2021), section 3.2: the signs of what enters a layer's activation say in
+which region of the layer's partition an input lies. Layers are the outputs of every batch norm,
+as in the authors' code; a network without one gives every convolution and linear but the last.
+Codes are taken in eval mode and packed inside the forward pass, so activations never pile up.
+"""
+from contextlib import contextmanager
+from typing import Callable, Dict, List, NamedTuple, Optional
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+
+from edgejoule.prune.signcodes import signs
+
+WEIGHTS = ("layer_mean", "bit_mean")
+PROBES = ("train", "test", "random", "grid2")
+
+
+class Codes(NamedTuple):
+    """Packed codes uint64 [probes, words] and number of bits, by layer."""
+
+    words: Dict[str, np.ndarray]
+    bits: Dict[str, int]
+
+
+def layers(model) -> List[str]:
+    """Names of the modules whose output enters an activation."""
+    named = list(model.named_modules())
+    norms = [name for name, each in named if isinstance(each, _BatchNorm)]
+    found = norms or [name for name, each in named if isinstance(each, (_ConvNd, nn.Linear))][:-1]
+    if not found:
+        raise ValueError("no layer to take sign codes of: the model has no batch norm and at most "
+                         "one convolution or linear layer")
+    return found
+
+
+def codes(model, probes, names: Optional[List[str]] = None) -> Codes:
+    """Sign codes of the model's layers on batches of images, `probes` a list of [n, c, h, w]."""
+    words, bits = {}, {}
+    for images in probes:
+        packed, bits = _packed(model, images, names)
+        for name, each in packed.items():
+            words.setdefault(name, []).append(each)
+    return Codes({name: np.concatenate(each) for name, each in words.items()}, bits)
+
+
+def look(model, images, take: Callable, names: Optional[List[str]] = None) -> None:
+    """Calls `take(name, output)` inside the forward pass, output [rows, bits], at every layer."""
+    def hook(name):
+        def taking(module, inputs, output):
+            values = output.detach().flatten(1)
+            take(name, values.float() if values.dtype == torch.float64 else values)
+        return taking
+
+    modules = dict(model.named_modules())
+    hooks = [modules[name].register_forward_hook(hook(name)) for name in names or layers(model)]
+    try:
+        with evaluating(model):
+            model(images)
+    finally:
+        for each in hooks:
+            each.remove()
+
+
+def by_layer(a: Codes, b: Codes) -> Dict[str, float]:
+    """Share of differing bits, 0 to 1, of every layer that both codes have at the same width."""
+    shared = [name for name in a.bits if a.bits[name] == b.bits.get(name)]
+    if not shared:
+        raise ValueError("no layer is common to the two codes; they have {} and {}".format(
+            sorted(a.bits), sorted(b.bits)))
+    return {name: float(signs.hamming(a.words[name], b.words[name]).sum())
+            / (a.bits[name] * len(a.words[name])) for name in shared}
+
+
+def distance(a: Codes, b: Codes, weights: str = "layer_mean") -> float:
+    """Share of differing bits, 0 to 1, over all layers that both codes have at the same width."""
+    return mean(by_layer(a, b), a.bits, weights)
+
+
+def mean(shares: Dict[str, float], bits: Dict[str, int], weights: str = "layer_mean") -> float:
+    """One share of the layers' shares: their mean, or that over all bits ("bit_mean")."""
+    check("weights", weights, WEIGHTS)
+    share = [1 if weights == "layer_mean" else bits[name] for name in shares]
+    return float(np.average(list(shares.values()), weights=share))
+
+
+def check(what: str, name: str, allowed) -> None:
+    """Refuses a name that does not exist."""
+    if name not in allowed:
+        raise ValueError("no {} called {!r}; there are: {}".format(what, name, ", ".join(allowed)))
+
+
+def probes(trainer, kind: str = "train", count: int = 1000):
+    """Batches of `count` images: training or test images, noise, or a plane through two images.
+
+    "grid2" is the authors' choice, alpha x0 + beta x1 with alpha and beta in [0, 1], x0 and x1 the
+    first two training images of different classes; it has the largest square number up to `count`.
+    """
+    check("probes", kind, PROBES)
+    if kind == "random":
+        generator = torch.Generator().manual_seed(0)
+        shape = (count,) + tuple(trainer.example.shape[1:])
+        return [torch.randn(shape, generator=generator).to(trainer.example)]
+    if kind == "grid2":
+        return [grid2(trainer.batches(1), count)]
+    return _first(trainer, kind, count)
+
+
+def grid2(batches, count: int):
+    """The plane through the first two images of different classes [side^2, c, h, w]."""
+    images, labels = batches[0]
+    other = (labels != labels[0]).nonzero().flatten()
+    if not len(other):
+        raise ValueError("probes 'grid2' need two classes; the first batch of {} images has one. "
+                         "Use probes='train'".format(len(labels)))
+    steps = torch.linspace(0, 1, int(count ** 0.5)).to(images)
+    alpha = steps.repeat_interleave(len(steps)).view(-1, 1, 1, 1)
+    beta = steps.repeat(len(steps)).view(-1, 1, 1, 1)
+    return alpha * images[0] + beta * images[other[0]]
+
+
+def _first(trainer, split, count):
+    size = len(trainer.batches(1, split)[0][0])
+    batches = [x for x, _ in trainer.batches(-(-count // size), split)]
+    left = count - size * (len(batches) - 1)
+    return batches[:-1] + [batches[-1][:left]]
+
+
+def _packed(model, images, names):
+    """Codes and bits of one batch by layer; several calls stand side by side, in whole words."""
+    words, bits = {}, {}
+
+    def keep(name, values):
+        words.setdefault(name, []).append(signs.pack(values.cpu()))
+        bits[name] = bits.get(name, 0) + values.shape[1]
+
+    look(model, images, keep, names)
+    return {name: np.hstack(each) for name, each in words.items()}, bits
+
+
+@contextmanager
+def evaluating(model):
+    """Eval mode without gradients; every module's own mode afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield model
+    finally:
+        for module, mode in modes:
+            module.training = mode

@@ -1,0 +1,166 @@
+"""Sorting classes of labels into groups: channels that occur in the same axes equally often
+belong together.
+"""
+
+from typing import Dict, List, Optional, Tuple
+
+import numpy
+
+from edgejoule.prune.groups import Group, Slice, Unit
+from edgejoule.prune.tracing.labels import CONSTANT, Classes, Labels
+from edgejoule.prune.tracing.tracer import Tracer
+
+
+def partition(
+    labels: Labels, tracer: Tracer, classes: Classes
+) -> Tuple[List[Group], numpy.ndarray]:
+    """The groups, and a trial mask [labels] that keeps a different share of each."""
+    member = _prunable(tracer, classes)
+    root, axis = classes.root[member], labels.axis_of()[member]
+    group, rank = _sorted_roots(root, axis, len(labels.starts), classes.root.size)
+    order = numpy.lexsort((member, rank[root], axis, group[root]))
+    member, root, axis = member[order], root[order], axis[order]
+    kept = numpy.ones(labels.size, bool)
+    kept[member] = _trial(group, rank)[root]
+    return _groups(labels, tracer, group[root], rank[root], axis, member), kept
+
+
+def _prunable(tracer: Tracer, classes: Classes) -> numpy.ndarray:
+    """Every label of a class that some layer makes and nothing freezes."""
+    made = numpy.zeros(classes.root.size, bool)
+    for vector in tracer.producers:
+        made[classes.root[vector]] = True
+    made[CONSTANT] = False
+    return numpy.nonzero(made[classes.root] & ~classes.frozen)[0]
+
+
+def _sorted_roots(root, axis, axes: int, size: int) -> Tuple[numpy.ndarray, numpy.ndarray]:
+    """Per root label its group number and its rank in it, -1 elsewhere.
+
+    A class is known by the sum of random numbers given to the axes that it occurs in.
+    """
+    group, rank = numpy.full(size, -1), numpy.full(size, -1)
+    if not root.size:
+        return group, rank
+    marks = numpy.random.RandomState(0).randint(1, 2**62, axes).astype(numpy.uint64)
+    order = numpy.argsort(root, kind="stable")
+    roots, first = numpy.unique(root[order], return_index=True)
+    sums = numpy.add.reduceat(marks[axis[order]], first)
+    _, earliest, number = numpy.unique(sums, return_index=True, return_inverse=True)
+    number = numpy.argsort(numpy.argsort(earliest))[
+        number.ravel()
+    ]  # groups in order of their first channel
+    group[roots] = number
+    by_group = numpy.argsort(number, kind="stable")
+    starts = numpy.concatenate([[0], numpy.cumsum(numpy.bincount(number))[:-1]])
+    rank[roots[by_group]] = numpy.arange(roots.size) - starts[number[by_group]]
+    return group, rank
+
+
+def _trial(group: numpy.ndarray, rank: numpy.ndarray) -> numpy.ndarray:
+    """Per root label whether a trial keeps it: a random set of each group, never all, never
+    none.
+    """
+    roots = numpy.nonzero(group >= 0)[0]
+    draw = numpy.random.RandomState(1)
+    roots = roots[numpy.lexsort((draw.rand(roots.size), group[roots]))]
+    count = numpy.bincount(group[roots])
+    starts = numpy.cumsum(count) - count
+    stay = (count * (0.3 + 0.5 * draw.rand(count.size))).astype(int)
+    stay = numpy.minimum(numpy.maximum(stay, 1), numpy.maximum(count - 1, 1))
+    kept = numpy.ones(group.size, bool)
+    kept[roots] = numpy.arange(roots.size) - starts[group[roots]] < stay[group[roots]]
+    return kept
+
+
+def _groups(labels, tracer, group, rank, axis, member) -> List[Group]:
+    shared: Dict[tuple, tuple] = {}
+    makers = _makers(labels, tracer)
+    result, names = [], set()
+    for low, high in _runs(group):
+        slices = []
+        for start, stop in _runs(axis[low:high]):
+            start, stop = low + start, low + stop
+            number = int(axis[start])
+            positions = member[start:stop] - labels.starts[number]
+            slices.append(
+                Slice(
+                    labels.owners[number][0],
+                    labels.owners[number][1],
+                    _shared(shared, positions, int(rank[low:high].max()) + 1),
+                )
+            )
+        units = _units(slices, makers, tracer)
+        result.append(
+            Group(_name(slices, units, names), len(slices[0].indices), tuple(slices), units)
+        )
+    return result
+
+
+def _runs(values: numpy.ndarray) -> List[Tuple[int, int]]:
+    """(start, stop) of every run of equal neighbours."""
+    if not values.size:
+        return []
+    edges = numpy.nonzero(numpy.diff(values))[0] + 1
+    stops = edges.tolist() + [values.size]
+    return list(zip([0] + stops[:-1], stops))
+
+
+def _shared(shared: dict, positions: numpy.ndarray, channels: int) -> tuple:
+    """Positions per channel as tuples, equal ones shared."""
+    key = (channels, positions.tobytes())
+    if key not in shared:
+        shared[key] = tuple(map(tuple, positions.reshape(channels, -1).tolist()))
+    return shared[key]
+
+
+def _makers(labels: Labels, tracer: Tracer) -> Dict[Tuple[str, int], bool]:
+    """The axes along which layers make channels."""
+    return {labels.owner(int(vector[0])): True for vector in tracer.producers}
+
+
+def _units(slices: List[Slice], makers, tracer: Tracer) -> Tuple[Unit, ...]:
+    made = [s for s in slices if (s.tensor, s.axis) in makers and not _index(s)]
+    if made:
+        return tuple(_unit(s, tracer.followers.get(s.tensor)) for s in made)
+    norms = [s.tensor.rpartition(".")[0] for s in slices if s.tensor.endswith(".running_mean")]
+    read = [
+        s for s in slices if s.axis == 1
+    ]  # chosen channels are known by the weights that read them
+    return tuple(_unit(s, norms[0] if norms else None) for s in read)
+
+
+def _index(part: Slice) -> bool:
+    return part.tensor.rpartition(".")[2] == "index"
+
+
+def _unit(part: Slice, norm: Optional[str]) -> Unit:
+    path, _, leaf = part.tensor.rpartition(".")
+    return Unit(path, norm, "" if leaf == "weight" else part.tensor, part.axis)
+
+
+def _name(slices: List[Slice], units: Tuple[Unit, ...], names: set) -> str:
+    """The first layer's path (of chosen channels, the choosing layer's), numbered where a layer's
+    outputs fall into several groups."""
+    index = [part.tensor.rpartition(".")[0] for part in slices if _index(part)]
+    bare = index[0] if index else units[0].producer or units[0].weight
+    name, count = bare, 1
+    while name in names:
+        count += 1
+        name = "{}#{}".format(bare, count)
+    names.add(name)
+    return name
+
+
+def whole(labels: Labels, tracer: Tracer, classes: Classes) -> List[Tuple[str, str]]:
+    """(layer, reason) of every layer that makes channels of which none can leave."""
+    result = {}
+    for vector in tracer.producers:
+        tensor = labels.owner(int(vector[0]))[0]
+        if classes.frozen[vector].all():
+            site, sentence = classes.reasons[classes.reason[vector[0]]]
+            place = " in {!r}".format(site) if site else ""
+            result.setdefault(
+                tensor.rpartition(".")[0] or tensor, "its channel axis {}{}".format(sentence, place)
+            )
+    return list(result.items())

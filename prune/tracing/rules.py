@@ -1,0 +1,125 @@
+"""Which rule answers which operation, and what happens without one: everything that enters is
+frozen.
+"""
+
+from typing import Any, Tuple
+
+import torch
+
+from edgejoule.prune.tracing import (
+    rules_compute,
+    rules_elementwise,
+    rules_layout,
+    rules_norm,
+    rules_recurrent,
+    rules_slice,
+    rules_spatial,
+)
+from edgejoule.prune.tracing.labelled import SAMPLE, Call, Labelled, axes_of, replaced
+
+RULES = {}
+for _family in (
+    rules_elementwise,
+    rules_layout,
+    rules_slice,
+    rules_compute,
+    rules_norm,
+    rules_spatial,
+    rules_recurrent,
+):
+    RULES.update(_family.RULES)
+
+METADATA = frozenset(
+    """
+size dim numel nelement ndimension stride is_contiguous is_floating_point is_complex get_device
+element_size storage_offset data_ptr register_hook is_same_size is_signed get:shape get:ndim
+get:dtype get:device get:is_cuda get:requires_grad get:grad_fn get:grad get:layout get:is_sparse
+get:is_quantized get:is_leaf get:is_nested get:is_mkldnn get:is_meta get:is_mps get:is_xpu
+get:is_ipu get:names get:output_nr get:is_cpu set:requires_grad get:is_inference is_inference
+is_conj is_neg is_nonzero_static get:_version get:itemsize get:nbytes __len__ new_zeros new_ones
+new_empty new_tensor set:grad get:is_vulkan get:is_xla __hash__ has_names retain_grad
+""".split()
+)
+
+READS = frozenset(
+    """
+__bool__ __int__ __float__ __index__ __complex__ __contains__ __array__ item tolist numpy
+is_nonzero equal allclose nonzero unique masked_select argwhere unique_consecutive
+""".split()
+)
+
+_SHAPED = rules_layout.SHAPED | rules_slice.SHAPED | rules_spatial.SHAPED
+
+
+def settings(call: Call) -> tuple:
+    """The arguments that a smaller model must repeat; sizes and numbers of groups show in the
+    labels instead.
+    """
+    if call.name in _SHAPED:
+        return ()
+    if call.name.startswith("conv"):
+        bound = call.bound(_CONVOLUTION[call.name.startswith("conv_transpose")])
+        bound.pop("groups")
+        return tuple(
+            str(bound[name]) for name in sorted(bound) if not isinstance(bound[name], torch.Tensor)
+        )
+    return call.settings()
+
+
+_CONVOLUTION = (
+    "input weight bias stride padding dilation groups",
+    "input weight bias stride padding output_padding groups dilation",
+)
+
+
+def constants(call: Call) -> Tuple[torch.Tensor, ...]:
+    """Tensors of true values that must be the same in a smaller model."""
+    exempt = ()
+    if call.name in rules_recurrent.LAYERS + rules_recurrent.CELLS:
+        exempt = rules_recurrent.fresh_states(call)
+    return tuple(
+        plain(t) for t in call.tensors() if _true(t) and not any(t is state for state in exempt)
+    )
+
+
+def _true(tensor: torch.Tensor) -> bool:
+    """Whether a tensor holds values that don't depend on the input; an index is cut, not
+    repeated.
+    """
+    if type(tensor) is Labelled:
+        return tensor.solid and all(vector is None for vector in tensor.axes)
+    return tensor.grad_fn is None
+
+
+def unknown(tracer, call: Call, detail: str = "") -> Any:
+    """Freeze everything that enters, then run the operation on made-up values to learn the
+    shapes.
+    """
+    for tensor in call.tensors():
+        tracer.freeze(tensor, "enters {!r}, for which there is no rule{}".format(call.name, detail))
+    if call.name == "setitem":
+        return None
+    real = call.func(*replaced(call.args, _values), **replaced(call.kwargs, _values))
+    return replaced(real, lambda t: tracer.emit(t.shape, t.dtype, [None] * t.dim()))
+
+
+def really(tracer, call: Call) -> Any:
+    """An operation on true values only: computed, its result true again and without labels."""
+    for tensor in call.tensors():
+        tracer.freeze(tensor, "is computed with as a number")
+    result = call.func(*replaced(call.args, plain), **replaced(call.kwargs, plain))
+    return replaced(
+        result,
+        lambda t: tracer.dress(t.as_subclass(Labelled), axes_of(t), learned=True, solid=True),
+    )
+
+
+def plain(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor without its labels."""
+    return tensor.as_subclass(torch.Tensor) if type(tensor) is Labelled else tensor
+
+
+def _values(tensor: torch.Tensor) -> torch.Tensor:
+    """A writable stand-in with storage."""
+    tensor = plain(tensor).detach().cpu().clone(memory_format=torch.contiguous_format)
+    return tensor.nan_to_num_(SAMPLE) if tensor.dtype.is_floating_point else tensor

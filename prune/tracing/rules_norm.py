@@ -1,0 +1,163 @@
+"""Label rules for normalisations, reductions and everything that looks along the channels.
+
+A batch norm treats every channel alone. A mean, maximum or softmax over channels, a LayerNorm
+and a GroupNorm don't: a removed channel would still be counted, so their channels stay whole.
+Sums and p-norms of zeros count nothing.
+"""
+
+from typing import Sequence
+
+import torch
+
+from edgejoule.prune.tracing.labelled import Call, Labelled, axes_of
+from edgejoule.prune.tracing.rules_compute import is_zero
+from edgejoule.prune.tracing.rules_elementwise import elementwise
+
+
+def batch_norm(tracer, call: Call) -> Labelled:
+    """batch_norm and instance_norm: per-channel vectors leave with their channel."""
+    source, vectors = call.args[0], [t for t in call.tensors()[1:]]
+    for axis, vector in enumerate(source.axes):
+        if axis != 1:
+            tracer.freeze_axis(vector, "is averaged over by a normalisation")
+    axes = list(source.axes)
+    for tensor in vectors:
+        tracer.unify(axes[1], axes_of(tensor)[0], "is normalised by vectors of fixed size")
+        axes[1] = axes_of(tensor)[0] if axes[1] is None else axes[1]
+    affine = _affine(call)
+    named = [axes_of(t)[0] for t in vectors if axes_of(t)[0] is not None]
+    if named and call.name == "batch_norm":
+        tracer.follow(source.source, tracer.labels.owner(int(named[0][0]))[0].rpartition(".")[0])
+    return tracer.emit(source.shape, source.dtype, axes, affine or source.zero[0])
+
+
+def _affine(call: Call) -> bool:
+    bound = call.bound("input running_mean running_var weight bias")
+    return is_zero(bound["weight"]) and is_zero(bound["bias"])
+
+
+def layer_norm(tracer, call: Call) -> Labelled:
+    """layer_norm and rms_norm: the normalised axes stay whole."""
+    source, shape = call.args[0], call.bound("input normalized_shape")["normalized_shape"]
+    for vector in source.axes[source.dim() - len(shape) :]:
+        tracer.freeze_axis(vector, "is averaged over by {}".format(call.name))
+    for tensor in call.tensors()[1:]:
+        tracer.freeze(tensor, "belongs to {} over whole channels".format(call.name))
+    return tracer.emit(source.shape, source.dtype, source.axes)
+
+
+def group_norm(tracer, call: Call) -> Labelled:
+    """group_norm: channels of a group are averaged together, so they stay whole."""
+    source = call.args[0]
+    for tensor in call.tensors():
+        tracer.freeze(tensor, "is averaged over by group_norm")
+    return tracer.emit(source.shape, source.dtype, source.axes)
+
+
+def local_response_norm(tracer, call: Call) -> Labelled:
+    """local_response_norm looks at neighbouring channels."""
+    source = call.args[0]
+    tracer.freeze(source, "is normalised by its neighbour channels")
+    return tracer.emit(source.shape, source.dtype, source.axes)
+
+
+def along(tracer, call: Call) -> Labelled:
+    """softmax, cumsum and the like along one axis, shape kept."""
+    source, dim = call.args[0], call.kwargs.get("dim", call.args[1] if len(call.args) > 1 else None)
+    vectors = source.axes if dim is None else [source.axes[dim]]
+    for vector in vectors:
+        tracer.freeze_axis(vector, "goes through {} along its channels".format(call.name))
+    return tracer.emit(
+        source.shape, source.dtype, source.axes, call.name in _KEEP_ZERO and source.zero[0]
+    )
+
+
+def normalize(tracer, call: Call) -> Labelled:
+    """F.normalize: a p-norm over zeros counts nothing."""
+    source, dim = call.args[0], call.bound("input p dim")["dim"]
+    if not (source.zero[0] and _positive(call)):
+        tracer.freeze_axis(
+            source.axes[1 if dim is None else dim], "is normalised over its channels"
+        )
+    return tracer.emit(source.shape, source.dtype, source.axes, source.zero[0])
+
+
+def _positive(call: Call) -> bool:
+    """Whether zeros don't count: the order of a norm isn't negative."""
+    order = call.bound("input p")["p"] if call.name in ("norm", "normalize") else 1
+    return not isinstance(order, (int, float)) or order > 0
+
+
+def reduction(tracer, call: Call):
+    """mean, sum, max, ... over axes; labelled ones among them stay whole unless zeros don't
+    count.
+    """
+    source = call.args[0]
+    if any(
+        isinstance(value, torch.Tensor) for value in call.args[1:] + tuple(call.kwargs.values())
+    ):
+        return elementwise(tracer, call)
+    dims = _dims(call, source.dim())
+    for axis in dims:
+        if not (call.name in _COUNT_NOTHING and source.zero[0] and _positive(call)):
+            tracer.freeze_axis(
+                source.axes[axis], "goes through {} over its channels".format(call.name)
+            )
+    keep = call.kwargs.get("keepdim", False) or True in [
+        a for a in call.args[1:] if isinstance(a, bool)
+    ]
+    axes = [None if a in dims else v for a, v in enumerate(source.axes) if keep or a not in dims]
+    shape = [1 if a in dims else n for a, n in enumerate(source.shape) if keep or a not in dims]
+    zero = call.name in _KEEP_ZERO and source.zero[0]
+    return _like(call, source, lambda dtype: tracer.emit(shape, dtype, axes, zero))
+
+
+def _dims(call: Call, rank: int) -> Sequence[int]:
+    """The reduced axes, all if none is named."""
+    names = "input p dim" if call.name == "norm" else "input dim"
+    dims = call.bound(names)["dim"]
+    if dims is None and "axis" in call.kwargs:
+        dims = call.kwargs["axis"]
+    if (
+        dims is None
+        and len(call.args) > 2
+        and call.name != "norm"
+        and isinstance(call.args[2], int)
+    ):
+        dims = call.args[1:]
+    if dims is None or dims == () or dims == []:
+        return range(rank)
+    return sorted({dim % rank for dim in ([dims] if isinstance(dims, int) else dims)})
+
+
+def _like(call: Call, source: Labelled, emit):
+    """A result of the kind that the real operation gives: a tensor, or a pair of values and
+    indices.
+    """
+    tiny = torch.ones([2] * source.dim(), dtype=source.dtype)
+    real = call.func(tiny, *call.args[1:], **call.kwargs)
+    if isinstance(real, torch.Tensor):
+        return emit(real.dtype)
+    return type(real)([emit(item.dtype) for item in real])
+
+
+_COUNT_NOTHING = frozenset(("sum", "norm"))
+_KEEP_ZERO = frozenset("sum mean norm max min amax amin cumsum".split())
+
+RULES = {
+    "batch_norm": batch_norm,
+    "instance_norm": batch_norm,
+    "layer_norm": layer_norm,
+    "rms_norm": layer_norm,
+    "group_norm": group_norm,
+    "local_response_norm": local_response_norm,
+    "normalize": normalize,
+}
+RULES.update(dict.fromkeys("softmax log_softmax softmin cumsum cumprod".split(), along))
+RULES.update(
+    dict.fromkeys(
+        "mean sum max min amax amin norm std var prod argmax argmin logsumexp all any "
+        "median".split(),
+        reduction,
+    )
+)

@@ -1,0 +1,127 @@
+"""Label rules for operations on pixels: pooling, interpolation, padding, pixel shuffle, unfold.
+
+Their spatial sizes come from running the real operation on one channel of one image.
+"""
+
+import numpy
+import torch
+
+from edgejoule.prune.tracing.labelled import Call, Labelled, hollow, tensors_in
+from edgejoule.prune.tracing.labels import CONSTANT
+
+
+def pooled(tracer, call: Call):
+    """Pooling and interpolation: every channel alone, pixels mixed."""
+    source = call.args[0]
+    spatial = int(call.name[-2]) if call.name[-1] == "d" else source.dim() - 2
+    lead = source.dim() - spatial
+    for vector in source.axes[lead:]:
+        tracer.freeze_axis(vector, "lies along a pooling window")
+    real = call.func(
+        hollow([1, 1] + list(source.shape[lead:]), source.dtype), *call.args[1:], **call.kwargs
+    )
+    axes = list(source.axes[:lead]) + [None] * spatial
+    results = [
+        tracer.emit(
+            list(source.shape[:lead]) + list(part.shape[2:]), part.dtype, axes, source.zero[0]
+        )
+        for part in tensors_in(real)
+    ]
+    return results[0] if isinstance(real, torch.Tensor) else tuple(results)
+
+
+def padded(tracer, call: Call) -> Labelled:
+    """pad: constant channels are added where an axis has labels; pixels don't matter."""
+    bound = call.bound("input pad mode value")
+    source, mode, value = bound["input"], bound["mode"] or "constant", bound["value"] or 0
+    pairs = list(zip(bound["pad"][::2], bound["pad"][1::2]))
+    pairs = [(0, 0)] * (source.dim() - len(pairs)) + pairs[::-1]
+    tracer.note(mode, value, *[p for p, v in zip(pairs, source.axes) if v is None])
+    shape = [size + before + after for size, (before, after) in zip(source.shape, pairs)]
+    axes = [
+        _extended(tracer, v, before, after, mode) for v, (before, after) in zip(source.axes, pairs)
+    ]
+    zero = source.zero[0] and (mode != "constant" or value == 0)
+    return tracer.emit(shape, source.dtype, axes, zero, source.learned)
+
+
+def _extended(tracer, vector, before: int, after: int, mode: str):
+    if vector is None or before == after == 0:
+        return vector
+    if mode != "constant" or min(before, after) < 0:
+        tracer.freeze_axis(vector, "is padded along its channels")
+        return None
+    return numpy.concatenate([numpy.full(before, CONSTANT), vector, numpy.full(after, CONSTANT)])
+
+
+def pixel_shuffle(tracer, call: Call) -> Labelled:
+    """pixel_shuffle: r*r neighbouring channels become the pixels of one."""
+    source, factor = call.args[0], call.bound("input upscale_factor")["upscale_factor"]
+    *lead, channels, height, width = source.shape
+    vector = source.axes[-3]
+    if vector is not None:
+        vector = tracer.tie(vector.reshape(-1, factor * factor).T)
+    shape = lead + [channels // factor**2, height * factor, width * factor]
+    return tracer.emit(
+        shape, source.dtype, list(source.axes[:-3]) + [vector, None, None], source.zero[0]
+    )
+
+
+def pixel_unshuffle(tracer, call: Call) -> Labelled:
+    """pixel_unshuffle: the pixels of one channel become r*r channels."""
+    source, factor = call.args[0], call.bound("input downscale_factor")["downscale_factor"]
+    *lead, channels, height, width = source.shape
+    vector = source.axes[-3]
+    vector = None if vector is None else numpy.repeat(vector, factor * factor)
+    shape = lead + [channels * factor**2, height // factor, width // factor]
+    return tracer.emit(
+        shape, source.dtype, list(source.axes[:-3]) + [vector, None, None], source.zero[0]
+    )
+
+
+def channel_shuffle(tracer, call: Call) -> Labelled:
+    """channel_shuffle: the j-th channel of every group stays together."""
+    source, groups = call.args[0], call.bound("input groups")["groups"]
+    vector = source.axes[1]
+    if vector is not None:
+        vector = numpy.repeat(tracer.tie(vector.reshape(groups, -1)), groups)
+    axes = (source.axes[0], vector) + tuple(source.axes[2:])
+    return tracer.emit(source.shape, source.dtype, axes, source.zero[0])
+
+
+def unfold(tracer, call: Call) -> Labelled:
+    """F.unfold: every channel becomes one row per kernel position."""
+    source = call.args[0]
+    if source.dim() != 4:
+        raise ValueError("unfold of {} axes".format(source.dim()))
+    real = call.func(
+        hollow([1, 1] + list(source.shape[2:]), source.dtype), *call.args[1:], **call.kwargs
+    )
+    vector = None if source.axes[1] is None else numpy.repeat(source.axes[1], real.shape[1])
+    shape = [source.shape[0], source.shape[1] * real.shape[1], real.shape[2]]
+    return tracer.emit(shape, source.dtype, [source.axes[0], vector, None], source.zero[0])
+
+
+RULES = dict.fromkeys(
+    [
+        kind + "_pool{}d".format(n)
+        for n in (1, 2, 3)
+        for kind in ("max", "avg", "adaptive_avg", "adaptive_max", "lp")
+    ],
+    pooled,
+)
+RULES.update(dict.fromkeys(["max_pool{}d_with_indices".format(n) for n in (1, 2, 3)], pooled))
+RULES.update(
+    {
+        "interpolate": pooled,
+        "upsample": pooled,
+        "pad": padded,
+        "pixel_shuffle": pixel_shuffle,
+        "pixel_unshuffle": pixel_unshuffle,
+        "channel_shuffle": channel_shuffle,
+        "native_channel_shuffle": channel_shuffle,
+        "unfold": unfold,
+    }
+)
+
+SHAPED = frozenset(("pad",))

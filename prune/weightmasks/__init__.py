@@ -1,0 +1,1 @@
+"""Masks of single weights: drawing them, holding them in training, what survivors become."""

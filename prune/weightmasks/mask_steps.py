@@ -1,0 +1,99 @@
+"""The steps that recipes for masks of single weights compose."""
+from typing import Dict, NamedTuple, Optional
+
+from edgejoule.prune import steps
+from edgejoule.prune.cost import count
+from edgejoule.prune.weightmasks import controls, weight_mask
+from edgejoule.prune.weightmasks.weight_mask import WeightMask
+
+ROUNDINGS = ("floor", "nearest")
+
+
+class Thinning(NamedTuple):
+    """Which weights compete with which: the settings of every draw of a recipe."""
+
+    scope: Optional[str] = None
+    layers: str = "all"
+    least: int = 0
+    invert: bool = False
+
+
+def start(trainer, saliency: steps.Method, how: Thinning) -> WeightMask:
+    """The mask that keeps every weight the recipe may remove."""
+    scope = how.scope or saliency.module.SCOPE
+    if scope not in ("global", "layer"):
+        raise ValueError("no scope called {!r}; choose 'global' or 'layer'".format(how.scope))
+    if saliency.module.AXIS is not None and (scope != "layer" or how.least):
+        raise ValueError("{} removes whole slices layer by layer: scope={!r} and least={!r} have "
+                         "no effect".format(saliency.name, how.scope, how.least))
+    return weight_mask.full(trainer.model, weight_mask.names(trainer.model, how.layers))
+
+
+def draw(trainer, saliency: steps.Method, mask: WeightMask, gone, how: Thinning,
+         batches: Optional[int] = None) -> WeightMask:
+    """The mask with a share `gone` of all its weights removed, the lowest scores of those left.
+
+    `gone` is one share or {tensor name: share}; shares count from the unpruned network. What
+    is emptied becomes a warning.
+    """
+    scores = steps.score(trainer, saliency, mask, batches)
+    scores = controls.inverted(scores) if how.invert else scores
+    scope = how.scope or saliency.module.SCOPE
+    shares = gone if isinstance(gone, dict) else dict.fromkeys(mask, gone)
+    if scope == "global":
+        target = weight_mask.removal(shares[next(iter(mask))], mask.weights)
+        drawn = weight_mask.lowest(scores, mask, max(0, target - (mask.weights - mask.kept)), how.least)
+    else:
+        drawn = WeightMask()
+        for name, flags in mask.items():
+            removed = max(0, weight_mask.removal(shares[name], flags.numel()) - int((~flags).sum()))
+            drawn.update(weight_mask.lowest(scores, WeightMask({name: flags}), removed, how.least))
+    _tell_empty(trainer, mask, drawn)
+    return drawn
+
+
+def thin(trainer, saliency: steps.Method, mask: WeightMask, rate: float, rounding: str = "nearest",
+         tensors=None) -> WeightMask:
+    """The mask without a share `rate` of what is left in each tensor (or each of its slices).
+
+    "nearest" rounds as torch.nn.utils.prune does (halves to even), "floor" never removes more.
+    """
+    chosen = WeightMask((name, mask[name]) for name in (mask if tensors is None else tensors))
+    scores = steps.score(trainer, saliency, chosen)
+    axis, drawn = saliency.module.AXIS, WeightMask(mask)
+    for name, flags in chosen.items():
+        left = flags if axis is None else _slices(flags, axis)
+        amount = rate * int(left.sum())
+        remove = int(round(amount)) if rounding == "nearest" else int(amount + 1e-9)
+        kept = weight_mask.lowest(scores, WeightMask({name: left}), remove)[name]
+        drawn[name] = kept if axis is None else flags & _spread(kept, flags, axis)
+    _tell_empty(trainer, mask, drawn)
+    return drawn
+
+
+def train(trainer, mask, epochs: int, first: int = 0, total: Optional[int] = None) -> Dict:
+    """Trains with masked weights held at zero; what the record should know of this stage."""
+    with weight_mask.held(trainer.model, mask):
+        done = trainer.train(epochs, first=first, total=total)
+    dense = count(trainer.model, trainer.example).train_macs
+    effective = weight_mask.effective_macs(trainer.model, trainer.example, mask)
+    return {"epochs": done, "weights": mask.weights, "kept": mask.kept,
+            "dense_flops_per_sample": 2 * dense, "effective_flops_per_sample": 2 * effective}
+
+
+def _slices(flags, axis: int):
+    """Which slices along an axis have anything left [slices]."""
+    return flags.transpose(0, axis).flatten(1).any(1)
+
+
+def _spread(kept, flags, axis: int):
+    """Slice flags [slices] as a mask of the whole tensor."""
+    shape = [1] * flags.dim()
+    shape[axis] = -1
+    return kept.view(shape).expand_as(flags)
+
+
+def _tell_empty(trainer, before: WeightMask, after: WeightMask) -> None:
+    for name in sorted(set(after.empty) - set(before.empty)):
+        trainer.warn("layer collapse: nothing is left of {}; least=1 keeps a weight in every "
+                     "layer".format(name))

@@ -1,0 +1,1 @@
+"""SVG figures: axes, marks, and one module per kind of plot."""

@@ -1,0 +1,1 @@
+"""The pages over all nights, and the same numbers for programs."""

@@ -1,0 +1,133 @@
+"""The page of a night: the verdict and what changed first, what did not change folded away."""
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+from edgejoule.bench.gates import scan
+from edgejoule.reports.history import (
+    changes,
+    night_surroundings,
+    night_table,
+    night_words,
+    page_frame,
+    past,
+)
+from edgejoule.reports.history.changes import Change
+from edgejoule.reports.tables import Table
+from edgejoule.reports.words import plain, sentence
+
+ENOUGH = scan.LEAST + scan.SHORTEST  # nights that the gate needs to judge a method
+
+
+class Tonight(NamedTuple):
+    """One night of one place, ready to be shown; `earlier` is the night before, if any."""
+
+    device: str
+    suite: str
+    night: str
+    verdict: Optional[str]
+    state: str
+    counts: Dict[str, int]
+    changes: List[Change]
+    others: List[Change]  # missing, not measured, invalid
+    invalid: List[Dict]
+    doctor: List
+    notes: List[str]
+    trials: List[str]  # what the A/B of each suspect said
+    earlier: str
+    differences: List
+    balance: str
+    table: Table
+    link: str
+    commit: str
+    fake: str
+
+
+def page(history: past.Past, tonight, chosen: Optional[str] = None) -> str:
+    """The HTML of these nights: the latest of every place, or the chosen one."""
+    return page_frame.page(
+        "nightly.html", history, "Last night" if chosen is None else "Night " + chosen,
+        headline=headline(tonight), tonight=tonight, kinds=changes.KINDS,
+        verdicts=changes.VERDICTS, when=_when(tonight))
+
+
+def nights(history: past.Past, chosen: Optional[str] = None) -> List[Tonight]:
+    """What the page shows; a place whose night changed comes first.
+
+    Raises:
+        ValueError: no place has the chosen night.
+    """
+    found = [_tonight(history, place, number) for place, number in picked(history, chosen)]
+    order = list(changes.KINDS)
+    return sorted(found, key=lambda each: [-each.counts[kind] for kind in order])
+
+
+def picked(history: past.Past, chosen: Optional[str] = None) -> List[Tuple]:
+    """(place, number of its night) of what the page shows."""
+    found = [(place, number) for place in history.places
+             for number in [_number(history.nights[place], chosen)] if number is not None]
+    if chosen and not found:
+        known = sorted({night.night for each in history.nights.values() for night in each},
+                       key=past.order)
+        raise ValueError("no night called {!r}; the latest are: {}".format(
+            chosen, ", ".join(known[-5:]) or "none"))
+    return found
+
+
+def headline(tonight: List[Tonight]) -> str:
+    """The verdict over all places: "1 regression, 11 unchanged, 1 not measured"."""
+    whole = {kind: sum(each.counts[kind] for each in tonight) for kind in changes.KINDS}
+    return sentence(changes.told(whole)) if tonight else "No night has been run."
+
+
+def _number(nights_, chosen: Optional[str]) -> Optional[int]:
+    """The place of the chosen night in the list of nights, by default the last."""
+    if chosen is None:
+        return len(nights_) - 1
+    found = [number for number, night in enumerate(nights_) if night.night == chosen]
+    return found[0] if found else None
+
+
+def _tonight(history, place, number: int) -> Tonight:
+    before = history.nights[place][:number]
+    night, rows = history.nights[place][number], history.measured(history.nights[place][number])
+    document = night.document or {}
+    every = [changes.change(each) for each in past.findings(night)]
+    every.sort(key=lambda each: list(changes.KINDS).index(each.kind))
+    return Tonight(
+        plain(night.device), plain(night.suite), plain(night.night), past.verdict(night),
+        night_words.state(document), changes.counts(night, rows, _old(history, place, number)),
+        [each for each in every if each.kind in changes.CHANGES],
+        [each for each in every if each.kind not in changes.CHANGES],
+        night_words.invalid(rows), night_surroundings.doctor(night),
+        night_words.notes(document, rows), _trials(before, document, every),
+        plain(before[-1].night) if before else "",
+        night_surroundings.differences(night, before[-1]) if before else [],
+        night_words.balance(history.nights[place][:number + 1]),
+        night_table.table(history, place, number), past.link(history, night),
+        past.commit(document.get("commit") or next((row.commit for row in rows), None)),
+        ", ".join(past.unreal(rows)))
+
+
+def _trials(before, document, every: List[Change]) -> List[str]:
+    """The A/B of tonight's suspects, else those of earlier nights that still hold."""
+    told = night_words.trials(document)
+    decided = dict.fromkeys(each.label for each in every if each.kind in (
+        "regression", "improvement", "refuted"))
+    silent = [label for label in decided
+              if not any(each.startswith(label + ": ") for each in told)]
+    return told + night_words.earlier_trials(before, silent)
+
+
+def _old(history, place, number: int):
+    """The methods with enough nights like tonight's to be judged by."""
+    nights = {night.night for night in history.nights[place][:number + 1]}
+    found = set()
+    for label in history.labels(place):
+        points = [each for each in history.points(place, label, "seconds") if each.night in nights]
+        known = [each for each in points if each.value is not None
+                 and each.context == points[-1].context]
+        found |= {label} if len(known) >= ENOUGH else set()
+    return found
+
+
+def _when(tonight: List[Tonight]) -> str:
+    return max((each.night for each in tonight), default="")

@@ -1,0 +1,162 @@
+"""Our runs as answers to published rows: every readable bundle, and those that a rule selects."""
+import json
+from pathlib import Path
+from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
+
+from edgejoule.bench.history import store as nights_of
+from edgejoule.reports import load, sources
+from edgejoule.reports.words import plain, plural
+
+RUNS, HISTORY = "runs", "history"
+NOT_RECORDED = "not recorded"
+
+
+class Own(NamedTuple):
+    """One run: its settings, what makes it a replicate of others, and its quantities."""
+
+    case: Dict
+    group: Tuple[str, str]  # (block, method): equal for replicates
+    seed: int
+    finished: str
+    power: str  # where its joules come from, in words
+    fake: bool  # the power is fake or estimated
+    values: Dict  # quantity -> number, None if it is not known
+    reasons: Tuple[str, ...]  # why joules are missing
+
+
+class Answer(NamedTuple):
+    """The runs that answer to a row: replicates of one method, one per seed.
+
+    `differences` are (setting, ours, published); `others` is how many more methods would do.
+    """
+
+    runs: Tuple[Own, ...]
+    differences: Tuple[Tuple[str, str, str], ...]
+    others: int
+
+
+class Pool:
+    """All runs, found by model, data set and recipe; `aside` bundles could not be read."""
+
+    def __init__(self, runs: Iterable[Own], aside: int = 0):
+        self.aside, self.count, self._places = aside, 0, {}
+        for run in runs:
+            self.count += 1
+            self._places.setdefault(_place(run.case), []).append(run)
+
+    def answer(self, wanted: Optional[Dict], published: Dict) -> Optional[Answer]:
+        """The runs with all wanted settings that come closest to the published ones, or None."""
+        if wanted is None:
+            return None
+        place = tuple(wanted[key] for key in ("model.name", "dataset.name", "prune.recipe"))
+        groups = {}
+        for run in self._places.get(place, ()):
+            if all(_equal(setting(run.case, key), value) for key, value in wanted.items()):
+                groups.setdefault(run.group, []).append(run)
+        if not groups:
+            return None
+        found = [(_differences(runs[0].case, published), _per_seed(runs))
+                 for runs in groups.values()]
+        gaps, runs = min(found, key=lambda each: (
+            len(each[0]), -len(each[1]), _descending(max(run.finished for run in each[1]))))
+        return Answer(tuple(runs), tuple(gaps), len(found) - 1)
+
+
+def gather(runs=None, history=None) -> Pool:
+    """Every readable run of the runs folders and of the latest night of each suite and device.
+
+    Without a folder: `runs` and `history` here, if they are there.
+
+    Raises:
+        ValueError: a folder that was asked for is not there or holds no runs.
+    """
+    found, aside = [], 0
+    for folder in _folders(runs, history):
+        bundles = load.read(folder, everything=True)
+        found += [own(run) for run in bundles.runs]
+        aside += len(bundles.aside)
+    return Pool(found, aside)
+
+
+def own(run: load.Run) -> Own:
+    """One run as an answer."""
+    record, values, drawn = run.record, run.parts.row, run.parts.ticket
+    kept = _parameters(record, values["final_params"])
+    block, method, seed = (values[name] for name in ("block", "method", "seed"))
+    return Own(
+        record.case, (block, method), seed, plain(record.finished_utc),
+        plain(sources.words(json.loads(block)["device"])),
+        bool(record.device.get("fake") or record.device.get("estimate")),
+        {"accuracy": values["accuracy"], "error": 1 - values["accuracy"],
+         "joules": values["joules"], "seconds": values["seconds"],
+         "flops_paper": values["flops_paper"], "macs": values["final_macs"],
+         "params_left": kept, "weights_removed": 1 - kept / max(values["dense_params"], 1),
+         "ticket_epoch": drawn.epoch if drawn else None}, values["reasons"])
+
+
+def setting(case: Dict, key: str):
+    """A setting of a case by its dotted name, `NOT_RECORDED` if the case does not have it."""
+    section, name = key.split(".")
+    return (case.get(section) or {}).get(name, NOT_RECORDED)
+
+
+def _folders(runs, history) -> List[Path]:
+    folders = []
+    for name in runs or ([RUNS] if Path(RUNS).is_dir() else []):
+        suites = load.suites(Path(name))
+        if not suites and not any(Path(name).glob("*/" + load.RECORD)):
+            raise ValueError("--runs {}: no runs there; give a runs folder or a suite's folder "
+                             "within it".format(name))
+        folders += [Path(name) / each for each in suites] or [Path(name)]
+    if history and not Path(history).is_dir():
+        raise ValueError("--history {}: there is no such folder".format(history))
+    latest = {}
+    for night in nights_of.nights(history or HISTORY) if Path(history or HISTORY).is_dir() else ():
+        latest[night.device, night.suite] = night.folder
+    return folders + list(latest.values())
+
+
+def _parameters(record, params: int) -> int:
+    """Parameters left: weights that a mask removed stay in the network but count no more."""
+    stages = (record.facts or {}).get("masked") if isinstance(record.facts, dict) else None
+    try:
+        last = stages[-1]
+        return params - (int(last["weights"]) - int(last["kept"]))
+    except (TypeError, IndexError, KeyError, ValueError):
+        return params
+
+
+def _place(case: Dict):
+    return tuple(setting(case, key) for key in ("model.name", "dataset.name", "prune.recipe"))
+
+
+def _per_seed(runs: List[Own]) -> List[Own]:
+    """The newest run of every seed, in the order of seeds: no seed counts twice."""
+    newest = {}
+    for run in sorted(runs, key=lambda run: run.finished):
+        newest[run.seed] = run
+    return [newest[seed] for seed in sorted(newest)]
+
+
+def _differences(case: Dict, published: Dict):
+    return [(key.split(".")[1].replace("_", " "), plain(setting(case, key)), plain(value))
+            for key, value in published.items() if not _equal(setting(case, key), value)]
+
+
+def _equal(mine, value) -> bool:
+    numbers = [isinstance(each, (int, float)) and not isinstance(each, bool)
+               for each in (mine, value)]
+    return abs(mine - value) <= 1e-9 if all(numbers) else mine == value
+
+
+def _descending(text: str):
+    """A key that puts later times first."""
+    return tuple(-ord(c) for c in text)
+
+
+def aside_words(pool: Pool) -> str:
+    """A sentence about bundles that could not be read, "" if all could."""
+    if not pool.aside:
+        return ""
+    return "{} could not be read or repeat a newer one and are left out; 'edgejoule report' " \
+           "names them".format(plural(pool.aside, "bundle"))
