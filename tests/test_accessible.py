@@ -1,10 +1,8 @@
 """Every page can be read by everybody: checked by axe in a browser, and fast without one."""
 import re
 
-import browser_axe
-import bundles
-import histories
 import pytest
+from rigs import browser_axe, bundles, histories
 from test_page import HOSTILE, _contrast, _palettes, outline
 
 from edgejoule.reports import gather, markup, page

@@ -4,9 +4,8 @@
 
 The bound is 10 s; what is printed are the processor's seconds, and on a quiet machine the wall's.
 """
-import bundles
-import histories
 import pytest
+from rigs import bundles, histories
 
 from edgejoule.reports import files, gather
 from edgejoule.reports.history import pages

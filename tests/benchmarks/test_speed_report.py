@@ -1,8 +1,8 @@
 """The report of a suite: 4 methods, 3 seeds, 60 epochs each."""
 import json
 
-import bundles
 import pytest
+from rigs import bundles
 
 from edgejoule.reports import files, gather
 

@@ -1,0 +1,206 @@
+"""The real jtop client and service over an emulated board: values, traps, every way to fail."""
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from rigs import board_rig, jtop_rig, process_state, unprivileged
+from rigs.training_loop import measured
+
+from edgejoule.devices.adapters import jtop
+from edgejoule.devices.meter import Meter
+
+# jtop is not imported here: its 7.x would change this process
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("jtop") is None,
+                                reason="jetson-stats is not installed")
+PERIOD_S = 0.1
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A TX2's service for tests that leave it as they found it."""
+    service = jtop_rig.Jtop(tmp_path_factory.mktemp("jtop"))
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A service for a test that breaks it."""
+    service = jtop_rig.Jtop(tmp_path)
+    yield service
+    service.stop()
+
+
+def reading(service, seconds, during=lambda: None):
+    """The reading of a window round training, with `during()` in it, `seconds` before its end."""
+    device = jtop.open(PERIOD_S, service.socket)
+    try:
+        with Meter(device) as meter:
+            return measured(meter, 0.4, during, seconds)[0]
+    finally:
+        device.close()
+
+
+def test_written_watts_come_back_as_joules(shared):
+    board_rig.set_watts(shared.sys, "VDD_IN", 7.5)
+    time.sleep(0.3)
+    found = reading(shared, 0.8)
+    assert found.joules == pytest.approx(7.5 * found.seconds, rel=0.01)
+    assert found.coverage == 1.0 and found.rails["VDD_SYS_GPU"] == pytest.approx(
+        0.3 * found.seconds, rel=0.01)
+
+
+def test_the_board_is_told(shared):
+    device = jtop.open(PERIOD_S, shared.socket)
+    info = device.info()
+    device.close()
+    assert (info.rail, info.scope, info.name) == ("VDD_IN", "module", "NVIDIA Jetson TX2")
+    assert info.driver.startswith("jetson-stats ") and info.period_s == PERIOD_S
+
+
+@pytest.mark.slow
+def test_a_load_that_changes_comes_back_within_a_percent_over_ten_seconds(shared):
+    """Written watts, a step every two seconds, through the real service and client."""
+    device = jtop.open(PERIOD_S, shared.socket)
+    truth = 0.0
+    with Meter(device) as meter:
+        board_rig.set_watts(shared.sys, "VDD_IN", 6.0)
+        time.sleep(0.5)
+        opened = meter.begin("w")
+        last, watts = opened.start_s, 6.0
+        for k, fresh in enumerate((7.0, 9.0, 8.0, 6.0), 1):
+            time.sleep(max(opened.start_s + 2 * k - time.monotonic(), 0))
+            now = time.monotonic()
+            board_rig.set_watts(shared.sys, "VDD_IN", fresh)
+            truth, last, watts = truth + (now - last) * watts, now, fresh
+        time.sleep(2.0)
+        found = meter.end("w")
+        truth += (opened.start_s + found.seconds - last) * watts
+    device.close()
+    print("jtop end to end: {:.3f} J of {:.3f} J, {:+.2f} %".format(
+        found.joules, truth, 100 * (found.joules / truth - 1)))
+    assert found.joules == pytest.approx(truth, rel=0.01)
+
+
+def test_a_total_without_a_name_is_never_taken(own):
+    """Then jtop adds the sub-rails up: 11 W where the board draws 3."""
+    def lose():
+        path = board_rig.power_file(own.sys, "VDD_IN")
+        os.rename(str(path), str(path) + ".away")
+    found = reading(own, 0.5, lose)
+    assert found.status == "invalid"
+    assert "no value for VDD_IN" in found.reason or "silent" in found.reason
+    assert found.peak_watts == pytest.approx(3.056)
+
+
+def test_a_board_without_an_input_rail_is_added_up(tmp_path):
+    service = jtop_rig.Jtop(tmp_path, board="agx_xavier")
+    try:
+        device = jtop.open(PERIOD_S, service.socket)
+        assert device.read().watts == pytest.approx(5.5)
+        device.close()
+    finally:
+        service.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
+def test_a_service_that_stops_mid_run(own, number):
+    found = reading(own, 0.6, lambda: own.signal(number))
+    assert found.status == "invalid" and found.coverage < 0.9
+    words = ("silent", "onnection", "not active")
+    assert any(word in found.reason for word in words), found.reason
+    assert "sudo systemctl" in found.reason  # restart, or start where it is seen to be gone
+    assert found.joules == pytest.approx(3.056 * found.seconds, rel=0.05)
+
+
+def test_a_service_that_comes_back_is_found_again(own, monkeypatch):
+    monkeypatch.setattr(jtop, "AGAIN_S", 0.2)
+    monkeypatch.setattr(jtop, "STUCK_S", 3.0)
+    device = jtop.open(PERIOD_S, own.socket)
+    with Meter(device) as meter:
+        own.stop()
+        own.start()
+        ends = time.monotonic() + 30.0
+        found = None
+        while time.monotonic() < ends and (found is None or found.coverage < 1.0):
+            with meter.window() as opened:
+                time.sleep(0.5)
+            found = opened.reading
+    device.close()
+    assert found.joules == pytest.approx(3.056 * found.seconds, rel=0.02)
+
+
+def test_a_frozen_service_is_given_up(own, monkeypatch):
+    """Where jtop's own client would wait for ever."""
+    monkeypatch.setattr(jtop, "START_S", 0.8)
+    own.signal(signal.SIGSTOP)
+    before = time.monotonic()
+    with pytest.raises(RuntimeError, match="no answer within 0.8 s.*systemctl restart"):
+        jtop.open(PERIOD_S, own.socket)
+    assert time.monotonic() - before < 0.8 + 5.0  # importing jtop is not the service's doing
+
+
+def test_another_version_is_told(tmp_path):
+    service = jtop_rig.Jtop(tmp_path, EMULATED_JTOP_VERSION="4.2.9")
+    try:
+        with pytest.raises(RuntimeError, match="Mismatch version.*systemctl restart"):
+            jtop.open(PERIOD_S, service.socket)
+    finally:
+        service.stop()
+
+
+def test_a_dead_services_socket_is_told(own):
+    own.stop()
+    with pytest.raises(RuntimeError, match="not active.*systemctl start"):
+        jtop.open(PERIOD_S, own.socket)
+
+
+def test_a_forbidden_socket_is_told(own):
+    os.chmod(own.socket, 0)
+    said = unprivileged.output(
+        "from edgejoule.devices.adapters import jtop\ntry: jtop.open(0.1, {!r})\n"
+        "except RuntimeError as error: print(error)".format(own.socket))
+    assert "can't access jtop.service" in said and "usermod -aG jtop" in said
+
+
+def test_a_slower_client_only_slows_the_samples(own):
+    code = "import sys, jtop.service\njtop.service.JTOP_PIPE = {!r}\nimport jtop\n" \
+           "j = jtop.jtop(interval=0.4)\nj.start()\nprint('up', flush=True)\n" \
+           "while j.ok(): pass".format(own.socket)
+    other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    try:
+        assert other.stdout.readline() == b"up\n"
+        device = jtop.open(PERIOD_S, own.socket)
+        assert device.info().period_s == pytest.approx(0.4)
+        with Meter(device) as meter:
+            with meter.window() as opened:
+                time.sleep(1.3)
+        device.close()
+    finally:
+        other.kill()
+        other.wait()
+        other.stdout.close()
+    assert opened.reading.coverage == 1.0
+    assert opened.reading.joules == pytest.approx(3.056 * opened.reading.seconds, rel=0.01)
+
+
+def test_a_machine_without_the_service_is_a_reason(tmp_path):
+    with pytest.raises(RuntimeError, match="no jtop.service here"):
+        jtop.open(socket=str(tmp_path / "nowhere.sock"))
+
+
+def test_using_jtop_changes_nothing_of_this_process(shared):
+    """In 7.x it sets multiprocessing's start method in whoever imports it: only the child does."""
+    said = process_state.after_using("load('jtop').open(0.1, {!r})".format(shared.socket))
+    assert said == "unchanged", said
+
+
+def test_the_child_ends_with_its_device(shared):
+    device = jtop.open(PERIOD_S, shared.socket)
+    child = device._child._process
+    device.close()
+    assert child.poll() is not None

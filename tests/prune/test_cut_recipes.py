@@ -1,0 +1,188 @@
+"""Recipes that cut channels more than once, or before training."""
+import numpy as np
+import pytest
+import torch
+from rigs.fake_trainer import FakeTrainer, small_net
+
+from edgejoule.prune import cutting, grouping
+from edgejoule.prune.mask import Mask
+from edgejoule.prune.recipes import cnip_it, cut_at_init, iterative, one_shot, snap_it, thinet
+from edgejoule.prune.weightmasks import weight_mask
+
+
+def widths(model):
+    return [model[0].out_channels, model[3].out_channels]
+
+
+def kept(outcome):
+    return [int(outcome.mask[group.name].sum()) for group in outcome.groups]
+
+
+def test_composed_masks_speak_of_the_dense_model():
+    flags = torch.tensor([1, 0, 1, 1], dtype=torch.bool)
+    found = cutting.composed(Mask({"a": flags}, ["x"]),
+                           Mask({"a": torch.tensor([1, 0, 1], dtype=torch.bool)}, ["y"]))
+    assert found["a"].tolist() == [True, False, False, True] and found.notes == ("x", "y")
+    assert flags.tolist() == [True, False, True, True], "the first mask is untouched"
+
+
+def test_cut_before_training():
+    trainer = FakeTrainer()
+    outcome = cut_at_init.run(trainer, ratio=.5)
+    assert trainer.phases() == [("retrain", 4)] and widths(outcome.model) == [4, 6]
+    cut_at_init.run(FakeTrainer(epochs=1), ratio=.5, criterion="slim", strength=1e-4)
+    with pytest.raises(ValueError, match="strength acts in training"):
+        cut_at_init.run(FakeTrainer(), ratio=.5, criterion="slim", strength=1.)
+
+
+@pytest.mark.parametrize("criterion", ["slim", "l2", "snap", "thinet", "spline"])
+def test_two_rounds_reach_the_ratio(criterion):
+    trainer = FakeTrainer()
+    outcome = iterative.run(trainer, ratio=.5, criterion=criterion)
+    assert trainer.phases() == [("dense", 4), ("retrain", 3 + 4)]
+    assert kept(outcome) == widths(outcome.model) and sum(kept(outcome)) == 10
+    assert [row[4] for row in trainer.log] == [20] * 4 + [row[4] for row in trainer.log[4:]]
+    assert trainer.log[4][4] in (14, 15) and trainer.log[-1][4] == 10
+
+
+def test_five_rounds_of_a_fifth():
+    trainer = FakeTrainer(epochs=1)
+    outcome = iterative.run(trainer, ratio=1 - .8 ** 5, criterion="slim", rounds=5, strength=0.)
+    assert sum(kept(outcome)) == 20 - int(20 * (1 - .8 ** 5))
+    assert [row[4] for row in trainer.log[1:]] == [16, 13, 11, 9, 7]
+
+
+def test_one_round_is_one_shot():
+    trainer = FakeTrainer()
+    assert sum(kept(iterative.run(trainer, ratio=.5, rounds=1))) == 10
+    assert trainer.phases() == [("dense", 4), ("retrain", 4)]
+    with pytest.raises(ValueError, match="between=0"):
+        iterative.run(FakeTrainer(), ratio=.5, between=0)
+
+
+def test_snap_it_before_training():
+    trainer = FakeTrainer(epochs=2)
+    outcome = snap_it.run(trainer, ratio=.7, mode="coupled")
+    assert trainer.phases() == [("retrain", 2)]
+    assert sum(kept(outcome)) == 6 and kept(outcome) == widths(outcome.model)
+    assert len(trainer.charged) == 7
+
+
+def test_snap_it_during_training_gets_cheaper_as_it_goes():
+    trainer = FakeTrainer(epochs=6)
+    outcome = snap_it.run(trainer, ratio=.7, when="during", steps=1, first_event=1, interval=2)
+    assert trainer.phases() == [("search", 5), ("retrain", 1)]
+    assert [row[4] for row in trainer.log] == [20, 10, 10, 8, 8, 6]
+    assert [row[1] for row in trainer.log] == list(range(6))
+    assert sum(kept(outcome)) == 6
+
+
+def test_snap_it_keeps_the_best_channel_and_says_so():
+    trainer = FakeTrainer(epochs=1)
+    outcome = snap_it.run(trainer, ratio=.97)
+    assert widths(outcome.model) == [1, 1]
+    assert any("down to one channel" in sentence for sentence in trainer.warnings)
+
+
+def test_cnip_it_s_split():
+    assert cnip_it.split(np.array([1., 2., 9.]), np.array([5., 6.]), 3) == (2, 1)
+    assert cnip_it.split(np.array([1., 2., 3.]), np.array([50., 60.]), 3) == (3, 0)
+    assert cnip_it.split(np.zeros(3), np.zeros(2), 4) == (3, 1)
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"when": "during", "steps": 1, "first_event": 1, "interval": 1}])
+def test_cnip_it(options):
+    trainer = FakeTrainer(epochs=5)
+    outcome = cnip_it.run(trainer, ratio=.8, **options)
+    left = outcome.weight_mask.kept + outcome.mask.kept
+    first = 216 + 864 + 48 + 20
+    assert left <= int(.2 * first + 1e-9) + 1
+    assert widths(outcome.model) == kept(outcome)
+    for name, flags in outcome.weight_mask.items():
+        tensor = weight_mask.tensor_of(outcome.model, name).detach()
+        assert tensor.shape == flags.shape and not tensor[~flags].any()
+    assert sum(epochs for _, epochs in trainer.phases()) == 5
+
+
+def test_cnip_it_cuts_worthless_channels_and_spares_valuable_ones():
+    """Nodes far above the weights: only weights leave; dead nodes: channels leave too."""
+    model = small_net()
+    with torch.no_grad():
+        model[4].weight[:6] = 0
+    trainer = FakeTrainer(model, epochs=1)
+    outcome = cnip_it.run(trainer, ratio=.5)
+    assert widths(outcome.model)[1] <= 6
+    assert widths(outcome.model)[0] == 8
+
+
+def test_thinet_goes_layer_by_layer():
+    trainer = FakeTrainer()
+    outcome = thinet.run(trainer, ratio=.5)
+    assert trainer.phases() == [("dense", 4), ("retrain", 1 + 1 + 4)]
+    assert [row[4] for row in trainer.log[4:6]] == [16, 10]
+    assert [row[3] for row in trainer.log[4:6]] == pytest.approx([.0005] * 2)
+    assert kept(outcome) == widths(outcome.model) == [4, 6]
+
+
+def test_thinet_rescales_better_than_it_cuts():
+    """Right after the cut, the scaled network's outputs are nearer to the dense ones."""
+    errors = []
+    for scaled in (True, False):
+        trainer = FakeTrainer(epochs=2)
+        with trainer.phase("dense"):
+            trainer.train(2)
+        dense = trainer.model.eval()(trainer.x).detach()
+        trainer.epochs, trainer.train = 0, lambda *a, **k: 0
+        if not scaled:
+            original, thinet.reconstruction.scale = thinet.reconstruction.scale, lambda *a: None
+        try:
+            outcome = thinet.run(trainer, ratio=.25, between=0, points_per_image=30,
+                                 score_batches=3)
+        finally:
+            if not scaled:
+                thinet.reconstruction.scale = original
+        errors.append(float((outcome.model.eval()(trainer.x).detach() - dense).pow(2).sum()))
+    assert errors[0] < errors[1]
+
+
+@pytest.mark.parametrize("run, options, word", [
+    (thinet.run, {"points_per_image": 0}, "points"), (thinet.run, {"between": -1}, "between"),
+    (snap_it.run, {"interval": 3}, "no effect"), (cnip_it.run, {"when": "after"}, "before, during"),
+    (snap_it.run, {"criterion": "l2", "score_batches": 3}, "no data"),
+    (iterative.run, {"rounds": 0}, "rounds")])
+def test_refuses(run, options, word):
+    with pytest.raises(ValueError, match=word):
+        run(FakeTrainer(), ratio=.6, **options)
+
+
+def test_groups_keep_their_names_through_a_cut():
+    trainer = FakeTrainer(epochs=1)
+    before = [group.name for group in grouping.find(trainer.model, trainer.example)]
+    outcome = cut_at_init.run(trainer, ratio=.5)
+    assert [group.name for group in grouping.find(outcome.model, trainer.example)] == before
+
+
+def test_a_schedule_that_min_channels_stops_is_told():
+    trainer = FakeTrainer(epochs=1)
+    outcome = snap_it.run(trainer, ratio=.8, min_channels=3)
+    assert widths(outcome.model) == [3, 3]
+    assert any("only" in sentence for sentence in trainer.warnings)
+
+
+@pytest.mark.parametrize("mode", grouping.MODES)
+@pytest.mark.parametrize("criterion", ["slim", "l2", "spline", "spline_pca", "snap", "thinet"])
+def test_every_cut_mode_of_a_pre_activation_network(mode, criterion):
+    """An index in front of a reader has no hyperplane: spline leaves it whole and says so."""
+    from edgejoule.bench.architectures.preact_resnets import PreactResNet
+    torch.manual_seed(0)
+    trainer = FakeTrainer(PreactResNet(2, 4, 3), epochs=1)
+    found = grouping.find(trainer.model, trainer.example, mode=mode)
+    outcome = one_shot.run(trainer, ratio=.4, criterion=criterion, mode=mode)
+    indexed = [group for group in found if group.units[0].axis == 1]
+    assert bool(indexed) == (mode == "select")
+    assert set(outcome.mask) == {group.name for group in found}
+    skips = mode == "select" and criterion.startswith("spline")
+    assert all(bool(outcome.mask[group.name].all()) for group in indexed) or not skips
+    assert skips == any("cannot judge 6 of 19" in sentence for sentence in trainer.warnings)
+    assert outcome.mask.ratio > (.1 if skips else .35)

@@ -1,0 +1,1 @@
+"""What tests stand on: emulated boards and sensors, bundles by hand, clones, browsers."""

@@ -1,0 +1,99 @@
+"""Starts nightly runs of a tiny suite in a folder, whole or killed by `night_driver`."""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from edgejoule.bench.history import store
+from rigs import night_driver
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TINY = """
+question = "Does a night survive?"
+model = "vanillacnn"
+dataset = "digits"
+[train]
+epochs = 1
+batch_size = 512
+threads = 1
+[[prune]]
+recipe = "dense"
+[[prune]]
+recipe = "one_shot"
+criterion = "l2"
+ratio = 0.5
+"""
+NIGHT, DEVICE = "2026-11-20", "no-sensor-replay"
+
+
+class Place:
+    """A folder with a suite, a history and locks of its own."""
+
+    def __init__(self, folder, light=True, **plan):
+        self.folder, self.history = folder, folder / "history"
+        self.journal = folder / "journal"
+        self.plan = dict(plan, light=light, journal=str(self.journal), history=str(self.history))
+        (folder / "tiny.toml").write_text(TINY)
+
+    def start(self, *more, **plan):
+        """A started nightly in a process group of its own; `plan` as `night_driver` says."""
+        path = self.folder / "plan.json"
+        path.write_text(json.dumps(dict(self.plan, **plan)))
+        words = [sys.executable, str(ROOT / "tests" / "rigs" / "night_driver.py"), str(path)]
+        return subprocess.Popen(
+            words + self._words(*more), start_new_session=True, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, cwd=str(self.folder),
+            env=dict(os.environ, EDGEJOULE_LOCKS=str(self.folder / "locks")))
+
+    def run(self, *more, **plan):
+        """(exit code, stdout, stderr) of a nightly; a light one is forked, which is quick."""
+        if not self.plan["light"]:
+            process = self.start(*more, **plan)
+            out, err = process.communicate()
+            return process.returncode, out.decode(), err.decode()
+        sys.stdout.flush()
+        child = os.fork()
+        if not child:
+            self._be(dict(self.plan, **plan), self._words(*more))
+        status = os.waitpid(child, 0)[1]
+        code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        return code, (self.folder / "out").read_text(), (self.folder / "err").read_text()
+
+    def _be(self, plan, words):
+        """This process becomes a nightly in a group of its own, and ends."""
+        code = 99
+        try:
+            os.setsid()
+            os.chdir(str(self.folder))
+            os.environ["EDGEJOULE_LOCKS"] = str(self.folder / "locks")
+            for number, name in ((1, "out"), (2, "err")):
+                os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+            sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
+            code = night_driver.main(plan, words)
+        except BaseException as error:  # noqa: B902 a child that returned would be a second pytest
+            print("died of", repr(error), file=sys.stderr)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code if isinstance(code, int) else 98)
+
+    def _words(self, *more):
+        words = list(more) or [str(self.folder / "tiny.toml"), "--fake-power", "8",
+                               "--night", NIGHT]
+        return ["nightly"] + words + ["--history", str(self.history)]
+
+    def document(self, night=NIGHT):
+        """The night.json of a night."""
+        return store.document(self.history / DEVICE / night / "tiny")
+
+    def bundles(self, night=NIGHT):
+        """{case id: modification time} of finished bundles."""
+        return {path.parent.name: path.stat().st_mtime for path in
+                (self.history / DEVICE / night / "tiny").glob("[!.]*/run.json")}
+
+    def done(self, what):
+        """How often something was done, by the journal."""
+        if not self.journal.exists():
+            return 0
+        return [line.split()[0] for line in self.journal.read_text().splitlines()].count(what)

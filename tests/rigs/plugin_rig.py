@@ -1,0 +1,108 @@
+"""Runs pytest with our plugin in a folder of its own, over the real pynvml and an emulated GPU."""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from rigs import gpu_rig
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+UPDATE_S, ROUND_S, ROUNDS = 0.016, 0.42, 8
+STALLED = re.compile(r"too unsteady|rounds against|(joules|watts) not measured: (\d of|rounds of)")
+GATE = ("--joules-compare-fail", "watts:6%")
+NVML = ("--joules-device", "nvml")
+STORE = Path(".benchmarks/joules/emulated-gpu-nvml")
+NAP = """
+import time
+
+def test_nap(joules_benchmark, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # must not move the baseline
+    joules_benchmark.flops = 1e9
+    joules_benchmark.pedantic(time.sleep, args=({},), rounds={})
+"""
+LONG, SHORT = NAP.format(ROUND_S, ROUNDS), NAP.format(0.001, ROUNDS)
+
+
+class Run(NamedTuple):
+    """How a pytest session ended: its exit code, what it said, JUnit's XML."""
+
+    code: int
+    said: str
+    junit: str
+
+    def counts(self):
+        """(failures, errors) of JUnit's XML."""
+        return tuple(int(re.search(name + r'="(\d+)"', self.junit).group(1))
+                     for name in ("failures", "errors"))
+
+
+class Project:
+    """A folder with tests and a GPU of its own, which draws so many watts."""
+
+    def __init__(self, folder, library, text=LONG, baseline_of=None):
+        self.folder, self.library = Path(str(folder)), library
+        self.patience = 4 if text == LONG else 1
+        self.folder.mkdir(parents=True)
+        self.file("test_nap.py", text)
+        self.file("pytest.ini", "[pytest]\n")
+        if baseline_of is not None:
+            shutil.copytree(str(baseline_of.folder / STORE), str(self.folder / STORE))
+
+    def file(self, name, text):
+        """Write a file of the project."""
+        (self.folder / name).write_text(text)
+
+    def entries(self):
+        """The blessed tests."""
+        return json.loads((self.folder / STORE / "blessed.json").read_text())["benchmarks"]
+
+    def edit(self, change):
+        """Write the baseline with entries of `change(entries)`."""
+        (self.folder / STORE / "blessed.json").write_text(json.dumps(
+            {"schema": 1, "benchmarks": change(self.entries())}))
+
+    def pytest(self, *words, watts=100.0, **gpu):
+        """The `Run` of one session; again if the machine stood still while it measured."""
+        for _ in range(self.patience):
+            run = self._pytest(words, self._environment(dict(gpu, low_w=watts)))
+            if not STALLED.search(run.said):
+                break
+        return run
+
+    def _pytest(self, words, env):
+        command = [sys.executable, "-m", "pytest", "-p", "pytest_benchmark.plugin", "-p",
+                   "edgejoule.bench.pytest_plugin", "-p", "no:cacheprovider", "--benchmark-quiet",
+                   "--junitxml=junit.xml"]
+        done = subprocess.run(command + list(words), cwd=str(self.folder), env=env,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        junit = self.folder / "junit.xml"
+        return Run(done.returncode, done.stdout.decode("utf8"),
+                   junit.read_text(encoding="utf8") if junit.exists() else "")
+
+    def _environment(self, gpu):
+        state = gpu_rig.control(self.folder / "gpu")
+        for name, value in dict(gpu, update_s=UPDATE_S).items():
+            setattr(state, name, value)
+        env = dict(os.environ, LD_LIBRARY_PATH=str(self.library.parent), OMP_NUM_THREADS="1",
+                   NVML_EMULATOR=str(self.folder / "gpu"), PYTHONPATH=str(ROOT),
+                   PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+        for name in ("CUDA_VISIBLE_DEVICES", "PYTEST_ADDOPTS"):
+            env.pop(name, None)
+        return env
+
+
+def blessed(project):
+    """(the `Run` that blessed a project's tests, its pytest-benchmark document).
+
+    Again until the machine did not stand still in more than one round.
+    """
+    for _ in range(6):
+        run = project.pytest(*NVML, "--joules-bless", "--benchmark-json=saved.json")
+        document = json.loads((project.folder / "saved.json").read_text())
+        if len(document["benchmarks"][0]["extra_info"]["joules"] or ()) >= ROUNDS - 1:
+            break
+    return run, document
