@@ -3,7 +3,7 @@ import re
 
 import pytest
 from rigs import browser_axe, bundles, histories
-from test_page import HOSTILE, _contrast, _palettes, outline
+from rigs.pages import HOSTILE, contrast, outline, palettes
 
 from edgejoule.reports import gather, markup, page
 from edgejoule.reports.history import pages
@@ -128,9 +128,9 @@ def test_nothing_comes_from_outside(made, name):
 @pytest.mark.parametrize("surface", SURFACES)
 def test_texts_and_signs_stand_out(which, surface):
     """4.5 to 1 on every surface that the pages of nights write on."""
-    colours = _palettes()[which]
+    colours = palettes()[which]
     for name in TEXTS:
-        assert _contrast(colours[name], colours[surface]) >= 4.5, (name, surface)
+        assert contrast(colours[name], colours[surface]) >= 4.5, (name, surface)
 
 
 def test_the_sheet_of_the_nights_brings_no_colour_of_its_own():

@@ -1,36 +1,8 @@
 """The ledger: a phase pays for everything inside it except looking at the test set."""
-from contextlib import contextmanager
-from typing import NamedTuple, Optional
-
 import pytest
+from rigs.fake_meter import FakeMeter
 
 from edgejoule.bench.measure import Ledger
-
-
-class Reading(NamedTuple):
-    seconds: float
-    joules: Optional[float]
-    uncertainty_joules: Optional[float] = 0.1
-    status: str = "ok"
-    reason: Optional[str] = None
-
-
-class FakeMeter:
-    """A clock that is set by hand, and constant watts (None: no sensor)."""
-
-    def __init__(self, watts):
-        self.now, self.watts = 0.0, watts
-
-    @contextmanager
-    def window(self, name):
-        class Window:
-            reading = None
-        start, target = self.now, Window()
-        yield target
-        seconds = self.now - start
-        target.reading = Reading(seconds, None if self.watts is None else seconds * self.watts,
-                                 reason="no sensor" if self.watts is None else None)
-
 
 FACTS = dict(loss=1.0, train_accuracy=0.5, accuracy=0.4, celsius=None, learning_rate=0.1,
              channels=7)

@@ -1,7 +1,7 @@
 """The training loop: its schedule, its repeatability, its order, what it tells."""
 import pytest
 import torch
-from test_ledger import FakeMeter
+from rigs.fake_meter import FakeMeter, Silent
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -10,19 +10,6 @@ from edgejoule.bench.data import Data
 from edgejoule.bench.measure import Ledger
 from edgejoule.bench.training import loading
 from edgejoule.bench.training.loop import Trainer, channels, learning_rate
-
-
-class Silent:
-    """Progress that remembers."""
-
-    def __init__(self):
-        self.epochs, self.said = [], []
-
-    def epoch(self, record):
-        self.epochs.append(record)
-
-    def say(self, sentence):
-        self.said.append(sentence)
 
 
 def network():

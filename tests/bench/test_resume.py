@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from rigs.fake_meter import FakeMeter, Silent
 from rigs.fake_trainer import small_net
-from test_ledger import FakeMeter
-from test_train import Silent
 from torch.utils.data import TensorDataset
 
 from edgejoule.bench import bundle, plugins, settings

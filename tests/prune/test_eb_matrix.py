@@ -6,7 +6,7 @@ import pytest
 import torch
 from rigs import bundles
 from rigs.fake_trainer import FakeTrainer
-from test_page import HOSTILE, outline
+from rigs.pages import HOSTILE, outline
 
 from edgejoule.prune.mask import Mask
 from edgejoule.prune.recipes import early_bird

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 from rigs import bundles, histories
-from test_page import HOSTILE, outline
+from rigs.pages import HOSTILE, outline
 
 from edgejoule import command_line
 from edgejoule.reports.history import index_page, nightly_page, pages, past

@@ -3,7 +3,7 @@ import re
 
 import pytest
 from rigs import bundles
-from test_page import outline
+from rigs.pages import outline
 
 from edgejoule.reports import excerpt, files, gather, page
 from edgejoule.reports.figures import pareto_plot

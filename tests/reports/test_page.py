@@ -1,53 +1,12 @@
 """The page: self-contained, accessible, escaped, honest, and the same bytes every time."""
 import re
-from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
 from rigs import bundles
+from rigs.pages import HOSTILE, contrast, outline, palettes
 
-from edgejoule.reports import gather, markup, page
-
-VOID = {"meta", "link", "br", "hr", "img", "input"}
-HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)>' {{ 7*7 }} \x1b[31m\u202e"
-
-
-class Outline(HTMLParser):
-    """Every tag with its attributes; complains about tags that do not close in order."""
-
-    def __init__(self):
-        super().__init__(convert_charrefs=True)
-        self.open, self.tags, self.words = [], [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open and self.open[-1] == tag, "</{}> closes {}".format(tag, self.open[-3:])
-        self.open.pop()
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.words.append(data)
-
-    @property
-    def text(self):
-        """What a reader reads, on one line."""
-        return " ".join(" ".join(self.words).split())
-
-
-def outline(text):
-    """The parsed page, whole."""
-    parsed = Outline()
-    parsed.feed(text)
-    parsed.close()
-    assert not parsed.open
-    return parsed
+from edgejoule.reports import gather, page
 
 
 def _page(root, **options):
@@ -170,32 +129,14 @@ def test_without_a_question_it_says_so(tmp_path):
     assert "The question of this suite is not recorded." in outline(_page(root)).text
 
 
-def _palettes():
-    """The colours of style.css: light, dark."""
-    css = (markup.TEMPLATES / "style.css").read_text(encoding="utf8")
-    found = [dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", block))
-             for block in re.findall(r":root \{(.*?)\}", css, re.S)]
-    return found[:2]
-
-
-def _contrast(one, two):
-    """WCAG 2.1 contrast ratio of two colours, 1 to 21."""
-    def luminance(colour):
-        parts = [int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
-        linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    low, high = sorted((luminance(one), luminance(two)))
-    return (high + 0.05) / (low + 0.05)
-
-
 @pytest.mark.parametrize("which", [0, 1], ids=["light", "dark"])
 def test_colours_can_be_read(which):
     """Text 4.5 to 1 on paper and on raised rows, marks and lines of a figure 3 to 1."""
-    colours = _palettes()[which]
+    colours = palettes()[which]
     for name in ("ink", "muted", "link", "good", "bad", "even", "note"):
-        assert _contrast(colours[name], colours["paper"]) >= 4.5, name
+        assert contrast(colours[name], colours["paper"]) >= 4.5, name
     for name in ("ink", "muted", "link"):
-        assert _contrast(colours[name], colours["raised"]) >= 4.5, name
-    assert _contrast(colours["banner"], colours["banner-ink"]) >= 4.5
+        assert contrast(colours[name], colours["raised"]) >= 4.5, name
+    assert contrast(colours["banner"], colours["banner-ink"]) >= 4.5
     for number in range(8):
-        assert _contrast(colours["s{}".format(number)], colours["paper"]) >= 3.0
+        assert contrast(colours["s{}".format(number)], colours["paper"]) >= 3.0

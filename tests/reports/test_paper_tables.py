@@ -6,7 +6,7 @@ import re
 
 import pytest
 from rigs import bundles
-from test_page import HOSTILE, outline
+from rigs.pages import HOSTILE, outline
 
 from edgejoule import command_line
 from edgejoule.reports import tables

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from rigs import bundles
-from test_page import HOSTILE, outline
+from rigs.pages import HOSTILE, outline
 
 from edgejoule.devices.trace import PowerTrace
 from edgejoule.reports import gather, page, traces

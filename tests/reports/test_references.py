@@ -3,7 +3,7 @@ import csv
 import re
 
 import pytest
-from test_reference_claims import marked, one
+from rigs.printed import marked, one
 
 from edgejoule.bench import plugins, settings
 from edgejoule.reports.papers import reference_tables

@@ -2,7 +2,7 @@
 import re
 
 from rigs import bundles, histories
-from test_page import outline
+from rigs.pages import outline
 
 from edgejoule.reports.figures import trend_plot
 from edgejoule.reports.history import past, trends
