@@ -1,9 +1,10 @@
 """Run bundles on disk: written under a temporary name, renamed when whole. Free of torch.
 
-    runs/<suite>/<case_id>/          a finished run; present means done
-    runs/<suite>/.<case_id>.open/    an attempt: in progress, or interrupted
-    runs/<suite>/<case_id>.corrupt/  a bundle that could not be read, set aside
+runs/<suite>/<case_id>/          a finished run; present means done
+runs/<suite>/.<case_id>.open/    an attempt: in progress, or interrupted
+runs/<suite>/<case_id>.corrupt/  a bundle that could not be read, set aside
 """
+
 import fcntl
 import json
 import os
@@ -29,8 +30,10 @@ def folder(runs, suite: str) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise ValueError("the runs folder {} cannot be made: a file of that name is in the way; "
-                         "choose another with --runs".format(path))
+        raise ValueError(
+            "the runs folder {} cannot be made: a file of that name is in the way; "
+            "choose another with --runs".format(path)
+        )
     return path
 
 
@@ -126,8 +129,13 @@ def read(path: Path) -> records.RunRecord:
 
 def scan(suite_folder: Path) -> Iterator[Path]:
     """Finished bundles of a suite, readable or not, in name order; a report beside them is none."""
-    return (path for path in sorted(suite_folder.iterdir()) if (path / RECORD).exists()
-            and not path.name.startswith(".") and ".corrupt" not in path.name)
+    return (
+        path
+        for path in sorted(suite_folder.iterdir())
+        if (path / RECORD).exists()
+        and not path.name.startswith(".")
+        and ".corrupt" not in path.name
+    )
 
 
 @contextmanager
@@ -142,8 +150,11 @@ def lock(path: Path, what: str):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             file.seek(0)
-            raise ValueError("{} is in use by process {}; wait for it, or stop it".format(
-                what, file.read().strip() or "unknown"))
+            raise ValueError(
+                "{} is in use by process {}; wait for it, or stop it".format(
+                    what, file.read().strip() or "unknown"
+                )
+            )
         file.seek(0)
         file.truncate()
         file.write(str(os.getpid()))
@@ -153,8 +164,13 @@ def lock(path: Path, what: str):
 
 def write_suite(suite_folder: Path, name, question, note, cases: List[Tuple[str, str]]) -> None:
     """What the suite asked for, so that a report knows what is missing."""
-    document = {"schema": records.SCHEMA, "name": name, "question": question, "note": note,
-                "cases": [{"case_id": case_id, "label": label} for case_id, label in cases]}
+    document = {
+        "schema": records.SCHEMA,
+        "name": name,
+        "question": question,
+        "note": note,
+        "cases": [{"case_id": case_id, "label": label} for case_id, label in cases],
+    }
     write_text(suite_folder / "suite.json", json.dumps(document, indent=1) + "\n")
 
 

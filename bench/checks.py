@@ -1,4 +1,5 @@
 """Is this run to be trusted? Sentences for the record, not for a log that nobody reads."""
+
 from typing import List
 
 HOTTER = 10.0  # degrees between start and end that make epochs incomparable
@@ -21,25 +22,30 @@ def _unmeasured(record):
     silent = [phase for phase in record.phases if phase["joules"] is None]
     if silent and not record.device.get("reason"):
         yield "joules of phase {} were not measured: {}".format(
-            silent[0]["name"], silent[0]["joules_reason"])
+            silent[0]["name"], silent[0]["joules_reason"]
+        )
 
 
 def _short(record):
     short = [e for e in record.epochs if e["status"] == "too_short"]
     if short:
-        yield ("{} of {} epochs are too short for this power sensor; trust the phases, "
-               "or train longer epochs").format(len(short), len(record.epochs))
+        yield (
+            "{} of {} epochs are too short for this power sensor; trust the phases, "
+            "or train longer epochs"
+        ).format(len(short), len(record.epochs))
     bad = [e for e in record.epochs if e["status"] in ("degraded", "invalid")]
     if bad:
         yield "the power reading of {} of {} epochs is {}: {}".format(
-            len(bad), len(record.epochs), bad[0]["status"], bad[0]["joules_reason"])
+            len(bad), len(record.epochs), bad[0]["status"], bad[0]["joules_reason"]
+        )
 
 
 def _warm(record):
     seen = [e["celsius"] for e in record.epochs if e["celsius"] is not None]
     if seen and max(seen) - seen[0] > HOTTER:
         yield "the device warmed from {:.0f} to {:.0f} C; cool it down between runs".format(
-            seen[0], max(seen))
+            seen[0], max(seen)
+        )
 
 
 def _throttled(record):
@@ -52,45 +58,56 @@ def _throttled(record):
 def _unfit(record):
     """What the doctor found, less the sensor, which speaks for itself."""
     for when in ("before", "after"):
-        found = [check["name"] for check in record.environment.get(when, {}).get("checks", ())
-                 if check["verdict"] != "ok" and check["name"] != "sensor"]
+        found = [
+            check["name"]
+            for check in record.environment.get(when, {}).get("checks", ())
+            if check["verdict"] != "ok" and check["name"] != "sensor"
+        ]
         if found:
-            yield "the machine was not at its best {} the run: {}; `edgejoule doctor` says what " \
-                  "to do".format(when, ", ".join(found))
+            yield (
+                "the machine was not at its best {} the run: {}; `edgejoule doctor` says what "
+                "to do".format(when, ", ".join(found))
+            )
 
 
 def _repeated(record):
     if record.attempts > 1:
         resumed = record.environment.get("resumed")
         yield "{} earlier {} of this case {} interrupted; {}".format(
-            record.attempts - 1, "attempt" if record.attempts == 2 else "attempts",
+            record.attempts - 1,
+            "attempt" if record.attempts == 2 else "attempts",
             "was" if record.attempts == 2 else "were",
-            "{} measured then, whole".format(_phases(resumed)) if resumed
-            else "this one ran whole")
+            "{} measured then, whole".format(_phases(resumed)) if resumed else "this one ran whole",
+        )
 
 
 def _phases(names) -> str:
-    return "phase {} was".format(names[0]) if len(names) == 1 else "phases {} were".format(
-        ", ".join(names))
+    return (
+        "phase {} was".format(names[0])
+        if len(names) == 1
+        else "phases {} were".format(", ".join(names))
+    )
 
 
 def _idle_cut(record):
     masked = (record.facts or {}).get("masked")
     if masked:
-        yield ("single weights were masked, the network is as large as before: seconds, joules and "
-               "FLOPs are those of the dense network; a machine that skips zeros would need "
-               "{:.3g} of {:.3g} FLOPs per training sample".format(
-                   masked[-1]["effective_flops_per_sample"],
-                   masked[-1]["dense_flops_per_sample"]))
-    elif record.case["prune"].get("ratio") and \
-            record.final["params"] >= record.dense["params"]:
+        yield (
+            "single weights were masked, the network is as large as before: seconds, joules and "
+            "FLOPs are those of the dense network; a machine that skips zeros would need "
+            "{:.3g} of {:.3g} FLOPs per training sample".format(
+                masked[-1]["effective_flops_per_sample"], masked[-1]["dense_flops_per_sample"]
+            )
+        )
+    elif record.case["prune"].get("ratio") and record.final["params"] >= record.dense["params"]:
         yield "nothing was removed: the final model is as large as the dense one"
 
 
 def _uncounted(record):
     if record.final["uncounted"]:
         yield "FLOPs leave out layers without a rule: {}".format(
-            ", ".join(record.final["uncounted"]))
+            ", ".join(record.final["uncounted"])
+        )
 
 
 CHECKS = (_fake, _unmeasured, _short, _warm, _throttled, _unfit, _repeated, _idle_cut, _uncounted)

@@ -1,4 +1,5 @@
 """What a data set hands to training: pictures and labels, normalised when they are asked for."""
+
 from typing import Callable, NamedTuple, Optional, Sequence
 
 import torch
@@ -29,8 +30,7 @@ class Pixels:
     tensor: an integer gives one picture [c, h, w], a list of integers a batch [b, c, h, w].
     """
 
-    def __init__(self, values: Tensor, mean: Sequence[float], std: Sequence[float],
-                 white: float):
+    def __init__(self, values: Tensor, mean: Sequence[float], std: Sequence[float], white: float):
         """Values [n, c, h, w] from 0 to `white`; mean and std per channel, of values / white."""
         self.values = values
         self.mean = white * torch.tensor(mean).view(-1, 1, 1)
@@ -44,7 +44,12 @@ class Pixels:
         return self.values.size(dimension)
 
 
-def images(values: Tensor, labels: Tensor, mean: Sequence[float], std: Sequence[float],
-           white: float = 255.0) -> TensorDataset:
+def images(
+    values: Tensor,
+    labels: Tensor,
+    mean: Sequence[float],
+    std: Sequence[float],
+    white: float = 255.0,
+) -> TensorDataset:
     """Pairs (picture with mean 0 and variance 1 per channel, label) from bytes in memory."""
     return TensorDataset(Pixels(values, mean, std, white), labels)

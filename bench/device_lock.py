@@ -3,6 +3,7 @@
 An flock on a file per device: the kernel frees it however its holder dies, kill -9 and loss of
 power included. What the file says is for the message to others, never a sign of life.
 """
+
 import fcntl
 import json
 import os
@@ -62,8 +63,9 @@ def hold(device: str, what: str):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Busy("device {} is held by {}; wait for it, or stop it".format(
-                device, _holder(handle))) from None
+            raise Busy(
+                "device {} is held by {}; wait for it, or stop it".format(device, _holder(handle))
+            ) from None
         held = Held(handle)
         held.tell(what)
         yield held
@@ -82,8 +84,13 @@ def real(measures, what: str):
 
     with ExitStack() as stack:
         infos = [look(power, fake) for power, fake in sorted(set(measures)) if not fake]
-        for slug in sorted({store.device_slug(info._asdict()) for info in infos
-                            if info is not None and info.reason is None and not info.fake}):
+        for slug in sorted(
+            {
+                store.device_slug(info._asdict())
+                for info in infos
+                if info is not None and info.reason is None and not info.fake
+            }
+        ):
             stack.enter_context(hold(slug, what))
         yield
 
@@ -114,8 +121,11 @@ def _open(file: Path) -> int:
         if flags & os.O_CREAT:
             os.fchmod(handle, 0o666)
         return handle
-    raise RuntimeError("the lock {} cannot be opened: {}; name another folder with {}".format(
-        file, reason.strerror, ASKED))
+    raise RuntimeError(
+        "the lock {} cannot be opened: {}; name another folder with {}".format(
+            file, reason.strerror, ASKED
+        )
+    )
 
 
 def _holder(handle: int) -> str:

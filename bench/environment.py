@@ -1,4 +1,5 @@
 """What a number depends on besides the code: versions, commit, machine. Free of torch at import."""
+
 import os
 import platform
 import subprocess
@@ -15,10 +16,15 @@ PACKAGES = ("torch", "numpy", "sklearn", "fvcore", "pynvml", "jtop")
 def describe() -> Dict:
     """Everything that stays the same during a run, JSON-able; unknown is None."""
     return {
-        "edgejoule": version(), "git": git(), "python": platform.python_version(),
+        "edgejoule": version(),
+        "git": git(),
+        "python": platform.python_version(),
         "packages": {name: package(name) for name in PACKAGES},
-        "machine": platform.machine(), "system": platform.platform(),
-        "processor": processor(), "cores": os.cpu_count(), "torch": torch_settings(),
+        "machine": platform.machine(),
+        "system": platform.platform(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "torch": torch_settings(),
     }
 
 
@@ -45,8 +51,11 @@ def processor() -> Optional[str]:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor() or None
-    names = [line.split(":", 1)[1].strip() for line in lines
-             if line.lower().startswith(("model name", "hardware"))]
+    names = [
+        line.split(":", 1)[1].strip()
+        for line in lines
+        if line.lower().startswith(("model name", "hardware"))
+    ]
     return names[0] if names else platform.processor() or None
 
 
@@ -56,15 +65,21 @@ def torch_settings() -> Optional[Dict]:
     if torch is None:
         return None
     cuda = torch.cuda.is_available()
-    return {"threads": torch.get_num_threads(), "cuda": torch.version.cuda,
-            "gpu": torch.cuda.get_device_name(0) if cuda else None,
-            "cudnn_benchmark": torch.backends.cudnn.benchmark,
-            "deterministic": torch.backends.cudnn.deterministic}
+    return {
+        "threads": torch.get_num_threads(),
+        "cuda": torch.version.cuda,
+        "gpu": torch.cuda.get_device_name(0) if cuda else None,
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "deterministic": torch.backends.cudnn.deterministic,
+    }
 
 
 def _git(*words) -> Optional[str]:
     try:
-        return subprocess.check_output(("git", "-C", str(ROOT)) + words,
-                                       stderr=subprocess.DEVNULL).decode().strip()
+        return (
+            subprocess.check_output(("git", "-C", str(ROOT)) + words, stderr=subprocess.DEVNULL)
+            .decode()
+            .strip()
+        )
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -1,4 +1,5 @@
 """The grid of a suite: lists are axes, overrides and sweeps change tables. Free of torch."""
+
 import itertools
 from typing import Dict, List, Tuple
 
@@ -26,15 +27,17 @@ def tables(section: str, value) -> List[Dict]:
     values = value if isinstance(value, list) else [value]
     found = [{NAMED_BY.get(section): v} if isinstance(v, str) else v for v in values]
     if not found or not all(isinstance(table, dict) for table in found):
-        raise ValueError("{} = {!r} is neither a name, a table, nor a list of them".format(
-            section, value))
+        raise ValueError(
+            "{} = {!r} is neither a name, a table, nor a list of them".format(section, value)
+        )
     return [dict(table) for table in found]
 
 
 def expand(sections: Dict[str, List[Dict]]):
     """Yields {section: resolved table} for every point of the grid, in running order."""
-    resolved = {key: [point for table in sections[key] for point in _points(key, table)]
-                for key in ORDER}
+    resolved = {
+        key: [point for table in sections[key] for point in _points(key, table)] for key in ORDER
+    }
     for values in itertools.product(*(resolved[key] for key in ORDER)):
         yield dict(zip(ORDER, values))
 
@@ -80,8 +83,10 @@ def _axis(section: str, table: Dict, key: str) -> List:
 def _allowed(section: str, table: Dict, every: bool = False) -> Dict:
     """Settings of a table whose names may themselves be axes: of the first, or of every name."""
     names = [key for key in ("name", "recipe", "criterion", "saliency") if key in table]
-    axes = [table[key] if isinstance(table[key], list) and every else [first(table[key])]
-            for key in names]
+    axes = [
+        table[key] if isinstance(table[key], list) and every else [first(table[key])]
+        for key in names
+    ]
     known = {}
     for point in itertools.product(*axes):
         known.update(settings.allowed(section, dict(table, **dict(zip(names, point)))))
@@ -92,8 +97,11 @@ def _assignment(text: str) -> Tuple[str, str, str]:
     left, equals, right = text.partition("=")
     section, dot, key = left.strip().partition(".")
     if not (equals and dot and key and section in settings.SECTIONS):
-        raise ValueError("{!r} is not section.key=value with a section of {}; for example "
-                         "train.epochs=3".format(text, ", ".join(settings.SECTIONS)))
+        raise ValueError(
+            "{!r} is not section.key=value with a section of {}; for example train.epochs=3".format(
+                text, ", ".join(settings.SECTIONS)
+            )
+        )
     return section, key, right.strip()
 
 

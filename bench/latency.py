@@ -1,9 +1,10 @@
 """Wall time of a cut network against the dense one, interleaved in one run."""
+
 import statistics
 import time
 from typing import Callable, Dict, List
 
-import numpy
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -26,7 +27,7 @@ def compare(dense, cut, example, pairs: int = 12) -> Dict[str, Dict[str, float]]
 def interleaved(one: Callable, other: Callable, pairs: int):
     """Seconds of each call of either, in ABBA order; the first of each is warm-up."""
     one(), other()
-    seconds = ([], [])  # type: tuple
+    seconds: tuple = ([], [])
     for number in range(pairs):
         order = ((one, 0), (other, 1)) if number % 2 == 0 else ((other, 1), (one, 0))
         for work, which in order:
@@ -38,12 +39,16 @@ def interleaved(one: Callable, other: Callable, pairs: int):
 
 def ratio(dense: List[float], cut: List[float]) -> Dict[str, float]:
     """Medians, and the median of the paired ratios with its bootstrap interval (seed 0)."""
-    logs = numpy.log(numpy.array(cut) / numpy.array(dense))
-    draws = numpy.random.RandomState(0).randint(0, len(logs), (DRAWS, len(logs)))
-    low, high = numpy.percentile(numpy.median(logs[draws], axis=1), [2.5, 97.5])
-    return {"dense_seconds": statistics.median(dense), "cut_seconds": statistics.median(cut),
-            "ratio": float(numpy.exp(numpy.median(logs))),
-            "low": float(numpy.exp(low)), "high": float(numpy.exp(high))}
+    logs = np.log(np.array(cut) / np.array(dense))
+    draws = np.random.RandomState(0).randint(0, len(logs), (DRAWS, len(logs)))
+    low, high = np.percentile(np.median(logs[draws], axis=1), [2.5, 97.5])
+    return {
+        "dense_seconds": statistics.median(dense),
+        "cut_seconds": statistics.median(cut),
+        "ratio": float(np.exp(np.median(logs))),
+        "low": float(np.exp(low)),
+        "high": float(np.exp(high)),
+    }
 
 
 def forward(model, example) -> Callable:
@@ -54,6 +59,7 @@ def forward(model, example) -> Callable:
         with torch.no_grad():
             model(example)
         _wait(example)
+
     return work
 
 
@@ -70,6 +76,7 @@ def train_step(model, example) -> Callable:
         out = model(example)
         (F.cross_entropy(out, labels) if out.dim() == 2 else out.pow(2).mean()).backward()
         _wait(example)
+
     return work
 
 

@@ -4,8 +4,9 @@ A phase's numbers are those of its whole window less the evaluations inside it, 
 method does (scoring, watching sign codes, cutting) escapes its account, and looking at the
 test set is charged to nobody.
 """
+
 from contextlib import contextmanager
-from typing import Callable, Dict, Optional
+from typing import Callable, Dict, List, Optional
 
 from edgejoule.bench.records import CONVENTIONS, EpochRecord, PhaseRecord, total
 
@@ -16,19 +17,20 @@ class Ledger:
     def __init__(self, meter, synchronise: Callable[[], None]):
         self.meter = meter
         self.synchronise = synchronise
-        self.per_sample = dict.fromkeys(CONVENTIONS)  # type: Dict[str, Optional[float]]
-        self.epochs = []  # type: List[EpochRecord]
-        self.phases = []  # type: List[PhaseRecord]
-        self.charges = []  # type: List[Dict]
+        self.per_sample: Dict[str, Optional[float]] = dict.fromkeys(CONVENTIONS)
+        self.epochs: List[EpochRecord] = []
+        self.phases: List[PhaseRecord] = []
+        self.charges: List[Dict] = []
         self._phase = None
-        self._evaluations = []  # type: List
+        self._evaluations: List = []
 
     @contextmanager
     def phase(self, name: str):
         """A named stretch of the run; phases do not nest."""
         if self._phase is not None:
-            raise ValueError("phase {!r} inside phase {!r}; phases do not nest".format(
-                name, self._phase))
+            raise ValueError(
+                "phase {!r} inside phase {!r}; phases do not nest".format(name, self._phase)
+            )
         self._phase, self._evaluations = name, []
         first, charged = len(self.epochs), len(self.charges)
         with self.window("phase " + name) as window:
@@ -61,12 +63,21 @@ class Ledger:
     def epoch(self, trained, evaluated, samples: int, **facts) -> EpochRecord:
         """Records one epoch from its two readings; `facts` are the fields learned by training."""
         record = EpochRecord(
-            phase=self._phase, epoch=len(self.epochs), seconds=trained.seconds,
-            joules=trained.joules, joules_reason=trained.reason,
-            uncertainty_joules=trained.uncertainty_joules, status=trained.status,
-            flops={name: None if each is None else each * samples
-                   for name, each in self.per_sample.items()},
-            evaluation_seconds=evaluated.seconds, evaluation_joules=evaluated.joules, **facts)
+            phase=self._phase,
+            epoch=len(self.epochs),
+            seconds=trained.seconds,
+            joules=trained.joules,
+            joules_reason=trained.reason,
+            uncertainty_joules=trained.uncertainty_joules,
+            status=trained.status,
+            flops={
+                name: None if each is None else each * samples
+                for name, each in self.per_sample.items()
+            },
+            evaluation_seconds=evaluated.seconds,
+            evaluation_joules=evaluated.joules,
+            **facts,
+        )
         self.epochs.append(record)
         return record
 
@@ -76,16 +87,23 @@ class Ledger:
         looked = total(e.joules for e in evaluations) if evaluations else 0.0
         known = reading.joules is not None and looked is not None
         return PhaseRecord(
-            name=name, seconds=reading.seconds - sum(e.seconds for e in evaluations),
+            name=name,
+            seconds=reading.seconds - sum(e.seconds for e in evaluations),
             joules=reading.joules - looked if known else None,
-            joules_reason=reading.reason, uncertainty_joules=reading.uncertainty_joules,
-            status=reading.status, flops=self._flops(epochs, self.charges[charged:]),
-            epochs=len(epochs), evaluation_seconds=sum(e.seconds for e in evaluations),
-            evaluation_joules=looked if evaluations else None, start_s=begun,
-            end_s=None if begun is None else begun + reading.seconds)
+            joules_reason=reading.reason,
+            uncertainty_joules=reading.uncertainty_joules,
+            status=reading.status,
+            flops=self._flops(epochs, self.charges[charged:]),
+            epochs=len(epochs),
+            evaluation_seconds=sum(e.seconds for e in evaluations),
+            evaluation_joules=looked if evaluations else None,
+            start_s=begun,
+            end_s=None if begun is None else begun + reading.seconds,
+        )
 
     def _flops(self, epochs, charges) -> Dict[str, Optional[float]]:
-        spent = {name: total([0.0] + [epoch.flops[name] for epoch in epochs])
-                 for name in CONVENTIONS}
+        spent = {
+            name: total([0.0] + [epoch.flops[name] for epoch in epochs]) for name in CONVENTIONS
+        }
         spent["exact"] = total([spent["exact"]] + [each["flops"] for each in charges])
         return spent

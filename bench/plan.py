@@ -5,6 +5,7 @@ Scoring and cutting happen for real on the untrained network with random images,
 right up to what training would change; a search is taken to its last epoch, so an early-bird
 estimate is an upper bound.
 """
+
 from contextlib import contextmanager
 from typing import Dict, Iterator, Tuple
 
@@ -26,7 +27,7 @@ class Rehearsal:
         self.settings, self.source = settings, source
         self.epochs, self.seed = settings["epochs"], settings["seed"]
         self.example = torch.randn((1,) + tuple(source.INPUT_SHAPE))
-        self.flops = {}  # type: Dict[str, float]
+        self.flops: Dict[str, float] = {}
         self._phase, self._share = None, 1.0
         self.replace(model)
 
@@ -42,8 +43,9 @@ class Rehearsal:
         self.model = model
         self._per_sample = cost.train_flops(model, self.example, CONVENTION)
 
-    def train(self, epochs, first=0, total=None, penalty=None, after_epoch=None,
-              memory=None) -> int:
+    def train(
+        self, epochs, first=0, total=None, penalty=None, after_epoch=None, memory=None
+    ) -> int:
         """Charges the epochs and calls nobody back."""
         learning_rate(self.settings, first, total or first + epochs)
         self.flops[self._phase] += epochs * self.source.TRAIN_IMAGES * self._per_sample
@@ -53,8 +55,12 @@ class Rehearsal:
         """A few random images of the right shape in place of all; labels in range."""
         images = min(IMAGES, self.settings["batch_size"])
         self._share = images / (count * self.settings["batch_size"])
-        return [(torch.randn((images,) + tuple(self.source.INPUT_SHAPE)),
-                 torch.randint(self.source.CLASSES, (images,)))]
+        return [
+            (
+                torch.randn((images,) + tuple(self.source.INPUT_SHAPE)),
+                torch.randint(self.source.CLASSES, (images,)),
+            )
+        ]
 
     def charge(self, flops, what):
         """Adds FLOPs of scoring, as if it had seen all the images it asked for."""
@@ -66,7 +72,7 @@ class Rehearsal:
 
 def estimates(cases) -> Iterator[Tuple[suite.Case, Dict[str, float]]]:
     """Each case with its training FLOPs by phase, one by one; seeds of a method share theirs."""
-    known = {}  # type: Dict[str, Dict[str, float]]
+    known: Dict[str, Dict[str, float]] = {}
     for case in cases:
         method = suite.method(case)
         if method not in known:
@@ -79,7 +85,8 @@ def estimate(case: suite.Case) -> Dict[str, float]:
     source = plugins.load("bench/datasets", case.dataset["name"])
     options = {k: v for k, v in case.model.items() if k != "name"}
     model = plugins.load("bench/models", case.model["name"]).build(
-        source.CLASSES, source.INPUT_SHAPE[0], **options)
+        source.CLASSES, source.INPUT_SHAPE[0], **options
+    )
     rehearsal = Rehearsal(model, source, case.train)
     options = {k: v for k, v in case.prune.items() if k not in ("recipe", "label")}
     plugins.load("prune/recipes", case.prune["recipe"]).run(rehearsal, **options)

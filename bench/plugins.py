@@ -3,6 +3,7 @@
 Free of torch, and nothing is imported to learn a name or a setting: settings are the
 keyword-only parameters of a module's function, read from its syntax tree.
 """
+
 import ast
 import difflib
 import importlib
@@ -15,8 +16,9 @@ REQUIRED = "required"
 
 def names(folder: str) -> List[str]:
     """Sorted names of the modules in a plug-in folder such as "prune/criteria"."""
-    return sorted(path.stem for path in (ROOT / folder).glob("*.py")
-                  if not path.stem.startswith("_"))
+    return sorted(
+        path.stem for path in (ROOT / folder).glob("*.py") if not path.stem.startswith("_")
+    )
 
 
 def nearest(name: str, allowed) -> str:
@@ -33,8 +35,11 @@ def check(folder: str, name: str) -> str:
     """
     known = names(folder)
     if name not in known:
-        raise ValueError("no {} called {!r}; {}/ has: {}.{}".format(
-            kind(folder), name, folder, ", ".join(known), nearest(name, known)))
+        raise ValueError(
+            "no {} called {!r}; {}/ has: {}.{}".format(
+                kind(folder), name, folder, ", ".join(known), nearest(name, known)
+            )
+        )
     return name
 
 
@@ -56,8 +61,7 @@ def options(folder: str, name: str, function: str) -> Dict[str, object]:
     if node is None:
         return {}
     pairs = zip(node.args.kwonlyargs, node.args.kw_defaults)
-    return {arg.arg: REQUIRED if value is None else ast.literal_eval(value)
-            for arg, value in pairs}
+    return {arg.arg: REQUIRED if value is None else ast.literal_eval(value) for arg, value in pairs}
 
 
 def takes_more(folder: str, name: str, function: str) -> bool:
@@ -69,6 +73,7 @@ def takes_more(folder: str, name: str, function: str) -> bool:
 def _function(folder: str, name: str, function: str):
     path = ROOT / folder / (name + ".py")
     tree = ast.parse(path.read_text(encoding="utf8"), str(path))
-    found = [node for node in tree.body
-             if isinstance(node, ast.FunctionDef) and node.name == function]
+    found = [
+        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function
+    ]
     return found[0] if found else None

@@ -2,6 +2,7 @@
 
 Spoken between measured windows only: a bar that ticks inside one costs joules on a board.
 """
+
 import sys
 
 from tqdm import tqdm
@@ -44,4 +45,5 @@ class Progress:
         joules = "" if record.joules is None else ", {:.4g} J".format(record.joules)
         loss = "diverged" if record.loss is None else "{:.4f}".format(record.loss)
         return "{} epoch {}: loss {}, accuracy {:.1%}, {:.2f} s{}".format(
-            record.phase, record.epoch + 1, loss, record.accuracy, record.seconds, joules)
+            record.phase, record.epoch + 1, loss, record.accuracy, record.seconds, joules
+        )

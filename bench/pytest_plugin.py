@@ -3,25 +3,38 @@
 A regression is a failed test; what could not be judged is an error and exit code 3. Until the
 fixture or an option of ours is used nothing heavy is imported and nothing is done.
 """
+
 import pytest
 
 from edgejoule.bench.joules import joule_watch
 
 FIXTURE = "joules_benchmark"
 TAP, USED = pytest.StashKey(), pytest.StashKey()
-MARKER = ("joules(floor, seconds, watts, flops): limits of this test, such as floor='3%', and "
-          "the FLOPs of one call")
+MARKER = (
+    "joules(floor, seconds, watts, flops): limits of this test, such as floor='3%', and "
+    "the FLOPs of one call"
+)
 OPTIONS = (
     ("device", dict(metavar="NAME", help="the sensor, as for `edgejoule measure --power`")),
     ("fake-power", dict(metavar="WATTS_OR_TRACE", help="play this instead of a sensor; labelled")),
-    ("compare-fail", dict(
-        metavar="LIMIT", action="append", help="fail a test that costs more than its blessed "
-        "baseline: 5%%, or joules:5%%,seconds:8%%,watts; a metric alone takes its floor from "
-        "edgejoule.toml; may be repeated")),
+    (
+        "compare-fail",
+        dict(
+            metavar="LIMIT",
+            action="append",
+            help="fail a test that costs more than its blessed "
+            "baseline: 5%%, or joules:5%%,seconds:8%%,watts; a metric alone takes its floor from "
+            "edgejoule.toml; may be repeated",
+        ),
+    ),
     ("baseline", dict(metavar="NAME", help="which blessed baseline; default: blessed")),
     ("bless", dict(action="store_true", help="make this run the baseline of the tests it ran")),
-    ("storage", dict(metavar="FOLDER", help="where baselines and runs are kept; "
-                     "default: .benchmarks/joules")),
+    (
+        "storage",
+        dict(
+            metavar="FOLDER", help="where baselines and runs are kept; default: .benchmarks/joules"
+        ),
+    ),
 )
 
 
@@ -65,8 +78,11 @@ def pytest_runtest_setup(item):
 def joules_benchmark(request, benchmark):
     """pytest-benchmark's `benchmark`, measured in joules too; `.flops` takes those of a call."""
     if TAP not in request.node.stash:
-        pytest.fail("joules_benchmark must be an argument of the test; it cannot be had through "
-                    "getfixturevalue", pytrace=False)
+        pytest.fail(
+            "joules_benchmark must be an argument of the test; it cannot be had through "
+            "getfixturevalue",
+            pytrace=False,
+        )
     benchmark.flops = _settings(request.node).get("flops")
     request.node.stash[USED] = benchmark
     return benchmark
@@ -112,6 +128,7 @@ def pytest_benchmark_update_json(output_json):
     for each in output_json["benchmarks"]:
         if each["extra_info"].get("joules"):
             from edgejoule.bench.joules import tap_timer
+
             each["stats_joules"] = tap_timer.summary(each["extra_info"]["joules"])
 
 
@@ -131,11 +148,13 @@ def _settings(item):
 
 def _check(marker):
     from edgejoule.bench.joules import joule_gate
+
     joule_gate.check_marker(marker.args, marker.kwargs)
 
 
 def _default_clock(config):
     from pytest_benchmark.utils import load_timer
+
     return load_timer(config.getoption("benchmark_timer")).target
 
 

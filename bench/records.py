@@ -10,6 +10,7 @@ over the one rail that `device` names; None is not measured, and `joules_reason`
 History of SCHEMA
 1: first format. Since then, optional: facts; start_s of epochs, start_s and end_s of phases.
 """
+
 import json
 from typing import Dict, List, NamedTuple, Optional
 
@@ -108,8 +109,11 @@ def from_json(text: str) -> RunRecord:
     if not isinstance(document, dict) or not isinstance(document.get("schema"), int):
         raise ValueError("not a run record: it has no schema number")
     if document["schema"] > SCHEMA:
-        raise ValueError("the record has schema {}, this version reads up to {}; update "
-                         "edgejoule".format(document["schema"], SCHEMA))
+        raise ValueError(
+            "the record has schema {}, this version reads up to {}; update edgejoule".format(
+                document["schema"], SCHEMA
+            )
+        )
     optional = RunRecord._field_defaults
     missing = [n for n in RunRecord._fields if n not in document and n not in optional]
     if missing:

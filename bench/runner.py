@@ -3,6 +3,7 @@ last finished phase.
 
 Free of torch: only the workers pay for importing it.
 """
+
 import ctypes
 import json
 import signal
@@ -39,8 +40,13 @@ def run(asked: suite.Suite, runs, say, most_attempts=None) -> Tally:
     ids = [suite.case_id(case) for case in asked.cases]
     tally = Tally([], [], [], [], [])
     with bundle.lock(folder / ".lock", "suite {}".format(asked.name)):
-        bundle.write_suite(folder, asked.name, asked.question, asked.note,
-                           [(i, suite.label(c)) for i, c in zip(ids, asked.cases)])
+        bundle.write_suite(
+            folder,
+            asked.name,
+            asked.question,
+            asked.note,
+            [(i, suite.label(c)) for i, c in zip(ids, asked.cases)],
+        )
         for number, (case_id, case) in enumerate(zip(ids, asked.cases), 1):
             title = "[{}/{}] {}".format(number, len(ids), case_id)
             if _given_up(folder, case_id, most_attempts):
@@ -55,8 +61,9 @@ def run(asked: suite.Suite, runs, say, most_attempts=None) -> Tally:
 
 def _given_up(folder, case_id, most_attempts) -> bool:
     begun = bundle.attempts_so_far(bundle.open_folder(folder, case_id))
-    return most_attempts is not None and begun >= most_attempts \
-        and not bundle.is_done(folder, case_id)
+    return (
+        most_attempts is not None and begun >= most_attempts and not bundle.is_done(folder, case_id)
+    )
 
 
 def _case(folder, suite_name, case_id, case, tally, say):
@@ -66,10 +73,12 @@ def _case(folder, suite_name, case_id, case, tally, say):
     path, attempts = bundle.begin(folder, case_id)
     if attempts > 1:
         tally.resumed.append(case_id)
-    say("started" if attempts == 1 else
-        "an earlier attempt did not finish; attempt {}".format(attempts))
-    job = {"suite": suite_name, "case_id": case_id, "attempts": attempts,
-           "case": case._asdict()}
+    say(
+        "started"
+        if attempts == 1
+        else "an earlier attempt did not finish; attempt {}".format(attempts)
+    )
+    job = {"suite": suite_name, "case_id": case_id, "attempts": attempts, "case": case._asdict()}
     bundle.write_text(path / "case.json", json.dumps(job, indent=1) + "\n")
     code = _worker(path)
     if code:

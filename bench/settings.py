@@ -3,6 +3,7 @@
 The settings of models, data sets, recipes and criteria are the keyword-only parameters of
 their functions: adding a parameter there adds a setting here, and nothing else need know.
 """
+
 from typing import Dict
 
 from edgejoule.bench import plugins
@@ -10,21 +11,35 @@ from edgejoule.bench.plugins import REQUIRED
 
 SECTIONS = ("model", "dataset", "train", "prune", "measure")
 TRAIN = {
-    "epochs": REQUIRED, "seed": 0, "batch_size": 64, "learning_rate": 0.1, "momentum": 0.9,
-    "weight_decay": 1e-4, "nesterov": False, "milestones": [0.5, 0.75], "decay": 0.1,
-    "augment": True, "device": "auto", "threads": 0,
+    "epochs": REQUIRED,
+    "seed": 0,
+    "batch_size": 64,
+    "learning_rate": 0.1,
+    "momentum": 0.9,
+    "weight_decay": 1e-4,
+    "nesterov": False,
+    "milestones": [0.5, 0.75],
+    "decay": 0.1,
+    "augment": True,
+    "device": "auto",
+    "threads": 0,
 }
 MEASURE = {"power": "auto", "fake_power": "", "period_s": 0.1}
 WHOLE = "a whole number from 1"
 BOUNDS = {
     "ratio": (0, 1, "a share to remove, in [0, 1): 0.5 removes half"),
-    "epochs": (1, 1e9, WHOLE), "batch_size": (1, 1e9, WHOLE),
+    "epochs": (1, 1e9, WHOLE),
+    "batch_size": (1, 1e9, WHOLE),
     "learning_rate": (0, 1e9, "a number from 0"),
     "period_s": (0.001, 60, "seconds between power samples, from 0.001"),
 }
-PLUGINS = {("model", "name"): "bench/models", ("dataset", "name"): "bench/datasets",
-           ("prune", "recipe"): "prune/recipes", ("prune", "criterion"): "prune/criteria",
-           ("prune", "saliency"): "prune/saliency"}
+PLUGINS = {
+    ("model", "name"): "bench/models",
+    ("dataset", "name"): "bench/datasets",
+    ("prune", "recipe"): "prune/recipes",
+    ("prune", "criterion"): "prune/criteria",
+    ("prune", "saliency"): "prune/saliency",
+}
 
 
 def allowed(section: str, table: Dict) -> Dict:
@@ -48,23 +63,29 @@ def resolve(section: str, table: Dict) -> Dict:
     for key, default in known.items():
         if default is REQUIRED and key not in table:
             raise ValueError("{}.{} has no default and is missing".format(section, key))
-    return {key: _checked(section, key, table.get(key, default), default)
-            for key, default in known.items()}
+    return {
+        key: _checked(section, key, table.get(key, default), default)
+        for key, default in known.items()
+    }
 
 
 def check_known(where: str, table: Dict, known) -> None:
     """Raises a ValueError for the first key that is not known, naming the nearest one."""
     for key in table:
         if key not in known:
-            raise ValueError("{} has no setting {!r}; it has: {}.{}".format(
-                where, key, ", ".join(sorted(known)), plugins.nearest(key, known)))
+            raise ValueError(
+                "{} has no setting {!r}; it has: {}.{}".format(
+                    where, key, ", ".join(sorted(known)), plugins.nearest(key, known)
+                )
+            )
 
 
 def differing(section: str, table: Dict) -> Dict:
     """The settings that are not at their defaults."""
     defaults = allowed(section, table)
-    return {key: value for key, value in table.items()
-            if value != _listed(defaults.get(key, REQUIRED))}
+    return {
+        key: value for key, value in table.items() if value != _listed(defaults.get(key, REQUIRED))
+    }
 
 
 def _allowed_pruning(table: Dict) -> Dict:
@@ -105,8 +126,7 @@ def _typed(where: str, value, default):
         return float(value)
     wanted = (list, tuple) if isinstance(default, (list, tuple)) else type(default)
     if not isinstance(value, wanted) or isinstance(value, bool) != isinstance(default, bool):
-        raise ValueError("{} = {!r}; it must be of the kind of {!r}".format(
-            where, value, default))
+        raise ValueError("{} = {!r}; it must be of the kind of {!r}".format(where, value, default))
     return _listed(value)
 
 

@@ -1,18 +1,19 @@
 """A suite file becomes cases. Free of torch.
 
-    question = "Does slimming half the channels halve the joules per epoch?"   # mandatory
-    model = ["resnet20", "vgg16"]          # a list is an axis of the grid
-    dataset = "digits"
-    [train]
-    epochs = 12
-    seed = [0, 1]
-    [[prune]]                              # one table per method
-    recipe = "dense"
-    [[prune]]
-    recipe = "one_shot"
-    criterion = "slim"
-    ratio = [0.3, 0.5]
+question = "Does slimming half the channels halve the joules per epoch?"   # mandatory
+model = ["resnet20", "vgg16"]          # a list is an axis of the grid
+dataset = "digits"
+[train]
+epochs = 12
+seed = [0, 1]
+[[prune]]                              # one table per method
+recipe = "dense"
+[[prune]]
+recipe = "one_shot"
+criterion = "slim"
+ratio = [0.3, 0.5]
 """
+
 import hashlib
 import json
 from pathlib import Path
@@ -51,8 +52,10 @@ def find(name: str) -> Path:
         return path
     known = sorted(each.stem for each in SUITES.glob("*.toml"))
     if name not in known:
-        raise ValueError("no suite called {!r}; bench/suites/ has: {}.{} A path to a .toml file "
-                         "works too".format(name, ", ".join(known), plugins.nearest(name, known)))
+        raise ValueError(
+            "no suite called {!r}; bench/suites/ has: {}.{} A path to a .toml file "
+            "works too".format(name, ", ".join(known), plugins.nearest(name, known))
+        )
     return SUITES / (name + ".toml")
 
 
@@ -78,8 +81,12 @@ def case_id(case: Case) -> str:
 
     A setting at its default is left out, so a new setting never orphans an old run.
     """
-    slug = "{}-{}-{}-s{}".format(case.model["name"], case.dataset["name"],
-                                 _words(case.prune).replace(" ", "-"), case.train["seed"])
+    slug = "{}-{}-{}-s{}".format(
+        case.model["name"],
+        case.dataset["name"],
+        _words(case.prune).replace(" ", "-"),
+        case.train["seed"],
+    )
     safe = "".join(c if c.isalnum() or c in "-._" else "_" for c in slug)
     return "{}-{}".format(safe[:80], hashlib.sha256(_canonical(case).encode()).hexdigest()[:8])
 
@@ -88,8 +95,11 @@ def label(case: Case) -> str:
     """The method in words: "dense", "slim 0.5", "early-bird spline 0.5 compose=full"."""
     if case.prune.get("label"):
         return case.prune["label"]
-    extra = {key: value for key, value in settings.differing("prune", case.prune).items()
-             if key not in ("recipe", "criterion", "saliency", "ratio", "label")}
+    extra = {
+        key: value
+        for key, value in settings.differing("prune", case.prune).items()
+        if key not in ("recipe", "criterion", "saliency", "ratio", "label")
+    }
     return " ".join([_words(case.prune)] + ["{}={}".format(*pair) for pair in extra.items()])
 
 
@@ -102,8 +112,9 @@ def _suite(name, tables, overrides, sweeps, quick) -> Suite:
     question = tables.pop("question", None)
     note, name = tables.pop("note", ""), tables.pop("name", name)
     if not isinstance(question, str) or not question.strip():
-        raise ValueError('the question is missing; add question = "...", the sentence that the '
-                         'report answers')
+        raise ValueError(
+            'the question is missing; add question = "...", the sentence that the report answers'
+        )
     settings.check_known("suite", tables, settings.SECTIONS)
     sections = {key: grid.tables(key, tables.get(key)) for key in settings.SECTIONS}
     for text in overrides:

@@ -4,20 +4,28 @@ A 3 x 3 convolution C -> C on 28 x 28 pixels is timed for widths that are multip
 of nothing larger; what counts is time per multiply-accumulate. On processors with wide vectors an
 odd width can cost several times as much, so rounding is part of pruning, not cosmetics.
 """
+
 import json
 import os
 import platform
 import statistics
 import time
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Dict, List, Optional
 
 import torch
 from torch import nn
 
 PIXELS, BATCH = 28, 8
-WIDTHS = {1: (45, 61, 67), 2: (46, 58, 70), 4: (44, 60, 68), 8: (40, 56, 72), 16: (48, 80),
-          32: (32, 96), 64: (64,)}
+WIDTHS = {
+    1: (45, 61, 67),
+    2: (46, 58, 70),
+    4: (44, 60, 68),
+    8: (40, 56, 72),
+    16: (48, 80),
+    32: (32, 96),
+    64: (64,),
+}
 SLACK = 1.05  # a multiple is good enough within this factor of the best
 SCHEMA = 1
 
@@ -71,14 +79,16 @@ def measured(device: str, rounds: int) -> Dict[int, float]:
     rounds, because other work on the machine only ever adds time.
     """
     layers = {width: _layer(width, device) for widths in WIDTHS.values() for width in widths}
-    seconds = {width: [] for width in layers}  # type: Dict[int, List[float]]
+    seconds: Dict[int, List[float]] = {width: [] for width in layers}
     for turn in range(rounds + 1):  # the first round warms up
         for width, (layer, x) in layers.items():
             taken = _timed(layer, x)
             if turn:
                 seconds[width].append(taken / (width * width))
-    per_mac = {step: statistics.median([min(seconds[width]) for width in widths])
-               for step, widths in WIDTHS.items()}
+    per_mac = {
+        step: statistics.median([min(seconds[width]) for width in widths])
+        for step, widths in WIDTHS.items()
+    }
     best = min(per_mac.values())
     return {step: value / best for step, value in per_mac.items()}
 

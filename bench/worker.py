@@ -3,6 +3,7 @@
 FOLDER holds `case.json`. One process per case, so that no cache, allocator or CUDA context of
 one run weighs on the next.
 """
+
 import json
 import sys
 import traceback
@@ -56,17 +57,37 @@ def run(folder: Path, log) -> None:
     after = state(device)
     device.close()
     _export(folder, outcome, trainer.example)
-    _write(folder, records.RunRecord(
-        schema=records.SCHEMA, suite=job["suite"], case_id=job["case_id"],
-        label=suite.label(case), case=case._asdict(), attempts=job["attempts"],
-        started_utc=started, finished_utc=_now(), device=info,
-        environment=dict(environment.describe(), before=before, after=after, meter=own,
-                         resumed=trainer.resumed),
-        dense=dense, final=_model_record(outcome.model, trainer.example),
-        phases=[phase._asdict() for phase in ledger.phases],
-        epochs=[epoch._asdict() for epoch in ledger.epochs], accuracy=accuracy,
-        ticket=_ticket(outcome), layers=_layers(outcome),
-        warnings=trainer.warnings + list(outcome.notes) + warnings, facts=outcome.facts), trace)
+    _write(
+        folder,
+        records.RunRecord(
+            schema=records.SCHEMA,
+            suite=job["suite"],
+            case_id=job["case_id"],
+            label=suite.label(case),
+            case=case._asdict(),
+            attempts=job["attempts"],
+            started_utc=started,
+            finished_utc=_now(),
+            device=info,
+            environment=dict(
+                environment.describe(),
+                before=before,
+                after=after,
+                meter=own,
+                resumed=trainer.resumed,
+            ),
+            dense=dense,
+            final=_model_record(outcome.model, trainer.example),
+            phases=[phase._asdict() for phase in ledger.phases],
+            epochs=[epoch._asdict() for epoch in ledger.epochs],
+            accuracy=accuracy,
+            ticket=_ticket(outcome),
+            layers=_layers(outcome),
+            warnings=trainer.warnings + list(outcome.notes) + warnings,
+            facts=outcome.facts,
+        ),
+        trace,
+    )
     kept.remove()
 
 
@@ -100,7 +121,8 @@ def _seeded(case):
     data = source.load(case.dataset["root"], **options)
     options = {k: v for k, v in case.model.items() if k != "name"}
     model = plugins.load("bench/models", case.model["name"]).build(
-        source.CLASSES, source.INPUT_SHAPE[0], **options)
+        source.CLASSES, source.INPUT_SHAPE[0], **options
+    )
     _fits(model, data.train[0][0].unsqueeze(0), case)
     return data, model.to(_device(case.train["device"]))
 
@@ -111,17 +133,23 @@ def _fits(model, example, case):
         with torch.no_grad():
             model.eval()(example)
     except RuntimeError as error:
-        raise ValueError("model {!r} does not take the pictures {} of {!r}: {}".format(
-            case.model["name"], list(example.shape[1:]), case.dataset["name"],
-            str(error).splitlines()[0]))
+        raise ValueError(
+            "model {!r} does not take the pictures {} of {!r}: {}".format(
+                case.model["name"],
+                list(example.shape[1:]),
+                case.dataset["name"],
+                str(error).splitlines()[0],
+            )
+        )
 
 
 def _device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError("train.device = {!r}, but torch sees no CUDA device; use \"cpu\" or "
-                         "\"auto\"".format(name))
+        raise ValueError(
+            'train.device = {!r}, but torch sees no CUDA device; use "cpu" or "auto"'.format(name)
+        )
     return name
 
 
@@ -132,8 +160,13 @@ def _recipe(case, trainer):
 
 def _model_record(model, example):
     counted = cost.count(model, example)
-    return records.ModelRecord(counted.params, counted.forward_macs, counted.train_macs,
-                               channels(model), list(counted.uncounted))._asdict()
+    return records.ModelRecord(
+        counted.params,
+        counted.forward_macs,
+        counted.train_macs,
+        channels(model),
+        list(counted.uncounted),
+    )._asdict()
 
 
 def _export(folder, outcome, example):
@@ -156,9 +189,11 @@ def _ticket(outcome):
 
 def _layers(outcome):
     mask = _channel_mask(outcome)
-    return [{"group": group.name, "channels": group.channels,
-             "kept": int(mask[group.name].sum())} for group in outcome.groups or ()
-            if group.name in mask]
+    return [
+        {"group": group.name, "channels": group.channels, "kept": int(mask[group.name].sum())}
+        for group in outcome.groups or ()
+        if group.name in mask
+    ]
 
 
 def _write(folder, record, trace):

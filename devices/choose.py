@@ -3,6 +3,7 @@
 A name is an adapter ("nvml"), an adapter and its argument ("nvml:GPU-4c2f", "ina3221:board",
 "replay:run.trace.json"), or several to be added ("nvml+rapl").
 """
+
 import difflib
 import importlib
 import pkgutil
@@ -27,8 +28,9 @@ def open(name: str = "auto", fake_power=None):
     """
     if fake_power is not None:
         if name not in ("auto", "replay"):
-            raise ValueError("power: asked for the sensor {!r} and for fake power; drop one"
-                             .format(name))
+            raise ValueError(
+                "power: asked for the sensor {!r} and for fake power; drop one".format(name)
+            )
         return load("replay").open(fake_power)
     if name == "auto":
         return _first()
@@ -49,8 +51,11 @@ def load(name: str):
     """
     if name not in names():
         close = difflib.get_close_matches(name, names(), n=1, cutoff=0.5)
-        raise ValueError("no power adapter called {!r}; devices/adapters/ has: {}.{}".format(
-            name, ", ".join(names()), " Did you mean {!r}?".format(close[0]) if close else ""))
+        raise ValueError(
+            "no power adapter called {!r}; devices/adapters/ has: {}.{}".format(
+                name, ", ".join(names()), " Did you mean {!r}?".format(close[0]) if close else ""
+            )
+        )
     return importlib.import_module("edgejoule.devices.adapters." + name)
 
 
@@ -98,8 +103,14 @@ def _look(name):
         return {"adapter": name, "reason": str(error)}
     try:
         sample = device.read()
-        return {"adapter": name, "info": device.info()._asdict(), "watts": sample.watts,
-                "joules": sample.joules, "rails": sample.rails, "notes": device.notes()}
+        return {
+            "adapter": name,
+            "info": device.info()._asdict(),
+            "watts": sample.watts,
+            "joules": sample.joules,
+            "rails": sample.rails,
+            "notes": device.notes(),
+        }
     except (RuntimeError, OSError) as error:
         return {"adapter": name, "reason": str(error)}
     finally:

@@ -1,4 +1,5 @@
 """The state of the machine round a run: heat, clocks, power mode, memory, load. Never raises."""
+
 import glob
 import os
 
@@ -14,9 +15,14 @@ def snapshot(root: str = "/") -> dict:
     {used_bytes, total_bytes}, load_average (1 min), boot_id, uptime_s.
     """
     return {
-        "celsius": celsius(root), "power_mode": power_mode(root), "clocks": clocks(root),
-        "throttling": throttling(root), "swap": swap(root), "load_average": load_average(root),
-        "boot_id": _text(root, "proc/sys/kernel/random/boot_id"), "uptime_s": _uptime(root),
+        "celsius": celsius(root),
+        "power_mode": power_mode(root),
+        "clocks": clocks(root),
+        "throttling": throttling(root),
+        "swap": swap(root),
+        "load_average": load_average(root),
+        "boot_id": _text(root, "proc/sys/kernel/random/boot_id"),
+        "uptime_s": _uptime(root),
     }
 
 

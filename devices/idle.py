@@ -1,4 +1,5 @@
 """What a machine costs at rest, and what a piece of work costs above that."""
+
 from math import sqrt
 from typing import NamedTuple, Optional
 
@@ -26,8 +27,11 @@ def baseline(reading) -> Optional[Baseline]:
     """The power of a window in which nothing ran; None if it was not measured."""
     if reading.joules is None or reading.status == "invalid":
         return None
-    return Baseline(reading.joules / reading.seconds,
-                    (reading.repeatability_joules or 0.0) / 2 / reading.seconds, reading.seconds)
+    return Baseline(
+        reading.joules / reading.seconds,
+        (reading.repeatability_joules or 0.0) / 2 / reading.seconds,
+        reading.seconds,
+    )
 
 
 def shares(reading, rest: Optional[Baseline]) -> Optional[Shares]:
@@ -39,7 +43,7 @@ def shares(reading, rest: Optional[Baseline]) -> Optional[Shares]:
         return None
     idle = rest.watts * reading.seconds
     spread = (reading.repeatability_joules or 0.0) / 2
-    doubt = 2 * sqrt(spread ** 2 + (rest.uncertainty_watts * reading.seconds) ** 2)
+    doubt = 2 * sqrt(spread**2 + (rest.uncertainty_watts * reading.seconds) ** 2)
     return Shares(reading.joules, idle, reading.joules - idle, doubt)
 
 
@@ -48,5 +52,7 @@ def drift(before: Baseline, after: Baseline) -> Optional[str]:
     ratio = after.watts / before.watts - 1
     if abs(ratio) <= DRIFT:
         return None
-    return "idle power drifted by {:+.1%} during the run ({:.2f} to {:.2f} W); let the machine " \
-           "settle and repeat".format(ratio, before.watts, after.watts)
+    return (
+        "idle power drifted by {:+.1%} during the run ({:.2f} to {:.2f} W); let the machine "
+        "settle and repeat".format(ratio, before.watts, after.watts)
+    )

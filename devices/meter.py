@@ -7,6 +7,7 @@
 
 Windows nest and overlap. A sensor that fails never raises here: the reading says so.
 """
+
 import time
 from contextlib import contextmanager
 
@@ -40,13 +41,17 @@ class Meter:
 
     def __init__(self, device=None, period_s=None, synchronise=None):
         if period_s is not None and not period_s > 0:
-            raise ValueError("sampling period: asked for {!r} s; it must be more than 0".format(
-                period_s))
+            raise ValueError(
+                "sampling period: asked for {!r} s; it must be more than 0".format(period_s)
+            )
         self._mine = device is None or isinstance(device, str)
         self.device = choose.open(device or "auto") if self._mine else device
         self.info = self.device.info()
-        self._samplers = [Sampler(part, period_s) for part in several.parts(self.device)
-                          if part.info().reason is None]
+        self._samplers = [
+            Sampler(part, period_s)
+            for part in several.parts(self.device)
+            if part.info().reason is None
+        ]
         self._synchronise = synchronise
         self._open, self._epochs, self._running = {}, 0, False
 
@@ -66,19 +71,25 @@ class Meter:
     def begin(self, name: str) -> Window:
         """Open a window; others may be open."""
         if not self._running:
-            raise ValueError("window {!r}: the meter is not running; put the work into "
-                             "`with Meter(...) as meter:`".format(name))
+            raise ValueError(
+                "window {!r}: the meter is not running; put the work into "
+                "`with Meter(...) as meter:`".format(name)
+            )
         if name in self._open:
-            raise ValueError("window {!r} is open already; end it first, or use another name"
-                             .format(name))
+            raise ValueError(
+                "window {!r} is open already; end it first, or use another name".format(name)
+            )
         self._open[name] = Window(name, self.edge())
         return self._open[name]
 
     def end(self, name: str) -> Reading:
         """Close a window: what it cost. Returns within two seconds whatever the sensor does."""
         if name not in self._open:
-            raise ValueError("window {!r} is not open; open are: {}".format(
-                name, ", ".join(sorted(self._open)) or "none"))
+            raise ValueError(
+                "window {!r} is not open; open are: {}".format(
+                    name, ", ".join(sorted(self._open)) or "none"
+                )
+            )
         end_s = self.edge()
         opened = self._open.pop(name)
         opened.reading = self.between(opened.start_s, end_s)
@@ -111,8 +122,9 @@ class Meter:
             sampler.reach(end_s)
         if not self._samplers:
             return Reading(end_s - start_s, None, reason=self.info.reason)
-        return several.total([(sampler.info, sampler.reading(start_s, end_s))
-                              for sampler in self._samplers])
+        return several.total(
+            [(sampler.info, sampler.reading(start_s, end_s)) for sampler in self._samplers]
+        )
 
     def epoch(self):
         """A window named after how many epochs there were: epoch 0, epoch 1, ..."""

@@ -1,4 +1,5 @@
 """Facts about a sensor that only reading it can tell: update period, cost of a read, lag."""
+
 import hashlib
 import os
 import threading
@@ -38,8 +39,9 @@ def burst(device, seconds: float) -> Burst:
             values.add(value)
             last = value
     costs.sort()
-    return Burst(len(costs), failed, len(values), _median_step(changes),
-                 costs[len(costs) // 2], costs[-1])
+    return Burst(
+        len(costs), failed, len(values), _median_step(changes), costs[len(costs) // 2], costs[-1]
+    )
 
 
 def rest(device, seconds: float):
@@ -47,8 +49,10 @@ def rest(device, seconds: float):
     with Meter(device) as meter:
         begun = time.monotonic()
         time.sleep(seconds)
-        halves = [meter.between(begun, begun + seconds / 2),
-                  meter.between(begun + seconds / 2, begun + seconds)]
+        halves = [
+            meter.between(begun, begun + seconds / 2),
+            meter.between(begun + seconds / 2, begun + seconds),
+        ]
     return [None if half.joules is None else half.joules / half.seconds for half in halves]
 
 

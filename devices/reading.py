@@ -2,6 +2,7 @@
 
 Seconds, watts and joules throughout; None is "not measured", never 0.
 """
+
 from typing import Dict, NamedTuple, Optional
 
 STATUSES = ("ok", "too_short", "degraded", "invalid", "none")  # each trumps those before it

@@ -8,6 +8,7 @@ made up for. Whatever a read raises becomes a sentence in the record: the caller
 never sees it. What is heard is put into the record by the dozen: a thread that wakes ten times
 a second finds every cache cold, and pays for each thing it touches.
 """
+
 import random
 import resource
 import threading
@@ -69,8 +70,9 @@ class Sampler:
         """True once a sample is at least that new; not waited for if the sensor fails."""
         failures = self.record.failures
         limit = max(min(1.5 * self.period_s, 1.5), PATIENCE_S)
-        until(lambda: self._newest_s() >= moment_s
-              or failures and failures[-1][1] >= moment_s, limit)
+        until(
+            lambda: self._newest_s() >= moment_s or failures and failures[-1][1] >= moment_s, limit
+        )
         return self._newest_s() >= moment_s
 
     def reading(self, start_s: float, end_s: float) -> Reading:
@@ -98,18 +100,29 @@ class Sampler:
         """What sampling costs: share of one core [0, 1], reads, samples kept, seconds."""
         self.settle()
         seconds = time.monotonic() - self._begun
-        return {"core_share": self.cpu_seconds / seconds if seconds > 0 else None,
-                "reads": self.reads, "samples": len(self.record), "seconds": seconds,
-                "period_s": self.period_s}
+        return {
+            "core_share": self.cpu_seconds / seconds if seconds > 0 else None,
+            "reads": self.reads,
+            "samples": len(self.record),
+            "seconds": seconds,
+            "period_s": self.period_s,
+        }
 
     def warnings(self) -> list:
         """Sentences on what went wrong while sampling, and what the device itself notes."""
-        found = ["{}: {}".format(self.info.adapter, text) if not text.startswith(
-            self.info.adapter) else text for _, _, text in self.record.failures]
+        found = [
+            "{}: {}".format(self.info.adapter, text)
+            if not text.startswith(self.info.adapter)
+            else text
+            for _, _, text in self.record.failures
+        ]
         found += [self._beat] if self._beat else []
         if self.record.rejected:
-            found.append("{}: {} reads took too long and were dropped".format(
-                self.info.adapter, self.record.rejected))
+            found.append(
+                "{}: {} reads took too long and were dropped".format(
+                    self.info.adapter, self.record.rejected
+                )
+            )
         return list(dict.fromkeys(found)) + self.device.notes()
 
     def _quicken(self, beat):
@@ -118,12 +131,15 @@ class Sampler:
         if not self._pinned and self.period_s / 2 >= floor * 0.999:
             self.period_s /= 2
         self._beat = "{}: {}; sampled every {:.3g} s since".format(
-            self.info.adapter, beat, self.period_s)
+            self.info.adapter, beat, self.period_s
+        )
 
     def _revive(self):
         if not self._stopping and not self._thread.is_alive():
-            self.record.fail(self._newest_s() or self._begun,
-                             "the sampling thread had died; it was started again")
+            self.record.fail(
+                self._newest_s() or self._begun,
+                "the sampling thread had died; it was started again",
+            )
             self._launch()
 
     def _launch(self):

@@ -1,4 +1,5 @@
 """Several sensors at once, as one device and one reading: sums without counting twice."""
+
 from math import sqrt
 
 from edgejoule.devices.energy import integrate
@@ -20,12 +21,18 @@ class Several:
         infos = [device.info() for device in self.devices]
         labels = [info.fake for info in infos if info.fake]
         return DeviceInfo(
-            "+".join(i.adapter for i in infos), " + ".join(i.name for i in infos),
-            " + ".join(str(i.rail) for i in infos), "+".join(i.scope for i in infos),
-            power_mode=infos[0].power_mode, driver="; ".join(i.driver or "" for i in infos),
-            period_s=min(i.period_s for i in infos), lag_s=max(i.lag_s for i in infos),
-            fake="; ".join(labels) or None, estimate=any(i.estimate for i in infos),
-            gain=max(i.gain for i in infos))
+            "+".join(i.adapter for i in infos),
+            " + ".join(i.name for i in infos),
+            " + ".join(str(i.rail) for i in infos),
+            "+".join(i.scope for i in infos),
+            power_mode=infos[0].power_mode,
+            driver="; ".join(i.driver or "" for i in infos),
+            period_s=min(i.period_s for i in infos),
+            lag_s=max(i.lag_s for i in infos),
+            fake="; ".join(labels) or None,
+            estimate=any(i.estimate for i in infos),
+            gain=max(i.gain for i in infos),
+        )
 
     def notes(self) -> list:
         """The sentences of every part."""
@@ -51,17 +58,26 @@ def total(pairs) -> Reading:
         return pairs[0][1]
     readings = [reading for _, reading in pairs]
     missing = any(reading.joules is None for reading in readings)
-    rails = {"{} {}".format(info.adapter, rail): joules for info, reading in pairs
-             for rail, joules in _rails(info, reading).items()}
+    rails = {
+        "{} {}".format(info.adapter, rail): joules
+        for info, reading in pairs
+        for rail, joules in _rails(info, reading).items()
+    }
     reasons = ["{}: {}".format(i.adapter, r.reason) for i, r in pairs if r.reason]
     return Reading(
-        readings[0].seconds, None if missing else sum(r.joules for r in readings),
+        readings[0].seconds,
+        None if missing else sum(r.joules for r in readings),
         _root([r.uncertainty_joules for r in readings]),
-        None, sum(r.samples for r in readings), min(r.coverage for r in readings),
-        worst([r.status for r in readings]), "+".join(r.source for r in readings), rails,
+        None,
+        sum(r.samples for r in readings),
+        min(r.coverage for r in readings),
+        worst([r.status for r in readings]),
+        "+".join(r.source for r in readings),
+        rails,
         "; ".join(reasons) or None,
         _root([r.repeatability_joules for r in readings]),
-        None if missing else sum(r.raw_joules for r in readings))
+        None if missing else sum(r.raw_joules for r in readings),
+    )
 
 
 def sum_traces(traces) -> PowerTrace:
@@ -81,17 +97,23 @@ def _rails(info, reading):
 
 def _root(values):
     """Root of the sum of squares; None if any is unknown."""
-    return None if None in values else sqrt(sum(value ** 2 for value in values))
+    return None if None in values else sqrt(sum(value**2 for value in values))
 
 
 def _disjoint(infos):
     names = [info.adapter for info in infos]
     if any(info.reason is not None for info in infos):
-        raise ValueError("{}: {!r} measures nothing, so there is no sum; leave it out".format(
-            "+".join(names), "none"))
+        raise ValueError(
+            "{}: {!r} measures nothing, so there is no sum; leave it out".format(
+                "+".join(names), "none"
+            )
+        )
     if len(infos) > 1 and any(info.scope in WHOLE for info in infos):
-        raise ValueError("{}: a {} rail holds the others already, so their sum counts twice; "
-                         "take one of them".format(
-                             "+".join(names), [i.scope for i in infos if i.scope in WHOLE][0]))
+        raise ValueError(
+            "{}: a {} rail holds the others already, so their sum counts twice; "
+            "take one of them".format(
+                "+".join(names), [i.scope for i in infos if i.scope in WHOLE][0]
+            )
+        )
     if len({(info.adapter, info.name, info.rail) for info in infos}) < len(infos):
         raise ValueError("{}: one sensor is named twice; name each once".format("+".join(names)))

@@ -1,4 +1,5 @@
 """Power over time: saved with every run, integrated over any window, playable as a device."""
+
 import json
 from typing import NamedTuple, Optional, Sequence
 
@@ -30,9 +31,17 @@ class PowerTrace(NamedTuple):
 
     def to_json(self) -> str:
         """A JSON document; microseconds and tenths of a milliwatt are kept."""
-        return json.dumps({"schema": SCHEMA, "rail": self.rail,
-                           "times_s": [round(t, 6) for t in self.times_s],
-                           "watts": [round(w, 4) for w in self.watts]}) + "\n"
+        return (
+            json.dumps(
+                {
+                    "schema": SCHEMA,
+                    "rail": self.rail,
+                    "times_s": [round(t, 6) for t in self.times_s],
+                    "watts": [round(w, 4) for w in self.watts],
+                }
+            )
+            + "\n"
+        )
 
     @classmethod
     def from_json(cls, text: str) -> "PowerTrace":
@@ -43,8 +52,10 @@ class PowerTrace(NamedTuple):
         """
         data = json.loads(text)
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-            raise ValueError("power trace: asked for schema {!r}, found {!r}; record it again "
-                             "or use a newer edgejoule".format(SCHEMA, _schema(data)))
+            raise ValueError(
+                "power trace: asked for schema {!r}, found {!r}; record it again "
+                "or use a newer edgejoule".format(SCHEMA, _schema(data))
+            )
         times, watts = data.get("times_s"), data.get("watts")
         _check(times, watts)
         return cls(tuple(times), tuple(watts), data.get("rail"))

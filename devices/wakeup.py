@@ -3,6 +3,7 @@
 `select` waits a length of time; timed waits for locks on Python 3.6 wait for a moment of the
 wall clock, and sleep for an hour when it is set back by one.
 """
+
 import os
 import select
 import time

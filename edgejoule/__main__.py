@@ -1,4 +1,5 @@
 """`python3 -m edgejoule ...`: the command line."""
+
 import sys
 
 from edgejoule.command_line import main

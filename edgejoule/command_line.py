@@ -3,6 +3,7 @@
 `edgejoule ...` after `pip install`, `python3 edgejoule.py ...` from a clone without installing
 (so runs a Jetson), `python3 -m edgejoule ...` from either.
 """
+
 import argparse
 import importlib
 import os
@@ -66,8 +67,9 @@ def main(argv=None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("edgejoule: stopped; finished work is kept, the same command goes on",
-              file=sys.stderr)
+        print(
+            "edgejoule: stopped; finished work is kept, the same command goes on", file=sys.stderr
+        )
         return 130
     except (ValueError, RuntimeError, OSError) as error:
         if os.environ.get("EDGEJOULE_TRACEBACK"):
@@ -78,15 +80,19 @@ def main(argv=None) -> int:
 
 def _parser(argv):
     parser = Parser(
-        prog="edgejoule", formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EXAMPLES,
+        prog="edgejoule",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EXAMPLES,
         description="What does it cost to train this network on this edge GPU, "
-                    "and what does pruning save?")
+        "and what does pruning save?",
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.required = True
     commands.add_parser("version", help="print the version")
     for name, package, text in COMMANDS:
         command = commands.add_parser(
-            name, help=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+            name, help=text, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
         if name in argv[:1]:
             command.description = _module(name).__doc__
             _module(name).arguments(command)
@@ -95,12 +101,13 @@ def _parser(argv):
 
 def _module(command: str):
     package = {name: package for name, package, _ in COMMANDS}[command]
-    return importlib.import_module("edgejoule.{}.commands.{}".format(package, command.replace("-", "_")))
+    return importlib.import_module(
+        "edgejoule.{}.commands.{}".format(package, command.replace("-", "_"))
+    )
 
 
 def _one_line(error) -> str:
     return " ".join(str(error).split()) or type(error).__name__
-
 
 
 if __name__ == "__main__":  # `launch.command("command_line", ...)`

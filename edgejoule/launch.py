@@ -6,6 +6,7 @@ Processes that this package starts are started by this file's path, so that a pr
 `bench/` or an `edgejoule/` of its own runs our code and not its own. Python puts a script's
 folder on the path; here that would expose `bench`, `prune`, ... as top-level names.
 """
+
 import importlib.util
 import os
 import runpy

@@ -6,6 +6,7 @@ paper   3 x the forward FLOPs of the literature's counter, rounded to 0.01 GFLOP
         backward pass taken for two, batch norms, ReLUs and poolings included, adaptive ones not.
 fvcore  3 x fvcore's own forward figure, in which a MAC is one "flop" and batch norms count two.
 """
+
 from typing import Dict, NamedTuple, Optional, Tuple
 
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from edgejoule.prune import macs
 
 CONVENTIONS = ("exact", "paper", "fvcore")
 PAPER_LAYERS = (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d)
-PAPER_STEP = 10 ** 7
+PAPER_STEP = 10**7
 PAPER_LEAST = 5 * PAPER_STEP
 
 
@@ -60,17 +61,22 @@ def exact_flops(model: nn.Module, example: Tensor) -> Figure:
 def paper_forward(model: nn.Module, example: Tensor) -> int:
     """Forward FLOPs per sample by the literature's counter, before it rounds them."""
     calls = macs.observe(model, example).calls
-    return sum(2 * call.forward + call.elementwise for call in calls
-               if isinstance(call.layer, PAPER_LAYERS)) // len(example)
+    return sum(
+        2 * call.forward + call.elementwise
+        for call in calls
+        if isinstance(call.layer, PAPER_LAYERS)
+    ) // len(example)
 
 
 def paper_flops(model: nn.Module, example: Tensor) -> Figure:
     """3 x forward FLOPs rounded to 0.01 GFLOP; None where rounding could move them by 10 %."""
     forward = paper_forward(model, example)
     if forward < PAPER_LEAST:
-        return Figure(None, "the forward pass is {:.3g} GFLOP, and this convention rounds it to "
-                            "0.01 GFLOP: under 0.05 that is an error of over 10 %".format(
-                                forward / 1e9))
+        return Figure(
+            None,
+            "the forward pass is {:.3g} GFLOP, and this convention rounds it to "
+            "0.01 GFLOP: under 0.05 that is an error of over 10 %".format(forward / 1e9),
+        )
     return Figure(3 * PAPER_STEP * int(round(forward / PAPER_STEP)))
 
 
@@ -94,15 +100,20 @@ def fvcore_forward(model: nn.Module, example: Tensor) -> Optional[Dict[str, int]
     with macs.undisturbed(model, example):
         analysis = FlopCountAnalysis(model, example)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-        return {name: int(total) // len(example)
-                for name, total in sorted(analysis.by_operator().items())}
+        return {
+            name: int(total) // len(example)
+            for name, total in sorted(analysis.by_operator().items())
+        }
 
 
 def train_figure(model: nn.Module, example: Tensor, convention: str) -> Figure:
     """Training FLOPs per sample in the named convention, with the reason if there are none."""
     if convention not in CONVENTIONS:
-        raise ValueError("no FLOPs convention called {!r}; choose one of {}".format(
-            convention, ", ".join(CONVENTIONS)))
+        raise ValueError(
+            "no FLOPs convention called {!r}; choose one of {}".format(
+                convention, ", ".join(CONVENTIONS)
+            )
+        )
     counters = {"exact": exact_flops, "paper": paper_flops, "fvcore": fvcore_flops}
     return counters[convention](model, example)
 

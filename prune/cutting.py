@@ -1,4 +1,5 @@
 """Cutting channels: find groups, draw a mask from scores, make the network smaller."""
+
 from typing import Dict, NamedTuple, Optional, Tuple
 
 import torch
@@ -28,8 +29,11 @@ def groups(trainer, cut: Cut):
     if cut.scope not in (None, "global", "layer"):
         raise ValueError("no scope called {!r}; choose 'global' or 'layer'".format(cut.scope))
     if cut.min_channels < 1 or cut.multiple_of < 1:
-        raise ValueError("min_channels={!r}, multiple_of={!r}; both start at 1".format(
-            cut.min_channels, cut.multiple_of))
+        raise ValueError(
+            "min_channels={!r}, multiple_of={!r}; both start at 1".format(
+                cut.min_channels, cut.multiple_of
+            )
+        )
     return find(trainer.model, trainer.example, mode=cut.mode, ignore=tuple(cut.ignore))
 
 
@@ -42,16 +46,25 @@ def chosen(criterion: Method, scores: Dict, found, cut: Cut) -> Mask:
     """The mask that scores lead to; groups that the criterion could not judge stay whole."""
     judged = [group for group in found if group.name in scores]
     if not judged:
-        raise ValueError("{} can judge none of the {} channel groups of this model; choose "
-                         "another criterion".format(criterion.name, len(found)))
-    mask = select(scores, judged, cut.ratio, scope=cut.scope or criterion.module.SCOPE,
-                  min_channels=cut.min_channels, multiple_of=cut.multiple_of)
+        raise ValueError(
+            "{} can judge none of the {} channel groups of this model; choose "
+            "another criterion".format(criterion.name, len(found))
+        )
+    mask = select(
+        scores,
+        judged,
+        cut.ratio,
+        scope=cut.scope or criterion.module.SCOPE,
+        min_channels=cut.min_channels,
+        multiple_of=cut.multiple_of,
+    )
     for name, flags in whole(found).items():
         mask.setdefault(name, flags)
     if len(judged) < len(found):
-        mask.notes += ("{} cannot judge {} of {} channel groups; they stay whole and the ratio "
-                       "counts the others".format(criterion.name, len(found) - len(judged),
-                                                  len(found)),)
+        mask.notes += (
+            "{} cannot judge {} of {} channel groups; they stay whole and the ratio "
+            "counts the others".format(criterion.name, len(found) - len(judged), len(found)),
+        )
     return mask
 
 
@@ -60,8 +73,9 @@ def whole(found) -> Mask:
     return Mask({group.name: torch.ones(group.channels, dtype=torch.bool) for group in found})
 
 
-def cut_to(trainer, criterion: Method, mask: Mask, gone: float, cut: Cut,
-           batches: Optional[int] = None) -> Mask:
+def cut_to(
+    trainer, criterion: Method, mask: Mask, gone: float, cut: Cut, batches: Optional[int] = None
+) -> Mask:
     """Cuts the model further, until a share `gone` of its first channels is gone; the whole mask.
 
     `mask` says what the dense model's groups had left before, the answer what they have now. With
@@ -101,9 +115,15 @@ def _still(mask: Mask, pool, gone: float, cut: Cut):
     left = sum(group.channels for group in pool)
     wanted = int(gone * mask.channels + 1e-9) - (mask.channels - mask.kept)
     able = sum(max(0, group.channels - cut.min_channels) for group in pool)
-    note = "" if wanted <= able else (
-        "{} channels should leave {}, only {} can: at least {} stay in every group".format(
-            wanted, pool[0].name if len(pool) == 1 else "the network", able, cut.min_channels))
+    note = (
+        ""
+        if wanted <= able
+        else (
+            "{} channels should leave {}, only {} can: at least {} stay in every group".format(
+                wanted, pool[0].name if len(pool) == 1 else "the network", able, cut.min_channels
+            )
+        )
+    )
     return max(0, min(wanted, able)) / left, note
 
 

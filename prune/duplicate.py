@@ -9,7 +9,7 @@ from torch import nn
 
 SHARED = frozenset((type(None), bool, int, float, str, torch.dtype, torch.device, torch.Size))
 OWN_WAYS = frozenset(
-    "__deepcopy__ __copy__ __reduce__ __reduce_ex__ __getstate__ __setstate__".split()
+    ["__deepcopy__", "__copy__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__"]
 )
 
 

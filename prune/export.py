@@ -9,7 +9,7 @@ import json
 import os
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-import numpy
+import numpy as np
 import torch
 from torch import nn
 
@@ -133,10 +133,8 @@ def expanded(model: nn.Module, small: nn.Module, plan: Dict[str, Any]) -> nn.Mod
             target = tensor_of(twin, name)
             if target is not None:  # an index has no dense counterpart
                 axes = keep.get(name, {})
-                grid = [
-                    axes.get(axis, numpy.arange(size)) for axis, size in enumerate(target.shape)
-                ]
-                target[numpy.ix_(*grid)] = tensor.to(target.device)
+                grid = [axes.get(axis, np.arange(size)) for axis, size in enumerate(target.shape)]
+                target[np.ix_(*grid)] = tensor.to(target.device)
     return twin
 
 
@@ -157,7 +155,7 @@ def _keep(model: nn.Module, plan: Any) -> Keep:
             if axis in keep.setdefault(name, {}):
                 raise ValueError("the plan cuts axis {} of {!r} twice".format(axis, name))
             gone = _positions(entry.get("gone"), size, name)
-            keep[name][axis] = staying(size, numpy.array(gone))
+            keep[name][axis] = staying(size, np.array(gone))
     return keep
 
 

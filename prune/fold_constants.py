@@ -70,7 +70,7 @@ def fold(
     readers = _readers(silent, groups, mask)
     seen = _watched(silent, example, {reader.name: reader.dense for reader in readers})
     norms = {unit.producer: unit.norm for group in groups for unit in group.units}
-    kinds = {"": [], "exact": [], "borders": [], "lost": []}  # type: Dict[str, List[str]]
+    kinds: Dict[str, List[str]] = {"": [], "exact": [], "borders": [], "lost": []}
     for reader in readers:
         kind = _folded(reader, small, seen[reader.name], norms.get(reader.name), borders)
         kinds[kind].append(reader.name)

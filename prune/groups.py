@@ -6,7 +6,7 @@ This is the vocabulary; `grouping` finds the groups of a model.
 import copy
 from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
-import numpy
+import numpy as np
 import torch
 from torch import nn
 
@@ -79,10 +79,8 @@ def tensor_of(model: nn.Module, name: str) -> Optional[torch.Tensor]:
 
 def rows(tensor: torch.Tensor, axis: int, indices: Sequence[Sequence[int]]) -> torch.Tensor:
     """The entries that each channel owns [channels, d]."""
-    flat, tensor = numpy.asarray(indices).ravel(), tensor.detach()
-    if not numpy.array_equal(
-        flat, numpy.arange(tensor.shape[axis])
-    ):  # else there is nothing to pick
+    flat, tensor = np.asarray(indices).ravel(), tensor.detach()
+    if not np.array_equal(flat, np.arange(tensor.shape[axis])):  # else there is nothing to pick
         tensor = tensor.index_select(axis, torch.from_numpy(flat).to(tensor.device))
     return tensor.transpose(0, axis).reshape(len(indices), -1)
 

@@ -7,8 +7,9 @@ Elementwise work is in FLOPs, forward only, by the rules of the counter that the
 literature used (rethinking-network-pruning, `compute_flops.py`): a bias 1, a norm 2 and an
 activation 1 per element, a pooling its window per output element.
 """
+
 from contextlib import contextmanager
-from typing import Callable, List, NamedTuple, Tuple
+from typing import Callable, Dict, List, NamedTuple, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +17,22 @@ from torch.nn.modules import batchnorm, conv, pooling
 
 NORMS = (batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
 POOLINGS = (pooling._MaxPoolNd, pooling._AvgPoolNd)
-ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.GELU, nn.SELU, nn.SiLU,
-               nn.Sigmoid, nn.Tanh, nn.Hardtanh, nn.Hardswish, nn.Hardsigmoid, nn.Softplus)
+ACTIVATIONS = (
+    nn.ReLU,
+    nn.ReLU6,
+    nn.LeakyReLU,
+    nn.PReLU,
+    nn.ELU,
+    nn.GELU,
+    nn.SELU,
+    nn.SiLU,
+    nn.Sigmoid,
+    nn.Tanh,
+    nn.Hardtanh,
+    nn.Hardswish,
+    nn.Hardsigmoid,
+    nn.Softplus,
+)
 
 
 class Call(NamedTuple):
@@ -60,22 +75,29 @@ def _recorder(name: str, calls: List[Call]) -> Callable:
     def record(layer, inputs, output):
         if inputs and isinstance(inputs[0], Tensor):
             calls.append(Call(name, layer, *rule(layer)(layer, inputs[0], output)))
+
     return record
 
 
 def _uncounted(model: nn.Module, counted) -> Tuple[str, ...]:
     """Layers that own parameters and were not counted, each with its type."""
-    return tuple("{} ({})".format(name or "the model itself", type(layer).__name__)
-                 for name, layer in model.named_modules()
-                 if name not in counted and any(True for _ in layer.parameters(recurse=False)))
+    return tuple(
+        "{} ({})".format(name or "the model itself", type(layer).__name__)
+        for name, layer in model.named_modules()
+        if name not in counted and any(True for _ in layer.parameters(recurse=False))
+    )
 
 
 @contextmanager
 def undisturbed(model: nn.Module, example: Tensor):
     """Inside, the model is in evaluation mode and records gradients; afterwards it is as before."""
     modes = [(module, module.training) for module in model.modules()]
-    buffers = [(module, name, buffer, buffer.clone()) for module in model.modules()
-               for name, buffer in module._buffers.items() if buffer is not None]
+    buffers = [
+        (module, name, buffer, buffer.clone())
+        for module in model.modules()
+        for name, buffer in module._buffers.items()
+        if buffer is not None
+    ]
     devices = [example.device] if example.is_cuda else []
     with torch.random.fork_rng(devices=devices), torch.enable_grad():
         try:
@@ -159,6 +181,13 @@ def _lookup(layer, x, output):
     return 0, 0, 0, 0
 
 
-RULES = {conv._ConvTransposeNd: _transposed, conv._ConvNd: _convolution, nn.Linear: _linear,
-         nn.RNNBase: _recurrent, NORMS: _norm, POOLINGS: _pooling, ACTIVATIONS: _activation,
-         nn.Embedding: _lookup}  # type: Dict
+RULES: Dict = {
+    conv._ConvTransposeNd: _transposed,
+    conv._ConvNd: _convolution,
+    nn.Linear: _linear,
+    nn.RNNBase: _recurrent,
+    NORMS: _norm,
+    POOLINGS: _pooling,
+    ACTIVATIONS: _activation,
+    nn.Embedding: _lookup,
+}

@@ -7,7 +7,7 @@ model computes exactly the same.
 
 from typing import Dict, Iterable, Sequence, Tuple
 
-import numpy
+import numpy as np
 import torch
 from torch import nn
 
@@ -62,21 +62,21 @@ class Mask(dict):
         return differ / self.channels if self.channels else 0.0
 
 
-def removed(group: Group, mask: Mask) -> numpy.ndarray:
+def removed(group: Group, mask: Mask) -> np.ndarray:
     """The channels of a group that leave, ascending; none if the mask doesn't name the group."""
     flags = mask.get(group.name)
     if flags is None:
-        return numpy.zeros(0, int)
+        return np.zeros(0, int)
     if flags.numel() != group.channels:
         raise ValueError(
             "mask: group {!r} has {} channels, the mask {}".format(
                 group.name, group.channels, flags.numel()
             )
         )
-    return numpy.flatnonzero(~flags.cpu().numpy())
+    return np.flatnonzero(~flags.cpu().numpy())
 
 
-def leaving(groups: Sequence[Group], mask: Mask) -> Dict[Tuple[str, int], numpy.ndarray]:
+def leaving(groups: Sequence[Group], mask: Mask) -> Dict[Tuple[str, int], np.ndarray]:
     """(tensor, axis) -> the positions that leave, ascending, for every axis that loses any."""
     unknown = set(mask) - {group.name for group in groups}
     if unknown:
@@ -90,9 +90,9 @@ def leaving(groups: Sequence[Group], mask: Mask) -> Dict[Tuple[str, int], numpy.
         gone, positions = removed(group, mask), {}
         for part in group.slices if gone.size else ():
             if id(part.indices) not in positions:  # equal ones are mostly one object
-                positions[id(part.indices)] = numpy.asarray(part.indices)[gone].ravel()
+                positions[id(part.indices)] = np.asarray(part.indices)[gone].ravel()
             parts.setdefault((part.tensor, part.axis), []).append(positions[id(part.indices)])
-    return {key: numpy.unique(numpy.concatenate(found)) for key, found in parts.items()}
+    return {key: np.unique(np.concatenate(found)) for key, found in parts.items()}
 
 
 def masked(model: nn.Module, groups: Sequence[Group], mask: Mask) -> nn.Module:

@@ -4,7 +4,7 @@ starting anew.
 
 from typing import Any, Dict, Sequence
 
-import numpy
+import numpy as np
 import torch
 from torch import nn
 
@@ -50,13 +50,13 @@ def _param_groups(optimiser, names: Dict[int, str], new: Dict[str, torch.Tensor]
 
 
 def _state(
-    state: Dict[str, Any], parameter: torch.Tensor, axes: Dict[int, numpy.ndarray]
+    state: Dict[str, Any], parameter: torch.Tensor, axes: Dict[int, np.ndarray]
 ) -> Dict[str, Any]:
     """One parameter's state, its tensors cut like the parameter."""
     return {key: _value(value, parameter.shape, axes) for key, value in state.items()}
 
 
-def _value(value: Any, shape: torch.Size, axes: Dict[int, numpy.ndarray]) -> Any:
+def _value(value: Any, shape: torch.Size, axes: Dict[int, np.ndarray]) -> Any:
     if not isinstance(value, torch.Tensor):
         return value
     if value.shape != shape:

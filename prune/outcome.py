@@ -1,4 +1,5 @@
 """What a recipe hands back."""
+
 from typing import NamedTuple, Optional, Tuple
 
 from torch import nn

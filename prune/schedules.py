@@ -1,4 +1,5 @@
 """How much is gone after each pruning event."""
+
 from typing import List, Optional, Tuple
 
 
@@ -10,12 +11,15 @@ def kappas(final: float, steps: int) -> Tuple[List[float], str]:
     back; then one event removes everything.
     """
     if not 0 <= final < 1 or steps < 0:
-        raise ValueError("ratio={!r} and steps={!r}; a ratio lies in [0, 1), steps from 0".format(
-            final, steps))
-    if final <= .5:
-        return [final], ("the schedule starts by removing half, more than the asked {:g}; one "
-                         "event removes it all instead of {}".format(final, steps + 2))
-    return [final - (final - .5) * .5 ** i for i in range(steps + 1)] + [final], ""
+        raise ValueError(
+            "ratio={!r} and steps={!r}; a ratio lies in [0, 1), steps from 0".format(final, steps)
+        )
+    if final <= 0.5:
+        return [final], (
+            "the schedule starts by removing half, more than the asked {:g}; one "
+            "event removes it all instead of {}".format(final, steps + 2)
+        )
+    return [final - (final - 0.5) * 0.5**i for i in range(steps + 1)] + [final], ""
 
 
 def geometric(final: float, rounds: int, rate: float = 1.0) -> List[float]:
@@ -24,15 +28,18 @@ def geometric(final: float, rounds: int, rate: float = 1.0) -> List[float]:
     `rate` scales that share: lottery tickets prune their output layer at half the rate.
     """
     if not 0 <= final < 1 or rounds < 1 or not 0 <= rate <= 1:
-        raise ValueError("ratio={!r}, rounds={!r}, rate={!r}; a ratio lies in [0, 1), rounds start "
-                         "at 1, rates lie in [0, 1]".format(final, rounds, rate))
+        raise ValueError(
+            "ratio={!r}, rounds={!r}, rate={!r}; a ratio lies in [0, 1), rounds start "
+            "at 1, rates lie in [0, 1]".format(final, rounds, rate)
+        )
     each = rate * (1 - (1 - final) ** (1 / rounds))
     gone = [1 - (1 - each) ** (i + 1) for i in range(rounds)]
     return gone[:-1] + [final] if rate == 1 else gone
 
 
-def events(when: str, count: int, interval: Optional[int], first: Optional[int], epochs: int
-           ) -> List[int]:
+def events(
+    when: str, count: int, interval: Optional[int], first: Optional[int], epochs: int
+) -> List[int]:
     """Number of epochs trained at each of `count` pruning events.
 
     All 0 "before" training; "during" it the first at `first` epochs [8] and one every `interval`
@@ -42,13 +49,18 @@ def events(when: str, count: int, interval: Optional[int], first: Optional[int],
         raise ValueError("when={!r}; there are: before, during".format(when))
     if when == "before":
         if interval is not None or first is not None:
-            raise ValueError("interval={!r} and first_event={!r} have no effect before training; "
-                             "remove them or set when='during'".format(interval, first))
+            raise ValueError(
+                "interval={!r} and first_event={!r} have no effect before training; "
+                "remove them or set when='during'".format(interval, first)
+            )
         return [0] * count
     interval, first = 4 if interval is None else interval, 8 if first is None else first
     found = [first + interval * i for i in range(count)]
     if first < 1 or interval < 1 or found[-1] >= epochs:
-        raise ValueError("{} events from epoch {} every {} end at epoch {}, but the training has "
-                         "{}; lower first_event, interval or steps".format(
-                             count, first, interval, found[-1], epochs))
+        raise ValueError(
+            "{} events from epoch {} every {} end at epoch {}, but the training has "
+            "{}; lower first_event, interval or steps".format(
+                count, first, interval, found[-1], epochs
+            )
+        )
     return found

@@ -9,7 +9,7 @@ import fnmatch
 import math
 from typing import Dict, List, Mapping, Sequence, Tuple, Union
 
-import numpy
+import numpy as np
 import torch
 
 from edgejoule.prune.groups import Group
@@ -129,28 +129,29 @@ def _lowest(
     ]
 
 
-def _ascending(scores, groups: Sequence[Group]) -> Tuple[numpy.ndarray, numpy.ndarray]:
+def _ascending(scores, groups: Sequence[Group]) -> Tuple[np.ndarray, np.ndarray]:
     """Group index and channel [n] by ascending score, ties by group order and channel."""
     if not groups:
-        return numpy.zeros(0, int), numpy.zeros(0, int)
+        return np.zeros(0, int), np.zeros(0, int)
     flat = torch.cat([scores[group.name].detach().double().cpu() for group in groups]).numpy()
-    owner = numpy.repeat(numpy.arange(len(groups)), [group.channels for group in groups])
-    channel = numpy.concatenate([numpy.arange(group.channels) for group in groups])
-    order = numpy.argsort(flat, kind="stable")
+    owner = np.repeat(np.arange(len(groups)), [group.channels for group in groups])
+    channel = np.concatenate([np.arange(group.channels) for group in groups])
+    order = np.argsort(flat, kind="stable")
     return owner[order], channel[order]
 
 
 def _spared(
-    owner: numpy.ndarray, quota: int, room: Sequence[int]
-) -> Tuple[numpy.ndarray, Dict[int, int]]:
+    owner: np.ndarray, quota: int, room: Sequence[int]
+) -> Tuple[np.ndarray, Dict[int, int]]:
     """Places in the order that leave: the first ones, except those of groups without room; and how
-    many were passed over, per group."""
-    place = numpy.zeros(owner.size, int)  # of a channel in its own group's order
+    many were passed over, per group.
+    """
+    place = np.zeros(owner.size, int)  # of a channel in its own group's order
     for index in range(len(room)):
-        place[owner == index] = numpy.arange(int((owner == index).sum()))
-    free = numpy.flatnonzero(place < numpy.asarray(room, int)[owner])[:quota]
-    passed = numpy.setdiff1d(numpy.arange(free[-1] if quota else 0), free)
-    return free, dict(zip(*map(list, numpy.unique(owner[passed], return_counts=True))))
+        place[owner == index] = np.arange(int((owner == index).sum()))
+    free = np.flatnonzero(place < np.asarray(room, int)[owner])[:quota]
+    passed = np.setdiff1d(np.arange(free[-1] if quota else 0), free)
+    return free, dict(zip(*map(list, np.unique(owner[passed], return_counts=True))))
 
 
 def _rounded(kept, scores, groups: Sequence[Group], least, multiple: int) -> List[str]:

@@ -7,7 +7,7 @@ labels don't check is never returned.
 
 from typing import Any, Dict, Sequence
 
-import numpy
+import numpy as np
 import torch
 from torch import nn
 
@@ -24,7 +24,7 @@ from edgejoule.prune.tracing.tracer import Refused
 from edgejoule.prune.widths import resize
 
 EQUAL = 1e-9  # relative difference in float64 that still counts as equal
-Keep = Dict[str, Dict[int, numpy.ndarray]]  # tensor -> axis -> positions that stay, ascending
+Keep = Dict[str, Dict[int, np.ndarray]]  # tensor -> axis -> positions that stay, ascending
 
 
 def shrink(model: nn.Module, example: Any, groups: Sequence[Group], mask: Mask) -> nn.Module:
@@ -65,11 +65,11 @@ def keeping(model: nn.Module, groups: Sequence[Group], mask: Mask) -> Keep:
     return keep
 
 
-def staying(size: int, gone: numpy.ndarray) -> numpy.ndarray:
+def staying(size: int, gone: np.ndarray) -> np.ndarray:
     """The positions of an axis that stay, ascending."""
-    flags = numpy.ones(size, bool)
+    flags = np.ones(size, bool)
     flags[gone] = False
-    return numpy.flatnonzero(flags)
+    return np.flatnonzero(flags)
 
 
 def _size(model: nn.Module, name: str, axis: int) -> int:
@@ -95,7 +95,7 @@ def cut(model: nn.Module, keep: Keep) -> nn.Module:
     return small
 
 
-def _cut(tensor: torch.Tensor, axes: Dict[int, numpy.ndarray]) -> torch.Tensor:
+def _cut(tensor: torch.Tensor, axes: Dict[int, np.ndarray]) -> torch.Tensor:
     """What stays of a parameter or buffer."""
     small = tensor.detach()
     for axis, stay in sorted(axes.items()):
@@ -105,7 +105,7 @@ def _cut(tensor: torch.Tensor, axes: Dict[int, numpy.ndarray]) -> torch.Tensor:
     return small
 
 
-def taken(tensor: torch.Tensor, axis: int, stay: numpy.ndarray) -> torch.Tensor:
+def taken(tensor: torch.Tensor, axis: int, stay: np.ndarray) -> torch.Tensor:
     """index_select, by whole blocks where positions stay in blocks (flattened pixels of a
     channel).
     """
@@ -119,12 +119,12 @@ def taken(tensor: torch.Tensor, axis: int, stay: numpy.ndarray) -> torch.Tensor:
     return tensor.reshape(split).index_select(axis, index).reshape(shape)
 
 
-def _block(stay: numpy.ndarray, size: int) -> int:
+def _block(stay: np.ndarray, size: int) -> int:
     """The largest block such that positions stay or leave by whole blocks."""
-    flags = numpy.zeros(size + 2, bool)
+    flags = np.zeros(size + 2, bool)
     flags[stay + 1] = True
-    edges = numpy.flatnonzero(flags[1:] != flags[:-1])
-    return max(1, int(numpy.gcd.reduce(numpy.append(edges, size))))
+    edges = np.flatnonzero(flags[1:] != flags[:-1])
+    return max(1, int(np.gcd.reduce(np.append(edges, size))))
 
 
 def prove(
@@ -191,9 +191,9 @@ def traced(model: nn.Module, example: Any) -> Trace:
         raise RuntimeError("the cut is refused: {}".format(refusal)) from None
 
 
-def kept_labels(trace: Trace, keep: Keep) -> numpy.ndarray:
+def kept_labels(trace: Trace, keep: Keep) -> np.ndarray:
     """True [labels] for what stays."""
-    kept = numpy.ones(trace.labels.size, bool)
+    kept = np.ones(trace.labels.size, bool)
     for name, axes in keep.items():
         for axis, stay in axes.items():
             vector = trace.axes[name][axis]
@@ -204,10 +204,10 @@ def kept_labels(trace: Trace, keep: Keep) -> numpy.ndarray:
     return kept
 
 
-def _closed(trace: Trace, classes, kept: numpy.ndarray) -> None:
+def _closed(trace: Trace, classes, kept: np.ndarray) -> None:
     """Every class leaves as a whole or stays as a whole, and frozen ones stay."""
     gone = ~kept
-    touched = numpy.zeros(kept.size, bool)
+    touched = np.zeros(kept.size, bool)
     touched[classes.root[gone]] = True
     torn = touched[classes.root] & kept
     for wrong, why in (
@@ -215,7 +215,7 @@ def _closed(trace: Trace, classes, kept: numpy.ndarray) -> None:
         (torn, "must leave with the others of its group"),
     ):
         if wrong.any():
-            name, axis = trace.labels.owner(int(numpy.nonzero(wrong)[0][0]))
+            name, axis = trace.labels.owner(int(np.nonzero(wrong)[0][0]))
             raise RuntimeError(
                 "the cut is refused: a channel of {!r}, axis {}, {}".format(name, axis, why)
             )

@@ -1,4 +1,5 @@
 """The steps that recipes compose: load a method, score, penalise, retrain."""
+
 import difflib
 import importlib
 import inspect
@@ -24,10 +25,15 @@ def method(name: str, options: Dict, folder: str = "criteria") -> Method:
     for option in options:
         if not any(option in each for each in known.values()):
             allowed = sorted({each for group in known.values() for each in group})
-            raise ValueError("{} has no setting {!r}; it has: {}".format(
-                name, option, ", ".join(allowed) or "none"))
-    chosen = {which: {key: value for key, value in options.items() if key in allowed}
-              for which, allowed in known.items()}
+            raise ValueError(
+                "{} has no setting {!r}; it has: {}".format(
+                    name, option, ", ".join(allowed) or "none"
+                )
+            )
+    chosen = {
+        which: {key: value for key, value in options.items() if key in allowed}
+        for which, allowed in known.items()
+    }
     if hasattr(module, "check"):
         module.check(**chosen["scores"])
     return Method(name, module, chosen["scores"], chosen["penalty"])
@@ -37,22 +43,34 @@ def refuse_penalty(criterion: Method) -> None:
     """For recipes that train nothing before the cut: a changed penalty would have no effect."""
     if criterion.penalty:
         defaults = inspect.signature(criterion.module.penalty).parameters
-        changed = [key for key, value in criterion.penalty.items()
-                   if value != defaults[key].default]
+        changed = [
+            key for key, value in criterion.penalty.items() if value != defaults[key].default
+        ]
         if changed:
-            raise ValueError("{}: {} acts in training before a cut, and here is none; remove it"
-                             .format(criterion.name, ", ".join(changed)))
+            raise ValueError(
+                "{}: {} acts in training before a cut, and here is none; remove it".format(
+                    criterion.name, ", ".join(changed)
+                )
+            )
 
 
 def plugin(name: str, folder: str):
     """The module prune/<folder>/<name>.py, imported now."""
-    allowed = sorted(path.stem for path in (Path(__file__).parent / folder).glob("*.py")
-                     if not path.stem.startswith("_"))
+    allowed = sorted(
+        path.stem
+        for path in (Path(__file__).parent / folder).glob("*.py")
+        if not path.stem.startswith("_")
+    )
     if name not in allowed:
         close = difflib.get_close_matches(str(name), allowed, n=1)
-        raise ValueError("prune/{}/ has no {!r}; it has: {}.{}".format(
-            folder, name, ", ".join(allowed),
-            " Did you mean {!r}?".format(close[0]) if close else ""))
+        raise ValueError(
+            "prune/{}/ has no {!r}; it has: {}.{}".format(
+                folder,
+                name,
+                ", ".join(allowed),
+                " Did you mean {!r}?".format(close[0]) if close else "",
+            )
+        )
     return importlib.import_module("edgejoule.prune.{}.{}".format(folder, name))
 
 
@@ -71,8 +89,11 @@ def score(trainer, criterion: Method, found, batches: Optional[int] = None) -> D
     """
     module = criterion.module
     if batches is not None and (batches < 1 or not module.BATCHES):
-        raise ValueError("{} batches for {}, which looks at {}".format(
-            batches, criterion.name, "at least one" if module.BATCHES else "no data"))
+        raise ValueError(
+            "{} batches for {}, which looks at {}".format(
+                batches, criterion.name, "at least one" if module.BATCHES else "no data"
+            )
+        )
     wanted = batches or module.BATCHES
     data = trainer.batches(wanted) if wanted else []
     if hasattr(module, "flops"):

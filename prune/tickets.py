@@ -9,6 +9,7 @@ A watch is told how far every new state is from the latest ones and fires when t
 The rules do not know what is compared. `Memory` keeps states, anything that `distance(a, b)` takes;
 what knows its own distance to the state before needs none for a rule of consecutive states.
 """
+
 from collections import deque
 from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -75,9 +76,12 @@ class Watch:
 
     def __init__(self, rule: Rule):
         if rule.length < 1 or not 0 <= rule.threshold <= 1:
-            raise ValueError("detector {}: queue={!r} and epsilon={!r}; a queue has at least one "
-                             "distance and distances are shares from 0 to 1".format(
-                                 rule.name, rule.length, rule.threshold))
+            raise ValueError(
+                "detector {}: queue={!r} and epsilon={!r}; a queue has at least one "
+                "distance and distances are shares from 0 to 1".format(
+                    rule.name, rule.length, rule.threshold
+                )
+            )
         self.rule, self.distances = rule, []
         self._queue = deque(maxlen=rule.length)
 

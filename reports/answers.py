@@ -3,6 +3,7 @@
 Two methods are told apart only if their accuracies do not overlap over seeds: every seed of one
 is above every seed of the other. With one seed nothing is told apart; with two it is a hint.
 """
+
 from typing import Iterator, NamedTuple
 
 from edgejoule.reports import comparisons, quantity
@@ -10,8 +11,10 @@ from edgejoule.reports.words import listed, span
 
 SIDES = {"above": "above", "level": "level with", "below": "below"}
 COSTS = {"less": "less with", "level": "about as much with", "more": "more with"}
-DOUBTS = {1: "; a single seed shows no spread and tells nothing apart",
-          2: "; with two seeds a hint, not a finding"}
+DOUBTS = {
+    1: "; a single seed shows no spread and tells nothing apart",
+    2: "; with two seeds a hint, not a finding",
+}
 
 
 class Finding(NamedTuple):
@@ -26,8 +29,11 @@ def findings(report, methods) -> Iterator[Finding]:
     """The sentences of one block."""
     dense, cut = methods[methods["dense"]], methods[~methods["dense"]]
     if not len(cut):
-        yield Finding("unknown", "Pruning", "only dense training has finished: there is nothing "
-                      "to compare it with")
+        yield Finding(
+            "unknown",
+            "Pruning",
+            "only dense training has finished: there is nothing to compare it with",
+        )
         return
     if len(dense):
         yield _epoch_cost(report, cut)
@@ -44,11 +50,17 @@ def _epoch_cost(report, cut) -> Finding:
     pairs = comparisons.ratios(cut, "epoch_" + report.cost)
     if not pairs:
         return Finding("unknown", "Per epoch", "what an epoch costs after a cut is not known")
-    parts = ["after the cut an epoch costs {} of the {} of a dense one".format(
-        comparisons.span_of(pairs), report.cost_words)]
+    parts = [
+        "after the cut an epoch costs {} of the {} of a dense one".format(
+            comparisons.span_of(pairs), report.cost_words
+        )
+    ]
     others = (("seconds", "epoch_seconds"), ("MACs", "final_macs"))
-    parts += ["{} of its {}".format(comparisons.span_of(comparisons.ratios(cut, name)), words)
-              for words, name in others if words != report.cost]
+    parts += [
+        "{} of its {}".format(comparisons.span_of(comparisons.ratios(cut, name)), words)
+        for words, name in others
+        if words != report.cost
+    ]
     return Finding(comparisons.kind(pairs), "Per epoch", listed(parts) + _unknown(cut, pairs))
 
 
@@ -56,14 +68,26 @@ def _run_cost(report, cut) -> Finding:
     """Whether what is saved after the cut pays for what came before it."""
     pairs = comparisons.ratios(cut, report.cost)
     if not pairs:
-        return Finding("unknown", "Whole run", "what a whole run costs in {} is not known for any "
-                       "method and its dense run".format(report.cost_words))
+        return Finding(
+            "unknown",
+            "Whole run",
+            "what a whole run costs in {} is not known for any method and its dense run".format(
+                report.cost_words
+            ),
+        )
     groups = comparisons.by_side(pairs)
-    said = ["{} {}".format(words, listed("{} ({})".format(
-        name, quantity.brief(ratio)) for name, ratio in groups[side]))
-        for side, words in COSTS.items() if groups[side]]
-    text = ("against dense training a whole run (training before the cut, search, scoring, "
-            "retraining) costs {}".format("; ".join(said)))
+    said = [
+        "{} {}".format(
+            words,
+            listed("{} ({})".format(name, quantity.brief(ratio)) for name, ratio in groups[side]),
+        )
+        for side, words in COSTS.items()
+        if groups[side]
+    ]
+    text = (
+        "against dense training a whole run (training before the cut, search, scoring, "
+        "retraining) costs {}".format("; ".join(said))
+    )
     return Finding(comparisons.kind(pairs), "Whole run", text + _unknown(cut, pairs))
 
 
@@ -77,10 +101,20 @@ def _accuracy(topic: str, reference, others) -> Finding:
     """Who is above, level with or below a reference, in points of accuracy."""
     groups = comparisons.sides(reference, others)
     name = "{} ({} %)".format(
-        reference["name"], quantity.written(reference["accuracy"], quantity.PERCENT)[0])
-    said = ["{} {}: {}".format(words, name, listed("{} ({} points)".format(
-        method["name"], comparisons.points(method, reference)) for method in groups[side]))
-        for side, words in SIDES.items() if groups[side]]
+        reference["name"], quantity.written(reference["accuracy"], quantity.PERCENT)[0]
+    )
+    said = [
+        "{} {}: {}".format(
+            words,
+            name,
+            listed(
+                "{} ({} points)".format(method["name"], comparisons.points(method, reference))
+                for method in groups[side]
+            ),
+        )
+        for side, words in SIDES.items()
+        if groups[side]
+    ]
     fewest = min([reference["n"]] + list(others["n"]))
     text = "; ".join(said) + DOUBTS.get(fewest, "")
     filled = [side for side in SIDES if groups[side]]
@@ -96,15 +130,21 @@ def _controls(cut) -> Iterator[Finding]:
         if len(rivals):
             yield _accuracy("Control", control, rivals)
     if len(chosen) and not cut["random"].any():
-        yield Finding("unknown", "Control", "there is no random control, so whether a criterion is "
-                      "better than chance is not known")
+        yield Finding(
+            "unknown",
+            "Control",
+            "there is no random control, so whether a criterion is better than chance is not known",
+        )
 
 
 def _tickets(report, cut) -> Iterator[Finding]:
     """When early-bird searches ended."""
     for _, method in cut.iterrows():
-        drawn = [report.parts[case_id].ticket for case_id in method["case_ids"]
-                 if report.parts[case_id].ticket]
+        drawn = [
+            report.parts[case_id].ticket
+            for case_id in method["case_ids"]
+            if report.parts[case_id].ticket
+        ]
         if drawn:
             yield _ticket(method["name"], drawn)
 
@@ -112,11 +152,18 @@ def _tickets(report, cut) -> Iterator[Finding]:
 def _ticket(name: str, drawn) -> Finding:
     epochs = sorted(each.epoch for each in drawn if each.epoch is not None)
     if not epochs:
-        return Finding("bad", "Early bird", "{} never settled below its threshold {:g}".format(
-            name, drawn[0].threshold))
+        return Finding(
+            "bad",
+            "Early bird",
+            "{} never settled below its threshold {:g}".format(name, drawn[0].threshold),
+        )
     text = "{} drew its ticket after {} epochs of search".format(
-        name, span(str(epochs[0]), str(epochs[-1])))
+        name, span(str(epochs[0]), str(epochs[-1]))
+    )
     if len(epochs) < len(drawn):
-        return Finding("even", "Early bird", "{} in {} of {} runs; else it never settled".format(
-            text, len(epochs), len(drawn)))
+        return Finding(
+            "even",
+            "Early bird",
+            "{} in {} of {} runs; else it never settled".format(text, len(epochs), len(drawn)),
+        )
     return Finding("note", "Early bird", text)

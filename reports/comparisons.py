@@ -1,4 +1,5 @@
 """Who is above, level with or below whom; rules in words are in `verdict`."""
+
 from typing import Dict, List, Tuple
 
 from edgejoule.reports import quantity
@@ -10,9 +11,13 @@ FLOOR = 0.03  # a cost within 3 % of dense is called level: no board repeats its
 
 def ratios(methods, name: str) -> List[Tuple[str, Ratio]]:
     """(method, its ratio to dense) where the ratio is known, but for a part too small to matter."""
-    pairs = [(method["name"], method[name + "_ratio"] or (
-        method["bound_ratio"] if name == "joules" else None))
-             for method in methods.to_dict("records")]
+    pairs = [
+        (
+            method["name"],
+            method[name + "_ratio"] or (method["bound_ratio"] if name == "joules" else None),
+        )
+        for method in methods.to_dict("records")
+    ]
     return [pair for pair in pairs if pair[1] is not None]
 
 
@@ -34,7 +39,7 @@ def by_side(pairs) -> Dict[str, List]:
 
 
 def kind(pairs) -> str:
-    """"good" if every ratio is below 1, "bad" if every one is above, else "even"."""
+    """ "good" if every ratio is below 1, "bad" if every one is above, else "even"."""
     sides = by_side(pairs)
     if len(sides["less"]) == len(pairs):
         return "good"
@@ -50,7 +55,7 @@ def sides(reference, others) -> Dict[str, List]:
 
 
 def side(mine: Spread, other: Spread) -> str:
-    """"above" or "below" only if the values of the two do not overlap."""
+    """ "above" or "below" only if the values of the two do not overlap."""
     if mine.low > other.high:
         return "above"
     return "below" if mine.high < other.low else "level"

@@ -1,10 +1,20 @@
 """Sentences of warning: the runs' own, and those that only show when runs lie side by side."""
+
 from typing import List, Tuple
 
 from edgejoule.reports.words import listed, plain, sentence
 
-CHECKED = ("python", "packages", "machine", "git.commit", "git.dirty", "torch", "processor",
-           "system", "edgejoule")  # runs that differ here are not measured under one condition
+CHECKED = (
+    "python",
+    "packages",
+    "machine",
+    "git.commit",
+    "git.dirty",
+    "torch",
+    "processor",
+    "system",
+    "edgejoule",
+)  # runs that differ here are not measured under one condition
 
 
 def doubts(report) -> List[Tuple[str, Tuple[str, ...]]]:
@@ -16,7 +26,8 @@ def doubts(report) -> List[Tuple[str, Tuple[str, ...]]]:
     whole = len(report.bundles.runs)
     own = sorted(found.items(), key=lambda pair: -len(pair[1]))
     return [(sentence(text), ()) for text in _together(report)] + [
-        (text, () if len(ids) == whole else tuple(ids)) for text, ids in own]
+        (text, () if len(ids) == whole else tuple(ids)) for text, ids in own
+    ]
 
 
 def _together(report):
@@ -26,8 +37,11 @@ def _together(report):
     mixed = [(name, values) for name, values in report.surroundings[1] if name.startswith(CHECKED)]
     if mixed:
         yield "the runs were not made under one condition; they differ in {}".format(
-            listed("{} ({})".format(name, values) for name, values in mixed))
+            listed("{} ({})".format(name, values) for name, values in mixed)
+        )
     seeds = {tuple(sorted(method["seeds"])) for method in report.methods.to_dict("records")}
     if len(seeds) > 1:
-        yield ("the methods were not run with the same seeds; means compare different draws, "
-               "ratios only the seeds they share")
+        yield (
+            "the methods were not run with the same seeds; means compare different draws, "
+            "ratios only the seeds they share"
+        )

@@ -1,4 +1,5 @@
 """Which methods and seeds a page draws where there are too many to look at or to load."""
+
 from typing import List, Tuple
 
 METHODS = 24  # figures of a section, columns of a table
@@ -27,5 +28,8 @@ def _left_out(table, drawn) -> str:
     most = max((method["n"] for method in drawn), default=0)
     if most > SEEDS:
         said.append("{} of up to {} seeds".format(SEEDS, most))
-    return " Too many for a page: {}; the numbers of all are in the tables.".format(
-        ", ".join(said)) if said else ""
+    return (
+        " Too many for a page: {}; the numbers of all are in the tables.".format(", ".join(said))
+        if said
+        else ""
+    )

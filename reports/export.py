@@ -1,4 +1,5 @@
 """The tables as plain numbers, for programs: SI units, fractions, unknown None."""
+
 import json
 from typing import Dict, List
 
@@ -7,13 +8,34 @@ from edgejoule.reports import sources
 from edgejoule.reports.results import because
 from edgejoule.reports.words import plain
 
-MEANS = (("accuracy", "accuracy"), ("params", "final_params"), ("forward_macs", "final_macs"),
-         ("seconds_per_epoch", "epoch_seconds"), ("joules_per_epoch", "epoch_joules"),
-         ("seconds", "seconds"), ("joules", "joules"))
-RATIOS = (("seconds_per_epoch", "epoch_seconds"), ("joules_per_epoch", "epoch_joules"),
-          ("seconds", "seconds"), ("joules", "joules"))
-RUN = ("setting", "label", "seed", "case_id", "accuracy", "final_params", "final_macs", "seconds",
-       "joules", "epoch_seconds", "epoch_joules") + tuple("flops_" + c for c in CONVENTIONS)
+MEANS = (
+    ("accuracy", "accuracy"),
+    ("params", "final_params"),
+    ("forward_macs", "final_macs"),
+    ("seconds_per_epoch", "epoch_seconds"),
+    ("joules_per_epoch", "epoch_joules"),
+    ("seconds", "seconds"),
+    ("joules", "joules"),
+)
+RATIOS = (
+    ("seconds_per_epoch", "epoch_seconds"),
+    ("joules_per_epoch", "epoch_joules"),
+    ("seconds", "seconds"),
+    ("joules", "joules"),
+)
+RUN = (
+    "setting",
+    "label",
+    "seed",
+    "case_id",
+    "accuracy",
+    "final_params",
+    "final_macs",
+    "seconds",
+    "joules",
+    "epoch_seconds",
+    "epoch_joules",
+) + tuple("flops_" + c for c in CONVENTIONS)
 
 
 def methods(report) -> List[Dict]:
@@ -23,15 +45,25 @@ def methods(report) -> List[Dict]:
 
 def runs(report) -> List[Dict]:
     """One dict per run, unknown NaN."""
-    words = {case_id: power_words(method) for method in report.methods.to_dict("records")
-             for case_id in method["case_ids"]}
-    return [dict({name: _plain(row[name]) for name in RUN}, power=words[row["case_id"]])
-            for row in report.runs.to_dict("records")]
+    words = {
+        case_id: power_words(method)
+        for method in report.methods.to_dict("records")
+        for case_id in method["case_ids"]
+    }
+    return [
+        dict({name: _plain(row[name]) for name in RUN}, power=words[row["case_id"]])
+        for row in report.runs.to_dict("records")
+    ]
 
 
 def _method(report, method) -> Dict:
-    row = {"suite": report.bundles.name, "setting": method["setting"], "method": method["name"],
-           "power": power_words(method), "n": int(method["n"])}
+    row = {
+        "suite": report.bundles.name,
+        "setting": method["setting"],
+        "method": method["name"],
+        "power": power_words(method),
+        "n": int(method["n"]),
+    }
     for name, key in MEANS + tuple(("flops_" + each,) * 2 for each in CONVENTIONS):
         value = method[key]
         row[name + "_mean"] = None if value is None else float(value.mean)
@@ -42,8 +74,9 @@ def _method(report, method) -> Dict:
 
 
 def _ratio(name: str, ratio) -> Dict:
-    value, low, high, n = (None,) * 4 if ratio is None else (
-        ratio.value, ratio.low, ratio.high, ratio.n)
+    value, low, high, n = (
+        (None,) * 4 if ratio is None else (ratio.value, ratio.low, ratio.high, ratio.n)
+    )
     return {name: value, name + "_low": low, name + "_high": high, name + "_n": n}
 
 

@@ -1,4 +1,5 @@
 """Writes the page and the tables, each file whole or not at all."""
+
 import os
 from pathlib import Path
 from typing import Dict
@@ -19,7 +20,8 @@ def write(report, out: Path) -> Dict[str, Path]:
         "markdown": ("table.md", "\n".join(tables.markdown(each) for each in both)),
         "csv": ("table.csv", tables.csv(export.methods(report))),
         "latex": ("table.tex", "\n".join(tables.latex(each) for each in both)),
-        "runs": ("runs.csv", tables.csv(export.runs(report)))}
+        "runs": ("runs.csv", tables.csv(export.runs(report))),
+    }
     paths = whole(out, dict(texts.values()))
     return {kind: paths[name] for kind, (name, _) in texts.items()}
 
@@ -33,8 +35,10 @@ def whole(out: Path, texts: Dict[str, str]) -> Dict[str, Path]:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        raise ValueError("the report cannot go to {}: a file of that name is in the way; choose "
-                         "another folder with --out".format(out))
+        raise ValueError(
+            "the report cannot go to {}: a file of that name is in the way; choose "
+            "another folder with --out".format(out)
+        )
     return {name: _whole(out / name, text) for name, text in texts.items()}
 
 

@@ -3,6 +3,7 @@
 Unknown is NaN in a frame and never filled. Works on pandas 1.1.5 and 3.1: only text, floats
 and tuples in columns, no pickles, no time stamps.
 """
+
 import json
 from typing import Dict, List
 
@@ -11,11 +12,25 @@ import pandas
 from edgejoule.bench.records import CONVENTIONS
 from edgejoule.reports import rows, sources, spread
 
-SPREADS = ("accuracy", "final_params", "final_macs", "seconds", "joules", "joules_known",
-           "epoch_seconds", "epoch_joules") + tuple("flops_" + name for name in CONVENTIONS)
+SPREADS = (
+    "accuracy",
+    "final_params",
+    "final_macs",
+    "seconds",
+    "joules",
+    "joules_known",
+    "epoch_seconds",
+    "epoch_joules",
+) + tuple("flops_" + name for name in CONVENTIONS)
 SMALL_HOLE = 0.01  # share of the seconds; what is missing then hides below any spread
-RATIOS = ("seconds", "joules", "epoch_seconds", "epoch_joules",
-          "final_params", "final_macs") + tuple("flops_" + name for name in CONVENTIONS)
+RATIOS = (
+    "seconds",
+    "joules",
+    "epoch_seconds",
+    "epoch_joules",
+    "final_params",
+    "final_macs",
+) + tuple("flops_" + name for name in CONVENTIONS)
 
 
 def runs(bundles) -> pandas.DataFrame:
@@ -58,8 +73,19 @@ def methods(frame: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def _method(members: List[Dict], baseline: List[Dict]) -> Dict:
-    row = {name: members[0][name] for name in (
-        "block", "setting", "method", "label", "dense", "random", "ratio", "last_phase")}
+    row = {
+        name: members[0][name]
+        for name in (
+            "block",
+            "setting",
+            "method",
+            "label",
+            "dense",
+            "random",
+            "ratio",
+            "last_phase",
+        )
+    }
     row["n"] = len(members)
     row["hole"] = float(max(each["hole"] for each in members))
     row["case_ids"] = tuple(each["case_id"] for each in members)
@@ -69,12 +95,16 @@ def _method(members: List[Dict], baseline: List[Dict]) -> Dict:
     for name in SPREADS:
         row[name] = spread.spread([each[name] for each in members])
     for name in RATIOS:
-        row[name + "_ratio"] = None if row["dense"] else spread.ratio(
-            _by_seed(members, name), _by_seed(baseline, name))
+        row[name + "_ratio"] = (
+            None
+            if row["dense"]
+            else spread.ratio(_by_seed(members, name), _by_seed(baseline, name))
+        )
     row["bound_ratio"] = None
     if row["joules_ratio"] is None and not row["dense"] and row["hole"] <= SMALL_HOLE:
         row["bound_ratio"] = spread.ratio(
-            _by_seed(members, "joules_known"), _by_seed(baseline, "joules"))
+            _by_seed(members, "joules_known"), _by_seed(baseline, "joules")
+        )
     return row
 
 
@@ -92,24 +122,37 @@ def _tell_apart(table: List[Dict]) -> None:
         row["name"] = row["label"]
         if twins:
             mine, others = json.loads(row["method"]), [json.loads(t["method"]) for t in twins]
-            extra = ["{}={}".format(key, value) for key, value in sorted(mine.items())
-                     if any(other.get(key) != value for other in others)]
+            extra = [
+                "{}={}".format(key, value)
+                for key, value in sorted(mine.items())
+                if any(other.get(key) != value for other in others)
+            ]
             row["name"] = "{} ({})".format(row["label"], ", ".join(extra))
 
 
 def _settings(records, blocks) -> Dict[str, str]:
     """Each block in words: model, data and epochs, and whatever else sets it apart."""
     tables = {block: _flat(json.loads(block)) for block in blocks}
-    differing = sorted({key for table in tables.values() for key in table
-                        if len({repr(other.get(key)) for other in tables.values()}) > 1})
+    differing = sorted(
+        {
+            key
+            for table in tables.values()
+            for key in table
+            if len({repr(other.get(key)) for other in tables.values()}) > 1
+        }
+    )
     named = ("model.name", "dataset.name", "train.epochs")
     words = {}
     for block, record in zip(blocks, records):
         case = record.case
         text = "{} on {}, {} epochs".format(
-            case["model"]["name"], case["dataset"]["name"], case["train"]["epochs"])
-        extra = ["{} {}".format(key.split(".")[-1].replace("_", " "), tables[block].get(key))
-                 for key in differing if key not in named and not key.startswith("device.")]
+            case["model"]["name"], case["dataset"]["name"], case["train"]["epochs"]
+        )
+        extra = [
+            "{} {}".format(key.split(".")[-1].replace("_", " "), tables[block].get(key))
+            for key in differing
+            if key not in named and not key.startswith("device.")
+        ]
         if any(key.startswith("device.") for key in differing):
             extra.append(sources.words(json.loads(block)["device"]))
         words[block] = rows.plain(", ".join([text] + extra))

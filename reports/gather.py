@@ -1,4 +1,5 @@
 """Everything a page, a table or a verdict is made of, gathered once from a folder of bundles."""
+
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Tuple
 
@@ -57,25 +58,37 @@ class Report(NamedTuple):
         return self.colours.get(label, 0)
 
 
-def report(folder: Path, everything: bool = False, convention: str = "exact",
-           raw: str = "..") -> Report:
+def report(
+    folder: Path, everything: bool = False, convention: str = "exact", raw: str = ".."
+) -> Report:
     """The report of one suite's folder.
 
     Raises:
         ValueError: there is no such convention.
     """
     if convention not in CONVENTIONS:
-        raise ValueError("no FLOP convention called {!r}; there are: {}".format(
-            convention, ", ".join(CONVENTIONS)))
+        raise ValueError(
+            "no FLOP convention called {!r}; there are: {}".format(
+                convention, ", ".join(CONVENTIONS)
+            )
+        )
     bundles = load.read(folder, everything)
     runs = frames.runs(bundles)
     methods = frames.methods(runs)
     known = len(runs) and runs["joules_known"].notna().any()
-    return Report(bundles, runs, methods, convention, "joules" if known else "seconds",
-                  power(bundles, bool(known)), raw,
-                  {run.record.case_id: run.record for run in bundles.runs},
-                  {run.record.case_id: run.parts for run in bundles.runs},
-                  surroundings.shared_and_differing(bundles), *_names(methods))
+    return Report(
+        bundles,
+        runs,
+        methods,
+        convention,
+        "joules" if known else "seconds",
+        power(bundles, bool(known)),
+        raw,
+        {run.record.case_id: run.record for run in bundles.runs},
+        {run.record.case_id: run.parts for run in bundles.runs},
+        surroundings.shared_and_differing(bundles),
+        *_names(methods),
+    )
 
 
 def _names(methods):
@@ -83,5 +96,7 @@ def _names(methods):
     if not len(methods):
         return {}, {}
     cut = dict.fromkeys(methods["label"][~methods["dense"]])
-    return (dict(zip(methods["block"], methods["setting"])),
-            {label: 1 + place % (svg.SERIES - 1) for place, label in enumerate(cut)})
+    return (
+        dict(zip(methods["block"], methods["setting"])),
+        {label: 1 + place % (svg.SERIES - 1) for place, label in enumerate(cut)},
+    )

@@ -1,8 +1,9 @@
 """Reads the bundles of one suite. A broken one is named and set aside, the rest is reported.
 
-    runs/<suite>/suite.json         question, note and the cases that were asked for
-    runs/<suite>/<case_id>/run.json one finished run; `.<case_id>.open` is an unfinished attempt
+runs/<suite>/suite.json         question, note and the cases that were asked for
+runs/<suite>/<case_id>/run.json one finished run; `.<case_id>.open` is an unfinished attempt
 """
+
 import gc
 import json
 import os
@@ -68,21 +69,29 @@ def find(name: Optional[str], runs) -> Path:
     known = suites(runs)
     if not name and len(known) == 1:
         return runs / known[0]
-    there = "{} has: {}.".format(runs, ", ".join(known)) if known else \
-        "{} has none; 'edgejoule run quick' makes some.".format(runs)
+    there = (
+        "{} has: {}.".format(runs, ", ".join(known))
+        if known
+        else "{} has none; 'edgejoule run quick' makes some.".format(runs)
+    )
     if not name:
         raise ValueError("which suite? {}".format(there))
-    raise ValueError("no runs of a suite called {!r}; {}{}".format(
-        name, there, plugins.nearest(name, known)))
+    raise ValueError(
+        "no runs of a suite called {!r}; {}{}".format(name, there, plugins.nearest(name, known))
+    )
 
 
 def suites(runs: Path) -> List[str]:
     """Names of the folders that hold a suite's runs, sorted."""
     if runs.exists() and not runs.is_dir():
-        raise ValueError("{} is a file; --runs takes the folder that runs were written to".format(
-            runs))
-    return sorted(path.name for path in runs.glob("*") if path.is_dir() and (
-        (path / "suite.json").exists() or any(path.glob("*/" + RECORD))))
+        raise ValueError(
+            "{} is a file; --runs takes the folder that runs were written to".format(runs)
+        )
+    return sorted(
+        path.name
+        for path in runs.glob("*")
+        if path.is_dir() and ((path / "suite.json").exists() or any(path.glob("*/" + RECORD)))
+    )
 
 
 def read(folder: Path, everything: bool = False) -> Bundles:
@@ -93,14 +102,28 @@ def read(folder: Path, everything: bool = False) -> Bundles:
     extra = [run for run in found if cases and run.record.case_id not in cases]
     if extra and not everything:
         found = [run for run in found if run.record.case_id in cases]
-        notes.append("left out: {} of no case of the suite as it was last run; --all brings "
-                     "them in".format(plural(len(extra), "bundle")))
+        notes.append(
+            "left out: {} of no case of the suite as it was last run; --all brings them in".format(
+                plural(len(extra), "bundle")
+            )
+        )
     found, doubles = _distinct(found)
     done = {run.record.case_id for run in found} | {each.case_id for each in aside + doubles}
-    missing = [Missing(case_id, label, (folder / ".{}.open".format(case_id)).exists())
-               for case_id, label in cases.items() if case_id not in done]
-    return Bundles(folder, asked["name"], asked["question"], asked["note"], tuple(found),
-                   tuple(aside + doubles), tuple(missing), tuple(notes))
+    missing = [
+        Missing(case_id, label, (folder / ".{}.open".format(case_id)).exists())
+        for case_id, label in cases.items()
+        if case_id not in done
+    ]
+    return Bundles(
+        folder,
+        asked["name"],
+        asked["question"],
+        asked["note"],
+        tuple(found),
+        tuple(aside + doubles),
+        tuple(missing),
+        tuple(notes),
+    )
 
 
 def _asked(folder: Path):
@@ -108,30 +131,48 @@ def _asked(folder: Path):
     nothing = {"name": plain(folder.resolve().name), "question": None, "note": "", "cases": []}
     try:
         document = json.loads((folder / "suite.json").read_bytes().decode("utf8"))
-        cases = [{"case_id": str(case["case_id"]), "label": plain(case["label"])}
-                 for case in document["cases"]]
-        return {"name": plain(document["name"]), "question": plain(document["question"]),
-                "note": plain(document.get("note") or ""), "cases": cases}, []
+        cases = [
+            {"case_id": str(case["case_id"]), "label": plain(case["label"])}
+            for case in document["cases"]
+        ]
+        return {
+            "name": plain(document["name"]),
+            "question": plain(document["question"]),
+            "note": plain(document.get("note") or ""),
+            "cases": cases,
+        }, []
     except FileNotFoundError:
-        return nothing, ["there is no suite.json here: the question is not recorded, and nobody "
-                         "can say which cases are missing"]
+        return nothing, [
+            "there is no suite.json here: the question is not recorded, and nobody "
+            "can say which cases are missing"
+        ]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        return nothing, ["suite.json cannot be read ({}): the question is not known, and nobody "
-                         "can say which cases are missing".format(_reason(error))]
+        return nothing, [
+            "suite.json cannot be read ({}): the question is not known, and nobody "
+            "can say which cases are missing".format(_reason(error))
+        ]
 
 
 def _bundles(folder: Path, cases: Dict[str, str]):
     """(readable runs in the suite's order, those set aside)."""
     order = {case_id: place for place, case_id in enumerate(cases)}
-    paths = sorted((path for path in folder.iterdir() if _is_bundle(path, cases)),
-                   key=lambda path: (order.get(path.name, len(order)), path.name))
+    paths = sorted(
+        (path for path in folder.iterdir() if _is_bundle(path, cases)),
+        key=lambda path: (order.get(path.name, len(order)), path.name),
+    )
     runs, aside = [], []
     with _all_kept():
         for path in paths:
             try:
                 runs.append(_run(path))
-            except (OSError, ValueError, KeyError, TypeError, AttributeError,
-                    RecursionError) as error:
+            except (
+                OSError,
+                ValueError,
+                KeyError,
+                TypeError,
+                AttributeError,
+                RecursionError,
+            ) as error:
                 aside.append(Aside(plain(path.name), _reason(error)))
     return runs, aside
 
@@ -172,9 +213,16 @@ def _distinct(runs):
     for run in sorted(runs, key=lambda run: (run.record.finished_utc, run.record.case_id)):
         latest[_identity(run)] = run
     kept = [run for run in runs if latest[_identity(run)] is run]
-    doubles = [Aside(plain(run.record.case_id), "it has the settings and the seed of {}, which is "
-                     "newer".format(plain(latest[_identity(run)].record.case_id)))
-               for run in runs if latest[_identity(run)] is not run]
+    doubles = [
+        Aside(
+            plain(run.record.case_id),
+            "it has the settings and the seed of {}, which is newer".format(
+                plain(latest[_identity(run)].record.case_id)
+            ),
+        )
+        for run in runs
+        if latest[_identity(run)] is not run
+    ]
     return kept, doubles
 
 

@@ -1,4 +1,5 @@
 """Templates: Jinja2 with autoescape on, from the folder `templates`."""
+
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,5 +18,10 @@ def render(template: str, **values) -> Markup:
 def environment() -> jinja2.Environment:
     """Strict: a value that is not there is an error, not an empty place."""
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(str(TEMPLATES)), autoescape=True, trim_blocks=True,
-        lstrip_blocks=True, keep_trailing_newline=True, undefined=jinja2.StrictUndefined)
+        loader=jinja2.FileSystemLoader(str(TEMPLATES)),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+    )

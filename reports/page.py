@@ -1,4 +1,5 @@
 """The page of a suite: self-contained, no network and no script, the same bytes every time."""
+
 from edgejoule.bench import plugins
 from edgejoule.reports import markup, verdict
 
@@ -9,10 +10,18 @@ def page(report) -> str:
     """The HTML document."""
     parts = [(module.TITLE, slug(module.TITLE), module.render(report)) for module in sections()]
     shown = [part for part in parts if part[2]]
-    return str(markup.render(
-        "page.html", report=report, bundles=report.bundles, findings=verdict.findings(report),
-        title=title(report), sections=shown, until=_until(report),
-        style=markup.Markup((markup.TEMPLATES / "style.css").read_text(encoding="utf8"))))
+    return str(
+        markup.render(
+            "page.html",
+            report=report,
+            bundles=report.bundles,
+            findings=verdict.findings(report),
+            title=title(report),
+            sections=shown,
+            until=_until(report),
+            style=markup.Markup((markup.TEMPLATES / "style.css").read_text(encoding="utf8")),
+        )
+    )
 
 
 def sections():

@@ -1,4 +1,5 @@
 """The second table: where the cost goes, phase by phase."""
+
 from typing import Dict, List, Optional
 
 from edgejoule.reports import quantity, spread
@@ -16,24 +17,36 @@ def phases(report, most: Optional[int] = None) -> Table:
 
     `most` methods at most, the first ones: a page has less room than a file.
     """
-    notes = Notes(FLOPS_NOTE[report.convention], "share: of the {} of the whole run".format(
-        report.cost))
+    notes = Notes(
+        FLOPS_NOTE[report.convention], "share: of the {} of the whole run".format(report.cost)
+    )
     if most is not None and len(report.methods) > most:
-        notes = Notes("of the first {} of {} methods; table.md has all".format(
-            most, len(report.methods)), *notes.general)
-    parts = [(method, _parts(report, method))
-             for method in report.methods[:most].to_dict("records")]
+        notes = Notes(
+            "of the first {} of {} methods; table.md has all".format(most, len(report.methods)),
+            *notes.general,
+        )
+    parts = [
+        (method, _parts(report, method)) for method in report.methods[:most].to_dict("records")
+    ]
     every = [part for _, each in parts for part in each]
-    units = {"flops": fitting(_means(every, "flops"), FLOPS),
-             "seconds": fitting(_means(every, "seconds"), TIME),
-             "joules": fitting(_means(every, "joules_known"), ENERGY)}
+    units = {
+        "flops": fitting(_means(every, "flops"), FLOPS),
+        "seconds": fitting(_means(every, "seconds"), TIME),
+        "joules": fitting(_means(every, "joules_known"), ENERGY),
+    }
     label = " ({})".format(report.power.label) if report.power.label else ""
-    columns = (Column("Method", number=False), Column("Phase", number=False), Column("Epochs"),
-               Column("{}, {}".format(units["flops"].name, report.convention)),
-               Column(TIME_WORDS[units["seconds"].name]),
-               Column(joule_word(units["joules"]) + label), Column("Share (%)"))
-    body = [row for method, each in parts
-            for row in _phase_rows(report, method, each, units, notes)]
+    columns = (
+        Column("Method", number=False),
+        Column("Phase", number=False),
+        Column("Epochs"),
+        Column("{}, {}".format(units["flops"].name, report.convention)),
+        Column(TIME_WORDS[units["seconds"].name]),
+        Column(joule_word(units["joules"]) + label),
+        Column("Share (%)"),
+    )
+    body = [
+        row for method, each in parts for row in _phase_rows(report, method, each, units, notes)
+    ]
     return Table(title(report, "Phases"), columns, tuple(body), notes.all())
 
 
@@ -56,9 +69,14 @@ def _parts(report, method) -> List[Dict]:
             part[key] = tuple(dict.fromkeys(words for each in members for words in each[key]))
         parts.append(dict(part, phase=name, n=len(members)))
     whole = {key: method[key] for key in ("seconds", "joules", "joules_known", "reasons", "doubts")}
-    whole.update(phase=WHOLE, n=method["n"], flops=method["flops_" + report.convention],
-                 epochs=spread.spread([float(sum(each["epochs"] for each in phases))
-                                       for phases in runs if phases]))
+    whole.update(
+        phase=WHOLE,
+        n=method["n"],
+        flops=method["flops_" + report.convention],
+        epochs=spread.spread(
+            [float(sum(each["epochs"] for each in phases)) for phases in runs if phases]
+        ),
+    )
     return parts + [whole] if len(parts) > 1 else parts
 
 
@@ -69,13 +87,19 @@ def _spread(members: List[Dict], key: str):
 def _phase_rows(report, method, parts, units, notes):
     for number, part in enumerate(parts):
         name = Cell("", span=0) if number else Cell(method["name"], span=len(parts))
-        yield Row((
-            name, Cell(part["phase"]),
-            Cell(*quantity.written(part["epochs"], ONE, exact=True)),
-            flops_cell(part["flops"], units["flops"], report.convention, notes),
-            measured(part["seconds"], units["seconds"], part["n"], (), notes),
-            energy(part, units["joules"], notes), _share(report, part, method)),
-            report.heading(method["block"]), part["phase"] == WHOLE)
+        yield Row(
+            (
+                name,
+                Cell(part["phase"]),
+                Cell(*quantity.written(part["epochs"], ONE, exact=True)),
+                flops_cell(part["flops"], units["flops"], report.convention, notes),
+                measured(part["seconds"], units["seconds"], part["n"], (), notes),
+                energy(part, units["joules"], notes),
+                _share(report, part, method),
+            ),
+            report.heading(method["block"]),
+            part["phase"] == WHOLE,
+        )
 
 
 def _share(report, part, method) -> Cell:

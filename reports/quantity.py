@@ -4,6 +4,7 @@ The spread is written with one digit, two if the first is a 1, and its last digi
 digit of the mean; but a measured mean never has more than four digits, for the spread of two or
 three seeds may be small by luck. Without a spread three digits are written.
 """
+
 from typing import NamedTuple, Tuple
 
 from edgejoule.reports.spread import Ratio, Spread, known
@@ -19,8 +20,13 @@ class Unit(NamedTuple):
     size: float
 
 
-FLOPS = (Unit("PFLOPs", 1e15), Unit("TFLOPs", 1e12), Unit("GFLOPs", 1e9), Unit("MFLOPs", 1e6),
-         Unit("FLOPs", 1.0))
+FLOPS = (
+    Unit("PFLOPs", 1e15),
+    Unit("TFLOPs", 1e12),
+    Unit("GFLOPs", 1e9),
+    Unit("MFLOPs", 1e6),
+    Unit("FLOPs", 1.0),
+)
 ENERGY = (Unit("MJ", 1e6), Unit("kJ", 1e3), Unit("J", 1.0), Unit("mJ", 1e-3))
 TIME = (Unit("h", 3600.0), Unit("s", 1.0), Unit("ms", 1e-3))
 COUNT = (Unit("G", 1e9), Unit("M", 1e6), Unit("k", 1e3), Unit("", 1.0))
@@ -50,7 +56,7 @@ def _with_deviation(mean: float, deviation: float) -> Tuple[str, str]:
     decimals = min(supported(deviation), _decimals(mean, MOST_DIGITS))
     text = fixed(deviation, decimals)
     if float(text) == 0:
-        return fixed(mean, decimals), "±<" + fixed(10.0 ** -decimals, decimals)
+        return fixed(mean, decimals), "±<" + fixed(10.0**-decimals, decimals)
     return fixed(mean, decimals), "± " + text
 
 
@@ -60,8 +66,10 @@ def written_ratio(ratio: Ratio) -> Tuple[str, str]:
     if fixed(ratio.low, decimals) == fixed(ratio.high, decimals):
         return fixed(ratio.value, 2), ""
     brackets = "[{}–{}]" if ratio.is_interval else "({}–{})"
-    return (fixed(ratio.value, decimals),
-            brackets.format(fixed(ratio.low, decimals), fixed(ratio.high, decimals)))
+    return (
+        fixed(ratio.value, decimals),
+        brackets.format(fixed(ratio.low, decimals), fixed(ratio.high, decimals)),
+    )
 
 
 def brief(ratio: Ratio) -> str:

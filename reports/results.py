@@ -1,4 +1,5 @@
 """The main table: what each method reaches and costs, against dense training."""
+
 from typing import Dict, Optional
 
 from edgejoule.reports import quantity, spread
@@ -7,20 +8,30 @@ from edgejoule.reports.tables import Cell, Column, Notes, Row, Table
 from edgejoule.reports.words import listed, plural
 
 NOT_MEASURED = "not measured"
-RATIO_NOTE = ("÷ dense: the ratio to the dense run of the same seed, the median over seeds; in [ ] "
-              "its 95 % bootstrap interval, in ( ) the smallest and the largest where fewer than "
-              "3 seeds allow no interval")
-EPOCH_NOTE = ("per epoch: the median epoch of the last training phase: dense for the baseline, "
-              "retraining after a cut; evaluation is not in it")
-TOTAL_NOTE = ("whole run: every phase, so that searching, scoring and the training before a cut "
-              "are paid for; evaluation is not in it")
-STATUSES = {"too_short": "rough: too short for this sensor",
-            "degraded": "rough: the sensor missed samples", "invalid": "not to be trusted"}
+RATIO_NOTE = (
+    "÷ dense: the ratio to the dense run of the same seed, the median over seeds; in [ ] "
+    "its 95 % bootstrap interval, in ( ) the smallest and the largest where fewer than "
+    "3 seeds allow no interval"
+)
+EPOCH_NOTE = (
+    "per epoch: the median epoch of the last training phase: dense for the baseline, "
+    "retraining after a cut; evaluation is not in it"
+)
+TOTAL_NOTE = (
+    "whole run: every phase, so that searching, scoring and the training before a cut "
+    "are paid for; evaluation is not in it"
+)
+STATUSES = {
+    "too_short": "rough: too short for this sensor",
+    "degraded": "rough: the sensor missed samples",
+    "invalid": "not to be trusted",
+}
 FLOPS_NOTE = {
     "exact": "FLOPs: 2 per multiply-accumulate of forward, input gradient and weight gradient, "
-             "counted layer by layer (convention exact); scoring included",
+    "counted layer by layer (convention exact); scoring included",
     "paper": "FLOPs: the papers' convention (paper); scoring is not in it",
-    "fvcore": "FLOPs: as fvcore counts them (fvcore); scoring is not in it"}
+    "fvcore": "FLOPs: as fvcore counts them (fvcore); scoring is not in it",
+}
 SPREAD_NOTE = "±: the sample standard deviation over seeds"
 
 
@@ -28,8 +39,14 @@ def results(report) -> Table:
     """One row per method: accuracy, size, FLOPs, seconds, joules, ratios to dense."""
     notes = Notes(SPREAD_NOTE, EPOCH_NOTE, TOTAL_NOTE, RATIO_NOTE, FLOPS_NOTE[report.convention])
     units = _units(report)
-    body = tuple(Row(tuple(_cells(report, method, units, notes)), report.heading(method["block"]),
-                     bool(method["dense"])) for method in report.methods.to_dict("records"))
+    body = tuple(
+        Row(
+            tuple(_cells(report, method, units, notes)),
+            report.heading(method["block"]),
+            bool(method["dense"]),
+        )
+        for method in report.methods.to_dict("records")
+    )
     return Table(title(report, "Results"), _columns(report, units), body, notes.all())
 
 
@@ -44,27 +61,37 @@ def title(report, what: str) -> str:
 def _units(report) -> Dict[str, quantity.Unit]:
     def fit(name, units):
         return fitting([each.mean for each in report.methods[name] if each is not None], units)
+
     if not len(report.methods):
-        return {name: ONE for name in ("params", "macs", "flops", "epoch_joules", "joules")}
-    return {"params": fit("final_params", COUNT), "macs": fit("final_macs", COUNT),
-            "flops": fit("flops_" + report.convention, FLOPS),
-            "epoch_joules": fit("epoch_joules", ENERGY), "joules": fit("joules_known", ENERGY)}
+        return dict.fromkeys(("params", "macs", "flops", "epoch_joules", "joules"), ONE)
+    return {
+        "params": fit("final_params", COUNT),
+        "macs": fit("final_macs", COUNT),
+        "flops": fit("flops_" + report.convention, FLOPS),
+        "epoch_joules": fit("epoch_joules", ENERGY),
+        "joules": fit("joules_known", ENERGY),
+    }
 
 
 def _columns(report, units):
     joules = " ({})".format(report.power.label) if report.power.label else ""
-    costs = " ({})".format(report.power.label) if report.power.label and \
-        report.cost == "joules" else ""
+    costs = (
+        " ({})".format(report.power.label) if report.power.label and report.cost == "joules" else ""
+    )
     cost = report.cost.capitalize()
-    return (Column("Method", number=False), Column("Seeds"), Column("Accuracy (%)"),
-            Column(_of("Parameters", units["params"])),
-            Column(_of("Forward MACs per sample", units["macs"])),
-            Column("Training {}, {}".format(units["flops"].name or "FLOPs", report.convention)),
-            Column("Seconds per epoch"),
-            Column("{} per epoch{}".format(joule_word(units["epoch_joules"]), joules)),
-            Column("{}, whole run{}".format(joule_word(units["joules"]), joules)),
-            Column("{} per epoch ÷ dense{}".format(cost, costs)),
-            Column("{}, whole run ÷ dense{}".format(cost, costs)))
+    return (
+        Column("Method", number=False),
+        Column("Seeds"),
+        Column("Accuracy (%)"),
+        Column(_of("Parameters", units["params"])),
+        Column(_of("Forward MACs per sample", units["macs"])),
+        Column("Training {}, {}".format(units["flops"].name or "FLOPs", report.convention)),
+        Column("Seconds per epoch"),
+        Column("{} per epoch{}".format(joule_word(units["epoch_joules"]), joules)),
+        Column("{}, whole run{}".format(joule_word(units["joules"]), joules)),
+        Column("{} per epoch ÷ dense{}".format(cost, costs)),
+        Column("{}, whole run ÷ dense{}".format(cost, costs)),
+    )
 
 
 def _of(what: str, unit) -> str:
@@ -84,8 +111,9 @@ def _cells(report, method, units, notes):
     yield Cell(*quantity.written(method["final_macs"], units["macs"], exact=True))
     yield flops_cell(method["flops_" + report.convention], units["flops"], report.convention, notes)
     yield measured(method["epoch_seconds"], ONE, method["n"], method["epoch_reasons"], notes)
-    yield measured(method["epoch_joules"], units["epoch_joules"], method["n"],
-                   method["epoch_reasons"], notes)
+    yield measured(
+        method["epoch_joules"], units["epoch_joules"], method["n"], method["epoch_reasons"], notes
+    )
     yield energy(method, units["joules"], notes)
     for name in ("epoch_" + report.cost, report.cost):
         yield _ratio_cell(method, name, notes)
@@ -94,8 +122,12 @@ def _cells(report, method, units, notes):
 def flops_cell(value, unit, convention: str, notes: Notes) -> Cell:
     """FLOPs are counted: exact where seeds agree, unknown where a convention has no answer."""
     if value is None:
-        return Cell("not counted", marks=(notes.mark(
-            "the {} convention has no count for this network".format(convention)),))
+        return Cell(
+            "not counted",
+            marks=(
+                notes.mark("the {} convention has no count for this network".format(convention)),
+            ),
+        )
     return Cell(*quantity.written(value, unit, exact=True))
 
 
@@ -105,8 +137,17 @@ def measured(value: Optional[spread.Spread], unit, n: int, reasons, notes: Notes
         return Cell(NOT_MEASURED, marks=(notes.mark(because(reasons)),))
     main, extra = quantity.written(value, unit)
     if value.n < n:
-        return Cell(main, extra, (notes.mark("measured in {} of {}; else {}".format(
-            value.n, plural(n, "run"), because(reasons))),))
+        return Cell(
+            main,
+            extra,
+            (
+                notes.mark(
+                    "measured in {} of {}; else {}".format(
+                        value.n, plural(n, "run"), because(reasons)
+                    )
+                ),
+            ),
+        )
     return Cell(main, extra)
 
 
@@ -116,8 +157,11 @@ def energy(costs, unit, notes: Notes) -> Cell:
         cell = measured(costs["joules"], unit, costs["n"], costs["reasons"], notes)
     else:
         main, extra = quantity.written(costs["joules_known"], unit)
-        cell = Cell("≥ " + main, extra, (notes.mark(
-            "a part was not measured: {}".format(listed(costs["reasons"]))),))
+        cell = Cell(
+            "≥ " + main,
+            extra,
+            (notes.mark("a part was not measured: {}".format(listed(costs["reasons"]))),),
+        )
     if costs["doubts"] and costs["joules_known"] is not None:
         return cell._replace(marks=cell.marks + (notes.mark(doubt(costs["doubts"])),))
     return cell
@@ -128,8 +172,9 @@ def doubt(doubts) -> str:
     phases = {}
     for phase, status in doubts:
         phases.setdefault(STATUSES.get(status, "reading " + status), []).append(phase)
-    return "; ".join("{} in phase {}".format(words, listed(names))
-                     for words, names in phases.items())
+    return "; ".join(
+        "{} in phase {}".format(words, listed(names)) for words, names in phases.items()
+    )
 
 
 def because(reasons) -> str:
@@ -144,9 +189,16 @@ def _ratio_cell(method, name: str, notes: Notes) -> Cell:
     if ratio is None and name == "joules":
         ratio, bound = method["bound_ratio"], "≥ "
     if ratio is None:
-        return Cell("unknown", marks=(notes.mark(
-            "no dense run of the same seed has this cost, so there is no ratio"),))
+        return Cell(
+            "unknown",
+            marks=(
+                notes.mark("no dense run of the same seed has this cost, so there is no ratio"),
+            ),
+        )
     main, extra = quantity.written_ratio(ratio)
-    marks = () if ratio.n == method["n"] else (notes.mark("over {} of {}".format(
-        ratio.n, plural(method["n"], "seed"))),)
+    marks = (
+        ()
+        if ratio.n == method["n"]
+        else (notes.mark("over {} of {}".format(ratio.n, plural(method["n"], "seed"))),)
+    )
     return Cell(bound + main, extra, marks)

@@ -2,6 +2,7 @@
 
 Units are those of the record: seconds, joules, FLOPs, fractions. Unknown is None.
 """
+
 import json
 import math
 from typing import Dict, List, NamedTuple, Optional, Tuple
@@ -50,8 +51,11 @@ def row(record) -> Dict:
 
 
 def _row(record, trained, costs) -> Dict:
-    values = dict(_identity(record), accuracy=_fraction(record.accuracy, "accuracy"),
-                  attempts=_number(record.attempts, "attempts"))
+    values = dict(
+        _identity(record),
+        accuracy=_fraction(record.accuracy, "accuracy"),
+        attempts=_number(record.attempts, "attempts"),
+    )
     values.update(_model("dense", record.dense))
     values.update(_model("final", record.final))
     values.update(_costs(record, costs))
@@ -61,14 +65,19 @@ def _row(record, trained, costs) -> Dict:
 
 def epochs(record) -> List[Dict]:
     """One row per training epoch, numbered from 1 through all phases."""
-    return [dict(case_id=record.case_id, phase=plain(each["phase"]),
-                 epoch=_number(each["epoch"], "epoch") + 1,
-                 seconds=_number(each["seconds"], "seconds"),
-                 joules=_number(each["joules"], "joules", optional=True),
-                 reason=plain(each["joules_reason"] or each["status"]),
-                 loss=_number(each["loss"], "loss", optional=True),
-                 accuracy=_fraction(each["accuracy"], "accuracy"))
-            for each in record.epochs]
+    return [
+        dict(
+            case_id=record.case_id,
+            phase=plain(each["phase"]),
+            epoch=_number(each["epoch"], "epoch") + 1,
+            seconds=_number(each["seconds"], "seconds"),
+            joules=_number(each["joules"], "joules", optional=True),
+            reason=plain(each["joules_reason"] or each["status"]),
+            loss=_number(each["loss"], "loss", optional=True),
+            accuracy=_fraction(each["accuracy"], "accuracy"),
+        )
+        for each in record.epochs
+    ]
 
 
 def phases(record) -> List[Dict]:
@@ -81,9 +90,15 @@ def phases(record) -> List[Dict]:
 
 def layers(record) -> List[Dict]:
     """One row per group of channels: how many there were, how many were kept."""
-    return [dict(case_id=record.case_id, group=plain(each["group"]),
-                 channels=_number(each["channels"], "channels"),
-                 kept=_number(each["kept"], "kept")) for each in record.layers]
+    return [
+        dict(
+            case_id=record.case_id,
+            group=plain(each["group"]),
+            channels=_number(each["channels"], "channels"),
+            kept=_number(each["kept"], "kept"),
+        )
+        for each in record.layers
+    ]
 
 
 def ticket(record) -> Optional[Drawn]:
@@ -95,9 +110,12 @@ def ticket(record) -> Optional[Drawn]:
     last = searched if drawn is None else _number(drawn, "ticket epoch")
     seen = [_number(each, "distance", optional=True) for each in record.ticket["distances"]]
     first = last - len(seen) + 1
-    return Drawn(drawn, tuple((first + i, d) for i, d in enumerate(seen) if d is not None),
-                 plain(record.ticket["detector"]),
-                 _number(record.ticket["threshold"], "threshold"))
+    return Drawn(
+        drawn,
+        tuple((first + i, d) for i, d in enumerate(seen) if d is not None),
+        plain(record.ticket["detector"]),
+        _number(record.ticket["threshold"], "threshold"),
+    )
 
 
 def identity(record) -> Tuple[str, str, int]:
@@ -115,28 +133,39 @@ def _identity(record) -> Dict:
     case, device = record.case, record.device
     shared = {key: value for key, value in case.items() if key not in ("prune", "train")}
     shared["train"] = _without(case["train"], "seed")
-    shared["device"] = {key: device.get(key) for key in (
-        "adapter", "name", "rail", "scope", "power_mode", "fake", "estimate")}
+    shared["device"] = {
+        key: device.get(key)
+        for key in ("adapter", "name", "rail", "scope", "power_mode", "fake", "estimate")
+    }
     return dict(
-        case_id=record.case_id, label=plain(record.label), seed=case["train"]["seed"],
-        block=_canonical(shared), method=_canonical(_without(case["prune"], "label")),
-        dense=case["prune"]["recipe"] == "dense", random=case["prune"].get("criterion") == "random",
-        ratio=_number(case["prune"].get("ratio"), "ratio", optional=True))
+        case_id=record.case_id,
+        label=plain(record.label),
+        seed=case["train"]["seed"],
+        block=_canonical(shared),
+        method=_canonical(_without(case["prune"], "label")),
+        dense=case["prune"]["recipe"] == "dense",
+        random=case["prune"].get("criterion") == "random",
+        ratio=_number(case["prune"].get("ratio"), "ratio", optional=True),
+    )
 
 
 def _model(which: str, record) -> Dict:
-    return {which + "_params": _number(record["params"], "params"),
-            which + "_macs": _number(record["forward_macs"], "forward_macs")}
+    return {
+        which + "_params": _number(record["params"], "params"),
+        which + "_macs": _number(record["forward_macs"], "forward_macs"),
+    }
 
 
 def _costs(record, parts) -> Dict:
     """Of the whole run: seconds, joules, joules known, and FLOPs in each convention."""
-    values = {"seconds": sum(part["seconds"] for part in parts),
-              "joules": total(part["joules"] for part in parts),
-              "joules_known": sum(part["joules_known"] for part in parts) or None,
-              "reasons": _reasons(parts, record.device),
-              "doubts": _distinct(doubt for part in parts for doubt in part["doubts"]),
-              "hole": _hole(parts)}
+    values = {
+        "seconds": sum(part["seconds"] for part in parts),
+        "joules": total(part["joules"] for part in parts),
+        "joules_known": sum(part["joules_known"] for part in parts) or None,
+        "reasons": _reasons(parts, record.device),
+        "doubts": _distinct(doubt for part in parts for doubt in part["doubts"]),
+        "hole": _hole(parts),
+    }
     for name in CONVENTIONS:
         values["flops_" + name] = total(part["flops_" + name] for part in parts)
     return values
@@ -163,16 +192,25 @@ def _reasons(parts, device) -> Tuple[str, ...]:
 def _phase(case_id: str, name: str, parts) -> Dict:
     joules = [_number(part["joules"], "joules", optional=True) for part in parts]
     values = dict(
-        case_id=case_id, phase=name, epochs=sum(_number(p["epochs"], "epochs") for p in parts),
+        case_id=case_id,
+        phase=name,
+        epochs=sum(_number(p["epochs"], "epochs") for p in parts),
         seconds=sum(_number(part["seconds"], "seconds") for part in parts),
-        joules=total(joules), joules_known=sum(each or 0 for each in joules),
-        reasons=_distinct(plain(p["joules_reason"] or p["status"])
-                          for p in parts if p["joules"] is None),
-        doubts=_distinct((name, plain(p["status"])) for p in parts
-                         if p["joules"] is not None and p["status"] != "ok"))
+        joules=total(joules),
+        joules_known=sum(each or 0 for each in joules),
+        reasons=_distinct(
+            plain(p["joules_reason"] or p["status"]) for p in parts if p["joules"] is None
+        ),
+        doubts=_distinct(
+            (name, plain(p["status"]))
+            for p in parts
+            if p["joules"] is not None and p["status"] != "ok"
+        ),
+    )
     for key in CONVENTIONS:
         values["flops_" + key] = total(
-            _number(part["flops"].get(key), "flops", optional=True) for part in parts)
+            _number(part["flops"].get(key), "flops", optional=True) for part in parts
+        )
     return values
 
 
@@ -185,10 +223,14 @@ def _epoch_costs(record, trained) -> Dict:
     name = plain(record.phases[-1]["name"]) if record.phases else ""
     last = [each for each in trained if each["phase"] == name]
     reasons = _distinct(each["reason"] for each in last if each["joules"] is None)
-    return {"last_phase": name, "epoch_reasons": reasons if last else (
-                "no epoch was trained in the last phase, {}".format(name or "for there is none"),),
-            "epoch_seconds": _median(each["seconds"] for each in last),
-            "epoch_joules": _median(each["joules"] for each in last)}
+    return {
+        "last_phase": name,
+        "epoch_reasons": reasons
+        if last
+        else ("no epoch was trained in the last phase, {}".format(name or "for there is none"),),
+        "epoch_seconds": _median(each["seconds"] for each in last),
+        "epoch_joules": _median(each["joules"] for each in last),
+    }
 
 
 def _median(values) -> Optional[float]:

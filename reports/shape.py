@@ -1,11 +1,24 @@
 """What a record must look like before anything is read out of it."""
 
 RECORD = {
-    "suite": str, "case_id": str, "label": str, "attempts": int,
-    "started_utc": str, "finished_utc": str,
-    "case": {"model": {"name": str}, "dataset": {"name": str},
-             "train": {"seed": int, "epochs": int}, "prune": {"recipe": str}, "measure": dict},
-    "device": dict, "environment": dict, "dense": dict, "final": dict, "warnings": [str],
+    "suite": str,
+    "case_id": str,
+    "label": str,
+    "attempts": int,
+    "started_utc": str,
+    "finished_utc": str,
+    "case": {
+        "model": {"name": str},
+        "dataset": {"name": str},
+        "train": {"seed": int, "epochs": int},
+        "prune": {"recipe": str},
+        "measure": dict,
+    },
+    "device": dict,
+    "environment": dict,
+    "dense": dict,
+    "final": dict,
+    "warnings": [str],
     "phases": [{"name": str, "status": str, "flops": dict}],
     "epochs": [{"phase": str, "epoch": int, "status": str}],
     "layers": [{"group": str}],
@@ -20,8 +33,11 @@ def check(record) -> None:
         if not _fits(value, shape):
             _check(value, shape, name)
     if record.ticket is not None:
-        _check(record.ticket, {"epoch": (int, type(None)), "distances": list, "detector": str},
-               "ticket")
+        _check(
+            record.ticket,
+            {"epoch": (int, type(None)), "distances": list, "detector": str},
+            "ticket",
+        )
 
 
 def _fits(value, shape) -> bool:
@@ -31,14 +47,18 @@ def _fits(value, shape) -> bool:
     if isinstance(shape, list):
         return type(value) is list and all(_fits(each, shape[0]) for each in value)
     return type(value) is dict and all(
-        key in value and _fits(value[key], part) for key, part in shape.items())
+        key in value and _fits(value[key], part) for key, part in shape.items()
+    )
 
 
 def _check(value, shape, name: str) -> None:
     kinds = shape if isinstance(shape, (type, tuple)) else type(shape)
     if not isinstance(value, kinds) or isinstance(value, bool):
-        raise ValueError("{} is {:.60}, not {}".format(
-            name, repr(value), WORDS.get(kinds, "a whole number or nothing")))
+        raise ValueError(
+            "{} is {:.60}, not {}".format(
+                name, repr(value), WORDS.get(kinds, "a whole number or nothing")
+            )
+        )
     if isinstance(shape, list):
         for number, each in enumerate(value):
             _check(each, shape[0], "{}[{}]".format(name, number))

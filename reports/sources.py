@@ -1,4 +1,5 @@
 """Where joules come from, in words: a rail, a fake, an estimate, or nothing."""
+
 from typing import NamedTuple
 
 from edgejoule.reports.words import listed, plain
@@ -30,7 +31,8 @@ def rail(device) -> str:
         return "nothing on {}".format(device.get("name"))
     mode = ", mode {}".format(device["power_mode"]) if device.get("power_mode") else ""
     return "rail {} ({}) of {}{}".format(
-        device["rail"], device.get("scope"), device.get("name"), mode)
+        device["rail"], device.get("scope"), device.get("name"), mode
+    )
 
 
 def words(device) -> str:
@@ -47,5 +49,6 @@ def _source(device) -> str:
 
 
 def _reasons(bundles):
-    return list(dict.fromkeys(
-        reason for run in bundles.runs for reason in run.parts.row["reasons"]))
+    return list(
+        dict.fromkeys(reason for run in bundles.runs for reason in run.parts.row["reasons"])
+    )

@@ -4,11 +4,12 @@ A ratio over seeds is the median of the paired ratios. From three pairs on its i
 percentile bootstrap of that median (2000 draws, fixed seed, 95 %); below three no interval is
 honest, and the smallest and largest ratio are given instead.
 """
+
 import math
 from functools import lru_cache
 from typing import Dict, NamedTuple, Optional, Tuple
 
-import numpy
+import numpy as np
 
 DRAWS = 2000
 ENOUGH = 3  # pairs for an interval
@@ -52,8 +53,9 @@ def spread(values) -> Optional[Spread]:
         return Spread(len(values), values[0], 0.0 if len(values) > 1 else None, *values[:1] * 2)
     mean = math.fsum(values) / len(values)
     square = math.fsum((value - mean) ** 2 for value in values)
-    return Spread(len(values), mean, math.sqrt(square / (len(values) - 1)), min(values),
-                  max(values))
+    return Spread(
+        len(values), mean, math.sqrt(square / (len(values) - 1)), min(values), max(values)
+    )
 
 
 def ratio(values: Dict[int, float], baseline: Dict[int, float]) -> Optional[Ratio]:
@@ -68,11 +70,11 @@ def ratio(values: Dict[int, float], baseline: Dict[int, float]) -> Optional[Rati
 
 def interval(values) -> Tuple[float, float]:
     """95 % percentile bootstrap interval of the median of positive values, taken as logs."""
-    logs = numpy.log(numpy.asarray(sorted(values), dtype=float))
+    logs = np.log(np.asarray(sorted(values), dtype=float))
     low, high = _middles(len(logs))
-    medians = numpy.sort((logs[low] + logs[high]) / 2)
+    medians = np.sort((logs[low] + logs[high]) / 2)
     cut = int(0.025 * DRAWS)
-    return float(numpy.exp(medians[cut])), float(numpy.exp(medians[-cut - 1]))
+    return float(np.exp(medians[cut])), float(np.exp(medians[-cut - 1]))
 
 
 @lru_cache(maxsize=64)
@@ -81,7 +83,7 @@ def _middles(n: int):
 
     The draws are the same for every set of `n` values, so they are made once.
     """
-    draws = numpy.sort(numpy.random.RandomState(0).randint(0, n, (DRAWS, n)), axis=1)
+    draws = np.sort(np.random.RandomState(0).randint(0, n, (DRAWS, n)), axis=1)
     return draws[:, (n - 1) // 2], draws[:, n // 2]
 
 

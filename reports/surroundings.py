@@ -1,4 +1,5 @@
 """What runs share and what differs between them: device and environment, flattened."""
+
 import re
 from typing import Dict, List, Tuple
 
@@ -51,8 +52,11 @@ def said(value) -> str:
         return "{:.6g}".format(value)
     if isinstance(value, str) and re.match("[0-9a-f]{40}$", value):
         return value[:10]  # a commit
-    return plain(listed(value, most=8) if isinstance(value, list) and all(
-        isinstance(each, str) for each in value) else value)
+    return plain(
+        listed(value, most=8)
+        if isinstance(value, list) and all(isinstance(each, str) for each in value)
+        else value
+    )
 
 
 def _span(values, distinct) -> str:

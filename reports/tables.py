@@ -3,6 +3,7 @@
 Every writer escapes what its reader would obey: HTML and emphasis in Markdown, commands in
 LaTeX, formulas in a spreadsheet that opens the CSV.
 """
+
 import csv as csv_module
 import io
 import textwrap
@@ -10,10 +11,24 @@ from typing import NamedTuple, Tuple
 
 RULES = str.maketrans({c: "\\" + c for c in "\\`*_{}[]|#~"})
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-         "±": r"$\pm$", "÷": r"$\div$", "≥": r"$\ge$", "–": "--", "−": "$-$", "×": r"$\times$",
-         "…": r"\dots{}", "\ufffd": "?", "[": "{[}", "]": "{]}",  # after a row's end a bare [ is an option
-         "<": r"\textless{}", ">": r"\textgreater{}", "·": r"$\cdot$"}
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "÷": r"$\div$",
+    "≥": r"$\ge$",
+    "–": "--",
+    "−": "$-$",
+    "×": r"$\times$",
+    "…": r"\dots{}",
+    "\ufffd": "?",
+    "[": "{[}",
+    "]": "{]}",  # after a row's end a bare [ is an option
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "·": r"$\cdot$",
+}
 LATEX.update({c: "\\" + c for c in "{}$&#%_"})
 
 
@@ -76,8 +91,10 @@ class Notes:
 
     def all(self) -> Tuple[Tuple[str, str], ...]:
         """(letter, sentence) of every note, general ones first with no letter."""
-        return tuple([("", each) for each in self.general]
-                     + [(letter, each) for each, letter in self.marked.items()])
+        return tuple(
+            [("", each) for each in self.general]
+            + [(letter, each) for each, letter in self.marked.items()]
+        )
 
 
 def headers(columns, width: int = 14):
@@ -102,19 +119,26 @@ def markdown(table: Table) -> str:
 def latex(table: Table) -> str:
     """The table for LaTeX with the booktabs package, caption first, notes in small print."""
     kinds = "".join("r" if column.number else "l" for column in table.columns)
-    lines = ["% needs \\usepackage{booktabs}", r"\begin{table}", r"\centering\footnotesize",
-             r"\setlength{\tabcolsep}{3pt}",
-             r"\caption{%s}" % _latex(table.title), r"\begin{tabular}{%s}" % kinds, r"\toprule",
-             ] + [_ampersands(line) for line in headers(table.columns)]
+    lines = [
+        "% needs \\usepackage{booktabs}",
+        r"\begin{table}",
+        r"\centering\footnotesize",
+        r"\setlength{\tabcolsep}{3pt}",
+        r"\caption{%s}" % _latex(table.title),
+        r"\begin{tabular}{%s}" % kinds,
+        r"\toprule",
+    ] + [_ampersands(line) for line in headers(table.columns)]
     for setting, rows in table.blocks():
         lines.append(r"\midrule")
         if setting:
-            lines.append(r"\multicolumn{%d}{l}{\emph{%s}} \\" % (
-                len(table.columns), _latex(setting)))
+            lines.append(
+                r"\multicolumn{%d}{l}{\emph{%s}} \\" % (len(table.columns), _latex(setting))
+            )
         lines += [_ampersands(cell.text for cell in row.cells) for row in rows]
     lines += [r"\bottomrule", r"\end{tabular}", r"\par\smallskip\footnotesize\raggedright"]
-    lines += [_latex("{}{}".format("[{}] ".format(m) if m else "", n)) + r"\par"
-              for m, n in table.notes]
+    lines += [
+        _latex("{}{}".format("[{}] ".format(m) if m else "", n)) + r"\par" for m, n in table.notes
+    ]
     return "\n".join(lines + [r"\end{table}"]) + "\n"
 
 

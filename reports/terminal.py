@@ -1,4 +1,5 @@
 """A table as plain text for a terminal."""
+
 import textwrap
 
 from edgejoule.reports.tables import Table, headers
@@ -22,8 +23,13 @@ def text(table: Table, width: int = 100) -> str:
 
 def paragraph(words: str, width: int) -> str:
     """The words, wrapped and indented under their first line."""
-    return textwrap.fill(words, max(width, 40), subsequent_indent="  ",
-                         break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(
+        words,
+        max(width, 40),
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _panels(widths, width: int):
@@ -42,6 +48,10 @@ def _aligned(grid, height: int, panel, widths, columns):
     """The rows of one panel, a rule under the first `height`."""
     empty = sum(not any(row[i] for i in panel) for row in grid[:height])
     height -= empty  # other panels may have taller heads
-    lines = ["  ".join(row[i].rjust(widths[i]) if columns[i].number else row[i].ljust(widths[i])
-                       for i in panel) for row in grid[empty:]]
+    lines = [
+        "  ".join(
+            row[i].rjust(widths[i]) if columns[i].number else row[i].ljust(widths[i]) for i in panel
+        )
+        for row in grid[empty:]
+    ]
     return lines[:height] + ["-" * max(len(line) for line in lines)] + lines[height:]

@@ -2,11 +2,12 @@
 
 `trace.json` beside a record: {"schema": 1, "rail", "times_s", "watts"}, times on a monotonic clock.
 """
+
 import json
 from pathlib import Path
 from typing import List, NamedTuple, Tuple
 
-import numpy
+import numpy as np
 
 from edgejoule.reports.words import plain
 
@@ -20,8 +21,8 @@ SHORTEST_GAP_S = 1.0
 class Trace(NamedTuple):
     """Samples of one rail: `times_s` [n] from the first on, which was at `begun_s`; `watts` [n]."""
 
-    times_s: numpy.ndarray
-    watts: numpy.ndarray
+    times_s: np.ndarray
+    watts: np.ndarray
     rail: str
     begun_s: float
 
@@ -57,22 +58,22 @@ def _trace(document):
     times, watts = _numbers(document, "times_s"), _numbers(document, "watts")
     if len(times) != len(watts):
         raise ValueError("it has {} times and {} watts".format(len(times), len(watts)))
-    if len(times) and (numpy.diff(times) < 0).any():
+    if len(times) and (np.diff(times) < 0).any():
         raise ValueError("its times run backwards")
     if len(times) < 2 or times[-1] <= times[0]:
         return None
     return Trace(times - times[0], watts, plain(document.get("rail") or ""), float(times[0]))
 
 
-def _numbers(document, name: str) -> numpy.ndarray:
+def _numbers(document, name: str) -> np.ndarray:
     values = document.get(name)
     if not isinstance(values, list) or not all(type(each) in (int, float) for each in values):
         raise ValueError("{} is no list of numbers".format(name))
     try:
-        found = numpy.array(values, float)
+        found = np.array(values, float)
     except OverflowError:
         raise ValueError("{} holds a number beyond all measure".format(name))
-    if not (numpy.abs(found) < 1e15).all():  # nor is NaN below anything
+    if not (np.abs(found) < 1e15).all():  # nor is NaN below anything
         raise ValueError("{} holds a number beyond all measure".format(name))
     return found
 
@@ -87,11 +88,11 @@ def thinned(trace: Trace, buckets: int = BUCKETS) -> List[List[Tuple[float, floa
     return [_line(trace, low, high, width) for low, high in _pieces(trace.times_s, buckets)]
 
 
-def _pieces(times: numpy.ndarray, most: int):
+def _pieces(times: np.ndarray, most: int):
     """(first, one past the last) of every stretch without a gap; one if there are too many."""
-    steps = numpy.diff(times)
-    limit = max(GAP * float(numpy.median(steps)), SHORTEST_GAP_S)
-    edges = [0] + [int(place) + 1 for place in numpy.flatnonzero(steps > limit)] + [len(times)]
+    steps = np.diff(times)
+    limit = max(GAP * float(np.median(steps)), SHORTEST_GAP_S)
+    edges = [0] + [int(place) + 1 for place in np.flatnonzero(steps > limit)] + [len(times)]
     if len(edges) > most // 4:
         edges = [0, len(times)]
     return list(zip(edges, edges[1:]))
@@ -99,7 +100,7 @@ def _pieces(times: numpy.ndarray, most: int):
 
 def _line(trace: Trace, low: int, high: int, width: float):
     times, watts = trace.times_s[low:high], trace.watts[low:high]
-    starts = numpy.flatnonzero(numpy.diff((times / width).astype(int), prepend=-1))
+    starts = np.flatnonzero(np.diff((times / width).astype(int), prepend=-1))
     kept = {0, len(times) - 1}
     for first, last in zip(starts, list(starts[1:]) + [len(times)]):
         kept.add(int(first + watts[first:last].argmin()))

@@ -1,4 +1,5 @@
 """What the data say about the suite's question, in sentences that carry their own doubts."""
+
 from typing import Iterator, List
 
 from edgejoule.reports import answers
@@ -11,38 +12,63 @@ def findings(report) -> List[Finding]:
     found = list(_power(report)) + list(_coverage(report))
     for key in report.blocks:
         heading = report.heading(key)
-        found += [Finding(kind, topic, "{}: {}".format(heading, text) if heading else text)
-                  for kind, topic, text in answers.findings(report, report.block(key))]
+        found += [
+            Finding(kind, topic, "{}: {}".format(heading, text) if heading else text)
+            for kind, topic, text in answers.findings(report, report.block(key))
+        ]
     return [Finding(kind, topic, sentence(text)) for kind, topic, text in found]
 
 
 def _power(report) -> Iterator[Finding]:
     words = report.power.words
     if report.power.label == "fake power":
-        yield Finding("note", "Power", "the power is fake ({}): no joule here was measured; use "
-                      "them to try the tool, never to conclude".format(words))
+        yield Finding(
+            "note",
+            "Power",
+            "the power is fake ({}): no joule here was measured; use "
+            "them to try the tool, never to conclude".format(words),
+        )
     elif report.power.label:
-        yield Finding("note", "Power", "the joules are an estimate ({}), not a measurement".format(
-            words))
+        yield Finding(
+            "note", "Power", "the joules are an estimate ({}), not a measurement".format(words)
+        )
     elif not report.power.measured and len(report.runs):
-        yield Finding("unknown", "Power", "joules were {}; costs are compared in seconds".format(
-            words))
+        yield Finding(
+            "unknown", "Power", "joules were {}; costs are compared in seconds".format(words)
+        )
     if len(report.blocks) > 1:
-        yield Finding("note", "Settings", "{} are reported apart and never compared with each "
-                      "other".format(plural(len(report.blocks), "setting")))
+        yield Finding(
+            "note",
+            "Settings",
+            "{} are reported apart and never compared with each other".format(
+                plural(len(report.blocks), "setting")
+            ),
+        )
 
 
 def _coverage(report) -> Iterator[Finding]:
     found = report.bundles
     if not found.runs:
-        yield Finding("unknown", "Missing", "no case of this suite has finished: there is "
-                      "nothing to report")
+        yield Finding(
+            "unknown", "Missing", "no case of this suite has finished: there is nothing to report"
+        )
     if found.missing:
         whole = len(found.runs) + len(found.missing) + len(found.aside)
-        yield Finding("unknown", "Missing", "{} of {} not finished: {}".format(
-            len(found.missing), plural(whole, "case"),
-            listed((each.case_id for each in found.missing), most=4)))
+        yield Finding(
+            "unknown",
+            "Missing",
+            "{} of {} not finished: {}".format(
+                len(found.missing),
+                plural(whole, "case"),
+                listed((each.case_id for each in found.missing), most=4),
+            ),
+        )
     if found.aside:
-        yield Finding("unknown", "Set aside", "{} set aside and not reported: {}".format(
-            plural(len(found.aside), "bundle"),
-            listed(("{} ({})".format(*each) for each in found.aside), most=3)))
+        yield Finding(
+            "unknown",
+            "Set aside",
+            "{} set aside and not reported: {}".format(
+                plural(len(found.aside), "bundle"),
+                listed(("{} ({})".format(*each) for each in found.aside), most=3),
+            ),
+        )

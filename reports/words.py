@@ -1,4 +1,5 @@
 """Words for a reader: counts, lists, and names made harmless before they are shown."""
+
 import unicodedata
 
 
@@ -15,15 +16,15 @@ def plain(value) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """"1 run", "2 runs"."""
+    """ "1 run", "2 runs"."""
     return "{} {}{}".format(count, noun, "" if count == 1 else "s")
 
 
 def listed(items, most: int = 6) -> str:
-    """"a", "a and b", "a, b and c", "a, b and 4 more"."""
+    """ "a", "a and b", "a, b and c", "a, b and 4 more"."""
     items = list(items)
     if len(items) > most:
-        items = items[:most - 1] + ["{} more".format(len(items) - most + 1)]
+        items = items[: most - 1] + ["{} more".format(len(items) - most + 1)]
     return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
 
 
@@ -34,5 +35,5 @@ def sentence(text: str) -> str:
 
 
 def span(low: str, high: str) -> str:
-    """"0.5" or "0.5 to 0.6", of numbers already written out."""
+    """ "0.5" or "0.5 to 0.6", of numbers already written out."""
     return low if low == high else "{} to {}".format(low, high)

@@ -1,5 +1,7 @@
 """One thread for every test and every process it starts: two that wait for each other on a busy
-machine are slower than one, by a lot."""
+machine are slower than one, by a lot.
+"""
+
 import os
 
 import pytest
@@ -8,9 +10,23 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # These watch a sensor by the wall clock. A virtual machine that stands still for a third of a
 # second makes their windows invalid, as the meter says and should; only a failure that repeats
 # is one of ours.
-REAL_TIME = {"test_alias", "test_choose", "test_external", "test_faults", "test_fitness",
-             "test_gpu_meter", "test_idle", "test_ina3221", "test_jtop", "test_ledger",
-             "test_measure", "test_meter", "test_nvml", "test_pytest_plugin", "test_record"}
+REAL_TIME = {
+    "test_alias",
+    "test_choose",
+    "test_external",
+    "test_faults",
+    "test_fitness",
+    "test_gpu_meter",
+    "test_idle",
+    "test_ina3221",
+    "test_jtop",
+    "test_ledger",
+    "test_measure",
+    "test_meter",
+    "test_nvml",
+    "test_pytest_plugin",
+    "test_record",
+}
 
 
 def pytest_collection_modifyitems(items):

@@ -1,4 +1,5 @@
 """Every page can be read by everybody: checked by axe in a browser, and fast without one."""
+
 import re
 
 import pytest
@@ -10,8 +11,11 @@ from edgejoule.reports.history import pages
 from edgejoule.reports.papers import own_runs, paper_page, paper_tables, reference_tables
 
 PAGES = ("suite", "papers", "index.html", "nightly.html", "trends.html", "pareto.html")
-MISSING = None if browser_axe.browser() and browser_axe.script() else (
-    "needs chromium and axe-core: 'npm install axe-core' in a folder above, or AXE_PATH")
+MISSING = (
+    None
+    if browser_axe.browser() and browser_axe.script()
+    else ("needs chromium and axe-core: 'npm install axe-core' in a folder above, or AXE_PATH")
+)
 GRAVE = ("serious", "critical")
 SURFACES = ("paper", "raised")
 TEXTS = ("ink", "muted", "link", "good", "bad", "even", "note")
@@ -21,23 +25,32 @@ TEXTS = ("ink", "muted", "link", "good", "bad", "even", "note")
 def made(tmp_path_factory):
     """Each page by its name: two devices, a step, a regression, a broken run, a hostile name."""
     folder = tmp_path_factory.mktemp("accessible")
-    methods = bundles.METHODS + ((HOSTILE, {"recipe": "one_shot", "criterion": "l2",
-                                            "ratio": 0.5}),)
+    methods = bundles.METHODS + (
+        (HOSTILE, {"recipe": "one_shot", "criterion": "l2", "ratio": 0.5}),
+    )
     root = folder / "history"
     histories.make(root, 20, methods, (0,), histories.step(12, 1.08, "slim 0.5"), document=_night)
-    histories.make(root, 6, bundles.METHODS[:2], (0,), device="orin", suite="tickets",
-                   info={"name": "Orin"}, fake="constant 9.5 W")
+    histories.make(
+        root,
+        6,
+        bundles.METHODS[:2],
+        (0,),
+        device="orin",
+        suite="tickets",
+        info={"name": "Orin"},
+        fake="constant 9.5 W",
+    )
     night = root / histories.DEVICE / histories.day(19) / histories.SUITE
     (night / bundles.case_id("dense") / "run.json").write_text("{")
     (night / "report").mkdir()
     (night / "report" / "index.html").write_text("")
-    texts = {name: path.read_text(encoding="utf8")
-             for name, path in pages.write(root).items()}
+    texts = {name: path.read_text(encoding="utf8") for name, path in pages.write(root).items()}
     suite = bundles.suite(folder, (0, 1, 2), "fake")
     texts["suite"] = page.page(gather.report(suite))
     pool = own_runs.gather([str(suite)])
-    texts["papers"] = paper_page.page([paper_tables.fill(each, pool)
-                                       for each in reference_tables.read(["spline"])])
+    texts["papers"] = paper_page.page(
+        [paper_tables.fill(each, pool) for each in reference_tables.read(["spline"])]
+    )
     return texts
 
 
@@ -45,10 +58,15 @@ def _night(number):
     kinds = ("regression", "improvement", "work changed", "missing", "not measured")
     if number != 19:
         return {"verdict": "INVALID"} if number == 5 else {}
-    return {"verdict": "FAIL", "notes": ["it was hot"], "findings": [
-        histories.finding(12, "slim 0.5", kind=kind, confirmed=None if place else True)
-        for place, kind in enumerate(kinds)],
-        "doctor": {"before": [{"name": "clocks", "verdict": "warn", "found": "free"}]}}
+    return {
+        "verdict": "FAIL",
+        "notes": ["it was hot"],
+        "findings": [
+            histories.finding(12, "slim 0.5", kind=kind, confirmed=None if place else True)
+            for place, kind in enumerate(kinds)
+        ],
+        "doctor": {"before": [{"name": "clocks", "verdict": "warn", "found": "free"}]},
+    }
 
 
 @pytest.mark.slow
@@ -66,8 +84,9 @@ def test_axe_finds_nothing_serious(made, tmp_path, name, dark, width):
 @pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 def test_axe_would_find_something(made, tmp_path):
     """Grey on grey, and a picture without a name: the check above is no rubber stamp."""
-    bad = made["index.html"].replace("<main", '<img src="data:,"><p style="color: #ccc; '
-                                     'background: #ddd">unreadable</p><main')
+    bad = made["index.html"].replace(
+        "<main", '<img src="data:,"><p style="color: #ccc; background: #ddd">unreadable</p><main'
+    )
     found = {each["id"] for each in browser_axe.violations(bad, tmp_path)}
     assert {"image-alt", "color-contrast"} <= found
 
@@ -82,8 +101,9 @@ def test_the_outline_is_sound(made, name):
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(b - a <= 1 for a, b in zip(levels, levels[1:]))
     assert [tag for tag, _ in parsed.tags].count("main") == 1
-    skip = [attributes["href"][1:] for _, attributes in parsed.tags
-            if attributes.get("class") == "skip"]
+    skip = [
+        attributes["href"][1:] for _, attributes in parsed.tags if attributes.get("class") == "skip"
+    ]
     assert skip and skip[0] in _ids(parsed)
 
 

@@ -1,4 +1,5 @@
 """The command line: help that teaches, and one clear line with exit code 4 for every mistake."""
+
 import json
 import os
 import shutil
@@ -28,7 +29,10 @@ def call(*words, **more):
     """(exit code, stdout, stderr) of one command line."""
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "edgejoule.py")] + [str(word) for word in words],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **more,
+    )
     out, err = process.communicate(timeout=120)
     return process.returncode, out.decode(), err.decode()
 
@@ -60,17 +64,22 @@ def test_the_program_explains_itself():
     assert call("version")[1].strip() == __version__
 
 
-@pytest.mark.parametrize("words,said", [
-    (["run", "quik"], "Did you mean 'quick'?"),
-    (["run", "quick", "--set", "train.epoch=3"], "Did you mean 'epochs'?"),
-    (["run", "quick", "--set", "prune.ratio=1.0"], "[0, 1)"),
-    (["run", "quick", "--set", "prune.ratio=-0.5"], "[0, 1)"),
-    (["run", "quick", "--set", "model.name=resnet_20"], "Did you mean 'resnet20'?"),
-    (["run", "quick", "--set", "prune.criterion=slimm"], "Did you mean 'slim'?"),
-    (["run"], "edgejoule run --help"), (["rnu"], "invalid choice"), ([], "COMMAND"),
-    (["run", "/nowhere/at/all.toml"], "cannot be read"),
-    (["show", "no-such-run"], "no runs under"),
-])
+@pytest.mark.parametrize(
+    "words,said",
+    [
+        (["run", "quik"], "Did you mean 'quick'?"),
+        (["run", "quick", "--set", "train.epoch=3"], "Did you mean 'epochs'?"),
+        (["run", "quick", "--set", "prune.ratio=1.0"], "[0, 1)"),
+        (["run", "quick", "--set", "prune.ratio=-0.5"], "[0, 1)"),
+        (["run", "quick", "--set", "model.name=resnet_20"], "Did you mean 'resnet20'?"),
+        (["run", "quick", "--set", "prune.criterion=slimm"], "Did you mean 'slim'?"),
+        (["run"], "edgejoule run --help"),
+        (["rnu"], "invalid choice"),
+        ([], "COMMAND"),
+        (["run", "/nowhere/at/all.toml"], "cannot be read"),
+        (["show", "no-such-run"], "no runs under"),
+    ],
+)
 def test_a_mistake_is_one_line_and_exit_code_4(words, said):
     assert said in refused(*words)
 
@@ -83,13 +92,20 @@ def test_a_suite_without_a_question_is_refused(tmp_path):
 def test_an_output_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "runs").write_text("in the way")
     assert "a file of that name" in refused(
-        "run", suite_file(tmp_path), "--runs", tmp_path / "runs")
+        "run", suite_file(tmp_path), "--runs", tmp_path / "runs"
+    )
 
 
 def test_a_missing_data_file_is_refused_before_anything_is_trained(tmp_path):
     path = suite_file(tmp_path, '"digits"', '"cifar10"')
-    code, out, err = call("run", path, "--runs", tmp_path / "runs", "--set",
-                          "dataset.root={}".format(tmp_path / "empty"))
+    code, out, err = call(
+        "run",
+        path,
+        "--runs",
+        tmp_path / "runs",
+        "--set",
+        "dataset.root={}".format(tmp_path / "empty"),
+    )
     assert code == 4 and "Traceback" not in err, err
     lines = [line for line in err.splitlines() if line.startswith("edgejoule: ")]
     assert len(lines) == 1 and str(tmp_path / "empty") in lines[0], err
@@ -100,8 +116,14 @@ def test_a_corrupt_data_file_is_refused(tmp_path):
     root.mkdir(parents=True)
     for name in ["data_batch_{}".format(n) for n in range(1, 6)] + ["test_batch"]:
         (root / name).write_bytes(b"\x80\x02not a batch")
-    code, _, err = call("run", suite_file(tmp_path, '"digits"', '"cifar10"'), "--runs",
-                        tmp_path / "runs", "--set", "dataset.root={}".format(tmp_path / "data"))
+    code, _, err = call(
+        "run",
+        suite_file(tmp_path, '"digits"', '"cifar10"'),
+        "--runs",
+        tmp_path / "runs",
+        "--set",
+        "dataset.root={}".format(tmp_path / "data"),
+    )
     assert code == 4 and "Traceback" not in err, err
     assert "data_batch_1" in err
 
@@ -111,8 +133,14 @@ def full_disk(tmp_path):
     """A file system of 200 kB; skipped where it cannot be mounted."""
     mount = tmp_path / "small"
     mount.mkdir()
-    code = subprocess.call(["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(mount)],
-                           stderr=subprocess.DEVNULL) if shutil.which("mount") else 1
+    code = (
+        subprocess.call(
+            ["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(mount)],
+            stderr=subprocess.DEVNULL,
+        )
+        if shutil.which("mount")
+        else 1
+    )
     if code:
         pytest.skip("mounting a small file system needs root")
     yield mount
@@ -123,8 +151,9 @@ def test_a_full_disk_is_one_line_and_leaves_no_bundle(tmp_path, full_disk):
     code, _, err = call("run", suite_file(tmp_path), "--runs", full_disk / "runs")
     assert code == 4 and "Traceback" not in err, err
     assert "No space left on device" in err
-    assert not [p for p in (full_disk / "runs" / "tiny").iterdir() if p.name[0] != "."
-                and p.is_dir()]
+    assert not [
+        p for p in (full_disk / "runs" / "tiny").iterdir() if p.name[0] != "." and p.is_dir()
+    ]
 
 
 def test_devices_needs_no_torch_numpy_or_pandas(tmp_path):

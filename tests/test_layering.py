@@ -88,7 +88,9 @@ def graph():
     """{module: modules of ours that it imports}, imports inside functions included."""
     files = {name_of(path): path for package in PACKAGES for path in sources(package)}
     return {
-        name: {hit for each in ours(path) for hit in (each, each.rpartition(".")[0]) if hit in files}
+        name: {
+            hit for each in ours(path) for hit in (each, each.rpartition(".")[0]) if hit in files
+        }
         - {name}
         for name, path in files.items()
     }

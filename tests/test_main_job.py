@@ -1,4 +1,5 @@
 """The whole line on real data: suite, training, cut, measurement, bundle, report."""
+
 import json
 import os
 import subprocess
@@ -35,15 +36,21 @@ ratio = 0.5
 
 
 def edgejoule(*words):
-    return subprocess.check_output([sys.executable, str(ROOT / "edgejoule.py")]
-                                   + [str(word) for word in words], stderr=subprocess.PIPE)
+    return subprocess.check_output(
+        [sys.executable, str(ROOT / "edgejoule.py")] + [str(word) for word in words],
+        stderr=subprocess.PIPE,
+    )
 
 
 def run(folder, *more):
     (folder / "tiny.toml").write_text(TINY)
     edgejoule("run", folder / "tiny.toml", "--runs", folder / "runs", *more)
-    return {record.label.split()[0]: (path, record) for path, record in (
-        (path, bundle.read(path)) for path in bundle.scan(folder / "runs" / "tiny"))}
+    return {
+        record.label.split()[0]: (path, record)
+        for path, record in (
+            (path, bundle.read(path)) for path in bundle.scan(folder / "runs" / "tiny")
+        )
+    }
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +105,8 @@ def test_phases_and_flops_of_a_pipeline(unmeasured):
     assert early.final["params"] < 0.4 * early.dense["params"]
     assert early.ticket["epoch"] == 2 and early.ticket["distances"][0] is None
     assert [layer["kept"] for layer in early.layers] == [
-        layer["channels"] // 2 for layer in early.layers]
+        layer["channels"] // 2 for layer in early.layers
+    ]
 
 
 def test_the_record_holds_what_the_run_depended_on(unmeasured):
@@ -125,9 +133,19 @@ def test_the_exported_model_is_the_trained_one_and_needs_no_pickle(unmeasured):
 
 def test_the_saved_trace_can_be_played(faked):
     path, original = faked[1]["dense"]
-    text = edgejoule("run", faked[0] / "tiny.toml", "--runs", faked[0] / "replayed", "--json",
-                     "--fake-power", path / "trace.json", "--set", "measure.power=auto",
-                     "--set", "train.epochs=1")
+    text = edgejoule(
+        "run",
+        faked[0] / "tiny.toml",
+        "--runs",
+        faked[0] / "replayed",
+        "--json",
+        "--fake-power",
+        path / "trace.json",
+        "--set",
+        "measure.power=auto",
+        "--set",
+        "train.epochs=1",
+    )
     ran = json.loads(text.decode())["ran"]
     records = [bundle.read(faked[0] / "replayed" / "tiny" / name) for name in ran]
     assert len(records) == 2 and all("trace.json" in each.device["fake"] for each in records)
@@ -139,9 +157,19 @@ def test_the_saved_trace_can_be_played(faked):
 def test_reports_need_no_torch(unmeasured, tmp_path):
     (tmp_path / "torch.py").write_text("raise ImportError('torch is blocked')")
     code = subprocess.call(
-        [sys.executable, str(ROOT / "edgejoule.py"), "report", "tiny", "--runs",
-         str(unmeasured[0] / "runs"), "--out", str(tmp_path / "out")],
-        env=dict(os.environ, PYTHONPATH=str(tmp_path)), stdout=subprocess.DEVNULL)
+        [
+            sys.executable,
+            str(ROOT / "edgejoule.py"),
+            "report",
+            "tiny",
+            "--runs",
+            str(unmeasured[0] / "runs"),
+            "--out",
+            str(tmp_path / "out"),
+        ],
+        env=dict(os.environ, PYTHONPATH=str(tmp_path)),
+        stdout=subprocess.DEVNULL,
+    )
     assert code == 0
 
 
@@ -151,9 +179,20 @@ def test_a_corrupt_bundle_is_named_and_the_rest_reported(faked):
     broken.mkdir()
     (broken / bundle.RECORD).write_text("{")
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "edgejoule.py"), "report", "tiny", "--runs",
-         str(folder / "runs"), "--out", str(folder / "out"), "--all"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        [
+            sys.executable,
+            str(ROOT / "edgejoule.py"),
+            "report",
+            "tiny",
+            "--runs",
+            str(folder / "runs"),
+            "--out",
+            str(folder / "out"),
+            "--all",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     out, err = (text.decode("utf8") for text in process.communicate())
     assert process.returncode == 0 and "Traceback" not in err
     assert "broken-bundle" in out + err and "dense" in out

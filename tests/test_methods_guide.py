@@ -1,4 +1,5 @@
 """The guide names every method and every setting that the folders have."""
+
 from pathlib import Path
 
 import pytest
@@ -6,13 +7,18 @@ import pytest
 from edgejoule.bench import plugins
 
 GUIDE = (Path(plugins.__file__).resolve().parent.parent / "docs" / "methods.md").read_text(
-    encoding="utf8")
-FUNCTIONS = {"prune/recipes": ["run"], "prune/criteria": ["scores", "penalty"],
-             "prune/saliency": ["scores"]}
+    encoding="utf8"
+)
+FUNCTIONS = {
+    "prune/recipes": ["run"],
+    "prune/criteria": ["scores", "penalty"],
+    "prune/saliency": ["scores"],
+}
 
 
-@pytest.mark.parametrize("folder, name", [
-    (folder, name) for folder in FUNCTIONS for name in plugins.names(folder)])
+@pytest.mark.parametrize(
+    "folder, name", [(folder, name) for folder in FUNCTIONS for name in plugins.names(folder)]
+)
 def test_it_is_in_the_guide(folder, name):
     assert "`{}`".format(name) in GUIDE
     for function in FUNCTIONS[folder]:

@@ -1,4 +1,5 @@
 """Every module of a plug-in folder has the interface that its folder's docstring promises."""
+
 import inspect
 from pathlib import Path
 
@@ -9,8 +10,15 @@ from edgejoule.bench import plugins
 ROOT = Path(plugins.__file__).resolve().parent.parent
 INTERFACES = {
     "bench/models": ("INPUT_SHAPE", "CLASSES", "build"),
-    "bench/datasets": ("CLASSES", "INPUT_SHAPE", "TRAIN_IMAGES", "TEST_IMAGES", "LICENCE",
-                       "CHECKSUMS", "load"),
+    "bench/datasets": (
+        "CLASSES",
+        "INPUT_SHAPE",
+        "TRAIN_IMAGES",
+        "TEST_IMAGES",
+        "LICENCE",
+        "CHECKSUMS",
+        "load",
+    ),
     "prune/criteria": ("scores",),
     "prune/saliency": ("scores",),
     "prune/recipes": ("run",),
@@ -21,10 +29,16 @@ INTERFACES = {
     "reports/sections": ("TITLE", "render"),
 }
 MEMBERS = [(folder, name) for folder in INTERFACES for name in plugins.names(folder)]
-FUNCTIONS = {"bench/models": ["build"], "bench/datasets": ["load"], "prune/recipes": ["run"],
-             "prune/saliency": ["scores"], "prune/criteria": ["scores", "penalty"]}
-SETTINGS = [(folder, name, function) for folder, name in MEMBERS
-            for function in FUNCTIONS.get(folder, [])]
+FUNCTIONS = {
+    "bench/models": ["build"],
+    "bench/datasets": ["load"],
+    "prune/recipes": ["run"],
+    "prune/saliency": ["scores"],
+    "prune/criteria": ["scores", "penalty"],
+}
+SETTINGS = [
+    (folder, name, function) for folder, name in MEMBERS for function in FUNCTIONS.get(folder, [])
+]
 
 
 @pytest.mark.parametrize("folder,name", MEMBERS)
@@ -41,8 +55,11 @@ def test_settings_read_from_the_file_are_those_of_the_function(folder, name, fun
     if real is None:
         assert plugins.options(folder, name, function) == {}
         return
-    keywords = {p.name: p.default for p in inspect.signature(real).parameters.values()
-                if p.kind is p.KEYWORD_ONLY}
+    keywords = {
+        p.name: p.default
+        for p in inspect.signature(real).parameters.values()
+        if p.kind is p.KEYWORD_ONLY
+    }
     read = plugins.options(folder, name, function)
     assert set(read) == set(keywords)
     for key, default in keywords.items():

@@ -1,4 +1,5 @@
 """The oldest interpreter, Python 3.6, must be able to read and run every module."""
+
 import ast
 import sys
 from pathlib import Path
@@ -6,13 +7,37 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = sorted(path for folder in ("bench", "prune", "devices", "reports", "tests")
-                 for path in (ROOT / folder).rglob("*.py")) + sorted((ROOT / "edgejoule").glob("*.py")) + [ROOT / "edgejoule.py"]
+SOURCES = (
+    sorted(
+        path
+        for folder in ("bench", "prune", "devices", "reports", "tests")
+        for path in (ROOT / folder).rglob("*.py")
+    )
+    + sorted((ROOT / "edgejoule").glob("*.py"))
+    + [ROOT / "edgejoule.py"]
+)
 TOO_NEW = {
-    "nullcontext", "cached_property", "Protocol", "TypedDict", "Literal", "fmean",
-    "NormalDist", "fromisoformat", "perf_counter_ns", "monotonic_ns", "time_ns",
-    "removeprefix", "removesuffix", "missing_ok", "dirs_exist_ok", "capture_output",
-    "is_relative_to", "with_stem", "bit_count", "pairwise", "quantiles",
+    "nullcontext",
+    "cached_property",
+    "Protocol",
+    "TypedDict",
+    "Literal",
+    "fmean",
+    "NormalDist",
+    "fromisoformat",
+    "perf_counter_ns",
+    "monotonic_ns",
+    "time_ns",
+    "removeprefix",
+    "removesuffix",
+    "missing_ok",
+    "dirs_exist_ok",
+    "capture_output",
+    "is_relative_to",
+    "with_stem",
+    "bit_count",
+    "pairwise",
+    "quantiles",
 }
 TOO_NEW_IN_MATH = {"prod", "comb", "isqrt", "perm", "dist"}
 SUBSCRIPTED = {"list", "dict", "tuple", "set", "frozenset", "type"}
@@ -26,8 +51,11 @@ def reports(tree):
         names = [getattr(node, field, None) for field in ("attr", "arg", "id")]
         for name in TOO_NEW.intersection(n for n in names if isinstance(n, str)):
             yield getattr(node, "lineno", 0), name
-        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "math" \
-                and node.attr in TOO_NEW_IN_MATH:
+        if (
+            isinstance(node, ast.Attribute)
+            and getattr(node.value, "id", "") == "math"
+            and node.attr in TOO_NEW_IN_MATH
+        ):
             yield node.lineno, "math." + node.attr
         if isinstance(node, ast.Subscript) and getattr(node.value, "id", "") in SUBSCRIPTED:
             yield node.lineno, "{}[...]".format(node.value.id)
@@ -35,8 +63,10 @@ def reports(tree):
             yield 0, "subprocess text="
 
 
-@pytest.mark.skipif(sys.version_info < (3, 8), reason="needs ast feature_version; here the real "
-                    "interpreter is the older one")
+@pytest.mark.skipif(
+    sys.version_info < (3, 8),
+    reason="needs ast feature_version; here the real interpreter is the older one",
+)
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_it_parses_as_python_3_6(path):
     ast.parse(path.read_text(encoding="utf8"), str(path), feature_version=(3, 6))
@@ -44,9 +74,11 @@ def test_it_parses_as_python_3_6(path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_it_uses_nothing_newer(path):
-    found = ["line {}: {}".format(*each)
-             for each in reports(ast.parse(path.read_text(encoding="utf8")))
-             if path.name != "test_python36.py"]
+    found = [
+        "line {}: {}".format(*each)
+        for each in reports(ast.parse(path.read_text(encoding="utf8")))
+        if path.name != "test_python36.py"
+    ]
     assert not found, found
 
 

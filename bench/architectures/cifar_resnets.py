@@ -4,6 +4,7 @@ Depth 6n + 2: a 3 x 3 stem, three stages of n blocks of two 3 x 3 convolutions, 
 Where a stage halves the picture the shortcut is "A", every second pixel with zero channels
 beside it (the paper's choice on CIFAR), or "B", a strided 1 x 1 convolution and a batch norm.
 """
+
 from typing import Sequence
 
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ class PadShortcut(nn.Module):
         self.before, self.after, self.stride = before, after, stride
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x[:, :, ::self.stride, ::self.stride]
+        x = x[:, :, :: self.stride, :: self.stride]
         return F.pad(x, (0, 0, 0, 0, self.before, self.after))
 
 
@@ -32,12 +33,14 @@ def shortcut_of(kind: str, inputs: int, outputs: int, stride: int) -> nn.Module:
         return nn.Identity()
     if kind == "A":
         if outputs < inputs:
-            raise ValueError("shortcut 'A' pads channels and cannot narrow {} to {}; "
-                             "use shortcut 'B'".format(inputs, outputs))
+            raise ValueError(
+                "shortcut 'A' pads channels and cannot narrow {} to {}; use shortcut 'B'".format(
+                    inputs, outputs
+                )
+            )
         before = (outputs - inputs) // 2
         return PadShortcut(before, outputs - inputs - before, stride)
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False),
-                         nn.BatchNorm2d(outputs))
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
 
 class BasicBlock(nn.Module):
@@ -60,22 +63,36 @@ class BasicBlock(nn.Module):
 class CifarResNet(nn.Module):
     """A network of depth 6 * blocks + 2 for pictures [n, channels, h, w] of any size."""
 
-    def __init__(self, blocks: int, classes: int, channels: int, *, shortcut: str,
-                 widths: Sequence[int]):
+    def __init__(
+        self, blocks: int, classes: int, channels: int, *, shortcut: str, widths: Sequence[int]
+    ):
         super().__init__()
         if shortcut not in SHORTCUTS:
-            raise ValueError("shortcut {!r}; choose 'A' (zero padding) or 'B' (1 x 1 "
-                             "convolution)".format(shortcut))
+            raise ValueError(
+                "shortcut {!r}; choose 'A' (zero padding) or 'B' (1 x 1 convolution)".format(
+                    shortcut
+                )
+            )
         self.conv1 = nn.Conv2d(channels, widths[0], 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])
         self.relu = nn.ReLU()
         inputs = (widths[0],) + tuple(widths)
-        self.stages = nn.Sequential(*[
-            nn.Sequential(*[
-                BasicBlock(inputs[s] if b == 0 else width, width,
-                           2 if s > 0 and b == 0 else 1, shortcut)
-                for b in range(blocks)])
-            for s, width in enumerate(widths)])
+        self.stages = nn.Sequential(
+            *[
+                nn.Sequential(
+                    *[
+                        BasicBlock(
+                            inputs[s] if b == 0 else width,
+                            width,
+                            2 if s > 0 and b == 0 else 1,
+                            shortcut,
+                        )
+                        for b in range(blocks)
+                    ]
+                )
+                for s, width in enumerate(widths)
+            ]
+        )
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(widths[-1], classes)
         weights.he(self)

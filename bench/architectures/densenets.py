@@ -4,6 +4,7 @@ Three blocks of bn-relu-conv 3 x 3, each adding `growth` channels to all before 
 1 x 1 convolution and a mean of 2 x 2 pixels between blocks. Bottlenecks and compression are left
 out, as in network slimming (Liu et al., 2017, arXiv:1708.06519), where gamma starts at one half.
 """
+
 import torch
 from torch import Tensor, nn
 
@@ -34,8 +35,12 @@ class DenseNet(nn.Module):
             parts += [DenseLayer(width + growth * layer, growth) for layer in range(layers)]
             width += growth * layers
             if block < 2:
-                parts += [nn.BatchNorm2d(width), nn.ReLU(),
-                          nn.Conv2d(width, width, 1, bias=False), nn.AvgPool2d(2)]
+                parts += [
+                    nn.BatchNorm2d(width),
+                    nn.ReLU(),
+                    nn.Conv2d(width, width, 1, bias=False),
+                    nn.AvgPool2d(2),
+                ]
         self.features = nn.Sequential(*parts)
         self.bn = nn.BatchNorm2d(width)
         self.relu = nn.ReLU()

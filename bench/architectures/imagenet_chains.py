@@ -1,4 +1,5 @@
 """AlexNet and VGG for ImageNet, with torchvision's geometry, names and initial weights."""
+
 from typing import List, Sequence, Union
 
 from torch import Tensor, nn
@@ -21,12 +22,20 @@ class Chain(nn.Module):
 
 def alexnet(classes: int, channels: int) -> nn.Module:
     """AlexNet (Krizhevsky, 2014, arXiv:1404.5997), dropout in front of each hidden layer."""
+
     def conv(inputs, outputs, *geometry):
         return [nn.Conv2d(inputs, outputs, *geometry), nn.ReLU(inplace=True)]
 
-    features = (conv(channels, 64, 11, 4, 2) + [nn.MaxPool2d(3, 2)] + conv(64, 192, 5, 1, 2)
-                + [nn.MaxPool2d(3, 2)] + conv(192, 384, 3, 1, 1) + conv(384, 256, 3, 1, 1)
-                + conv(256, 256, 3, 1, 1) + [nn.MaxPool2d(3, 2)])
+    features = (
+        conv(channels, 64, 11, 4, 2)
+        + [nn.MaxPool2d(3, 2)]
+        + conv(64, 192, 5, 1, 2)
+        + [nn.MaxPool2d(3, 2)]
+        + conv(192, 384, 3, 1, 1)
+        + conv(384, 256, 3, 1, 1)
+        + conv(256, 256, 3, 1, 1)
+        + [nn.MaxPool2d(3, 2)]
+    )
     net = Chain(features, 256, 6, classes)
     first, relu, drop, second, relu2, drop2, last = net.classifier
     net.classifier = nn.Sequential(drop, first, relu, drop2, second, relu2, last)
@@ -47,6 +56,12 @@ def vgg(plan: Sequence[Union[int, str]], classes: int, channels: int) -> nn.Modu
 
 def classifier(inputs: int, classes: int) -> List[nn.Module]:
     """Two hidden layers of 4096, dropout after each, and the last layer."""
-    return [nn.Linear(inputs, 4096), nn.ReLU(inplace=True), nn.Dropout(),
-            nn.Linear(4096, 4096), nn.ReLU(inplace=True), nn.Dropout(),
-            nn.Linear(4096, classes)]
+    return [
+        nn.Linear(inputs, 4096),
+        nn.ReLU(inplace=True),
+        nn.Dropout(),
+        nn.Linear(4096, 4096),
+        nn.ReLU(inplace=True),
+        nn.Dropout(),
+        nn.Linear(4096, classes),
+    ]

@@ -3,6 +3,7 @@
 Geometry, names and initial weights are torchvision's, so a state dict of either fits the other:
 the bottleneck's stride sits on its 3 x 3 convolution (called v1.5), not on the first 1 x 1.
 """
+
 from typing import Optional, Sequence
 
 from torch import Tensor, nn
@@ -14,8 +15,7 @@ def downsample(inputs: int, outputs: int, stride: int) -> Optional[nn.Module]:
     """The shortcut: a strided 1 x 1 convolution with its norm, or None where the shape stays."""
     if stride == 1 and inputs == outputs:
         return None
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False),
-                         nn.BatchNorm2d(outputs))
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
 
 class BasicBlock(nn.Module):
@@ -63,8 +63,9 @@ class Bottleneck(nn.Module):
 def stage(block: type, inputs: int, width: int, count: int, stride: int) -> nn.Sequential:
     """`count` blocks in a row, the first of which takes the stride."""
     outputs = block.EXPANSION * width
-    return nn.Sequential(block(inputs, width, stride),
-                         *[block(outputs, width, 1) for _ in range(count - 1)])
+    return nn.Sequential(
+        block(inputs, width, stride), *[block(outputs, width, 1) for _ in range(count - 1)]
+    )
 
 
 class ImagenetResNet(nn.Module):

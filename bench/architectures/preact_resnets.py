@@ -6,6 +6,7 @@ Depth 9n + 2: a 3 x 3 stem without a norm, three stages of n blocks bn-relu-conv
 through a 1 x 1 convolution; gamma starts at one half. Its index layers are not part of the
 model: cutting adds them where it needs them.
 """
+
 from typing import Sequence
 
 from torch import Tensor, nn
@@ -28,8 +29,9 @@ class PreactBlock(nn.Module):
         self.bn3 = nn.BatchNorm2d(width)
         self.conv3 = nn.Conv2d(width, outputs, 1, bias=False)
         self.relu = nn.ReLU()
-        self.shortcut = (nn.Conv2d(inputs, outputs, 1, stride, bias=False) if first
-                         else nn.Identity())
+        self.shortcut = (
+            nn.Conv2d(inputs, outputs, 1, stride, bias=False) if first else nn.Identity()
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv1(self.relu(self.bn1(x)))
@@ -40,17 +42,28 @@ class PreactBlock(nn.Module):
 class PreactResNet(nn.Module):
     """A network of depth 9 * blocks + 2 for pictures [n, channels, h, w] of any size."""
 
-    def __init__(self, blocks: int, classes: int, channels: int, *,
-                 widths: Sequence[int] = (16, 32, 64)):
+    def __init__(
+        self, blocks: int, classes: int, channels: int, *, widths: Sequence[int] = (16, 32, 64)
+    ):
         super().__init__()
         self.conv1 = nn.Conv2d(channels, widths[0], 3, 1, 1, bias=False)
         inputs = (widths[0],) + tuple(EXPANSION * width for width in widths)
-        self.stages = nn.Sequential(*[
-            nn.Sequential(*[
-                PreactBlock(inputs[s] if b == 0 else EXPANSION * width, width,
-                            2 if s > 0 and b == 0 else 1, first=b == 0)
-                for b in range(blocks)])
-            for s, width in enumerate(widths)])
+        self.stages = nn.Sequential(
+            *[
+                nn.Sequential(
+                    *[
+                        PreactBlock(
+                            inputs[s] if b == 0 else EXPANSION * width,
+                            width,
+                            2 if s > 0 and b == 0 else 1,
+                            first=b == 0,
+                        )
+                        for b in range(blocks)
+                    ]
+                )
+                for s, width in enumerate(widths)
+            ]
+        )
         self.bn = nn.BatchNorm2d(inputs[-1])
         self.relu = nn.ReLU()
         self.pool = nn.AdaptiveAvgPool2d(1)

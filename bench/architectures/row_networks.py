@@ -3,6 +3,7 @@
 A linear layer on each row, one recurrent layer, and a linear layer on its last step. The paper's
 cells have one bias vector, torch's have two that add up: each gate has `hidden` parameters more.
 """
+
 from torch import Tensor, nn
 
 

@@ -4,6 +4,7 @@ Convolutions and linear layers have biases, and each but the last a batch norm. 
 counts are of weights and biases alone; ours include the norms' gamma and beta. Strided
 convolutions are padded evenly, where TensorFlow pads one pixel more below and to the right.
 """
+
 from collections import OrderedDict
 from typing import List
 
@@ -15,10 +16,13 @@ from edgejoule.bench.architectures import vggs, weights
 def alexnet(k: int, classes: int, channels: int) -> nn.Module:
     """Five convolutions, all with stride 2, and two hidden layers of k * 1024."""
     convolutions = ((96, 11), (256, 5), (384, 3), (384, 3), (256, 3))
-    features = []  # type: List[nn.Module]
+    features: List[nn.Module] = []
     for width, kernel in convolutions:
-        features += [nn.Conv2d(channels, width, kernel, 2, kernel // 2), nn.BatchNorm2d(width),
-                     nn.ReLU()]
+        features += [
+            nn.Conv2d(channels, width, kernel, 2, kernel // 2),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+        ]
         channels = width
     return _chain(features, [channels, 1024 * k, 1024 * k, classes])
 
@@ -29,9 +33,17 @@ def vgg(plan: vggs.Plan, hidden: int, classes: int, channels: int) -> nn.Module:
 
 
 def _chain(features: List[nn.Module], widths: List[int]) -> nn.Module:
-    classifier = []  # type: List[nn.Module]
+    classifier: List[nn.Module] = []
     for inputs, outputs in zip(widths, widths[1:-1]):
         classifier += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU()]
-    return weights.variance_scaling(nn.Sequential(OrderedDict([
-        ("features", nn.Sequential(*features)), ("flatten", nn.Flatten()),
-        ("classifier", nn.Sequential(*classifier, nn.Linear(*widths[-2:])))])))
+    return weights.variance_scaling(
+        nn.Sequential(
+            OrderedDict(
+                [
+                    ("features", nn.Sequential(*features)),
+                    ("flatten", nn.Flatten()),
+                    ("classifier", nn.Sequential(*classifier, nn.Linear(*widths[-2:]))),
+                ]
+            )
+        )
+    )

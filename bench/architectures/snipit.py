@@ -3,6 +3,7 @@
 A batch norm and a leaky ReLU of slope 0.05 after every layer but the last, dropout 0.3 in front
 of the linear ones, orthogonal initial weights.
 """
+
 from collections import OrderedDict
 from typing import List, Sequence
 
@@ -15,19 +16,25 @@ SLOPE, DROPOUT = 0.05, 0.3
 
 def convolution(inputs: int, outputs: int, kernel: int, padding: int) -> List[nn.Module]:
     """A convolution with bias, its norm and its leaky ReLU."""
-    return [nn.Conv2d(inputs, outputs, kernel, 1, padding), nn.BatchNorm2d(outputs),
-            nn.LeakyReLU(SLOPE)]
+    return [
+        nn.Conv2d(inputs, outputs, kernel, 1, padding),
+        nn.BatchNorm2d(outputs),
+        nn.LeakyReLU(SLOPE),
+    ]
 
 
 def convolutions(widths: Sequence[int]) -> List[nn.Module]:
     """3 x 3 convolutions from each width to the next."""
-    return [layer for inputs, outputs in zip(widths, widths[1:])
-            for layer in convolution(inputs, outputs, 3, 1)]
+    return [
+        layer
+        for inputs, outputs in zip(widths, widths[1:])
+        for layer in convolution(inputs, outputs, 3, 1)
+    ]
 
 
 def linear(widths: Sequence[int], dropout_first: bool = True) -> List[nn.Module]:
     """Linear layers from each width to the next, the last one bare."""
-    layers = []  # type: List[nn.Module]
+    layers: List[nn.Module] = []
     for inputs, outputs in zip(widths, widths[1:]):
         if layers or dropout_first:
             layers.append(nn.Dropout(DROPOUT))
@@ -37,9 +44,19 @@ def linear(widths: Sequence[int], dropout_first: bool = True) -> List[nn.Module]
 
 def network(features: List[nn.Module], pool: int, widths: Sequence[int]) -> nn.Module:
     """Features, their mean on a `pool` x `pool` grid, and linear layers of these widths."""
-    return weights.orthogonal(nn.Sequential(OrderedDict([
-        ("features", nn.Sequential(*features)), ("pool", nn.AdaptiveAvgPool2d(pool)),
-        ("flatten", nn.Flatten()), ("classifier", nn.Sequential(*linear(widths)))])), SLOPE)
+    return weights.orthogonal(
+        nn.Sequential(
+            OrderedDict(
+                [
+                    ("features", nn.Sequential(*features)),
+                    ("pool", nn.AdaptiveAvgPool2d(pool)),
+                    ("flatten", nn.Flatten()),
+                    ("classifier", nn.Sequential(*linear(widths))),
+                ]
+            )
+        ),
+        SLOPE,
+    )
 
 
 class BasicBlock(nn.Module):
@@ -52,8 +69,13 @@ class BasicBlock(nn.Module):
         self.relu = nn.LeakyReLU(SLOPE)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1)
         self.bn2 = nn.BatchNorm2d(outputs)
-        self.shortcut = nn.Identity() if stride == 1 else nn.Sequential(
-            nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+        self.shortcut = (
+            nn.Identity()
+            if stride == 1
+            else nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))

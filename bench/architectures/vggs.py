@@ -5,6 +5,7 @@ a max pooling. `Vgg` has the geometry of network slimming (Liu et al., 2017, arX
 convolutions without bias, a batch norm after each with gamma one half, one linear layer on the
 averaged last feature map.
 """
+
 from typing import List, Sequence, Tuple, Union
 
 from torch import Tensor, nn
@@ -23,8 +24,11 @@ def layers(plan: Plan, channels: int, bias: bool = False) -> List[nn.Module]:
             found.append(nn.MaxPool2d(2, ceil_mode=True))
             continue
         width, kernel = (entry, 3) if isinstance(entry, int) else entry
-        found += [nn.Conv2d(channels, width, kernel, 1, kernel // 2, bias=bias),
-                  nn.BatchNorm2d(width), nn.ReLU()]
+        found += [
+            nn.Conv2d(channels, width, kernel, 1, kernel // 2, bias=bias),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+        ]
         channels = width
     return found
 

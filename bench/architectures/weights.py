@@ -1,4 +1,5 @@
 """Initial weights that several families share."""
+
 import math
 from typing import Optional
 

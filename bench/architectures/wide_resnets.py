@@ -3,6 +3,7 @@
 Depth 6n + 4, three stages of n pre-activation blocks of two 3 x 3 convolutions, `widen` times 16,
 32 and 64 channels. Where the shape changes the shortcut is a 1 x 1 convolution of the activated x.
 """
+
 from torch import Tensor, nn
 
 from edgejoule.bench.architectures import weights
@@ -18,8 +19,11 @@ class WideBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         self.relu = nn.ReLU()
-        self.shortcut = (None if inputs == outputs and stride == 1
-                         else nn.Conv2d(inputs, outputs, 1, stride, bias=False))
+        self.shortcut = (
+            None
+            if inputs == outputs and stride == 1
+            else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         activated = self.relu(self.bn1(x))
@@ -34,12 +38,21 @@ class WideResNet(nn.Module):
         super().__init__()
         blocks, widths = (depth - 4) // 6, [16, 16 * widen, 32 * widen, 64 * widen]
         self.conv1 = nn.Conv2d(channels, 16, 3, 1, 1, bias=False)
-        self.stages = nn.Sequential(*[
-            nn.Sequential(*[
-                WideBlock(widths[s] if b == 0 else widths[s + 1], widths[s + 1],
-                          2 if s > 0 and b == 0 else 1)
-                for b in range(blocks)])
-            for s in range(3)])
+        self.stages = nn.Sequential(
+            *[
+                nn.Sequential(
+                    *[
+                        WideBlock(
+                            widths[s] if b == 0 else widths[s + 1],
+                            widths[s + 1],
+                            2 if s > 0 and b == 0 else 1,
+                        )
+                        for b in range(blocks)
+                    ]
+                )
+                for s in range(3)
+            ]
+        )
         self.bn = nn.BatchNorm2d(widths[-1])
         self.relu = nn.ReLU()
         self.pool = nn.AdaptiveAvgPool2d(1)

@@ -9,6 +9,7 @@
 A baseline is never simply the latest night. A drift away from it rings every night until it is
 mended, or blessed in its turn. Writes history/<device>/blessed.json.
 """
+
 import json
 
 from edgejoule.bench.gates import blessing, places
@@ -24,11 +25,17 @@ def arguments(parser):
     parser.add_argument("--commit", metavar="SHA", help="bless the last night of this commit")
     parser.add_argument("--why", default="", metavar="TEXT", help="the reason; it is recorded")
     parser.add_argument("--by", metavar="NAME", help="who blesses [git's user.name]")
-    parser.add_argument("--anyway", action="store_true",
-                        help="even a night that is invalid, not ended or of fake power")
+    parser.add_argument(
+        "--anyway",
+        action="store_true",
+        help="even a night that is invalid, not ended or of fake power",
+    )
     parser.add_argument("--list", action="store_true", help="print what is blessed")
-    parser.add_argument("--undo", action="store_true",
-                        help="take the last blessing back; the one before holds again")
+    parser.add_argument(
+        "--undo",
+        action="store_true",
+        help="take the last blessing back; the one before holds again",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
@@ -42,42 +49,65 @@ def run(args) -> int:
     night = _night(args, device, suite)
     doubts = blessing.doubts(args.history, night)
     if doubts and not args.anyway:
-        raise ValueError("night {} is not blessed: {}; --anyway does it all the same".format(
-            night.night, "; ".join(doubts)))
+        raise ValueError(
+            "night {} is not blessed: {}; --anyway does it all the same".format(
+                night.night, "; ".join(doubts)
+            )
+        )
     commit = (night.document or {}).get("commit") or _commit(args.history, night)
-    return _told(args, device, suite, blessing.bless(
-        args.history, night, commit, args.why, args.by or blessing.person()))
+    return _told(
+        args,
+        device,
+        suite,
+        blessing.bless(args.history, night, commit, args.why, args.by or blessing.person()),
+    )
 
 
 def _night(args, device: str, suite: str) -> store.Night:
     nights = store.nights(args.history, device, suite)
     if args.commit:
-        nights = [night for night in nights
-                  if (_commit(args.history, night) or "").startswith(args.commit)]
+        nights = [
+            night
+            for night in nights
+            if (_commit(args.history, night) or "").startswith(args.commit)
+        ]
     if args.night:
         nights = [night for night in nights if night.night == args.night]
     if not nights:
-        raise ValueError("suite {} on {} has no night {}; 'edgejoule history' shows them".format(
-            suite, device, args.night or "of commit " + args.commit))
+        raise ValueError(
+            "suite {} on {} has no night {}; 'edgejoule history' shows them".format(
+                suite, device, args.night or "of commit " + args.commit
+            )
+        )
     return nights[-1]
 
 
 def _commit(folder, night: store.Night):
     """The one commit that a night measured; None if its runs disagree."""
-    commits = {row.commit for row in store.rows(folder, night.device, night.suite)
-               if row.night == night.night}
+    commits = {
+        row.commit
+        for row in store.rows(folder, night.device, night.suite)
+        if row.night == night.night
+    }
     return commits.pop() if len(commits) == 1 else None
 
 
 def _list(args) -> int:
-    devices = [args.device] if args.device else sorted(
-        {night.device for night in store.nights(args.history)})
+    devices = (
+        [args.device]
+        if args.device
+        else sorted({night.device for night in store.nights(args.history)})
+    )
     found = {device: blessing.read(args.history, device) for device in devices}
     if args.json:
         print(json.dumps(found, indent=1))
         return 0
-    rows = [(device, suite, each) for device, suites in found.items()
-            for suite, each in sorted(suites.items()) if args.suite in (None, suite)]
+    rows = [
+        (device, suite, each)
+        for device, suites in found.items()
+        for suite, each in sorted(suites.items())
+        if args.suite in (None, suite)
+    ]
     for device, suite, each in rows:
         print("{} {}: {}".format(device, suite, _words(each)))
     if not rows:
@@ -89,12 +119,19 @@ def _told(args, device: str, suite: str, each) -> int:
     if args.json:
         print(json.dumps({"device": device, "suite": suite, "blessed": each}))
     else:
-        print("suite {} on {}: {}".format(suite, device, _words(each) if each else
-                                          "nothing is blessed any more"))
+        print(
+            "suite {} on {}: {}".format(
+                suite, device, _words(each) if each else "nothing is blessed any more"
+            )
+        )
     return 0
 
 
 def _words(each) -> str:
     return "night {} (commit {}) is the baseline, says {} on {}: {}".format(
-        each["night"], (each.get("commit") or "unknown")[:9], each.get("by"),
-        (each.get("when_utc") or "")[:10], each.get("why"))
+        each["night"],
+        (each.get("commit") or "unknown")[:9],
+        each.get("by"),
+        (each.get("when_utc") or "")[:10],
+        each.get("why"),
+    )

@@ -8,6 +8,7 @@ Interrupt it whenever you like: the same command goes on with the pairs that are
 is a rise of joules or seconds that is sure and larger than its floor; INCONCLUSIVE means that
 such a rise could not have been seen, not that there is none. docs/gate.md has the rest.
 """
+
 import json
 import shutil
 import sys
@@ -20,24 +21,48 @@ from edgejoule.bench.gates import comparison, confirm, limits, requests, trees
 def arguments(parser):
     """What `edgejoule compare` takes."""
     parser.add_argument("names", nargs="*", metavar="A B", help="two commits or two suites")
-    parser.add_argument("--suite", help="what is run for two commits or configurations [{}]".format(
-        requests.DEFAULT_SUITE))
-    parser.add_argument("--a", action="append", default=[], metavar="a.b=c",
-                        help="a setting of side A")
-    parser.add_argument("--b", action="append", default=[], metavar="a.b=c",
-                        help="a setting of side B")
-    parser.add_argument("--set", action="append", default=[], metavar="a.b=c", dest="overrides",
-                        help="a setting of both sides")
-    parser.add_argument("--case", action="append", default=[], metavar="LABEL", dest="only",
-                        help="only this method, such as \"slim 0.5\"")
+    parser.add_argument(
+        "--suite",
+        help="what is run for two commits or configurations [{}]".format(requests.DEFAULT_SUITE),
+    )
+    parser.add_argument(
+        "--a", action="append", default=[], metavar="a.b=c", help="a setting of side A"
+    )
+    parser.add_argument(
+        "--b", action="append", default=[], metavar="a.b=c", help="a setting of side B"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="a.b=c",
+        dest="overrides",
+        help="a setting of both sides",
+    )
+    parser.add_argument(
+        "--case",
+        action="append",
+        default=[],
+        metavar="LABEL",
+        dest="only",
+        help='only this method, such as "slim 0.5"',
+    )
     parser.add_argument("--pairs", type=int, metavar="N", help="pairs of runs [[gate] pairs: 8]")
-    parser.add_argument("--need-joules", action="store_true",
-                        help="without joules there is no PASS (exit 3)")
-    parser.add_argument("--runs", default=str(confirm.FOLDER),
-                        help="where the runs are kept [{}]".format(confirm.FOLDER))
+    parser.add_argument(
+        "--need-joules", action="store_true", help="without joules there is no PASS (exit 3)"
+    )
+    parser.add_argument(
+        "--runs",
+        default=str(confirm.FOLDER),
+        help="where the runs are kept [{}]".format(confirm.FOLDER),
+    )
     parser.add_argument("--fresh", action="store_true", help="forget earlier pairs, run all again")
-    parser.add_argument("--repository", default=str(trees.plugins.ROOT), metavar="FOLDER",
-                        help="the git clone that commits come from [this one]")
+    parser.add_argument(
+        "--repository",
+        default=str(trees.plugins.ROOT),
+        metavar="FOLDER",
+        help="the git clone that commits come from [this one]",
+    )
     parser.add_argument("--fake-power", metavar="TRACE_OR_WATTS", help="in place of a sensor")
     parser.add_argument("--fake-power-a", metavar="TRACE_OR_WATTS", help="the same for A alone")
     parser.add_argument("--fake-power-b", metavar="TRACE_OR_WATTS", help="the same for B alone")
@@ -54,8 +79,12 @@ def run(args) -> int:
         return _plan(request, thresholds, args)
     if args.fresh:
         shutil.rmtree(str(confirm.place(request, args.runs)), ignore_errors=True)
-    measures = {(case.measure["power"], case.measure["fake_power"])
-                for subject in request.subjects for side in subject.cases for case in side}
+    measures = {
+        (case.measure["power"], case.measure["fake_power"])
+        for subject in request.subjects
+        for side in subject.cases
+        for case in side
+    }
     try:
         with device_lock.real(measures, "a comparison of {} and {}".format(*request.words)):
             found = confirm.compare(request, thresholds, thresholds.pairs, args.runs, _say)
@@ -72,10 +101,14 @@ def lines(found: comparison.Comparison):
     if found.fake:
         yield "the power is not real: {}".format(found.fake)
     for subject in found.subjects:
-        yield "\n{}: {} ({})".format(subject["label"], subject["verdict"], _plural(
-            subject["pairs"], "pair"))
-        yield from (_metric(name, metric) for name, metric in subject["metrics"].items()
-                    if metric["ratio"]["n"])
+        yield "\n{}: {} ({})".format(
+            subject["label"], subject["verdict"], _plural(subject["pairs"], "pair")
+        )
+        yield from (
+            _metric(name, metric)
+            for name, metric in subject["metrics"].items()
+            if metric["ratio"]["n"]
+        )
         if not subject["work"]:
             yield "  FLOPs, parameters and MACs are the same"
         yield from ("  " + note for note in subject["notes"])
@@ -89,20 +122,36 @@ def _metric(name, metric) -> str:
     ratio, points = metric["ratio"], name == "accuracy"
     size = 100 * (ratio["median"] if points else ratio["median"] - 1)
     unit = "points" if points else "%"
-    interval = "" if ratio["low"] is None else "[{:+.1f}, {:+.1f}]".format(
-        *(100 * (ratio[end] if points else ratio[end] - 1) for end in ("low", "high")))
-    ends = "{:.2%} -> {:.2%}".format(metric["before"], metric["after"]) if points else \
-        "{:.4g} -> {:.4g} {}".format(metric["before"], metric["after"], metric["unit"])
+    interval = (
+        ""
+        if ratio["low"] is None
+        else "[{:+.1f}, {:+.1f}]".format(
+            *(100 * (ratio[end] if points else ratio[end] - 1) for end in ("low", "high"))
+        )
+    )
+    ends = (
+        "{:.2%} -> {:.2%}".format(metric["before"], metric["after"])
+        if points
+        else "{:.4g} -> {:.4g} {}".format(metric["before"], metric["after"], metric["unit"])
+    )
     seen = "" if ratio["mde"] is None else "  sees {:.1%}".format(ratio["mde"])
     words = "improved" if metric["improved"] else metric["verdict"]
     return "  {:9} {:24} {:+.1f} {:6} {:16}{:12}  {}".format(
-        name, ends, size, unit, interval, seen, words)
+        name, ends, size, unit, interval, seen, words
+    )
 
 
 def _wish(args) -> requests.Wish:
     fakes = (args.fake_power_a or args.fake_power or "", args.fake_power_b or args.fake_power or "")
-    return requests.Wish(tuple(args.names), args.suite, args.overrides, (args.a, args.b),
-                         args.only, fakes, Path(args.repository))
+    return requests.Wish(
+        tuple(args.names),
+        args.suite,
+        args.overrides,
+        (args.a, args.b),
+        args.only,
+        fakes,
+        Path(args.repository),
+    )
 
 
 def _thresholds(args) -> limits.Thresholds:
@@ -115,14 +164,23 @@ def _thresholds(args) -> limits.Thresholds:
 
 def _plan(request, thresholds, args) -> int:
     runs = 2 * thresholds.pairs * len(request.subjects)
-    plan = {"a": request.words[0], "b": request.words[1], "pairs": thresholds.pairs,
-            "runs": runs, "subjects": [each.label for each in request.subjects],
-            "folder": str(confirm.place(request, args.runs)), "notes": list(request.notes)}
+    plan = {
+        "a": request.words[0],
+        "b": request.words[1],
+        "pairs": thresholds.pairs,
+        "runs": runs,
+        "subjects": [each.label for each in request.subjects],
+        "folder": str(confirm.place(request, args.runs)),
+        "notes": list(request.notes),
+    }
     if args.json:
         print(json.dumps(plan))
         return 0
-    print("A: {a}\nB: {b}\n{pairs} pairs of each method, {runs} runs, kept in {folder}:".format(
-        **plan))
+    print(
+        "A: {a}\nB: {b}\n{pairs} pairs of each method, {runs} runs, kept in {folder}:".format(
+            **plan
+        )
+    )
     print("\n".join(["  " + label for label in plan["subjects"]] + plan["notes"]))
     return 0
 

@@ -10,6 +10,7 @@ fvcore   3 x fvcore's own forward figure, which calls one multiply-accumulate on
   edgejoule flops --model resnet20 --dataset digits
   edgejoule flops --model mlp5 --dataset cifar10 --set model.side=32
 """
+
 import json
 
 import torch
@@ -26,16 +27,29 @@ MEANINGS = {
 
 def arguments(parser):
     """What `edgejoule flops` takes."""
-    parser.add_argument("--model", required=True, metavar="NAME",
-                        help="a network of `edgejoule list models`")
-    parser.add_argument("--dataset", required=True, metavar="NAME",
-                        help="gives the number and the shape of the pictures; is not read")
-    parser.add_argument("--epochs", type=int, default=1, metavar="N",
-                        help="passes over the training set [1]")
-    parser.add_argument("--set", action="append", default=[], metavar="model.a=b",
-                        dest="overrides", help="a setting of the model: model.shortcut=A")
-    parser.add_argument("--convention", default="all", metavar="NAME",
-                        help="exact, paper, fvcore or all [all]")
+    parser.add_argument(
+        "--model", required=True, metavar="NAME", help="a network of `edgejoule list models`"
+    )
+    parser.add_argument(
+        "--dataset",
+        required=True,
+        metavar="NAME",
+        help="gives the number and the shape of the pictures; is not read",
+    )
+    parser.add_argument(
+        "--epochs", type=int, default=1, metavar="N", help="passes over the training set [1]"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="model.a=b",
+        dest="overrides",
+        help="a setting of the model: model.shortcut=A",
+    )
+    parser.add_argument(
+        "--convention", default="all", metavar="NAME", help="exact, paper, fvcore or all [all]"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
@@ -53,8 +67,11 @@ def run(args) -> int:
 def _conventions(name: str):
     if name != "all" and name not in cost.CONVENTIONS:
         allowed = cost.CONVENTIONS + ("all",)
-        raise ValueError("--convention {!r}: choose one of {}.{}".format(
-            name, ", ".join(allowed), plugins.nearest(name, allowed)))
+        raise ValueError(
+            "--convention {!r}: choose one of {}.{}".format(
+                name, ", ".join(allowed), plugins.nearest(name, allowed)
+            )
+        )
     return cost.CONVENTIONS if name == "all" else (name,)
 
 
@@ -63,8 +80,10 @@ def _model_table(args):
     sections = {"model": [{"name": plugins.check("bench/models", args.model)}]}
     for text in args.overrides:
         if not text.startswith("model."):
-            raise ValueError("--set {!r}: only model.key=value changes FLOPs here; epochs and "
-                             "data set have options of their own".format(text))
+            raise ValueError(
+                "--set {!r}: only model.key=value changes FLOPs here; epochs and "
+                "data set have options of their own".format(text)
+            )
         grid.override(sections, text)
     return settings.resolve("model", sections["model"][0])
 
@@ -79,20 +98,32 @@ def _network(table, dataset_name: str):
     try:
         model.eval()(example)
     except RuntimeError as error:
-        raise ValueError("model {!r} does not take the pictures {} of {!r}, it is made for {} "
-                         "({})".format(table["name"], list(source.INPUT_SHAPE), dataset_name,
-                                       list(module.INPUT_SHAPE), str(error).splitlines()[0]))
+        raise ValueError(
+            "model {!r} does not take the pictures {} of {!r}, it is made for {} ({})".format(
+                table["name"],
+                list(source.INPUT_SHAPE),
+                dataset_name,
+                list(module.INPUT_SHAPE),
+                str(error).splitlines()[0],
+            )
+        )
     return model, example, source.TRAIN_IMAGES
 
 
 def _report(args, model, example, images: int, asked):
     counted = cost.count(model, example)
-    report = {"model": args.model, "dataset": args.dataset, "epochs": args.epochs,
-              "images": images, "input_shape": list(example.shape[1:])}
+    report = {
+        "model": args.model,
+        "dataset": args.dataset,
+        "epochs": args.epochs,
+        "images": images,
+        "input_shape": list(example.shape[1:]),
+    }
     report.update(counted._asdict(), train_macs=counted.train_macs)
     report["conventions"] = {
         name: _row(name, cost.train_figure(model, example, name), images * args.epochs)
-        for name in asked}
+        for name in asked
+    }
     if "fvcore" in asked:
         report["fvcore_forward"] = cost.fvcore_forward(model, example)
     if len(asked) == 1:
@@ -103,26 +134,40 @@ def _report(args, model, example, images: int, asked):
 def _row(name: str, figure, samples: int):
     """One convention's figures; PFLOPs (1e15) to six digits, as exact as tables print them."""
     total = None if figure.flops is None else figure.flops * samples
-    return {"flops_per_image": figure.flops, "flops": total,
-            "pflops": None if total is None else float("{:.6g}".format(total / 1e15)),
-            "reason": figure.reason, "meaning": MEANINGS[name]}
+    return {
+        "flops_per_image": figure.flops,
+        "flops": total,
+        "pflops": None if total is None else float("{:.6g}".format(total / 1e15)),
+        "reason": figure.reason,
+        "meaning": MEANINGS[name],
+    }
 
 
 def _lines(report):
     yield "{model} on {dataset}: {params:,} parameters, {images:,} pictures {input_shape}".format(
-        **report)
-    yield ("per picture: {:,} MACs forward, {:,} for inputs' gradients, {:,} for weights' "
-           "gradients, {:,} elementwise FLOPs".format(
-               report["forward_macs"], report["input_gradient_macs"],
-               report["weight_gradient_macs"], report["elementwise"]))
+        **report
+    )
+    yield (
+        "per picture: {:,} MACs forward, {:,} for inputs' gradients, {:,} for weights' "
+        "gradients, {:,} elementwise FLOPs".format(
+            report["forward_macs"],
+            report["input_gradient_macs"],
+            report["weight_gradient_macs"],
+            report["elementwise"],
+        )
+    )
     if report["uncounted"]:
         yield "not counted, the figures are too low by: " + ", ".join(report["uncounted"])
     yield "\n{:10} {:>18} {:>24}   {}".format(
-        "convention", "GFLOPs a picture", "PFLOPs of {} epoch{}".format(
-            report["epochs"], "s" if report["epochs"] > 1 else ""), "meaning")
+        "convention",
+        "GFLOPs a picture",
+        "PFLOPs of {} epoch{}".format(report["epochs"], "s" if report["epochs"] > 1 else ""),
+        "meaning",
+    )
     for name, row in report["conventions"].items():
         if row["flops"] is None:
             yield "{:10} {:>18} {:>24}   {}".format(name, "-", "-", row["reason"])
         else:
             yield "{:10} {:>18.6g} {:>24.6g}   {}".format(
-                name, row["flops_per_image"] / 1e9, row["pflops"], row["meaning"])
+                name, row["flops_per_image"] / 1e9, row["pflops"], row["meaning"]
+            )

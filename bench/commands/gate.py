@@ -9,6 +9,7 @@ A rise that rings is a suspect, and red; `edgejoule nightly` tries it by itself.
 or a sensor that was there yesterday) and a night without a past are never green. docs/gate.md
 explains how a number becomes red.
 """
+
 import json
 import sys
 
@@ -24,16 +25,31 @@ def arguments(parser):
     parser.add_argument("--history", default="history", help="folder of the nights [history]")
     parser.add_argument("--device", help="the device; not needed if there is but one")
     parser.add_argument("--night", metavar="DATE", help="the night to judge [the last]")
-    parser.add_argument("--confirm", action="store_true",
-                        help="try every suspect by pairs of runs of the two commits, here and now")
+    parser.add_argument(
+        "--confirm",
+        action="store_true",
+        help="try every suspect by pairs of runs of the two commits, here and now",
+    )
     parser.add_argument("--pairs", type=int, metavar="N", help="pairs of --confirm")
-    parser.add_argument("--thresholds", nargs="?", const="", metavar="FILE",
-                        help="alone: print what is in force; with a file: read it instead")
-    parser.add_argument("--simulate", action="store_true",
-                        help="print how often this gate rings falsely and what it finds")
-    parser.add_argument("--trials", type=int, default=simulate.TRIALS, metavar="N",
-                        help="series and comparisons per line of --simulate [{}]".format(
-                            simulate.TRIALS))
+    parser.add_argument(
+        "--thresholds",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="alone: print what is in force; with a file: read it instead",
+    )
+    parser.add_argument(
+        "--simulate",
+        action="store_true",
+        help="print how often this gate rings falsely and what it finds",
+    )
+    parser.add_argument(
+        "--trials",
+        type=int,
+        default=simulate.TRIALS,
+        metavar="N",
+        help="series and comparisons per line of --simulate [{}]".format(simulate.TRIALS),
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
@@ -43,8 +59,9 @@ def run(args) -> int:
         return _simulate(args)
     thresholds = limits.read(args.thresholds or None, args.suite)
     if args.thresholds == "":
-        print(json.dumps(thresholds._asdict()) if args.json else
-              "\n".join(limits.lines(thresholds)))
+        print(
+            json.dumps(thresholds._asdict()) if args.json else "\n".join(limits.lines(thresholds))
+        )
         return 0
     device, suite = places.choose(args.history, args.device, args.suite)
     thresholds = limits.read(args.thresholds or None, suite)
@@ -66,17 +83,24 @@ def _told(args, judged, device: str, suite: str, night: str) -> None:
         document = dict(judged._asdict(), findings=[each._asdict() for each in judged.findings])
         print(json.dumps(dict(document, device=device, suite=suite, night=night), indent=1))
         return
-    print("night {} of suite {} on {}: {}\n{} series compared{}".format(
-        night, suite, device, judged.verdict, judged.compared, ":" if judged.findings else ""))
+    print(
+        "night {} of suite {} on {}: {}\n{} series compared{}".format(
+            night, suite, device, judged.verdict, judged.compared, ":" if judged.findings else ""
+        )
+    )
     for line in ["  {}".format(_words(each)) for each in judged.findings] + judged.notes:
         print(line)
 
 
 def _words(finding) -> str:
-    state = {True: ", confirmed", False: ", dismissed by an A/B of the two commits",
-             None: ", suspect: --confirm tries it"}[finding.confirmed]
-    return "{}{}: {}".format(finding.kind, state if finding.kind == "regression" else "",
-                             finding.sentence)
+    state = {
+        True: ", confirmed",
+        False: ", dismissed by an A/B of the two commits",
+        None: ", suspect: --confirm tries it",
+    }[finding.confirmed]
+    return "{}{}: {}".format(
+        finding.kind, state if finding.kind == "regression" else "", finding.sentence
+    )
 
 
 def _simulate(args) -> int:

@@ -9,6 +9,7 @@
 
 Other libraries are raced where they are installed; the result names those that are not.
 """
+
 import json
 import os
 import platform
@@ -25,14 +26,29 @@ ACTIONS = ("show", "bench", "threads", "detect", "gpu")
 
 def arguments(parser):
     """What `edgejoule kernels` takes."""
-    parser.add_argument("action", nargs="?", default="show", choices=ACTIONS,
-                        help="one of {} [show]".format(", ".join(ACTIONS)))
+    parser.add_argument(
+        "action",
+        nargs="?",
+        default="show",
+        choices=ACTIONS,
+        help="one of {} [show]".format(", ".join(ACTIONS)),
+    )
     parser.add_argument("--peers", action="store_true", help="race other libraries too")
-    parser.add_argument("--rounds", type=int, default=kernel_race.ROUNDS, metavar="N",
-                        help="turns of every contestant [{}]".format(kernel_race.ROUNDS))
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=kernel_race.ROUNDS,
+        metavar="N",
+        help="turns of every contestant [{}]".format(kernel_race.ROUNDS),
+    )
     parser.add_argument("--quick", action="store_true", help="an eighth of the work")
-    parser.add_argument("--probes", type=int, default=10000, metavar="N",
-                        help="images that detection looks at [10000]")
+    parser.add_argument(
+        "--probes",
+        type=int,
+        default=10000,
+        metavar="N",
+        help="images that detection looks at [10000]",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
@@ -59,9 +75,13 @@ def entry(name):
     reason = backends.reason(name)
     loaded = None if reason else backends.load(name)
     test = None if reason or name == "cuda" else self_test(name)
-    return {"name": name, "reason": reason, "test": test,
-            "file": str(loaded.path) if hasattr(loaded, "path") else None,
-            "default": name == default()}
+    return {
+        "name": name,
+        "reason": reason,
+        "test": test,
+        "file": str(loaded.path) if hasattr(loaded, "path") else None,
+        "default": name == default(),
+    }
 
 
 def default():
@@ -70,17 +90,21 @@ def default():
 
 
 def self_test(name) -> str:
-    """"right" if the backend equals NumPy on a sample of every kernel, else "wrong"."""
+    """ "right" if the backend equals NumPy on a sample of every kernel, else "wrong"."""
     random = np.random.RandomState(0)
     x = random.randn(70, 1000).astype(np.float32)
     stored = signs.pack(random.randn(70, 1000).astype(np.float32), backend="numpy")
     results = [
         [signs.pack(each, backend=which) for each in (x, x.astype(np.float16))]
         + list(signs.pack_hamming(x, stored, backend=which))
-        + [signs.hamming(stored, stored[::-1], backend=which),
-           signs.popcount(stored, backend=which), signs.nans(x, backend=which),
-           signs.cdist(stored, stored[:33], backend=which)]
-        for which in (name, "numpy")]
+        + [
+            signs.hamming(stored, stored[::-1], backend=which),
+            signs.popcount(stored, backend=which),
+            signs.nans(x, backend=which),
+            signs.cdist(stored, stored[:33], backend=which),
+        ]
+        for which in (name, "numpy")
+    ]
     return "right" if all(np.array_equal(a, b) for a, b in zip(*results)) else "wrong"
 
 
@@ -88,8 +112,9 @@ def described(rows):
     """Lines for a terminal."""
     for row in rows:
         mark = "*" if row["default"] else " "
-        what = row["reason"] or "{}{}".format(row["test"] or "not tested on this machine",
-                                              ", " + row["file"] if row["file"] else "")
+        what = row["reason"] or "{}{}".format(
+            row["test"] or "not tested on this machine", ", " + row["file"] if row["file"] else ""
+        )
         yield "{} {:9} {}".format(mark, row["name"], what)
     yield "* is taken where no backend is named"
 
@@ -101,11 +126,19 @@ def bench(args) -> int:
     for contest in kernel_contests.contests(args.peers, args.quick):
         results += kernel_race.race(contest, args.rounds)
         if not args.json:
-            print("\n".join(list(kernel_race.lines(results[-len(contest.entrants):]))), flush=True)
+            print("\n".join(list(kernel_race.lines(results[-len(contest.entrants) :]))), flush=True)
     absent = kernel_peers.missing() if args.peers else []
     if args.json:
-        print(json.dumps({"machine": machine(), "rounds": args.rounds, "not_installed": absent,
-                          "results": [each._asdict() for each in results]}))
+        print(
+            json.dumps(
+                {
+                    "machine": machine(),
+                    "rounds": args.rounds,
+                    "not_installed": absent,
+                    "results": [each._asdict() for each in results],
+                }
+            )
+        )
     elif absent:
         print("not installed, not raced: " + ", ".join(absent))
     return 0
@@ -114,15 +147,23 @@ def bench(args) -> int:
 def second_thread(args) -> int:
     """Prints how much faster the wall clock says two threads are, by contest."""
     gains = {name: gain(call, args.rounds) for name, call in threaded()}
-    print(json.dumps(gains) if args.json else "\n".join(
-        "{:28} {:.2f} x by the wall clock, {:.2f} x by processor time".format(
-            name, each["wall"], each["processor"]) for name, each in gains.items()))
+    print(
+        json.dumps(gains)
+        if args.json
+        else "\n".join(
+            "{:28} {:.2f} x by the wall clock, {:.2f} x by processor time".format(
+                name, each["wall"], each["processor"]
+            )
+            for name, each in gains.items()
+        )
+    )
     return 0
 
 
 def detect(args) -> int:
     """Prints what looking at the probes costs beside an epoch of training."""
     from edgejoule.bench.races import kernel_detect
+
     found = kernel_detect.measure(probes=args.probes)
     print(json.dumps(found) if args.json else "\n".join(kernel_detect.lines(found)))
     return 0
@@ -131,9 +172,13 @@ def detect(args) -> int:
 def on_gpu(args) -> int:
     """Prints the rates of the CUDA kernels, once they are exact."""
     from edgejoule.bench.races import kernel_gpu
+
     found = kernel_gpu.measure(args.rounds)
-    print(json.dumps([each._asdict() for each in found]) if args.json
-          else "\n".join(kernel_gpu.lines(found)))
+    print(
+        json.dumps([each._asdict() for each in found])
+        if args.json
+        else "\n".join(kernel_gpu.lines(found))
+    )
     return 0
 
 
@@ -168,8 +213,13 @@ def gain(call, rounds):
 
 def machine():
     """What raced where."""
-    return {"cpu": cpu_name(), "python": platform.python_version(), "numpy": np.__version__,
-            "backend": default(), "threads": threads.available()}
+    return {
+        "cpu": cpu_name(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "backend": default(),
+        "threads": threads.available(),
+    }
 
 
 def cpu_name():

@@ -3,15 +3,18 @@
 A setting without a value has no default and must be given; `edgejoule list criteria` shows one
 kind only.
 """
+
 import json
 from pathlib import Path
 
 from edgejoule.bench import bundle, plugins, suite
 
 FOLDERS = {
-    "models": ("bench/models", ["build"]), "datasets": ("bench/datasets", ["load"]),
+    "models": ("bench/models", ["build"]),
+    "datasets": ("bench/datasets", ["load"]),
     "criteria": ("prune/criteria", ["scores", "penalty"]),
-    "saliency": ("prune/saliency", ["scores"]), "recipes": ("prune/recipes", ["run"]),
+    "saliency": ("prune/saliency", ["scores"]),
+    "recipes": ("prune/recipes", ["run"]),
     "devices": ("devices/adapters", []),
 }
 KINDS = ["suites"] + list(FOLDERS) + ["runs"]
@@ -39,8 +42,10 @@ def run(args) -> int:
 
 def _members(kind: str, runs: str):
     if kind == "suites":
-        return {path.stem: suite.read(str(path)).question
-                for path in sorted(suite.SUITES.glob("*.toml"))}
+        return {
+            path.stem: suite.read(str(path)).question
+            for path in sorted(suite.SUITES.glob("*.toml"))
+        }
     if kind == "runs":
         return _runs(Path(runs))
     folder, functions = FOLDERS[kind]
@@ -48,10 +53,12 @@ def _members(kind: str, runs: str):
 
 
 def _settings(folder: str, name: str, functions) -> str:
-    pairs = [pair for function in functions
-             for pair in plugins.options(folder, name, function).items()]
-    return ", ".join(key if value is plugins.REQUIRED else "{}={!r}".format(key, value)
-                     for key, value in pairs)
+    pairs = [
+        pair for function in functions for pair in plugins.options(folder, name, function).items()
+    ]
+    return ", ".join(
+        key if value is plugins.REQUIRED else "{}={!r}".format(key, value) for key, value in pairs
+    )
 
 
 def _runs(root: Path):
@@ -61,5 +68,6 @@ def _runs(root: Path):
         done = len(list(bundle.scan(folder)))
         opened = len(list(folder.glob(".*.open")))
         found[folder.name] = "{} done".format(done) + (
-            ", {} interrupted".format(opened) if opened else "")
+            ", {} interrupted".format(opened) if opened else ""
+        )
     return found

@@ -21,6 +21,7 @@ never removed
 exit codes: 0 PASS, 1 FAIL, 3 INCONCLUSIVE or INVALID, 4 the request was not understood,
 75 another process holds the device
 """
+
 import json
 import sys
 from pathlib import Path
@@ -31,31 +32,70 @@ from edgejoule.bench.nights import cooling, night, night_work, trace_keeping
 
 def arguments(parser):
     """What `edgejoule nightly` takes."""
-    parser.add_argument("suite", nargs="?", metavar="SUITE",
-                        help="a name of `edgejoule list suites`, or a .toml file")
+    parser.add_argument(
+        "suite",
+        nargs="?",
+        metavar="SUITE",
+        help="a name of `edgejoule list suites`, or a .toml file",
+    )
     parser.add_argument("--history", default="history", help="folder of all nights [history]")
     parser.add_argument("--device", metavar="NAME", help="the power sensor, as in measure.power")
-    parser.add_argument("--fake-power", metavar="TRACE_OR_WATTS",
-                        help="play this in place of a sensor; labelled as such in every output")
-    parser.add_argument("--set", action="append", default=[], metavar="a.b=c", dest="overrides",
-                        help="override a setting everywhere it is known: train.epochs=3")
+    parser.add_argument(
+        "--fake-power",
+        metavar="TRACE_OR_WATTS",
+        help="play this in place of a sensor; labelled as such in every output",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="a.b=c",
+        dest="overrides",
+        help="override a setting everywhere it is known: train.epochs=3",
+    )
     parser.add_argument("--night", metavar="DATE", help="the night's name [today]")
-    parser.add_argument("--again", action="store_true",
-                        help="if tonight is done already, do a second one")
-    parser.add_argument("--resume", action="store_true",
-                        help="only finish what was begun; exit 0 if there is nothing")
+    parser.add_argument(
+        "--again", action="store_true", help="if tonight is done already, do a second one"
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="only finish what was begun; exit 0 if there is nothing",
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done")
-    parser.add_argument("--no-confirm", action="store_true",
-                        help="leave suspects as they are: no A/B of two commits")
-    parser.add_argument("--keep-traces", type=whole, default=trace_keeping.KEEP, metavar="N",
-                        help="nights whose power traces are all kept [%(default)s]")
-    parser.add_argument("--cool-to", type=float, default=cooling.COOL_C, metavar="C",
-                        help="degrees that are cool enough [%(default)s]")
-    parser.add_argument("--max-wait", type=float, default=30.0, metavar="MIN",
-                        help="minutes to wait for that [%(default)s]")
-    parser.add_argument("--doctor-seconds", type=float, default=20.0, metavar="S",
-                        help="how long a real sensor is watched at rest; 0: only quick checks "
-                             "[%(default)s]")
+    parser.add_argument(
+        "--no-confirm",
+        action="store_true",
+        help="leave suspects as they are: no A/B of two commits",
+    )
+    parser.add_argument(
+        "--keep-traces",
+        type=whole,
+        default=trace_keeping.KEEP,
+        metavar="N",
+        help="nights whose power traces are all kept [%(default)s]",
+    )
+    parser.add_argument(
+        "--cool-to",
+        type=float,
+        default=cooling.COOL_C,
+        metavar="C",
+        help="degrees that are cool enough [%(default)s]",
+    )
+    parser.add_argument(
+        "--max-wait",
+        type=float,
+        default=30.0,
+        metavar="MIN",
+        help="minutes to wait for that [%(default)s]",
+    )
+    parser.add_argument(
+        "--doctor-seconds",
+        type=float,
+        default=20.0,
+        metavar="S",
+        help="how long a real sensor is watched at rest; 0: only quick checks [%(default)s]",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
@@ -70,19 +110,22 @@ def whole(text: str) -> int:
 def run(args) -> int:
     """Exit code of the worst night that this call finished."""
     if Path(args.history).exists() and not Path(args.history).is_dir():
-        raise ValueError("--history {}: a file; it takes the folder that nights are kept in".format(
-            args.history))
+        raise ValueError(
+            "--history {}: a file; it takes the folder that nights are kept in".format(args.history)
+        )
     try:
         if args.resume:
             documents = night_work.finish_all(args.history, args.suite, _say)
         elif not args.suite:
-            raise ValueError("which suite? edgejoule nightly SUITE; 'edgejoule list suites' "
-                             "names them")
+            raise ValueError(
+                "which suite? edgejoule nightly SUITE; 'edgejoule list suites' names them"
+            )
         elif args.dry_run:
             return _planned(args)
         else:
-            documents = night_work.tonight(args.history, options(args), args.night, args.again,
-                                           _say)
+            documents = night_work.tonight(
+                args.history, options(args), args.night, args.again, _say
+            )
     except device_lock.Busy as error:
         print("edgejoule: {}".format(error), file=sys.stderr)
         return device_lock.BUSY
@@ -92,12 +135,19 @@ def run(args) -> int:
 def options(args) -> dict:
     """What a night must remember to be finished as it was begun."""
     more = [("measure.power", args.device), ("measure.fake_power", args.fake_power)]
-    overrides = args.overrides + ["{}={}".format(key, json.dumps(value))
-                                  for key, value in more if value]
+    overrides = args.overrides + [
+        "{}={}".format(key, json.dumps(value)) for key, value in more if value
+    ]
     name = str(Path(args.suite).resolve()) if Path(args.suite).is_file() else args.suite
-    return {"suite": name, "overrides": overrides, "confirm": not args.no_confirm,
-            "keep_traces": args.keep_traces, "cool_to": args.cool_to, "max_wait": args.max_wait,
-            "doctor_seconds": args.doctor_seconds}
+    return {
+        "suite": name,
+        "overrides": overrides,
+        "confirm": not args.no_confirm,
+        "keep_traces": args.keep_traces,
+        "cool_to": args.cool_to,
+        "max_wait": args.max_wait,
+        "doctor_seconds": args.doctor_seconds,
+    }
 
 
 def _told(documents, args) -> int:
@@ -117,9 +167,12 @@ def words(document) -> list:
     """A finished night in lines: its verdict, its findings, its notes."""
     fake = " (fake power: {})".format(document["fake"]) if document["fake"] else ""
     first = "night {} of suite {} on {}{}: {}".format(
-        document["night"], document["suite"], document["device"], fake, document["verdict"])
-    found = ["- {}".format(finding.get("sentence") or finding.get("label"))
-             for finding in document["findings"]]
+        document["night"], document["suite"], document["device"], fake, document["verdict"]
+    )
+    found = [
+        "- {}".format(finding.get("sentence") or finding.get("label"))
+        for finding in document["findings"]
+    ]
     return [first] + found + ["- {}".format(note) for note in document["notes"]]
 
 
@@ -133,8 +186,11 @@ def _planned(args) -> int:
         print("first the night {} is finished, which was interrupted".format(name))
     for case_id in plan["cases"]:
         print("  {}".format(case_id))
-    print("{} of {} earlier nights would lose their power traces".format(
-        len(plan["prunable"]), plan["nights"]))
+    print(
+        "{} of {} earlier nights would lose their power traces".format(
+            len(plan["prunable"]), plan["nights"]
+        )
+    )
     return 0
 
 

@@ -10,6 +10,7 @@ checkpoint it is freshly initialised, which is what pruning before training want
   edgejoule prune --model resnet56 --criterion l2 --layer-ratio 'stages.0.*=0.3' \\
       --layer-ratio 'stages.2.*=0.6'
 """
+
 import importlib
 import json
 import os
@@ -28,30 +29,52 @@ def arguments(parser):
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--model", metavar="NAME", help="a network of `edgejoule list models`")
     which.add_argument("--factory", metavar="pkg:function", help="a function without arguments")
-    parser.add_argument("--checkpoint", "--weights", metavar="FILE", dest="weights",
-                        help="state dict to start from, tensors only")
-    parser.add_argument("--input-shape", metavar="C,H,W", help="shape of one input; needed with "
-                                                               "--factory")
+    parser.add_argument(
+        "--checkpoint",
+        "--weights",
+        metavar="FILE",
+        dest="weights",
+        help="state dict to start from, tensors only",
+    )
+    parser.add_argument(
+        "--input-shape", metavar="C,H,W", help="shape of one input; needed with --factory"
+    )
     parser.add_argument("--classes", type=int, help="outputs of the model [the model's own]")
     parser.add_argument("--criterion", required=True, help="see `edgejoule list criteria`")
     parser.add_argument("--ratio", type=float, help="share of channels to remove")
-    parser.add_argument("--layer-ratio", action="append", default=[], metavar="PATTERN=R",
-                        help="the share of the groups of that name; those not named stay whole")
-    parser.add_argument("--option", action="append", default=[], metavar="a=b",
-                        help="a setting of the criterion")
+    parser.add_argument(
+        "--layer-ratio",
+        action="append",
+        default=[],
+        metavar="PATTERN=R",
+        help="the share of the groups of that name; those not named stay whole",
+    )
+    parser.add_argument(
+        "--option", action="append", default=[], metavar="a=b", help="a setting of the criterion"
+    )
     parser.add_argument("--mode", default="coupled", help="coupled, inner or select [coupled]")
     parser.add_argument("--scope", help="global or layer [what the criterion is made for]")
     parser.add_argument("--min-channels", type=int, default=1, help="least left in a group [1]")
-    parser.add_argument("--multiple-of", default="1", metavar="N",
-                        help="round widths to this, or to what this '{}' runs best, measured "
-                             "once [1]".format(DEVICE))
-    parser.add_argument("--ignore", action="append", default=[], metavar="LAYER",
-                        help="a layer whose channels stay")
+    parser.add_argument(
+        "--multiple-of",
+        default="1",
+        metavar="N",
+        help="round widths to this, or to what this '{}' runs best, measured once [1]".format(
+            DEVICE
+        ),
+    )
+    parser.add_argument(
+        "--ignore", action="append", default=[], metavar="LAYER", help="a layer whose channels stay"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the fresh weights [0]")
     parser.add_argument("--out", metavar="FOLDER", help="write plan.json and weights.pt there")
-    parser.add_argument("--export", action="append", default=[], metavar="KIND,...",
-                        help="also write these to --out: {}".format(
-                            ", ".join(sorted(deploy.FORMATS))))
+    parser.add_argument(
+        "--export",
+        action="append",
+        default=[],
+        metavar="KIND,...",
+        help="also write these to --out: {}".format(", ".join(sorted(deploy.FORMATS))),
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
@@ -63,15 +86,27 @@ def run(args) -> int:
     example = torch.randn((1,) + shape)
     found = grouping.find(model, example, mode=args.mode, ignore=tuple(args.ignore))
     criterion = steps.method(args.criterion, dict(_option(args, text) for text in args.option))
-    cut = cutting.Cut(ratio, args.mode, args.scope, tuple(args.ignore), args.min_channels,
-                      _multiple(args.multiple_of))
+    cut = cutting.Cut(
+        ratio,
+        args.mode,
+        args.scope,
+        tuple(args.ignore),
+        args.min_channels,
+        _multiple(args.multiple_of),
+    )
     mask = cutting.chosen(criterion, _scores(criterion, model, found, shape), found, cut)
     small = shrink.shrink(model, example, found, mask)
-    report = dict(before_after.report(model, small, example, mask), mode=args.mode, ratio=ratio,
-                  model=args.model or args.factory, criterion=args.criterion)
+    report = dict(
+        before_after.report(model, small, example, mask),
+        mode=args.mode,
+        ratio=ratio,
+        model=args.model or args.factory,
+        criterion=args.criterion,
+    )
     if args.out:
-        report["files"] = _written(args.out, small, export.plan(found, mask, example), kinds,
-                                   torch.randn((2,) + shape))
+        report["files"] = _written(
+            args.out, small, export.plan(found, mask, example), kinds, torch.randn((2,) + shape)
+        )
     print(json.dumps(report) if args.json else "\n".join(before_after.lines(report)))
     return 0 if report["cut"]["params"] < report["dense"]["params"] else 3
 
@@ -79,13 +114,15 @@ def run(args) -> int:
 def _ratio(args):
     """One share, or {pattern: share}."""
     if (args.ratio is None) == (not args.layer_ratio):
-        raise ValueError("give either --ratio, such as 0.5, or --layer-ratio, such as "
-                         "'stages.0.*=0.3'")
+        raise ValueError(
+            "give either --ratio, such as 0.5, or --layer-ratio, such as 'stages.0.*=0.3'"
+        )
     named = [text.rpartition("=")[::2] for text in args.layer_ratio]
     table = {pattern: grid.value(share) for pattern, share in named}
     for share in table.values() if table else [args.ratio]:
-        settings.resolve("prune", {"recipe": "one_shot", "criterion": args.criterion,
-                                   "ratio": share})
+        settings.resolve(
+            "prune", {"recipe": "one_shot", "criterion": args.criterion, "ratio": share}
+        )
     return table or args.ratio
 
 
@@ -94,8 +131,11 @@ def _kinds(args):
     kinds = [kind for text in args.export for kind in text.split(",")]
     for kind in kinds:
         if kind not in deploy.FORMATS:
-            raise ValueError("--export {!r}; there are: {}.{}".format(
-                kind, ", ".join(sorted(deploy.FORMATS)), plugins.nearest(kind, deploy.FORMATS)))
+            raise ValueError(
+                "--export {!r}; there are: {}.{}".format(
+                    kind, ", ".join(sorted(deploy.FORMATS)), plugins.nearest(kind, deploy.FORMATS)
+                )
+            )
     if kinds and not args.out:
         raise ValueError("--export needs a folder to write to: add --out small/")
     return kinds
@@ -105,8 +145,9 @@ def _multiple(text: str) -> int:
     if text == DEVICE:
         return width_sweep.multiple()
     if not text.isdigit() or int(text) < 1:
-        raise ValueError("--multiple-of {!r}; it is a number from 1 on, such as 8, or "
-                         "'{}'".format(text, DEVICE))
+        raise ValueError(
+            "--multiple-of {!r}; it is a number from 1 on, such as 8, or '{}'".format(text, DEVICE)
+        )
     return int(text)
 
 
@@ -119,8 +160,11 @@ def _written(folder: str, small, plan, kinds, batch):
         try:
             paths.append(deploy.write(small, batch, os.path.join(folder, "net"), kind))
         except (ImportError, RuntimeError) as error:  # exporters need packages, and refuse nets
-            raise RuntimeError("--export {}: {}; plan.json and weights.pt are written".format(
-                kind, str(error).splitlines()[0].rstrip(".!")))
+            raise RuntimeError(
+                "--export {}: {}; plan.json and weights.pt are written".format(
+                    kind, str(error).splitlines()[0].rstrip(".!")
+                )
+            )
     return paths
 
 
@@ -143,8 +187,11 @@ def _load(model, path: str) -> None:
     try:
         model.load_state_dict(tensor_file.state(path))
     except RuntimeError as error:  # torch lists what does not fit, a line each
-        raise ValueError("--weights {!r} do not fit the model: {}".format(
-            path, " ".join(str(error).split())[:300]))
+        raise ValueError(
+            "--weights {!r} do not fit the model: {}".format(
+                path, " ".join(str(error).split())[:300]
+            )
+        )
 
 
 def _shape(text: str):
@@ -153,8 +200,9 @@ def _shape(text: str):
     except ValueError:
         shape = ()
     if not shape or min(shape) < 1:
-        raise ValueError("--input-shape {!r}; it is channels,height,width such as 3,32,32".format(
-            text))
+        raise ValueError(
+            "--input-shape {!r}; it is channels,height,width such as 3,32,32".format(text)
+        )
     return shape
 
 
@@ -172,9 +220,13 @@ def _made(factory: str):
 
 def _scores(criterion, model, found, shape):
     """Scores on random images: there is no data set here for criteria that look at data."""
-    batches = [(torch.randn((before_after.BATCH,) + shape),
-                torch.zeros(before_after.BATCH, dtype=torch.long))
-               for _ in range(criterion.module.BATCHES)]
+    batches = [
+        (
+            torch.randn((before_after.BATCH,) + shape),
+            torch.zeros(before_after.BATCH, dtype=torch.long),
+        )
+        for _ in range(criterion.module.BATCHES)
+    ]
     return criterion.module.scores(model, found, batches, **criterion.scores)
 
 

@@ -3,6 +3,7 @@
 Interrupt it whenever you like: the same command goes on where it stopped. When it has ended,
 `edgejoule report SUITE` makes the page and the tables.
 """
+
 import json
 import sys
 
@@ -13,17 +14,36 @@ def arguments(parser):
     """What `edgejoule run` takes."""
     parser.add_argument("suite", help="a name of `edgejoule list suites`, or a .toml file")
     parser.add_argument("--runs", default="runs", help="folder of run bundles [runs]")
-    parser.add_argument("--set", action="append", default=[], metavar="a.b=c", dest="overrides",
-                        help="override a setting everywhere it is known: train.epochs=3")
-    parser.add_argument("--sweep", action="append", default=[], metavar="a.b=x,y",
-                        dest="sweeps", help="make a setting an axis: prune.ratio=0.3,0.5")
-    parser.add_argument("--quick", action="store_true",
-                        help="first seed and {} epochs only".format(suite.QUICK_EPOCHS))
-    parser.add_argument("--dry-run", action="store_true",
-                        help="print the plan and its estimated FLOPs, run nothing")
-    parser.add_argument("--fake-power", metavar="TRACE_OR_WATTS",
-                        help="play a saved trace, or constant watts, in place of a sensor; "
-                             "labelled as such in every output")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="a.b=c",
+        dest="overrides",
+        help="override a setting everywhere it is known: train.epochs=3",
+    )
+    parser.add_argument(
+        "--sweep",
+        action="append",
+        default=[],
+        metavar="a.b=x,y",
+        dest="sweeps",
+        help="make a setting an axis: prune.ratio=0.3,0.5",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="first seed and {} epochs only".format(suite.QUICK_EPOCHS),
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the plan and its estimated FLOPs, run nothing"
+    )
+    parser.add_argument(
+        "--fake-power",
+        metavar="TRACE_OR_WATTS",
+        help="play a saved trace, or constant watts, in place of a sensor; "
+        "labelled as such in every output",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
@@ -52,12 +72,19 @@ def _say(text):
 
 def _told(asked, tally, args):
     if args.json:
-        print(json.dumps(dict(tally._asdict(), suite=asked.name, runs=args.runs,
-                              fake_power=args.fake_power)))
+        print(
+            json.dumps(
+                dict(tally._asdict(), suite=asked.name, runs=args.runs, fake_power=args.fake_power)
+            )
+        )
         return
     fake = " (fake power: {})".format(args.fake_power) if args.fake_power else ""
-    counts = [(tally.ran, "ran"), (tally.skipped, "were done before"), (tally.failed, "failed"),
-              (tally.refused, "cannot be done as asked")]
+    counts = [
+        (tally.ran, "ran"),
+        (tally.skipped, "were done before"),
+        (tally.failed, "failed"),
+        (tally.refused, "cannot be done as asked"),
+    ]
     words = ", ".join("{} {}".format(len(ids), text) for ids, text in counts if ids)
     print("suite {}{}: {} cases: {}".format(asked.name, fake, len(asked.cases), words))
 
@@ -66,14 +93,22 @@ def _plan(asked, args) -> int:
     from edgejoule.bench import plan  # torch is paid for only by those who ask for FLOPs
 
     if args.json:
-        rows = [{"case_id": suite.case_id(case), "label": suite.label(case),
-                 "estimated_flops": flops} for case, flops in plan.estimates(asked.cases)]
+        rows = [
+            {"case_id": suite.case_id(case), "label": suite.label(case), "estimated_flops": flops}
+            for case, flops in plan.estimates(asked.cases)
+        ]
         print(json.dumps({"suite": asked.name, "question": asked.question, "cases": rows}))
         return 0
-    print("{}\n\n{} cases; estimated training PFLOPs (exact convention, searches to their last "
-          "epoch):\n".format(asked.question, len(asked.cases)))
+    print(
+        "{}\n\n{} cases; estimated training PFLOPs (exact convention, searches to their last "
+        "epoch):\n".format(asked.question, len(asked.cases))
+    )
     for case, flops in plan.estimates(asked.cases):
         parts = ["{} {:.3g}".format(k, v / 1e15) for k, v in flops.items()]
-        print("  {:60} {:>9.3g}  = {}".format(suite.case_id(case), sum(flops.values()) / 1e15,
-                                              " + ".join(parts)), flush=True)
+        print(
+            "  {:60} {:>9.3g}  = {}".format(
+                suite.case_id(case), sum(flops.values()) / 1e15, " + ".join(parts)
+            ),
+            flush=True,
+        )
     return 0

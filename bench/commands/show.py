@@ -2,6 +2,7 @@
 
 RUN is a bundle's folder, or as much of its case id as makes it the only one under --runs.
 """
+
 from pathlib import Path
 
 from edgejoule.bench import bundle, records
@@ -17,8 +18,10 @@ def arguments(parser):
 def run(args) -> int:
     """Exit code 0; a run that is not there is a ValueError."""
     record = bundle.read(_find(args.run, Path(args.runs)))
-    print(records.to_json(record) if args.json else "\n".join(_lines(record)),
-          end="" if args.json else "\n")
+    print(
+        records.to_json(record) if args.json else "\n".join(_lines(record)),
+        end="" if args.json else "\n",
+    )
     return 0
 
 
@@ -28,10 +31,15 @@ def _find(name: str, runs: Path) -> Path:
     folders = [path for path in sorted(runs.iterdir()) if path.is_dir()] if runs.is_dir() else []
     found = [path for folder in folders for path in bundle.scan(folder) if name in path.name]
     if len(found) != 1:
-        raise ValueError("{} runs under {} have {!r} in their name{}; `edgejoule list runs` "
-                         "shows the suites".format(
-                             len(found) or "no", runs, name,
-                             ": " + ", ".join(path.name for path in found[:6]) if found else ""))
+        raise ValueError(
+            "{} runs under {} have {!r} in their name{}; `edgejoule list runs` "
+            "shows the suites".format(
+                len(found) or "no",
+                runs,
+                name,
+                ": " + ", ".join(path.name for path in found[:6]) if found else "",
+            )
+        )
     return found[0]
 
 
@@ -41,12 +49,16 @@ def _lines(record):
     for section, table in record.case.items():
         yield "{:9} {}".format(section, ", ".join("{}={}".format(*p) for p in table.items()))
     yield "size      {} -> {} parameters, {} -> {} forward MACs".format(
-        record.dense["params"], record.final["params"],
-        record.dense["forward_macs"], record.final["forward_macs"])
+        record.dense["params"],
+        record.final["params"],
+        record.dense["forward_macs"],
+        record.final["forward_macs"],
+    )
     yield "accuracy  {:.2%}".format(record.accuracy)
     for phase in record.phases:
         yield "{:9} {} epochs, {:.2f} s, {}, {}".format(
-            phase["name"], phase["epochs"], phase["seconds"], _joules(phase), _flops(phase))
+            phase["name"], phase["epochs"], phase["seconds"], _joules(phase), _flops(phase)
+        )
     if record.ticket:
         yield "ticket    {}".format(_ticket(record.ticket))
     yield from ("beware    " + warning for warning in record.warnings)
@@ -60,18 +72,19 @@ def _device(device) -> str:
 
 
 def _joules(phase) -> str:
-    return "joules not measured" if phase["joules"] is None else "{:.4g} J".format(
-        phase["joules"])
+    return "joules not measured" if phase["joules"] is None else "{:.4g} J".format(phase["joules"])
 
 
 def _ticket(ticket) -> str:
     told = ", ".join("-" if d is None else "{:.3f}".format(d) for d in ticket["distances"])
     drawn = "drawn after epoch {}".format(ticket["epoch"]) if ticket["epoch"] else "none drawn"
     return "{} by {} at {}; distances {}".format(
-        drawn, ticket["detector"], ticket["threshold"], told)
+        drawn, ticket["detector"], ticket["threshold"], told
+    )
 
 
 def _flops(phase) -> str:
-    return ", ".join("{} {}".format(name, "undefined" if value is None else
-                                    "{:.4g} FLOPs".format(value))
-                     for name, value in phase["flops"].items())
+    return ", ".join(
+        "{} {}".format(name, "undefined" if value is None else "{:.4g} FLOPs".format(value))
+        for name, value in phase["flops"].items()
+    )

@@ -10,13 +10,14 @@ network over the dense one's: median and 95 % interval of interleaved pairs (--t
 triple races two cuts to half by random scores: widths rounded to what this device likes, over widths
 as they fall.
 """
+
 import json
 import sys
 
 from edgejoule.bench.zoo import catalogue, rows
 
 THOROUGH = rows.Plan(ratios=(0.3, 0.5, 0.7, 0.9), by=("random", "l2"))
-COLUMNS = "network groups exact parity params MACs s exports remarks".split()
+COLUMNS = ["network", "groups", "exact", "parity", "params", "MACs", "s", "exports", "remarks"]
 HEAD = "{:<22} {:>6} {:>7} {:>8} {:>6} {:>6} {:>6}  {:<28} {}"
 
 
@@ -105,10 +106,14 @@ def _print(found, stream):
 def _times(each) -> str:
     """Measured seconds beside the MACs they are to be compared with."""
     found, rounded = each["times"], each["times"]["rounded"]
-    cells = ["{} {ratio:.2f} [{low:.2f}, {high:.2f}]".format(name.replace("_", " "), **times[name])
-             for times in (found, rounded) for name in ("forward", "train_step")]
+    cells = [
+        "{} {ratio:.2f} [{low:.2f}, {high:.2f}]".format(name.replace("_", " "), **times[name])
+        for times in (found, rounded)
+        for name in ("forward", "train_step")
+    ]
     return "MACs {:.2f}: {}, {}; widths x{}: MACs {:.2f}, {}, {}".format(
-        each["macs"], cells[0], cells[1], rounded["multiple"], rounded["macs"], *cells[2:])
+        each["macs"], cells[0], cells[1], rounded["multiple"], rounded["macs"], *cells[2:]
+    )
 
 
 def _share(value):

@@ -2,6 +2,7 @@
 
 Mean, deviation, 4-pixel crops and flips are those of network slimming's experiments.
 """
+
 from edgejoule.bench.data import Data, images
 from edgejoule.bench.formats import archives, cifar_batches
 from edgejoule.bench.training import augmentation
@@ -27,16 +28,31 @@ CHECKSUMS = {
     "test_batch": "40351d587109b95175f43aff81a1287e",
 }
 BATCHES = ["data_batch_{}".format(number) for number in range(1, 6)]
-FILES = {"cifar-10-batches-py": (BATCHES, ["test_batch"]),
-         "cifar-10-batches-bin": ([name + ".bin" for name in BATCHES], ["test_batch.bin"])}
-SOURCE = archives.Source("cifar10", ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
-                         tuple(FILES), CHECKSUMS)
+FILES = {
+    "cifar-10-batches-py": (BATCHES, ["test_batch"]),
+    "cifar-10-batches-bin": ([name + ".bin" for name in BATCHES], ["test_batch.bin"]),
+}
+SOURCE = archives.Source(
+    "cifar10", ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",), tuple(FILES), CHECKSUMS
+)
 
 
-def load(root, *, pad=4, flip=0.5, mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010),
-         download=False, verify=True):
+def load(
+    root,
+    *,
+    pad=4,
+    flip=0.5,
+    mean=(0.4914, 0.4822, 0.4465),
+    std=(0.2023, 0.1994, 0.2010),
+    download=False,
+    verify=True,
+):
     """All pictures in memory, from the pickled or the binary version under `root`."""
-    train, test = cifar_batches.load(SOURCE, root, FILES, CLASSES, key="labels", label_bytes=1,
-                                     download=download, verify=verify)
-    return Data(images(*train, mean, std), images(*test, mean, std),
-                augmentation.crops_and_flips(pad, flip, mean, std))
+    train, test = cifar_batches.load(
+        SOURCE, root, FILES, CLASSES, key="labels", label_bytes=1, download=download, verify=verify
+    )
+    return Data(
+        images(*train, mean, std),
+        images(*test, mean, std),
+        augmentation.crops_and_flips(pad, flip, mean, std),
+    )

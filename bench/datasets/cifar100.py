@@ -2,6 +2,7 @@
 
 Mean, deviation, 4-pixel crops and flips are those of CIFAR-10, as in network slimming.
 """
+
 from edgejoule.bench.data import Data, images
 from edgejoule.bench.formats import archives, cifar_batches
 from edgejoule.bench.training import augmentation
@@ -18,17 +19,41 @@ CHECKSUMS = {
     "train": "16019d7e3df5f24257cddd939b257f8d",
     "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
 }
-FILES = {"cifar-100-python": (["train"], ["test"]),
-         "cifar-100-binary": (["train.bin"], ["test.bin"])}
-SOURCE = archives.Source("cifar100",
-                         ("https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",),
-                         tuple(FILES), CHECKSUMS)
+FILES = {
+    "cifar-100-python": (["train"], ["test"]),
+    "cifar-100-binary": (["train.bin"], ["test.bin"]),
+}
+SOURCE = archives.Source(
+    "cifar100",
+    ("https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",),
+    tuple(FILES),
+    CHECKSUMS,
+)
 
 
-def load(root, *, pad=4, flip=0.5, mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010),
-         download=False, verify=True):
+def load(
+    root,
+    *,
+    pad=4,
+    flip=0.5,
+    mean=(0.4914, 0.4822, 0.4465),
+    std=(0.2023, 0.1994, 0.2010),
+    download=False,
+    verify=True,
+):
     """All pictures in memory, from the pickled or the binary version under `root`."""
-    train, test = cifar_batches.load(SOURCE, root, FILES, CLASSES, key="fine_labels",
-                                     label_bytes=2, download=download, verify=verify)
-    return Data(images(*train, mean, std), images(*test, mean, std),
-                augmentation.crops_and_flips(pad, flip, mean, std))
+    train, test = cifar_batches.load(
+        SOURCE,
+        root,
+        FILES,
+        CLASSES,
+        key="fine_labels",
+        label_bytes=2,
+        download=download,
+        verify=verify,
+    )
+    return Data(
+        images(*train, mean, std),
+        images(*test, mean, std),
+        augmentation.crops_and_flips(pad, flip, mean, std),
+    )

@@ -3,10 +3,11 @@
 Real data that every installation carries. Every fifth picture of each class is a test picture:
 the split is fixed and stratified, and owes nothing to a random generator.
 """
+
 import importlib.util
 from pathlib import Path
 
-import numpy
+import numpy as np
 import torch
 
 from edgejoule.bench.data import Data, images
@@ -24,20 +25,25 @@ WHITE = 16.0
 
 def load(root=None):
     """All pictures in memory; `root` is not read, the file comes with scikit-learn."""
-    rows = numpy.loadtxt(str(_file()), delimiter=",")  # a picture's 64 values and its class
-    values = torch.from_numpy(rows[:, :-1].astype(numpy.uint8)).view(-1, *INPUT_SHAPE)
-    labels = torch.from_numpy(rows[:, -1].astype(numpy.int64))
+    rows = np.loadtxt(str(_file()), delimiter=",")  # a picture's 64 values and its class
+    values = torch.from_numpy(rows[:, :-1].astype(np.uint8)).view(-1, *INPUT_SHAPE)
+    labels = torch.from_numpy(rows[:, -1].astype(np.int64))
     test = _every_fifth(labels)
-    return Data(images(values[~test], labels[~test], MEAN, STD, WHITE),
-                images(values[test], labels[test], MEAN, STD, WHITE), None)
+    return Data(
+        images(values[~test], labels[~test], MEAN, STD, WHITE),
+        images(values[test], labels[test], MEAN, STD, WHITE),
+        None,
+    )
 
 
 def _file() -> Path:
     """The file inside scikit-learn, which is found and not imported: that takes seconds."""
     spec = importlib.util.find_spec("sklearn")
     if spec is None:
-        raise FileNotFoundError("digits: the pictures come with scikit-learn, which is not "
-                                "installed; pip install scikit-learn")
+        raise FileNotFoundError(
+            "digits: the pictures come with scikit-learn, which is not "
+            "installed; pip install scikit-learn"
+        )
     source = archives.Source("digits", (), ("scikit-learn",), CHECKSUMS)
     folder = Path(spec.origin).parent / "datasets" / "data"
     return archives.file(source, folder / "digits.csv.gz", verify=True)

@@ -3,6 +3,7 @@
 Pictures are squeezed to 128 x 128 and a fifth of them mirrored, as SNIP-it trains on them
 (Verdenius et al., 2020, arXiv:2006.00896, appendix K).
 """
+
 from functools import partial
 
 from edgejoule.bench.data import Data
@@ -15,21 +16,39 @@ INPUT_SHAPE = (3, 128, 128)
 TRAIN_IMAGES = 9469
 TEST_IMAGES = 3925
 LICENCE = "Apache-2.0 for the selection; the pictures are ImageNet's, research and education only"
-CHECKSUMS = {"imagenette2-160.tgz": "e793b78cc4c9e9a4ccc0c1155377a412",
-             "imagenette2-320.tgz": "3df6f0d01a2c9592104656642f5e78a3"}
+CHECKSUMS = {
+    "imagenette2-160.tgz": "e793b78cc4c9e9a4ccc0c1155377a412",
+    "imagenette2-320.tgz": "3df6f0d01a2c9592104656642f5e78a3",
+}
 SOURCE = archives.Source(
-    "imagenette", ("https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-160.tgz",),
-    ("imagenette2-160", "imagenette2-320", "imagenette2"), CHECKSUMS)
+    "imagenette",
+    ("https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-160.tgz",),
+    ("imagenette2-160", "imagenette2-320", "imagenette2"),
+    CHECKSUMS,
+)
 
 
-def load(root, *, flip=0.2, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225),
-         preload=False, download=False, verify=True):
+def load(
+    root,
+    *,
+    flip=0.2,
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+    preload=False,
+    download=False,
+    verify=True,
+):
     """Pictures read from disk as they are needed, or, `preload`, kept in memory (0.7 GB)."""
     folder = archives.folder(SOURCE, root, download)
     train, test = (
-        Pictures(checked(listed(folder / split), folder / split, "imagenette", count, CLASSES,
-                         verify), partial(squeezed, size=INPUT_SHAPE[1]), mean, std)
-        for split, count in (("train", TRAIN_IMAGES), ("val", TEST_IMAGES)))
+        Pictures(
+            checked(listed(folder / split), folder / split, "imagenette", count, CLASSES, verify),
+            partial(squeezed, size=INPUT_SHAPE[1]),
+            mean,
+            std,
+        )
+        for split, count in (("train", TRAIN_IMAGES), ("val", TEST_IMAGES))
+    )
     if preload:
         train, test = preloaded(train), preloaded(test)
     return Data(train, test, augmentation.crops_and_flips(0, flip, mean, std))

@@ -2,6 +2,7 @@
 
 Read from the four IDX files, compressed or not.
 """
+
 from edgejoule.bench.data import Data, images
 from edgejoule.bench.formats import archives, idx
 
@@ -21,8 +22,12 @@ CHECKSUMS = {
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
-SOURCE = archives.Source("mnist", tuple(MIRROR + name for name in CHECKSUMS if name[-3:] == ".gz"),
-                         ("mnist", "MNIST/raw"), CHECKSUMS)
+SOURCE = archives.Source(
+    "mnist",
+    tuple(MIRROR + name for name in CHECKSUMS if name[-3:] == ".gz"),
+    ("mnist", "MNIST/raw"),
+    CHECKSUMS,
+)
 
 
 def load(root, *, mean=(0.1307,), std=(0.3081,), download=False, verify=True):
@@ -34,13 +39,18 @@ def load(root, *, mean=(0.1307,), std=(0.3081,), download=False, verify=True):
 
 def _split(folder, name: str, verify: bool):
     """Bytes [n, 1, 28, 28] and labels [n] of one split."""
-    values, labels = (idx.read(_file(folder, name + kind, verify))
-                      for kind in ("-images-idx3-ubyte", "-labels-idx1-ubyte"))
+    values, labels = (
+        idx.read(_file(folder, name + kind, verify))
+        for kind in ("-images-idx3-ubyte", "-labels-idx1-ubyte")
+    )
     known = labels.dim() == 1 and len(labels) > 0 and int(labels.max()) < CLASSES
     if not known or values.shape != (len(labels),) + INPUT_SHAPE[1:]:
-        raise ValueError("mnist: {!r} has {} pictures {} and labels {}; expected [n, 28, 28] and "
-                         "[n] labels from 0 to 9".format(
-                             str(folder), name, list(values.shape), list(labels.shape)))
+        raise ValueError(
+            "mnist: {!r} has {} pictures {} and labels {}; expected [n, 28, 28] and "
+            "[n] labels from 0 to 9".format(
+                str(folder), name, list(values.shape), list(labels.shape)
+            )
+        )
     return values.unsqueeze(1), labels.long()
 
 

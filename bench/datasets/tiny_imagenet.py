@@ -4,6 +4,7 @@ Training pictures lie in `train/<class>/images/`; validation pictures lie togeth
 `val/images/`, and `val/val_annotations.txt` tells the class of each. The real test set has no
 labels: the validation set is the test set here, as everywhere.
 """
+
 from functools import partial
 
 from edgejoule.bench.data import Data
@@ -24,20 +25,40 @@ TRAIN_IMAGES = 100000
 TEST_IMAGES = 10000
 LICENCE = "research and education only, as ImageNet"
 CHECKSUMS = {"tiny-imagenet-200.zip": "90528d7ca1a48142e341f4ef8d21d0de"}
-SOURCE = archives.Source("tiny_imagenet", ("http://cs231n.stanford.edu/tiny-imagenet-200.zip",),
-                         ("tiny-imagenet-200",), CHECKSUMS)
+SOURCE = archives.Source(
+    "tiny_imagenet",
+    ("http://cs231n.stanford.edu/tiny-imagenet-200.zip",),
+    ("tiny-imagenet-200",),
+    CHECKSUMS,
+)
 
 
-def load(root, *, pad=4, flip=0.5, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225),
-         preload=False, download=False, verify=True):
+def load(
+    root,
+    *,
+    pad=4,
+    flip=0.5,
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+    preload=False,
+    download=False,
+    verify=True,
+):
     """Pictures read from disk as they are needed, or, `preload`, kept in memory (1.4 GB)."""
     folder = archives.folder(SOURCE, root, download)
     counts = {"train": TRAIN_IMAGES, "val": TEST_IMAGES}
     listings = {"train": listed(folder / "train", "images"), "val": _validation(folder)}
     train, test = (
-        Pictures(checked(listings[split], folder / split, "tiny_imagenet", counts[split], CLASSES,
-                         verify), partial(squeezed, size=INPUT_SHAPE[1]), mean, std)
-        for split in ("train", "val"))
+        Pictures(
+            checked(
+                listings[split], folder / split, "tiny_imagenet", counts[split], CLASSES, verify
+            ),
+            partial(squeezed, size=INPUT_SHAPE[1]),
+            mean,
+            std,
+        )
+        for split in ("train", "val")
+    )
     if preload:
         train, test = preloaded(train), preloaded(test)
     return Data(train, test, augmentation.crops_and_flips(pad, flip, mean, std))
@@ -53,7 +74,12 @@ def _validation(folder):
     pictures = inside(folder / "val" / "images")
     silent = [path.name for path in pictures if path.name not in told]
     if strange or silent:
-        raise ValueError("tiny_imagenet: {!r} gives {}; unpack the data set again".format(
-            str(annotations), "the class {!r}, which train/ does not have".format(strange[0])
-            if strange else "no class for {!r}".format(silent[0])))
+        raise ValueError(
+            "tiny_imagenet: {!r} gives {}; unpack the data set again".format(
+                str(annotations),
+                "the class {!r}, which train/ does not have".format(strange[0])
+                if strange
+                else "no class for {!r}".format(silent[0]),
+            )
+        )
     return [(path, names.index(told[path.name])) for path in pictures]

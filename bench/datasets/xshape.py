@@ -4,7 +4,8 @@ The toy of the max-affine spline paper's figures of partitions: 2000 points draw
 [-5, 5]^2, four fifths of them for training. Drawn here from a fixed seed, so they are always the
 same points; a "picture" is one point, [2, 1, 1].
 """
-import numpy
+
+import numpy as np
 import torch
 from torch.utils.data import TensorDataset
 
@@ -20,9 +21,12 @@ CHECKSUMS = {}
 
 def load(root=None, *, points_seed=0):
     """Points and classes in memory; `root` is not read."""
-    drawn = numpy.random.RandomState(points_seed).uniform(-5, 5, (TRAIN_IMAGES + TEST_IMAGES, 2))
-    classes = (abs(drawn[:, 1]) > abs(drawn[:, 0])).astype(numpy.int64)
-    x = torch.from_numpy(drawn.astype(numpy.float32)).view(-1, *INPUT_SHAPE)
+    drawn = np.random.RandomState(points_seed).uniform(-5, 5, (TRAIN_IMAGES + TEST_IMAGES, 2))
+    classes = (abs(drawn[:, 1]) > abs(drawn[:, 0])).astype(np.int64)
+    x = torch.from_numpy(drawn.astype(np.float32)).view(-1, *INPUT_SHAPE)
     y = torch.from_numpy(classes)
-    return Data(TensorDataset(x[:TRAIN_IMAGES], y[:TRAIN_IMAGES]),
-                TensorDataset(x[TRAIN_IMAGES:], y[TRAIN_IMAGES:]), None)
+    return Data(
+        TensorDataset(x[:TRAIN_IMAGES], y[:TRAIN_IMAGES]),
+        TensorDataset(x[TRAIN_IMAGES:], y[TRAIN_IMAGES:]),
+        None,
+    )

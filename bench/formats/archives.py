@@ -3,6 +3,7 @@
 Nothing is fetched unless it was asked for, and nothing lands under its own name before its
 checksum has been compared: a folder that exists is whole.
 """
+
 import hashlib
 import http.client
 import os
@@ -39,22 +40,30 @@ def folder(source: Source, root, download: bool = False) -> Path:
         fetch(source, root)
     found = _found(source, root)
     if not found:
-        raise FileNotFoundError("{}: no {} in {!r} ({}); {}".format(
-            source.name, " or ".join(source.folders), str(root), contents(root), _remedy(source)))
+        raise FileNotFoundError(
+            "{}: no {} in {!r} ({}); {}".format(
+                source.name, " or ".join(source.folders), str(root), contents(root), _remedy(source)
+            )
+        )
     return found[0]
 
 
 def file(source: Source, path: Path, verify: bool) -> Path:
     """The path, if a file is there and, when asked, has the published checksum."""
     if not path.is_file():
-        raise FileNotFoundError("{}: {!r} is missing ({}); {}".format(
-            source.name, str(path), contents(path.parent), _again(source, path.parent)))
+        raise FileNotFoundError(
+            "{}: {!r} is missing ({}); {}".format(
+                source.name, str(path), contents(path.parent), _again(source, path.parent)
+            )
+        )
     expected = source.checksums.get(path.name)
     if verify and expected and md5(path) != expected:
-        raise ValueError("{}: {!r} has md5 {}, the published file has {}; {}, or set "
-                         "dataset.verify = false to read it as it is".format(
-                             source.name, str(path), md5(path), expected,
-                             _again(source, path.parent)))
+        raise ValueError(
+            "{}: {!r} has md5 {}, the published file has {}; {}, or set "
+            "dataset.verify = false to read it as it is".format(
+                source.name, str(path), md5(path), expected, _again(source, path.parent)
+            )
+        )
     return path
 
 
@@ -78,8 +87,9 @@ def md5(path: Path) -> str:
 def fetch(source: Source, root: Path) -> None:
     """Fetches every file of a source, compares its md5 and moves the whole under `root`."""
     if not source.urls:
-        raise ValueError("{}: cannot be fetched without an account; {}".format(
-            source.name, _remedy(source)))
+        raise ValueError(
+            "{}: cannot be fetched without an account; {}".format(source.name, _remedy(source))
+        )
     opened = root / (source.folders[0].replace("/", "-") + ".part")
     shutil.rmtree(str(opened), ignore_errors=True)
     try:
@@ -88,9 +98,11 @@ def fetch(source: Source, root: Path) -> None:
         for entry in sorted(opened.iterdir()):
             os.replace(str(entry), str(root / entry.name))
     except (OSError, http.client.HTTPException) as error:
-        raise RuntimeError("{}: could not fetch {} ({}); fetch it on another machine and unpack "
-                           "it in {!r}".format(source.name, " ".join(source.urls), error,
-                                               str(root)))
+        raise RuntimeError(
+            "{}: could not fetch {} ({}); fetch it on another machine and unpack it in {!r}".format(
+                source.name, " ".join(source.urls), error, str(root)
+            )
+        )
     finally:
         shutil.rmtree(str(opened), ignore_errors=True)
 
@@ -105,8 +117,11 @@ def _take(source: Source, url: str, opened: Path) -> None:
     with urllib.request.urlopen(url, timeout=60) as answer, open(str(path), "wb") as stream:
         shutil.copyfileobj(answer, stream, BLOCK)
     if md5(path) != source.checksums[name]:
-        raise RuntimeError("{}: {} came with md5 {}, expected {}; try again later".format(
-            source.name, url, md5(path), source.checksums[name]))
+        raise RuntimeError(
+            "{}: {} came with md5 {}, expected {}; try again later".format(
+                source.name, url, md5(path), source.checksums[name]
+            )
+        )
     if is_archive:
         unpack(path, opened)
         path.unlink()
@@ -121,8 +136,11 @@ def unpack(archive: Path, root: Path) -> None:
     for name, stream in _members(archive):
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts:
-            raise RuntimeError("{!r} holds {!r}, a path outside its folder; it is not unpacked"
-                               .format(archive.name, name))
+            raise RuntimeError(
+                "{!r} holds {!r}, a path outside its folder; it is not unpacked".format(
+                    archive.name, name
+                )
+            )
         target = root / str(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(str(target), "wb") as out:
@@ -153,7 +171,8 @@ def _remedy(source: Source) -> str:
     if source.urls:
         return "set dataset.download = true to fetch {}".format(" and ".join(source.urls))
     return "put {} there, unpacked from {}".format(
-        source.folders[0], " and ".join(source.checksums))
+        source.folders[0], " and ".join(source.checksums)
+    )
 
 
 def _again(source: Source, path: Path) -> str:

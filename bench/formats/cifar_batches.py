@@ -3,10 +3,11 @@
 A record is its labels, one byte each (CIFAR-100 has a coarse one before the fine one), and
 3 x 32 x 32 bytes. https://www.cs.toronto.edu/~kriz/cifar.html
 """
+
 from pathlib import Path
 from typing import Dict, Sequence, Tuple
 
-import numpy
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,8 +19,17 @@ Split = Tuple[Tensor, Tensor]
 Files = Dict[str, Tuple[Sequence[str], Sequence[str]]]
 
 
-def load(source: archives.Source, root, files: Files, classes: int, *, key: str, label_bytes: int,
-         download: bool, verify: bool) -> Tuple[Split, Split]:
+def load(
+    source: archives.Source,
+    root,
+    files: Files,
+    classes: int,
+    *,
+    key: str,
+    label_bytes: int,
+    download: bool,
+    verify: bool,
+) -> Tuple[Split, Split]:
     """Train and test: bytes [n, 3, 32, 32] and labels [n].
 
     `files` names, for each folder of the source, the files of both splits; `key` and
@@ -29,12 +39,20 @@ def load(source: archives.Source, root, files: Files, classes: int, *, key: str,
 
     def read(path: Path) -> Split:
         archives.file(source, path, verify)
-        values, labels = (_records(path, label_bytes) if path.suffix == ".bin"
-                          else _pickled(path, key))
+        values, labels = (
+            _records(path, label_bytes) if path.suffix == ".bin" else _pickled(path, key)
+        )
         if not len(labels) or int(labels.max()) >= classes or int(labels.min()) < 0:
-            raise ValueError("{!r} has labels {}; {} knows 0 to {}".format(
-                str(path), "none" if not len(labels) else "{} to {}".format(
-                    int(labels.min()), int(labels.max())), source.name, classes - 1))
+            raise ValueError(
+                "{!r} has labels {}; {} knows 0 to {}".format(
+                    str(path),
+                    "none"
+                    if not len(labels)
+                    else "{} to {}".format(int(labels.min()), int(labels.max())),
+                    source.name,
+                    classes - 1,
+                )
+            )
         return values, labels
 
     train, test = ([read(folder / name) for name in names] for names in files[folder.name])
@@ -48,10 +66,12 @@ def _joined(parts: Sequence[Split]) -> Split:
 def _records(path: Path, label_bytes: int) -> Split:
     """The last label of each record is the one that counts."""
     size = label_bytes + PICTURE
-    raw = numpy.fromfile(str(path), numpy.uint8)
+    raw = np.fromfile(str(path), np.uint8)
     if raw.size % size:
-        raise ValueError("{!r} has {} bytes, not a multiple of a record's {}: it is cut short or "
-                         "of another format".format(str(path), raw.size, size))
+        raise ValueError(
+            "{!r} has {} bytes, not a multiple of a record's {}: it is cut short or "
+            "of another format".format(str(path), raw.size, size)
+        )
     rows = torch.from_numpy(raw).view(-1, size)
     return rows[:, label_bytes:].reshape(-1, *SHAPE), rows[:, label_bytes - 1].long()
 
@@ -59,11 +79,17 @@ def _records(path: Path, label_bytes: int) -> Split:
 def _pickled(path: Path, key: str) -> Split:
     batch = safe_pickle.load(path)
     if not isinstance(batch, dict) or "data" not in batch or key not in batch:
-        raise ValueError("{!r} is a pickle without 'data' and {!r}: not a CIFAR batch".format(
-            str(path), key))
-    values, labels = numpy.asarray(batch["data"]), numpy.asarray(batch[key])
-    if values.dtype != numpy.uint8 or values.shape != (len(labels), PICTURE):
-        raise ValueError("{!r} has data of {} {} for {} labels; expected uint8 [{}, {}]".format(
-            str(path), values.dtype, list(values.shape), len(labels), len(labels), PICTURE))
-    return (torch.from_numpy(values.copy()).view(-1, *SHAPE),
-            torch.from_numpy(labels.astype(numpy.int64)))
+        raise ValueError(
+            "{!r} is a pickle without 'data' and {!r}: not a CIFAR batch".format(str(path), key)
+        )
+    values, labels = np.asarray(batch["data"]), np.asarray(batch[key])
+    if values.dtype != np.uint8 or values.shape != (len(labels), PICTURE):
+        raise ValueError(
+            "{!r} has data of {} {} for {} labels; expected uint8 [{}, {}]".format(
+                str(path), values.dtype, list(values.shape), len(labels), len(labels), PICTURE
+            )
+        )
+    return (
+        torch.from_numpy(values.copy()).view(-1, *SHAPE),
+        torch.from_numpy(labels.astype(np.int64)),
+    )

@@ -3,12 +3,13 @@
 Lengths are four bytes each, most significant first; then come the values, the last dimension
 fastest. Files may be compressed by gzip. http://yann.lecun.com/exdb/mnist/
 """
+
 import gzip
 import struct
 import zlib
 from pathlib import Path
 
-import numpy
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,20 +24,26 @@ def read(path: Path) -> Tensor:
     """
     raw = _raw(path)
     if len(raw) < 4 or raw[:3] != bytes((0, 0, BYTES)):
-        raise ValueError("{!r} starts with {}, an IDX file of bytes with 00 00 08: it is of "
-                         "another format".format(str(path), raw[:3].hex() or "nothing"))
+        raise ValueError(
+            "{!r} starts with {}, an IDX file of bytes with 00 00 08: it is of "
+            "another format".format(str(path), raw[:3].hex() or "nothing")
+        )
     dimensions, start = raw[3], 4 + 4 * raw[3]
     if len(raw) < start:
-        raise ValueError("{!r} ends within its header of {} bytes: it is cut short".format(
-            str(path), start))
+        raise ValueError(
+            "{!r} ends within its header of {} bytes: it is cut short".format(str(path), start)
+        )
     shape = struct.unpack(">{}I".format(dimensions), raw[4:start])
-    values = numpy.frombuffer(raw, numpy.uint8, offset=start)
+    values = np.frombuffer(raw, np.uint8, offset=start)
     expected = 1
     for length in shape:
         expected *= length
     if values.size != expected:
-        raise ValueError("{!r} announces {} bytes for {} and holds {}: it is cut short or "
-                         "broken".format(str(path), expected, list(shape), values.size))
+        raise ValueError(
+            "{!r} announces {} bytes for {} and holds {}: it is cut short or broken".format(
+                str(path), expected, list(shape), values.size
+            )
+        )
     return torch.from_numpy(values.copy()).view(*shape)
 
 

@@ -3,11 +3,12 @@
 Classes are numbered in the order of their folders' names. A picture becomes a square by one of
 three cuts: its middle, the whole squeezed, or a random crop.
 """
+
 import math
 from pathlib import Path
 from typing import Callable, List, Sequence, Tuple
 
-import numpy
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
@@ -32,8 +33,9 @@ class Unreadable(ValueError):
 class Pictures(Dataset):
     """Pairs (normalised picture [3, size, size], label), read from disk each time."""
 
-    def __init__(self, listing: Listing, cut: Callable, mean: Sequence[float],
-                 std: Sequence[float]):
+    def __init__(
+        self, listing: Listing, cut: Callable, mean: Sequence[float], std: Sequence[float]
+    ):
         """`cut(picture)` makes a Pillow picture square; mean and std are of pixels / 255."""
         self.listing, self.cut, self.constants = listing, cut, (mean, std)
         self.mean = 255.0 * torch.tensor(mean).view(-1, 1, 1)
@@ -48,7 +50,7 @@ class Pictures(Dataset):
     def pixels(self, index: int) -> Tensor:
         """Bytes [3, size, size] of one picture after its cut."""
         square = self.cut(decoded(self.listing[index][0]))
-        return torch.from_numpy(numpy.array(square)).permute(2, 0, 1)
+        return torch.from_numpy(np.array(square)).permute(2, 0, 1)
 
 
 def preloaded(pictures: Pictures) -> TensorDataset:
@@ -105,16 +107,21 @@ def decoded(path: Path):
     except FileNotFoundError:
         raise
     except Exception as error:  # a broken picture raises SyntaxError, struct.error, OSError, ...
-        raise Unreadable("{!r} is not a readable picture ({}); unpack the data set again".format(
-            str(path), " ".join(str(error).split())))
+        raise Unreadable(
+            "{!r} is not a readable picture ({}); unpack the data set again".format(
+                str(path), " ".join(str(error).split())
+            )
+        )
 
 
 def listed(folder: Path, inner: str = "") -> Listing:
     """Paths and labels of the pictures in `folder/<class>/inner`, in the order of their names."""
-    names = sorted(each.name for each in folder.iterdir() if each.is_dir()) \
-        if folder.is_dir() else []
-    return [(path, label) for label, name in enumerate(names)
-            for path in inside(folder / name / inner)]
+    names = (
+        sorted(each.name for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
+    )
+    return [
+        (path, label) for label, name in enumerate(names) for path in inside(folder / name / inner)
+    ]
 
 
 def inside(folder: Path) -> List[Path]:
@@ -122,14 +129,23 @@ def inside(folder: Path) -> List[Path]:
     return sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
 
 
-def checked(listing: Listing, where: Path, name: str, pictures: int, classes: int,
-            verify: bool) -> Listing:
+def checked(
+    listing: Listing, where: Path, name: str, pictures: int, classes: int, verify: bool
+) -> Listing:
     """The listing, if it has pictures and, when asked, as many as were published."""
     found = len({label for _, label in listing})
     if not listing or found > classes or verify and (len(listing), found) != (pictures, classes):
         usable = 0 < found <= classes
-        raise ValueError("{}: {!r} has {} pictures of {} classes, published are {} of {}; unpack "
-                         "the data set again{}".format(
-                             name, str(where), len(listing), found, pictures, classes,
-                             ", or set dataset.verify = false to read what is there" * usable))
+        raise ValueError(
+            "{}: {!r} has {} pictures of {} classes, published are {} of {}; unpack "
+            "the data set again{}".format(
+                name,
+                str(where),
+                len(listing),
+                found,
+                pictures,
+                classes,
+                ", or set dataset.verify = false to read what is there" * usable,
+            )
+        )
     return listing

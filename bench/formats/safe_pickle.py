@@ -3,10 +3,11 @@
 A pickle may name any function and have it called. CIFAR's batches need an array constructor, two
 numpy types and one codec; this reader knows these and refuses the rest.
 """
+
 import pickle
 from pathlib import Path
 
-import numpy
+import numpy as np
 
 
 def load(path: Path):
@@ -21,8 +22,9 @@ def load(path: Path):
     except OSError:
         raise
     except Exception as error:  # a broken pickle raises whatever its bytes happen to spell
-        raise ValueError("{!r} is not a readable batch ({}: {})".format(
-            str(path), type(error).__name__, error))
+        raise ValueError(
+            "{!r} is not a readable batch ({}: {})".format(str(path), type(error).__name__, error)
+        )
 
 
 def _latin1(text: str, encoding: str) -> bytes:
@@ -32,12 +34,12 @@ def _latin1(text: str, encoding: str) -> bytes:
 
 
 # numpy moved its constructor between versions: take it from an array instead of by name
-_RECONSTRUCT = numpy.zeros(0).__reduce__()[0]
+_RECONSTRUCT = np.zeros(0).__reduce__()[0]
 ALLOWED = {
     ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
     ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
-    ("numpy", "ndarray"): numpy.ndarray,
-    ("numpy", "dtype"): numpy.dtype,
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
     ("_codecs", "encode"): _latin1,
 }
 

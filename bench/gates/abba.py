@@ -7,6 +7,7 @@ A drifting machine hits both sides of a pair alike, and turning every other pair
 what a straight drift leaves. A pair that was interrupted is run again whole: hours between its
 sides would make it no pair. Free of torch.
 """
+
 import os
 import re
 import shutil
@@ -57,8 +58,13 @@ def order(number: int) -> Tuple[str, str]:
     return SIDES if number % 2 == 0 else SIDES[::-1]
 
 
-def run(folder: Path, sides: Dict[str, Side], subjects: List[Subject], count: int,
-        say: Callable[[str], None]) -> Dict[str, List[Pair]]:
+def run(
+    folder: Path,
+    sides: Dict[str, Side],
+    subjects: List[Subject],
+    count: int,
+    say: Callable[[str], None],
+) -> Dict[str, List[Pair]]:
     """{label: its pairs}, as many as asked for; pairs that are done are only read.
 
     Raises:
@@ -67,8 +73,11 @@ def run(folder: Path, sides: Dict[str, Side], subjects: List[Subject], count: in
     found = {subject.label: [] for subject in subjects}
     left, spent = _left(folder, subjects, count), []
     if left < count * len(subjects):
-        say("{} of {} pairs were done before".format(
-            count * len(subjects) - left, count * len(subjects)))
+        say(
+            "{} of {} pairs were done before".format(
+                count * len(subjects) - left, count * len(subjects)
+            )
+        )
     for number in range(count):
         for subject in subjects:
             place = _place(folder, subjects, subject, number)
@@ -81,8 +90,11 @@ def run(folder: Path, sides: Dict[str, Side], subjects: List[Subject], count: in
             pair = Pair(*(_record(place / side) for side in SIDES))
             found[subject.label].append(pair)
             if new:
-                say("[{} {}/{}] {}{}".format(subject.label, number + 1, count, _words(pair),
-                                             _remaining(spent, left)))
+                say(
+                    "[{} {}/{}] {}{}".format(
+                        subject.label, number + 1, count, _words(pair), _remaining(spent, left)
+                    )
+                )
     return found
 
 
@@ -100,23 +112,41 @@ def _run(folder: Path, side: Side, case: suite.Case, label: str) -> None:
     folder.mkdir()
     asked = folder / "case.toml"
     bundle.write_text(asked, case_file.text(case, "side", "What does {} cost?".format(label)))
-    command = [sys.executable, str(side.tree.root / "edgejoule.py"), "run",
-               str(asked.resolve()), "--runs", str(folder.resolve())]
+    command = [
+        sys.executable,
+        str(side.tree.root / "edgejoule.py"),
+        "run",
+        str(asked.resolve()),
+        "--runs",
+        str(folder.resolve()),
+    ]
     # the comparison holds the device itself; its own runs lock elsewhere
     environment = dict(os.environ, EDGEJOULE_LOCKS=str((folder / "locks").resolve()))
     with open(str(folder / "log"), "w") as log:
-        code = subprocess.call(command, cwd=str(side.tree.root), env=environment,
-                               stdout=log, stderr=log, preexec_fn=runner.die_with_parent)
+        code = subprocess.call(
+            command,
+            cwd=str(side.tree.root),
+            env=environment,
+            stdout=log,
+            stderr=log,
+            preexec_fn=runner.die_with_parent,
+        )
     if code:
-        raise Failed("{} of {} ended with exit code {}: {} (log: {})".format(
-            side.words, label, code, _last_line(folder / "log"), folder / "log"))
+        raise Failed(
+            "{} of {} ended with exit code {}: {} (log: {})".format(
+                side.words, label, code, _last_line(folder / "log"), folder / "log"
+            )
+        )
 
 
 def _record(folder: Path) -> records.RunRecord:
     found = list(bundle.scan(folder / "side"))
     if len(found) != 1:
-        raise Failed("{} holds {} bundles, not one; remove it to run the pair again".format(
-            folder, len(found)))
+        raise Failed(
+            "{} holds {} bundles, not one; remove it to run the pair again".format(
+                folder, len(found)
+            )
+        )
     return bundle.read(found[0])
 
 
@@ -127,16 +157,22 @@ def _place(folder: Path, subjects, subject: Subject, number: int) -> Path:
 
 
 def _left(folder: Path, subjects, count: int) -> int:
-    return sum(not (_place(folder, subjects, subject, number) / "done").exists()
-               for subject in subjects for number in range(count))
+    return sum(
+        not (_place(folder, subjects, subject, number) / "done").exists()
+        for subject in subjects
+        for number in range(count)
+    )
 
 
 def _words(pair: Pair) -> str:
     told = []
     for name, unit in (("joules", "J"), ("seconds", "s")):
         ends = [night_rows.metrics(record._asdict())[name] for record in pair]
-        told.append("{} not measured".format(name) if None in ends or not ends[0] else
-                    "{:.4g} against {:.4g} {} (x{:.3f})".format(*ends, unit, ends[1] / ends[0]))
+        told.append(
+            "{} not measured".format(name)
+            if None in ends or not ends[0]
+            else "{:.4g} against {:.4g} {} (x{:.3f})".format(*ends, unit, ends[1] / ends[0])
+        )
     return ", ".join(told)
 
 

@@ -1,4 +1,5 @@
 """What a night lacks: methods, metrics, everything. A hole is never green. Free of torch."""
+
 from typing import List
 
 from edgejoule.bench.gates import findings
@@ -11,16 +12,18 @@ DEMANDABLE = ("joules", "seconds", "accuracy")  # watts are joules over seconds
 def find(past, thresholds) -> List[findings.Finding]:
     """Findings for whatever was measured before, or is demanded, and is not there tonight."""
     if _void(past):
-        return [findings.hole("", None, "invalid", "the night is invalid: nothing of it is "
-                                                   "compared")]
+        return [
+            findings.hole("", None, "invalid", "the night is invalid: nothing of it is compared")
+        ]
     if not any(point.points[-1].value is not None for point in past.series.values()):
         return [findings.hole("", None, "not measured", "nothing was measured: " + _why(past))]
     return _missing(past) + _unmeasured(past, thresholds)
 
 
 def _void(past) -> bool:
-    return (past.night.document or {}).get("verdict") == "INVALID" or \
-        any(row.status == store.VOID for row in past.rows)
+    return (past.night.document or {}).get("verdict") == "INVALID" or any(
+        row.status == store.VOID for row in past.rows
+    )
 
 
 def _why(past) -> str:
@@ -33,13 +36,25 @@ def _missing(past) -> List[findings.Finding]:
     there, found = set(past.labels()), []
     for label, row in sorted(_expected(past).items()):
         if label not in there:
-            found.append(findings.hole(
-                label, None, "missing", "{} was measured on {}, not today{}".format(
-                    label, row.night, _new(past)), {"night": row.night, "commit": row.commit}))
+            found.append(
+                findings.hole(
+                    label,
+                    None,
+                    "missing",
+                    "{} was measured on {}, not today{}".format(label, row.night, _new(past)),
+                    {"night": row.night, "commit": row.commit},
+                )
+            )
     asked = {label for _, label in store.asked(past.night.folder)}
     for label in sorted(asked - there - set(_expected(past))):
-        found.append(findings.hole(label, None, "missing", "{} was asked for and has no run; "
-                                   "'edgejoule run' again makes it".format(label)))
+        found.append(
+            findings.hole(
+                label,
+                None,
+                "missing",
+                "{} was asked for and has no run; 'edgejoule run' again makes it".format(label),
+            )
+        )
     return found
 
 
@@ -73,10 +88,17 @@ def _unmeasured(past, thresholds) -> List[findings.Finding]:
             if last is None and name not in thresholds.demand:
                 continue
             when = "demanded and" if last is None else "measured on {},".format(last.night)
-            found.append(findings.hole(
-                label, series.metric, "not measured", "{} of {} {} not measured today: {}".format(
-                    name, label, when, _reason(past, label)),
-                last and {"night": last.night, "commit": last.commit}))
+            found.append(
+                findings.hole(
+                    label,
+                    series.metric,
+                    "not measured",
+                    "{} of {} {} not measured today: {}".format(
+                        name, label, when, _reason(past, label)
+                    ),
+                    last and {"night": last.night, "commit": last.commit},
+                )
+            )
     return found
 
 
@@ -84,8 +106,11 @@ def _last_known(past, series):
     """The newest of the recent nights, and of the blessed one, that measured this."""
     points = sorted(series.others + series.points, key=lambda point: store.order(point.night))
     blessed = past.blessing["night"] if past.blessing else None
-    wanted = [point for place, point in enumerate(points) if point.value is not None
-              and (place >= len(points) - 1 - RECENT or point.night == blessed)]
+    wanted = [
+        point
+        for place, point in enumerate(points)
+        if point.value is not None and (place >= len(points) - 1 - RECENT or point.night == blessed)
+    ]
     return wanted[-1] if wanted else None
 
 
@@ -95,5 +120,8 @@ def _reason(past, label: str) -> str:
     reasons = [row.reason for row in rows if row.reason]
     if reasons:
         return reasons[0]
-    return "{} of {} seeds are there".format(len(rows), asked) if len(rows) < asked else \
-        "its runs do not say why"
+    return (
+        "{} of {} seeds are there".format(len(rows), asked)
+        if len(rows) < asked
+        else "its runs do not say why"
+    )

@@ -4,6 +4,7 @@ A series rings for a step among its last nights (`scan.scan`), and for as long a
 from the level that was blessed: what crept away over weeks, or jumped a month ago, makes no step
 any more but is still not what was agreed on.
 """
+
 import math
 from typing import Dict, List, NamedTuple, Optional, Sequence, Set
 
@@ -20,8 +21,9 @@ class Alarm(NamedTuple):
     against: str  # "nights" or "blessed"
 
 
-def examine(values: Sequence[Optional[float]], floor: float, thresholds,
-            blessed: Optional[int] = None) -> Optional[Alarm]:
+def examine(
+    values: Sequence[Optional[float]], floor: float, thresholds, blessed: Optional[int] = None
+) -> Optional[Alarm]:
     """The alarm of the last night of a series, or None.
 
     `values` up to tonight; `floor` is the smallest change worth an alarm, a fraction; `blessed`
@@ -31,8 +33,15 @@ def examine(values: Sequence[Optional[float]], floor: float, thresholds,
         return None
     noise = 0.0 if _count(values) >= ENOUGH else thresholds.noise
     agreed = values if blessed is None else _agreed(values, blessed, floor)
-    found = scan.scan(agreed, thresholds.before, thresholds.shortest, thresholds.longest,
-                      thresholds.z, floor * thresholds.suspect, noise)
+    found = scan.scan(
+        agreed,
+        thresholds.before,
+        thresholds.shortest,
+        thresholds.longest,
+        thresholds.z,
+        floor * thresholds.suspect,
+        noise,
+    )
     alarms = [] if found is None else [_alarm(found, agreed, thresholds, "nights")]
     if blessed is not None:
         away = _away(agreed, blessed, floor, thresholds, noise)
@@ -51,8 +60,10 @@ def significant(chances: Dict, share: float) -> Set:
     Benjamini and Hochberg (1995); the chances are of every series, 1 for one that is silent.
     """
     ordered = sorted(chances, key=lambda key: chances[key])
-    last = max([rank for rank, key in enumerate(ordered, 1)
-                if chances[key] <= share * rank / len(ordered)] or [0])
+    last = max(
+        [rank for rank, key in enumerate(ordered, 1) if chances[key] <= share * rank / len(ordered)]
+        or [0]
+    )
     return set(ordered[:last])
 
 
@@ -69,8 +80,12 @@ def _agreed(values, blessed: int, floor: float) -> List[Optional[float]]:
     if level is None:
         return list(values)
     reach = max(math.log1p(floor), scan.Z * _noise(values))
-    return [None if value is None or (place < blessed and abs(math.log(value / level)) > reach)
-            else value for place, value in enumerate(values)]
+    return [
+        None
+        if value is None or (place < blessed and abs(math.log(value / level)) > reach)
+        else value
+        for place, value in enumerate(values)
+    ]
 
 
 def _away(values, blessed: int, floor: float, thresholds, noise: float) -> Optional[scan.Step]:
@@ -79,7 +94,7 @@ def _away(values, blessed: int, floor: float, thresholds, noise: float) -> Optio
     All of the last nights tell how far, the very last ones whether it is so still.
     """
     known = [(place, math.log(value)) for place, value in enumerate(values) if value is not None]
-    base = [log for place, log in known if place <= blessed][-thresholds.before:]
+    base = [log for place, log in known if place <= blessed][-thresholds.before :]
     after = [(place, log) for place, log in known if place > blessed]
     if not base or not after:
         return None
@@ -89,15 +104,22 @@ def _away(values, blessed: int, floor: float, thresholds, noise: float) -> Optio
     level = scan.level_of(base, noise)
     if len(after) < (1 if young else thresholds.shortest):
         return None
-    new = [log for _, log in after[-(1 if young else thresholds.longest):]]
+    new = [log for _, log in after[-(1 if young else thresholds.longest) :]]
     score = (_plain if young else scan.distance)(level, new)
-    changes = [scan.median(new[-count:]) - level.middle
-               for count in (len(new), thresholds.shortest)]
-    if abs(score) <= scan.limit(thresholds.z, len(known)) or \
-            any(change * score <= 0 or abs(change) <= math.log1p(floor) for change in changes):
+    changes = [
+        scan.median(new[-count:]) - level.middle for count in (len(new), thresholds.shortest)
+    ]
+    if abs(score) <= scan.limit(thresholds.z, len(known)) or any(
+        change * score <= 0 or abs(change) <= math.log1p(floor) for change in changes
+    ):
         return None
-    return scan.Step(_first(after, level, changes[0]), math.exp(level.middle),
-                     math.exp(level.middle + changes[0]), math.exp(changes[0]), abs(score))
+    return scan.Step(
+        _first(after, level, changes[0]),
+        math.exp(level.middle),
+        math.exp(level.middle + changes[0]),
+        math.exp(changes[0]),
+        abs(score),
+    )
 
 
 def _plain(level: scan.Level, new) -> float:

@@ -4,6 +4,7 @@
 
 A baseline is never simply the latest night: a regression would become normal by happening twice.
 """
+
 import getpass
 import json
 import subprocess
@@ -32,18 +33,24 @@ def read(folder, device: str) -> Dict[str, Dict]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, AttributeError) as error:
-        raise ValueError("{} cannot be read ({}); mend it, or remove it and bless again".format(
-            path, error))
+        raise ValueError(
+            "{} cannot be read ({}); mend it, or remove it and bless again".format(path, error)
+        )
 
 
 def bless(folder, night: store.Night, commit: Optional[str], why: str, by: str) -> Dict:
     """Makes a night the baseline of its suite; the one before is kept for `undo`."""
     if not why.strip():
-        raise ValueError("a baseline needs a reason; say --why \"...\"")
+        raise ValueError('a baseline needs a reason; say --why "..."')
     known = read(folder, night.device)
-    made = {"night": night.night, "commit": commit, "by": by,
-            "when_utc": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "why": why.strip(), "previous": known.get(night.suite)}
+    made = {
+        "night": night.night,
+        "commit": commit,
+        "by": by,
+        "when_utc": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "why": why.strip(),
+        "previous": known.get(night.suite),
+    }
     known[night.suite] = made
     _write(folder, night.device, known)
     return made
@@ -63,8 +70,9 @@ def undo(folder, device: str, suite: str) -> Optional[Dict]:
 
 def doubts(folder, night: store.Night) -> List[str]:
     """Sentences about why a night should be nobody's baseline."""
-    rows = [row for row in store.rows(folder, night.device, night.suite)
-            if row.night == night.night]
+    rows = [
+        row for row in store.rows(folder, night.device, night.suite) if row.night == night.night
+    ]
     document = night.document or {}
     found = []
     if not any(row.metrics.get("seconds") is not None for row in rows):
@@ -82,8 +90,11 @@ def doubts(folder, night: store.Night) -> List[str]:
 def person() -> str:
     """Who is asking: git's user.name, else the login name."""
     try:
-        name = subprocess.check_output(("git", "config", "user.name"),
-                                       stderr=subprocess.DEVNULL).decode().strip()
+        name = (
+            subprocess.check_output(("git", "config", "user.name"), stderr=subprocess.DEVNULL)
+            .decode()
+            .strip()
+        )
     except (OSError, subprocess.CalledProcessError):
         name = ""
     try:
@@ -93,5 +104,6 @@ def person() -> str:
 
 
 def _write(folder, device: str, known: Dict) -> None:
-    bundle.write_text(Path(folder) / device / FILE,
-                      json.dumps(known, indent=1, sort_keys=True) + "\n")
+    bundle.write_text(
+        Path(folder) / device / FILE, json.dumps(known, indent=1, sort_keys=True) + "\n"
+    )

@@ -4,6 +4,7 @@ The scan forgets a step after three or four weeks, when most nights it compares 
 it. The findings of earlier nights do not: a regression is told every night until its level comes
 back or is blessed, and a dismissed suspect is not tried again.
 """
+
 import math
 from typing import Dict, List
 
@@ -24,8 +25,10 @@ def decided(past, series, made):
             if not _same(old, made) or old.get("confirmed") is None:
                 continue
             first = (old.get("since") or {}).get("night")
-            near = first in nights and \
-                abs(nights.index(first) - nights.index(made.since["night"])) <= SAME_STEP
+            near = (
+                first in nights
+                and abs(nights.index(first) - nights.index(made.since["night"])) <= SAME_STEP
+            )
             if near and (old["confirmed"] or _no_worse(old, made)):
                 return old["confirmed"]
     return None
@@ -38,9 +41,13 @@ def unmended(past, series, thresholds) -> List[findings.Finding]:
     nights = [point.night for point in series.points]
     for old in document.get("findings") or ():
         first = (old.get("since") or {}).get("night")
-        if (old.get("label"), old.get("metric"), old.get("kind")) != (
-                series.label, series.metric.name, RED) or old.get("confirmed") is False \
-                or first not in nights or old.get("before") is None:
+        if (
+            (old.get("label"), old.get("metric"), old.get("kind"))
+            != (series.label, series.metric.name, RED)
+            or old.get("confirmed") is False
+            or first not in nights
+            or old.get("before") is None
+        ):
             continue
         place = nights.index(first)
         if series.blessed is not None and place <= series.blessed:
@@ -56,8 +63,7 @@ def counts(past, found) -> List[str]:
     seen, before = {RED: 0, "improvement": 0}, set()
     nights = [document.get("findings") or () for _, document in past.documents[-REMEMBERED:]]
     for night in nights + [[each._asdict() for each in found]]:
-        now = {(each.get("label"), each.get("kind")) for each in night
-               if each.get("kind") in seen}
+        now = {(each.get("label"), each.get("kind")) for each in night if each.get("kind") in seen}
         for _, kind in now - before:
             seen[kind] += 1
         before = now
@@ -65,15 +71,19 @@ def counts(past, found) -> List[str]:
     if not worse and not better:
         return []
     text = "alarms of the last {} nights: {} for the worse, {} for the better".format(
-        len(nights) + 1, worse, better)
+        len(nights) + 1, worse, better
+    )
     if max(worse, better) >= ONE_SIDED and not min(worse, better):
         text += "; all one way is the mark of a broken key or baseline"
     return [text]
 
 
 def _same(old: Dict, made) -> bool:
-    return (old.get("label"), old.get("metric"), old.get("kind")) == \
-        (made.label, made.metric, made.kind)
+    return (old.get("label"), old.get("metric"), old.get("kind")) == (
+        made.label,
+        made.metric,
+        made.kind,
+    )
 
 
 def _no_worse(old: Dict, made) -> bool:
@@ -86,11 +96,19 @@ def _no_worse(old: Dict, made) -> bool:
 def _still(series, place: int, old: Dict, thresholds):
     values = [value for value in series.values() if value is not None]
     before = math.exp(old["before"]) if series.metric.name == "accuracy" else old["before"]
-    now = scan.median(values[-thresholds.shortest:])
+    now = scan.median(values[-thresholds.shortest :])
     floor = thresholds.floors[series.metric.name] * thresholds.suspect
-    if not before or not series.worse(now / before) or \
-            abs(math.log(now / before)) <= math.log1p(floor):
+    if (
+        not before
+        or not series.worse(now / before)
+        or abs(math.log(now / before)) <= math.log1p(floor)
+    ):
         return None
-    return findings.change(series, place, old["before"], series.unscaled(now), RED,
-                           "; found on an earlier night and not mended")._replace(
-                               confirmed=old.get("confirmed"))
+    return findings.change(
+        series,
+        place,
+        old["before"],
+        series.unscaled(now),
+        RED,
+        "; found on an earlier night and not mended",
+    )._replace(confirmed=old.get("confirmed"))

@@ -3,6 +3,7 @@
 Only what differs from the defaults is written, so a commit that does not know a newer setting
 still reads it. Paths become absolute: the process runs in its own tree.
 """
+
 import json
 import os
 
@@ -16,13 +17,18 @@ def text(case: suite.Case, name: str, question: str) -> str:
     """The TOML of a suite that holds this case alone."""
     lines = ["question = " + _value(question), "name = " + _value(name)]
     for section, table in case._asdict().items():
-        known = dict(settings.differing(section, table),
-                     **{key: table[key] for key in NAMES if table.get(key)})
+        known = dict(
+            settings.differing(section, table),
+            **{key: table[key] for key in NAMES if table.get(key)},
+        )
         if section == "dataset":
             known["root"] = table.get("root", "data")
         lines.append("[{}]".format(section))
-        lines += ["{} = {}".format(key, _value(_absolute(section, key, value)))
-                  for key, value in known.items() if value is not None]
+        lines += [
+            "{} = {}".format(key, _value(_absolute(section, key, value)))
+            for key, value in known.items()
+            if value is not None
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,5 @@
 """What pairs of runs say: a ratio with its interval per metric, a verdict per method and in all."""
+
 import math
 from typing import Dict, List, NamedTuple, Optional
 
@@ -38,14 +39,28 @@ class Rules(NamedTuple):
 def judge(label: str, run: List, rules: Rules) -> Dict:
     """One subject of a `Comparison`."""
     sides = [[night_rows.metrics(pair[side]._asdict()) for pair in run] for side in (0, 1)]
-    metrics = {name: _metric(name, [[each[name] for each in side] for side in sides], rules)
-               for name, metric in METRICS.items() if not metric.exact}
-    work = {name: [sides[0][i][name], sides[1][i][name]] for name, metric in METRICS.items()
-            if metric.exact for i in range(len(run)) if sides[0][i][name] != sides[1][i][name]}
+    metrics = {
+        name: _metric(name, [[each[name] for each in side] for side in sides], rules)
+        for name, metric in METRICS.items()
+        if not metric.exact
+    }
+    work = {
+        name: [sides[0][i][name], sides[1][i][name]]
+        for name, metric in METRICS.items()
+        if metric.exact
+        for i in range(len(run))
+        if sides[0][i][name] != sides[1][i][name]
+    }
     mixed = _mixed(run)
     verdict = "INVALID" if mixed else _verdict(metrics, rules)
-    return {"label": label, "verdict": verdict, "pairs": len(run), "metrics": metrics,
-            "work": work, "notes": mixed + list(_notes(metrics, work, rules))}
+    return {
+        "label": label,
+        "verdict": verdict,
+        "pairs": len(run),
+        "metrics": metrics,
+        "work": work,
+        "notes": mixed + list(_notes(metrics, work, rules)),
+    }
 
 
 def overall(subjects: List[Dict]) -> str:
@@ -69,10 +84,15 @@ def _metric(name: str, sides, rules: Rules) -> Dict:
     ratio = pairs.paired(*values, draws=rules.draws)
     worse = ratio if metric.better == "less" else _inverse(ratio)
     floor = rules.floors[name]
-    return {"unit": metric.unit, "before": _median(sides[0]), "after": _median(sides[1]),
-            "ratio": ratio._asdict() if name != "accuracy" else _difference(ratio),
-            "floor": floor, "verdict": pairs.verdict(worse, floor) if ratio.n else None,
-            "improved": worse.high is not None and worse.high < 1 and ratio.n >= pairs.LEAST}
+    return {
+        "unit": metric.unit,
+        "before": _median(sides[0]),
+        "after": _median(sides[1]),
+        "ratio": ratio._asdict() if name != "accuracy" else _difference(ratio),
+        "floor": floor,
+        "verdict": pairs.verdict(worse, floor) if ratio.n else None,
+        "improved": worse.high is not None and worse.high < 1 and ratio.n >= pairs.LEAST,
+    }
 
 
 def _scaled(metric, value):
@@ -87,8 +107,11 @@ def _inverse(ratio: pairs.Ratio) -> pairs.Ratio:
 
 def _difference(ratio: pairs.Ratio) -> Dict:
     """median, low, high, n, mde of the difference B - A."""
-    parts = {key: value and math.log(value) for key, value in ratio._asdict().items()
-             if key in ("median", "low", "high")}
+    parts = {
+        key: value and math.log(value)
+        for key, value in ratio._asdict().items()
+        if key in ("median", "low", "high")
+    }
     return dict(ratio._asdict(), **parts)
 
 
@@ -105,11 +128,17 @@ def _verdict(metrics, rules: Rules) -> str:
 def _notes(metrics, work, rules: Rules):
     if metrics["joules"]["verdict"] is None:
         yield "joules were not measured on both sides{}".format(
-            ", and they were demanded" if "joules" in rules.demanded else ": time alone decides")
+            ", and they were demanded" if "joules" in rules.demanded else ": time alone decides"
+        )
     for name, (before, after) in work.items():
         yield "work changed: {} {} to {}{}".format(
-            name, before, after, "; it explains the joules"
-            if name == "flops" and metrics["joules"]["verdict"] == "FAIL" else "")
+            name,
+            before,
+            after,
+            "; it explains the joules"
+            if name == "flops" and metrics["joules"]["verdict"] == "FAIL"
+            else "",
+        )
     for name, found in metrics.items():
         if found["verdict"] == "INCONCLUSIVE" and name in rules.judged:
             yield _why(name, found)
@@ -121,7 +150,8 @@ def _why(name: str, found: Dict) -> str:
     if ratio["n"] < pairs.LEAST:
         return "{}: {} pairs prove nothing, {} may".format(name, ratio["n"], pairs.LEAST)
     return "{}: with this noise only {:.1%} would be seen, {:.1%} is asked for; add --pairs".format(
-        name, ratio["mde"], found["floor"])
+        name, ratio["mde"], found["floor"]
+    )
 
 
 def _mixed(run) -> List[str]:
@@ -130,8 +160,10 @@ def _mixed(run) -> List[str]:
     Between the sides only the sensor and the power mode must agree: an older commit may have
     recorded less of the machine.
     """
-    seen = [{night_rows.machine(pair[side].device, pair[side].environment) for pair in run}
-            for side in (0, 1)]
+    seen = [
+        {night_rows.machine(pair[side].device, pair[side].environment) for pair in run}
+        for side in (0, 1)
+    ]
     sensors = {"; ".join(_sensor(record.device)) for pair in run for record in pair}
     for found in seen + [sensors]:
         if len(found) > 1:

@@ -4,6 +4,7 @@ The nightly gate asks `confirm` whether a suspect comes from the code; `edgejoul
 `compare` whatever a person wants to know. Finished pairs stay in `folder`: asked the same thing
 again, after a kill or tomorrow, only what is missing is run.
 """
+
 import hashlib
 import json
 import sys
@@ -30,50 +31,86 @@ class Request(NamedTuple):
     repository: Path = trees.plugins.ROOT
 
 
-def confirm(asked: suite.Suite, case, commit_before: str, commit_after: str, folder=None,
-            pairs: Optional[int] = None, thresholds=None, say: Optional[Callable] = None,
-            repository=trees.plugins.ROOT) -> comparison.Comparison:
+def confirm(
+    asked: suite.Suite,
+    case,
+    commit_before: str,
+    commit_after: str,
+    folder=None,
+    pairs: Optional[int] = None,
+    thresholds=None,
+    say: Optional[Callable] = None,
+    repository=trees.plugins.ROOT,
+) -> comparison.Comparison:
     """Did the costs of a case (or of the label of one) rise with the code?
 
     Judged by the floor of a suspect, not that of a regression: the step was seen already. While
     the pairs cannot tell, as many again are run, twice at most. Whoever calls holds the device.
     """
     label = case if isinstance(case, str) else suite.label(case)
-    cases = tuple(each for each in asked.cases if suite.label(each) == label and (
-        isinstance(case, str) or suite.method(each) == suite.method(case)))
+    cases = tuple(
+        each
+        for each in asked.cases
+        if suite.label(each) == label
+        and (isinstance(case, str) or suite.method(each) == suite.method(case))
+    )
     if not cases:
         raise ValueError("suite {} has no case {!r}".format(asked.name, label))
     thresholds = thresholds or limits.read(suite=asked.name)
     floors = {name: floor * thresholds.suspect for name, floor in thresholds.floors.items()}
     commits = tuple(trees.resolve(each, repository) for each in (commit_before, commit_after))
-    request = Request(tuple("commit " + each[:9] for each in commits), commits,
-                      [abba.Subject(label, (cases, cases))], COSTS + ("accuracy",),
-                      repository=repository)
+    request = Request(
+        tuple("commit " + each[:9] for each in commits),
+        commits,
+        [abba.Subject(label, (cases, cases))],
+        COSTS + ("accuracy",),
+        repository=repository,
+    )
     for rounds in range(1, ROUNDS + 1):
-        found = compare(request, thresholds._replace(floors=floors),
-                        rounds * (pairs or thresholds.pairs), folder, say)
+        found = compare(
+            request,
+            thresholds._replace(floors=floors),
+            rounds * (pairs or thresholds.pairs),
+            folder,
+            say,
+        )
         if not comparison.undecided(found):
             break
     return found
 
 
-def compare(request: Request, thresholds, pairs: Optional[int] = None, folder=None,
-            say: Optional[Callable] = None) -> comparison.Comparison:
+def compare(
+    request: Request,
+    thresholds,
+    pairs: Optional[int] = None,
+    folder=None,
+    say: Optional[Callable] = None,
+) -> comparison.Comparison:
     """Runs the pairs that are missing and judges them all."""
     root = place(request, folder)
     root.mkdir(parents=True, exist_ok=True)
     with bundle.lock(root / ".lock", "this comparison"), ExitStack() as stack:
         bundle.write_text(root / "request.json", _identity(request) + "\n")
         try:
-            run = abba.run(root, _sides(request, root, stack), request.subjects,
-                           pairs or thresholds.pairs, say or _tell)
+            run = abba.run(
+                root,
+                _sides(request, root, stack),
+                request.subjects,
+                pairs or thresholds.pairs,
+                say or _tell,
+            )
         except RuntimeError as error:  # a run that failed, a commit that git cannot check out
             return _comparison("INVALID", request, [], [str(error)], root, [])
-    rules = comparison.Rules(thresholds.floors, request.judged, thresholds.demand,
-                             thresholds.draws)
+    rules = comparison.Rules(thresholds.floors, request.judged, thresholds.demand, thresholds.draws)
     subjects = [comparison.judge(label, found, rules) for label, found in run.items()]
-    return _comparison(comparison.overall(subjects), request, subjects, [], root,
-                       [record for found in run.values() for pair in found for record in pair])
+    return _comparison(
+        comparison.overall(subjects),
+        request,
+        subjects,
+        [],
+        root,
+        [record for found in run.values() for pair in found for record in pair],
+    )
 
 
 def place(request: Request, folder=None) -> Path:
@@ -116,19 +153,31 @@ def _sides(request: Request, root: Path, stack: ExitStack) -> Dict[str, abba.Sid
 
 def _identity(request: Request) -> str:
     """Everything that makes it another comparison, as JSON."""
-    codes = [trees.here(request.repository).key if commit == trees.HERE else commit
-             for commit in request.commits]
-    cases = [[[case._asdict() for case in side] for side in subject.cases]
-             for subject in request.subjects]
-    return json.dumps({"code": codes, "labels": [s.label for s in request.subjects],
-                       "cases": cases}, sort_keys=True)
+    codes = [
+        trees.here(request.repository).key if commit == trees.HERE else commit
+        for commit in request.commits
+    ]
+    cases = [
+        [[case._asdict() for case in side] for side in subject.cases]
+        for subject in request.subjects
+    ]
+    return json.dumps(
+        {"code": codes, "labels": [s.label for s in request.subjects], "cases": cases},
+        sort_keys=True,
+    )
 
 
 def _comparison(verdict, request, subjects, notes, root, records) -> comparison.Comparison:
     fakes = sorted({record.device["fake"] for record in records if record.device.get("fake")})
-    return comparison.Comparison(verdict, request.words[0], request.words[1], subjects,
-                                 list(request.notes) + notes, str(root),
-                                 ", ".join(fakes) or None)
+    return comparison.Comparison(
+        verdict,
+        request.words[0],
+        request.words[1],
+        subjects,
+        list(request.notes) + notes,
+        str(root),
+        ", ".join(fakes) or None,
+    )
 
 
 def _tell(text: str) -> None:

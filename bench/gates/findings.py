@@ -1,4 +1,5 @@
 """What a gate says of one number: a finding with its sentence. Free of torch."""
+
 import math
 from typing import Dict, NamedTuple, Optional
 
@@ -31,8 +32,22 @@ class Finding(NamedTuple):
 
 def hole(label: str, metric, kind: str, sentence: str, until: Optional[END] = None) -> Finding:
     """Something that is not there."""
-    return Finding(label, getattr(metric, "name", ""), getattr(metric, "unit", ""), kind,
-                   None, None, None, None, None, 0, None, until, None, sentence)
+    return Finding(
+        label,
+        getattr(metric, "name", ""),
+        getattr(metric, "unit", ""),
+        kind,
+        None,
+        None,
+        None,
+        None,
+        None,
+        0,
+        None,
+        until,
+        None,
+        sentence,
+    )
 
 
 def change(series, place: int, before: float, after: float, kind: str, more: str) -> Finding:
@@ -41,14 +56,27 @@ def change(series, place: int, before: float, after: float, kind: str, more: str
     The levels are in the metric's own unit; the interval is of the nights on both sides.
     """
     metric, points = series.metric, series.points
-    old = [p.value for p in points[max(0, place - 28):place] if p.value is not None]
+    old = [p.value for p in points[max(0, place - 28) : place] if p.value is not None]
     new = [p.value for p in points[place:] if p.value is not None]
     low, high = _interval(metric, old, new)
     until = next((p for p in reversed(points[:place]) if p.value is not None), None)
     ends = (_end(points[place]), _end(until) if until else None)
-    finding = Finding(series.label, metric.name, metric.unit, kind, before, after,
-                      after / before if before else None, low, high, len(new), ends[0], ends[1],
-                      None, "")
+    finding = Finding(
+        series.label,
+        metric.name,
+        metric.unit,
+        kind,
+        before,
+        after,
+        after / before if before else None,
+        low,
+        high,
+        len(new),
+        ends[0],
+        ends[1],
+        None,
+        "",
+    )
     return finding._replace(sentence=sentence(finding) + more)
 
 
@@ -57,13 +85,20 @@ def sentence(finding: Finding) -> str:
     rose = finding.after > finding.before
     if finding.metric == "accuracy":
         size = "{:.2g} points ({:.2%} to {:.2%})".format(
-            100 * abs(finding.after - finding.before), finding.before, finding.after)
+            100 * abs(finding.after - finding.before), finding.before, finding.after
+        )
     else:
         size = "{:.2g} % ({:.4g} to {:.4g} {})".format(
-            100 * abs(finding.ratio - 1), finding.before, finding.after, finding.unit)
+            100 * abs(finding.ratio - 1), finding.before, finding.after, finding.unit
+        )
     return "{} of {} {} {}, {}, {}".format(
-        finding.metric, finding.label, "rose" if rose else "fell", size, span(finding),
-        "1 night" if finding.nights == 1 else "{} nights".format(finding.nights))
+        finding.metric,
+        finding.label,
+        "rose" if rose else "fell",
+        size,
+        span(finding),
+        "1 night" if finding.nights == 1 else "{} nights".format(finding.nights),
+    )
 
 
 def span(finding: Finding) -> str:
@@ -72,8 +107,11 @@ def span(finding: Finding) -> str:
     if until is None:
         return "since {}".format(since["night"])
     ends = [(end["commit"] or "unknown")[:9] for end in (until, since)]
-    commits = "both of commit {}".format(ends[0]) if ends[0] == ends[1] else \
-        "commits {}..{}".format(*ends)
+    commits = (
+        "both of commit {}".format(ends[0])
+        if ends[0] == ends[1]
+        else "commits {}..{}".format(*ends)
+    )
     return "between {} and {} ({})".format(until["night"], since["night"], commits)
 
 

@@ -5,6 +5,7 @@ seconds and watts did then explains them. Other metrics are tested as a second f
 is a suspect until an A/B of the two commits (`bench.gates.confirm`) confirms or dismisses it; a
 suspect is red, a dismissed one is not, and a decision holds for the nights that follow.
 """
+
 import math
 from typing import Dict, List, NamedTuple, Tuple
 
@@ -36,11 +37,15 @@ def judge(history_folder, device: str, suite: str, night=None, thresholds=None) 
     past = night_series.read(history_folder, device, suite, night)
     gaps = absences.find(past, thresholds)
     judged = _judged(past)
-    found = gaps if gaps and not gaps[0].label else gaps + _work(past) + _changes(
-        past, judged, thresholds)
+    found = (
+        gaps
+        if gaps and not gaps[0].label
+        else gaps + _work(past) + _changes(past, judged, thresholds)
+    )
     missing = [each.label for each in found if each.kind == "missing"]
-    return Judgement(verdict(found, len(judged)), found, _notes(past, judged, found),
-                     len(judged), missing)
+    return Judgement(
+        verdict(found, len(judged)), found, _notes(past, judged, found), len(judged), missing
+    )
 
 
 def verdict(found: List[findings.Finding], compared: int) -> str:
@@ -58,47 +63,72 @@ def ring(series: Dict, thresholds) -> Dict[Tuple[str, str], alarms.Alarm]:
 
     Everything statistical is decided here, on plain lists: `gate --simulate` feeds it noise.
     """
-    rung = {key: alarms.examine(values, thresholds.floors[key[1]], thresholds, blessed)
-            for key, (values, blessed) in series.items()}
+    rung = {
+        key: alarms.examine(values, thresholds.floors[key[1]], thresholds, blessed)
+        for key, (values, blessed) in series.items()
+    }
     chances = {key: 1.0 if alarm is None else alarm.chance for key, alarm in rung.items()}
     lead = "joules" if any(metric == "joules" for _, metric in series) else "seconds"
-    stand = alarms.significant({key: chance for key, chance in chances.items()
-                                if key[1] == lead}, thresholds.false_discoveries)
+    stand = alarms.significant(
+        {key: chance for key, chance in chances.items() if key[1] == lead},
+        thresholds.false_discoveries,
+    )
     leading = {label for label, _ in stand}
     stand |= {key for key in series if key[0] in leading and key[1] in EXPLAINING}
-    rest = {key: chance for key, chance in chances.items()
-            if key[1] != lead and key not in stand}
+    rest = {key: chance for key, chance in chances.items() if key[1] != lead and key not in stand}
     stand |= alarms.significant(rest, thresholds.false_discoveries)
-    return {key: rung[key] for key in series if key in stand and rung[key] is not None
-            and (key[1] != "watts" or key[0] in leading or lead != "joules")}
+    return {
+        key: rung[key]
+        for key in series
+        if key in stand
+        and rung[key] is not None
+        and (key[1] != "watts" or key[0] in leading or lead != "joules")
+    }
 
 
 def _judged(past) -> Dict:
     """{key: series} of what was measured tonight and has something to be compared with."""
-    return {key: series for key, series in past.series.items()
-            if not series.metric.exact and series.tonight is not None
-            and alarms.enough(series.values(), series.blessed)}
+    return {
+        key: series
+        for key, series in past.series.items()
+        if not series.metric.exact
+        and series.tonight is not None
+        and alarms.enough(series.values(), series.blessed)
+    }
 
 
 def _changes(past, judged, thresholds) -> List[findings.Finding]:
     """What rang tonight, and regressions of earlier nights that nobody mended."""
-    stand = ring({key: (series.values(), series.blessed) for key, series in judged.items()},
-                 thresholds)
+    stand = ring(
+        {key: (series.values(), series.blessed) for key, series in judged.items()}, thresholds
+    )
     found = [_finding(past, judged[key], alarm) for key, alarm in sorted(stand.items())]
-    found += [each for key, series in sorted(judged.items()) if key not in stand
-              for each in carryover.unmended(past, series, thresholds)]
+    found += [
+        each
+        for key, series in sorted(judged.items())
+        if key not in stand
+        for each in carryover.unmended(past, series, thresholds)
+    ]
     joules = {(each.label, each.kind) for each in found if each.metric == "joules"}
-    return [each for each in found  # faster work draws more watts: no regression
-            if each.metric != "watts" or (each.label, each.kind) in joules]
+    return [
+        each
+        for each in found  # faster work draws more watts: no regression
+        if each.metric != "watts" or (each.label, each.kind) in joules
+    ]
 
 
 def _finding(past, series, alarm) -> findings.Finding:
     step = alarm.step
     kind = carryover.RED if series.worse(step.ratio) else "improvement"
     more = "; against the blessed night" if alarm.against == "blessed" else ""
-    made = findings.change(series, step.index, series.unscaled(step.before),
-                           series.unscaled(step.after), kind,
-                           more + _explained(past, series, step.index))
+    made = findings.change(
+        series,
+        step.index,
+        series.unscaled(step.before),
+        series.unscaled(step.after),
+        kind,
+        more + _explained(past, series, step.index),
+    )
     return made._replace(confirmed=carryover.decided(past, series, made))
 
 
@@ -114,8 +144,11 @@ def _explained(past, series, place: int) -> str:
         part = past.series.get((series.label, name))
         levels = part and _levels(part, series.points[place].night)
         if levels and levels[0] != levels[1]:
-            told.append("explained by the work: {} {:+.2%}".format(
-                name, levels[1] / levels[0] - 1 if levels[0] else math.inf))
+            told.append(
+                "explained by the work: {} {:+.2%}".format(
+                    name, levels[1] / levels[0] - 1 if levels[0] else math.inf
+                )
+            )
     return "; " + ", ".join(told) if told else ""
 
 
@@ -127,7 +160,7 @@ def _levels(series, night: str):
             sides[store.order(point.night) >= store.order(night)].append(point.value)
     if not all(sides):
         return None
-    return scan.median(sides[0][-scan.BEFORE:]), scan.median(sides[1])
+    return scan.median(sides[0][-scan.BEFORE :]), scan.median(sides[1])
 
 
 def _work(past) -> List[findings.Finding]:
@@ -140,8 +173,11 @@ def _work(past) -> List[findings.Finding]:
         old = series.points[series.blessed if series.blessed is not None else known[-2]].value
         if old == series.tonight:
             continue
-        place = next(p for p in known if all(
-            series.points[q].value == series.tonight for q in known if q >= p))
+        place = next(
+            p
+            for p in known
+            if all(series.points[q].value == series.tonight for q in known if q >= p)
+        )
         more = "; the work changed, joules may do so too"
         found.append(findings.change(series, place, old, series.tonight, "work changed", more))
     return found
@@ -171,16 +207,24 @@ def _contexts(past) -> List[str]:
         words = "; ".join(part for part in old.split("; ") if part not in new.split("; "))
         instead = "; ".join(part for part in new.split("; ") if part not in old.split("; "))
         changed.setdefault((words or "nothing", instead or "nothing"), []).append(label)
-    return ["a new series begins for {}: {!r} became {!r}, so earlier nights are not compared; "
-            "bless this one to be judged from tomorrow on".format(", ".join(labels), *words)
-            for words, labels in changed.items()]
+    return [
+        "a new series begins for {}: {!r} became {!r}, so earlier nights are not compared; "
+        "bless this one to be judged from tomorrow on".format(", ".join(labels), *words)
+        for words, labels in changed.items()
+    ]
 
 
 def _young(past, judged) -> List[str]:
-    measured = {key for key, series in past.series.items()
-                if not series.metric.exact and series.tonight is not None}
+    measured = {
+        key
+        for key, series in past.series.items()
+        if not series.metric.exact and series.tonight is not None
+    }
     young = sorted({label for label, _ in measured - set(judged)})
     if not young:
         return []
-    return ["too few nights to judge {}: a series needs {}, or a night that was blessed".format(
-        ", ".join(young), alarms.ENOUGH)]
+    return [
+        "too few nights to judge {}: a series needs {}, or a night that was blessed".format(
+            ", ".join(young), alarms.ENOUGH
+        )
+    ]

@@ -12,6 +12,7 @@
 
 They live with the code: a threshold that is changed is a commit that somebody can read.
 """
+
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional, Tuple
 
@@ -90,13 +91,17 @@ def _resolved(table, suite: Optional[str]) -> Thresholds:
 def _applied(where: str, base: Thresholds, table, more=()) -> Thresholds:
     known = [key for key in Thresholds._fields if key != "source"]
     settings.check_known(where, _table(where, table), known + list(more))
-    changes = {key: _checked("{}.{}".format(where, key), key, value)
-               for key, value in table.items() if key not in more}
+    changes = {
+        key: _checked("{}.{}".format(where, key), key, value)
+        for key, value in table.items()
+        if key not in more
+    }
     changes["floors"] = dict(base.floors, **changes.get("floors", {}))
     made = base._replace(**changes)
     if made.shortest > made.longest:
-        raise ValueError("{}: shortest = {} is more than longest = {}".format(
-            where, made.shortest, made.longest))
+        raise ValueError(
+            "{}: shortest = {} is more than longest = {}".format(where, made.shortest, made.longest)
+        )
     return made
 
 
@@ -116,8 +121,11 @@ def _checked(where: str, key: str, value):
 def _number(where: str, value, whole: bool = False):
     number = isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
     if not number or (whole and not isinstance(value, int)):
-        raise ValueError("{} = {!r}; it must be a {}number above 0".format(
-            where, value, "whole " if whole else ""))
+        raise ValueError(
+            "{} = {!r}; it must be a {}number above 0".format(
+                where, value, "whole " if whole else ""
+            )
+        )
     return value
 
 

@@ -3,6 +3,7 @@
 Only points of tonight's context are comparable (another power mode or torch is another series),
 so every series here holds these alone and ends tonight. Free of torch.
 """
+
 import math
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
@@ -64,17 +65,27 @@ def read(folder, device: str, suite: str, night: Optional[str] = None) -> Past:
     nights = store.nights(folder, device, suite)
     names = [each.night for each in nights]
     if not nights or (night and night not in names):
-        raise ValueError("no night {}of suite {!r} on {} in {}; {}".format(
-            night + " " if night else "", suite, device, folder,
-            "the last is " + names[-1] if names else "'edgejoule nightly' makes them"))
+        raise ValueError(
+            "no night {}of suite {!r} on {} in {}; {}".format(
+                night + " " if night else "",
+                suite,
+                device,
+                folder,
+                "the last is " + names[-1] if names else "'edgejoule nightly' makes them",
+            )
+        )
     place = names.index(night) if night else len(names) - 1
-    tonight, known = nights[place], set(names[:place + 1])
+    tonight, known = nights[place], set(names[: place + 1])
     rows = [row for row in store.rows(folder, device, suite) if row.night in known]
     blessed = blessing.read(folder, device).get(suite)
-    return Past(tonight, [row for row in rows if row.night == tonight.night],
-                [row for row in rows if row.night != tonight.night],
-                [(each.night, each.document or {}) for each in nights[:place]],
-                _series(rows, tonight.night, blessed), blessed)
+    return Past(
+        tonight,
+        [row for row in rows if row.night == tonight.night],
+        [row for row in rows if row.night != tonight.night],
+        [(each.night, each.document or {}) for each in nights[:place]],
+        _series(rows, tonight.night, blessed),
+        blessed,
+    )
 
 
 def _series(rows, night: str, blessed) -> Dict[Tuple[str, str], Series]:

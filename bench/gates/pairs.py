@@ -10,6 +10,7 @@ and a factor sqrt(n / (n - 1)), for the mean; for the median n degrees do.
 Whatever the verdict, `mde` says what could have been seen: the smallest true effect that nine of
 ten such comparisons would call different.
 """
+
 import functools
 import math
 from typing import NamedTuple, Optional
@@ -37,8 +38,9 @@ def paired(before, after, draws: int = 2000, seed: int = 0) -> Ratio:
     Pairs of which a side is unknown (None) or not above 0 are left out.
     """
     if len(before) != len(after):
-        raise ValueError("{} values before and {} after make no pairs".format(
-            len(before), len(after)))
+        raise ValueError(
+            "{} values before and {} after make no pairs".format(len(before), len(after))
+        )
     logs = np.array([math.log(b / a) for a, b in zip(before, after) if _known(a) and _known(b)])
     if len(logs) == 0:
         return Ratio(None, None, None, 0, None)
@@ -53,8 +55,9 @@ def unpaired(before, after, draws: int = 2000, seed: int = 0) -> Ratio:
     count = min(len(old), len(new))
     if count == 0:
         return Ratio(None, None, None, 0, None)
-    medians = (np.median(new[_picks(len(new), draws, seed + 1)], axis=1) -
-               np.median(old[_picks(len(old), draws, seed)], axis=1))
+    medians = np.median(new[_picks(len(new), draws, seed + 1)], axis=1) - np.median(
+        old[_picks(len(old), draws, seed)], axis=1
+    )
     return _ratio(float(np.median(new) - np.median(old)), medians, count)
 
 
@@ -81,8 +84,12 @@ def minimal_detectable_effect(low: float, high: float, n: int) -> float:
 def student(freedom: int) -> float:
     """Student's two-sided 5 % point (Cornish and Fisher's expansion; within 1 % from 4 on)."""
     z = TWO_SIDED_5
-    terms = (z, (z ** 3 + z) / 4, (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96,
-             (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / 384)
+    terms = (
+        z,
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+    )
     return sum(term / max(freedom, 1) ** power for power, term in enumerate(terms))
 
 
@@ -91,8 +98,9 @@ def _ratio(median: float, medians, n: int) -> Ratio:
         return Ratio(math.exp(median), None, None, n, None)
     tail = 50 * math.erfc(student(n) / math.sqrt(2))  # percent
     low, high = np.percentile(medians, [tail, 100 - tail])
-    return Ratio(math.exp(median), math.exp(low), math.exp(high), n,
-                 minimal_detectable_effect(low, high, n))
+    return Ratio(
+        math.exp(median), math.exp(low), math.exp(high), n, minimal_detectable_effect(low, high, n)
+    )
 
 
 @functools.lru_cache(maxsize=16)

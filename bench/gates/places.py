@@ -1,4 +1,5 @@
 """Which device and suite of a history are meant, when only one can be. Free of torch."""
+
 from typing import List, Optional, Tuple
 
 from edgejoule.bench import plugins
@@ -14,11 +15,16 @@ def choose(folder, device: Optional[str], suite: Optional[str]) -> Tuple[str, st
     nights = store.nights(folder)
     if not nights:
         raise ValueError("{} holds no nights; 'edgejoule nightly SUITE' makes them".format(folder))
-    device = _one("device", "--device NAME", device, [each.device for each in nights
-                                                      if suite in (None, each.suite)] or
-                  [each.device for each in nights])
-    return device, _one("suite", "SUITE", suite, [each.suite for each in nights
-                                                  if each.device == device])
+    device = _one(
+        "device",
+        "--device NAME",
+        device,
+        [each.device for each in nights if suite in (None, each.suite)]
+        or [each.device for each in nights],
+    )
+    return device, _one(
+        "suite", "SUITE", suite, [each.suite for each in nights if each.device == device]
+    )
 
 
 def _one(what: str, how: str, asked: Optional[str], there: List[str]) -> str:
@@ -28,7 +34,11 @@ def _one(what: str, how: str, asked: Optional[str], there: List[str]) -> str:
     if asked is None and len(known) == 1:
         return known[0]
     if asked is None:
-        raise ValueError("which {}? There are nights of {}; say {}".format(
-            what, ", ".join(known), how))
-    raise ValueError("no nights of {} {!r}; there are some of {}.{}".format(
-        what, asked, ", ".join(known), plugins.nearest(asked, known)))
+        raise ValueError(
+            "which {}? There are nights of {}; say {}".format(what, ", ".join(known), how)
+        )
+    raise ValueError(
+        "no nights of {} {!r}; there are some of {}.{}".format(
+            what, asked, ", ".join(known), plugins.nearest(asked, known)
+        )
+    )

@@ -9,6 +9,7 @@ instead of a median finds more steps with fewer false alarms (tests/test_scan.py
 The noise is the root mean square of the calmer nine tenths of the nights before. Of few nights
 it is a poor estimate, so z grows by 2 / nights.
 """
+
 import math
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
@@ -40,9 +41,15 @@ class Level(NamedTuple):
     n: int
 
 
-def scan(values: Sequence[Optional[float]], before: int = BEFORE, shortest: int = SHORTEST,
-         longest: int = LONGEST, z: float = Z, floor: float = FLOOR,
-         noise: float = 0.0) -> Optional[Step]:
+def scan(
+    values: Sequence[Optional[float]],
+    before: int = BEFORE,
+    shortest: int = SHORTEST,
+    longest: int = LONGEST,
+    z: float = Z,
+    floor: float = FLOOR,
+    noise: float = 0.0,
+) -> Optional[Step]:
     """The step that the last nights show, or None.
 
     `values` one per night, None for a night that measured nothing; `noise` is the least standard
@@ -51,15 +58,18 @@ def scan(values: Sequence[Optional[float]], before: int = BEFORE, shortest: int 
     known = _known(values)
     best = None
     for nights in range(shortest, longest + 1):
-        old, new = known[-nights - before:-nights], [log for _, log in known[-nights:]]
+        old, new = known[-nights - before : -nights], [log for _, log in known[-nights:]]
         if len(old) < LEAST:
             break
         level = level_of([log for _, log in old], noise)
         score = distance(level, new)
-        if abs(score) > limit(z, level.n) and _beyond(level, new, score, floor) \
-                and (best is None or abs(score) > abs(best)):
+        if (
+            abs(score) > limit(z, level.n)
+            and _beyond(level, new, score, floor)
+            and (best is None or abs(score) > abs(best))
+        ):
             best = score
-    return None if best is None else _step(known[-longest - before:], longest, best)
+    return None if best is None else _step(known[-longest - before :], longest, best)
 
 
 def steps(values: Sequence[Optional[float]], z: float = Z, floor: float = FLOOR) -> List[Step]:
@@ -76,8 +86,9 @@ def steps(values: Sequence[Optional[float]], z: float = Z, floor: float = FLOOR)
     while cuts:
         found = _drawn(known, cuts, noise)
         weakest = min(range(len(cuts)), key=lambda i: found[i].z)
-        small = [i for i, step in enumerate(found)
-                 if abs(math.log(step.ratio)) <= math.log1p(floor)]
+        small = [
+            i for i, step in enumerate(found) if abs(math.log(step.ratio)) <= math.log1p(floor)
+        ]
         if found[weakest].z > least and not small:
             return found
         del cuts[small[0] if small else weakest]
@@ -88,7 +99,7 @@ def level_of(logs: Sequence[float], noise: float = 0.0) -> Level:
     """The level of some nights: a mean that a wild night cannot carry off, and their noise."""
     middle = median(logs)
     far = sorted(abs(log - middle) for log in logs)
-    calm = far[:max(1, int(CALM * len(far)))]
+    calm = far[: max(1, int(CALM * len(far)))]
     spread = CALM_FACTOR * math.sqrt(sum(each * each for each in calm) / len(calm))
     spread = max(spread, noise, 1e-9)
     reach = 1.5 * spread
@@ -116,8 +127,11 @@ def median(values: Sequence[float]) -> float:
 
 def _known(values) -> List[Tuple[int, float]]:
     """(place, logarithm) of the nights that measured something."""
-    return [(place, math.log(value)) for place, value in enumerate(values)
-            if value is not None and value > 0]
+    return [
+        (place, math.log(value))
+        for place, value in enumerate(values)
+        if value is not None and value > 0
+    ]
 
 
 def _beyond(level: Level, new, score: float, floor: float) -> bool:
@@ -144,9 +158,15 @@ def _step(known, longest: int, score: float) -> Step:
 
 def _calmest(logs, low: int, high: int) -> int:
     """The cut in [low, high) with the least sum of distances to the medians of its two sides."""
+
     def cost(cut):
-        return sum(abs(log - middle) for part in (logs[:cut], logs[cut:])
-                   for middle in (median(part),) for log in part)
+        return sum(
+            abs(log - middle)
+            for part in (logs[:cut], logs[cut:])
+            for middle in (median(part),)
+            for log in part
+        )
+
     return min(range(low, high), key=cost)
 
 
@@ -157,9 +177,15 @@ def _drawn(known, cuts, noise: float) -> List[Step]:
     for low, cut, high in zip(edges, edges[1:], edges[2:]):
         old, new = level_of(logs[low:cut]), logs[cut:high]
         after = level_of(new).middle
-        found.append(Step(known[cut][0], math.exp(old.middle), math.exp(after),
-                          math.exp(after - old.middle),
-                          abs(distance(old._replace(noise=noise), new))))
+        found.append(
+            Step(
+                known[cut][0],
+                math.exp(old.middle),
+                math.exp(after),
+                math.exp(after - old.middle),
+                abs(distance(old._replace(noise=noise), new)),
+            )
+        )
     return found
 
 
@@ -167,7 +193,7 @@ def _split(logs, low: int, high: int, noise: float, z: float, floor: float) -> L
     """Places of the steps within [low, high): the clearest, then those on either side of it."""
     best, place = z, None
     for cut in range(low + SHORTEST, high - SHORTEST + 1):
-        old, new = logs[max(low, cut - BEFORE):cut], logs[cut:min(high, cut + LONGEST)]
+        old, new = logs[max(low, cut - BEFORE) : cut], logs[cut : min(high, cut + LONGEST)]
         level = level_of(old)._replace(noise=noise)
         score = distance(level, new)
         if abs(score) > best and _beyond(level, new, score, floor):
@@ -178,8 +204,11 @@ def _split(logs, low: int, high: int, noise: float, z: float, floor: float) -> L
     place = start + _calmest(logs[start:end], 1, end - start)
     if not low < place < high:
         return []
-    return (_split(logs, low, place, noise, z, floor) + [place] +
-            _split(logs, place, high, noise, z, floor))
+    return (
+        _split(logs, low, place, noise, z, floor)
+        + [place]
+        + _split(logs, place, high, noise, z, floor)
+    )
 
 
 def _jitter(logs) -> float:

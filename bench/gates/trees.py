@@ -2,6 +2,7 @@
 
 Free of torch. Git from 2.17 on, which is what the oldest board has.
 """
+
 import hashlib
 import shutil
 import subprocess
@@ -26,7 +27,8 @@ def here(repository=plugins.ROOT) -> Tree:
     """The working tree of a repository; its commit is None if it is no git clone."""
     commit = _git(repository, "rev-parse", "HEAD")
     changes = (_git(repository, "diff", "HEAD") or "") + (
-        _git(repository, "status", "--porcelain", "--untracked-files=no") or "")
+        _git(repository, "status", "--porcelain", "--untracked-files=no") or ""
+    )
     key = commit or "no git"
     if changes:
         key += "+" + hashlib.sha256(changes.encode("utf8", "replace")).hexdigest()[:8]
@@ -40,14 +42,19 @@ def resolve(name: str, repository=plugins.ROOT) -> str:
         ValueError: there is no git clone, or nothing of that name in it.
     """
     if _git(repository, "rev-parse", "HEAD") is None:
-        raise ValueError("{} is no git clone with a commit, so commits cannot be compared; "
-                         "compare two suites, or two configurations with --a and --b".format(
-                             repository))
-    found = None if name.startswith("-") else _git(
-        repository, "rev-parse", "--verify", "--quiet", name + "^{commit}")
+        raise ValueError(
+            "{} is no git clone with a commit, so commits cannot be compared; "
+            "compare two suites, or two configurations with --a and --b".format(repository)
+        )
+    found = (
+        None
+        if name.startswith("-")
+        else _git(repository, "rev-parse", "--verify", "--quiet", name + "^{commit}")
+    )
     if not found:
-        raise ValueError("no commit {!r} in {}; 'git log --oneline' lists them".format(
-            name, repository))
+        raise ValueError(
+            "no commit {!r} in {}; 'git log --oneline' lists them".format(name, repository)
+        )
     return found
 
 
@@ -57,12 +64,27 @@ def checked_out(commit: str, folder: Path, repository=plugins.ROOT) -> Tree:
         remove(folder, repository)
         folder.parent.mkdir(parents=True, exist_ok=True)
         process = subprocess.Popen(
-            ("git", "-C", str(repository), "worktree", "add", "--force", "--detach",
-             str(folder.resolve()), commit), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            (
+                "git",
+                "-C",
+                str(repository),
+                "worktree",
+                "add",
+                "--force",
+                "--detach",
+                str(folder.resolve()),
+                commit,
+            ),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
         said = process.communicate()[1].decode("utf8", "replace").strip().splitlines()
         if process.returncode:
-            raise RuntimeError("git cannot check out {}: {}".format(
-                commit[:9], said[-1] if said else "it said nothing"))
+            raise RuntimeError(
+                "git cannot check out {}: {}".format(
+                    commit[:9], said[-1] if said else "it said nothing"
+                )
+            )
     return Tree(folder.resolve(), commit, False, commit)
 
 
@@ -74,7 +96,12 @@ def remove(folder: Path, repository=plugins.ROOT) -> None:
 
 def _git(repository, *words) -> Optional[str]:
     try:
-        return subprocess.check_output(("git", "-C", str(repository)) + words,
-                                       stderr=subprocess.DEVNULL).decode("utf8", "replace").strip()
+        return (
+            subprocess.check_output(
+                ("git", "-C", str(repository)) + words, stderr=subprocess.DEVNULL
+            )
+            .decode("utf8", "replace")
+            .strip()
+        )
     except (OSError, subprocess.CalledProcessError):
         return None

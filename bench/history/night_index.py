@@ -3,6 +3,7 @@
 A row counts only while size and time of its `run.json` and its own checksum are what they were;
 a broken, locked, read-only or absent index costs time, never a number. Within SQLite 3.22.
 """
+
 import json
 import sqlite3
 import zlib
@@ -14,8 +15,10 @@ from edgejoule.bench.history import night_rows
 
 NAME = "index.sqlite"
 TABLE = "bundles_1"  # another name when `history_rows.Facts` changes
-CREATE = "CREATE TABLE IF NOT EXISTS {} (path TEXT PRIMARY KEY, stamp TEXT, body TEXT, " \
-         "checksum INTEGER)".format(TABLE)
+CREATE = (
+    "CREATE TABLE IF NOT EXISTS {} (path TEXT PRIMARY KEY, stamp TEXT, body TEXT, "
+    "checksum INTEGER)".format(TABLE)
+)
 PATIENCE_S = 1.0  # then another process is left to write, and we read the bundles ourselves
 
 
@@ -29,8 +32,11 @@ class Place(NamedTuple):
 def facts(history, places: List[Place]) -> Dict[str, night_rows.Facts]:
     """{path: facts} of these bundles: from the index where it is right, else from the disk."""
     known = _known(history, places)
-    new = {place: night_rows.read(Path(history) / place.path)
-           for place in places if place.path not in known}
+    new = {
+        place: night_rows.read(Path(history) / place.path)
+        for place in places
+        if place.path not in known
+    }
     _learn(history, new)
     known.update({place.path: found for place, found in new.items()})
     return known
@@ -54,7 +60,8 @@ def _rows(history) -> List:
     try:
         with closing(_open(history)) as index:
             return index.execute(
-                "SELECT path, stamp, body, checksum FROM {}".format(TABLE)).fetchall()
+                "SELECT path, stamp, body, checksum FROM {}".format(TABLE)
+            ).fetchall()
     except (sqlite3.Error, UnicodeDecodeError, OverflowError):
         return []
 

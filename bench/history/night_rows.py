@@ -3,6 +3,7 @@
 Free of torch and quick: the list of epochs, by far the longest part of a `run.json`, is cut out
 of the text before it is parsed.
 """
+
 import json
 import math
 from typing import Dict, NamedTuple, Optional
@@ -44,8 +45,9 @@ def read(path) -> Facts:
             raise ValueError("its record says it is {!r}".format(document["case_id"]))
         return facts(document)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        return broken("{}: {}".format(path.name, " ".join(str(error).split())
-                                      or type(error).__name__))
+        return broken(
+            "{}: {}".format(path.name, " ".join(str(error).split()) or type(error).__name__)
+        )
 
 
 def broken(reason: str) -> Facts:
@@ -58,11 +60,14 @@ def parse(text: str) -> Dict:
     start = text.find(EPOCHS)
     end = text.find(CLOSED, start) if start >= 0 else -1
     if end >= 0 and text.startswith('{\n "schema"'):
-        text = text[:start] + text[end + len(CLOSED):]
+        text = text[:start] + text[end + len(CLOSED) :]
     document = json.loads(text)
     if not isinstance(document["schema"], int) or document["schema"] > records.SCHEMA:
-        raise ValueError("the record has schema {!r}, this version reads up to {}".format(
-            document["schema"], records.SCHEMA))
+        raise ValueError(
+            "the record has schema {!r}, this version reads up to {}".format(
+                document["schema"], records.SCHEMA
+            )
+        )
     return document
 
 
@@ -70,31 +75,42 @@ def facts(document: Dict) -> Facts:
     """The facts of a whole run record."""
     device, environment = document["device"], document["environment"]
     git, phases = environment.get("git") or {}, document["phases"]
-    unsure = [phase for phase in phases
-              if phase["joules"] is None or phase["status"] not in TRUSTED]
+    unsure = [
+        phase for phase in phases if phase["joules"] is None or phase["status"] not in TRUSTED
+    ]
     measured = metrics(document)
     _check(measured)
     return Facts(
-        label=str(document["label"]), seed=document["case"]["train"].get("seed"),
-        commit=git.get("commit"), dirty=git.get("dirty"), started_utc=document["started_utc"],
+        label=str(document["label"]),
+        seed=document["case"]["train"].get("seed"),
+        commit=git.get("commit"),
+        dirty=git.get("dirty"),
+        started_utc=document["started_utc"],
         fake=device.get("fake") or ("estimate" if device.get("estimate") else None),
         status=_worst(phase["status"] for phase in phases),
         reason=_why(unsure[0]) if unsure else None,
-        metrics=measured, machine=machine(device, environment),
-        case=identity(document["case"]))
+        metrics=measured,
+        machine=machine(device, environment),
+        case=identity(document["case"]),
+    )
 
 
 def metrics(document: Dict) -> Dict[str, Optional[float]]:
     """The metrics of `history.METRICS`; None where any phase of the run is unknown."""
     phases, final = document["phases"], document["final"]
     joules = records.total(
-        phase["joules"] if phase["status"] in TRUSTED else None for phase in phases)
+        phase["joules"] if phase["status"] in TRUSTED else None for phase in phases
+    )
     seconds = records.total(phase["seconds"] for phase in phases)
-    return {"joules": joules, "seconds": seconds,
-            "watts": joules / seconds if joules is not None and seconds else None,
-            "accuracy": document["accuracy"],
-            "flops": records.total(phase["flops"].get("exact") for phase in phases),
-            "params": final["params"], "macs": final["forward_macs"]}
+    return {
+        "joules": joules,
+        "seconds": seconds,
+        "watts": joules / seconds if joules is not None and seconds else None,
+        "accuracy": document["accuracy"],
+        "flops": records.total(phase["flops"].get("exact") for phase in phases),
+        "params": final["params"],
+        "macs": final["forward_macs"],
+    }
 
 
 def machine(device: Dict, environment: Dict) -> str:
@@ -102,14 +118,23 @@ def machine(device: Dict, environment: Dict) -> str:
     torch, packages = environment.get("torch") or {}, environment.get("packages") or {}
     system = environment.get("system") or ""
     threads = torch.get("threads")
-    parts = [device.get("name"), device.get("adapter"), device.get("rail"), device.get("scope"),
-             "not real" if device.get("fake") or device.get("estimate") else None,
-             device.get("power_mode"), device.get("driver"), clock_policy(environment),
-             environment.get("processor"), torch.get("gpu"),
-             system if "tegra" in system else None, _said("torch", packages.get("torch")),
-             _said("CUDA", torch.get("cuda")),
-             _said("python", ".".join(str(environment.get("python")).split(".")[:2])),
-             "{} threads".format(threads) if threads else None]
+    parts = [
+        device.get("name"),
+        device.get("adapter"),
+        device.get("rail"),
+        device.get("scope"),
+        "not real" if device.get("fake") or device.get("estimate") else None,
+        device.get("power_mode"),
+        device.get("driver"),
+        clock_policy(environment),
+        environment.get("processor"),
+        torch.get("gpu"),
+        system if "tegra" in system else None,
+        _said("torch", packages.get("torch")),
+        _said("CUDA", torch.get("cuda")),
+        _said("python", ".".join(str(environment.get("python")).split(".")[:2])),
+        "{} threads".format(threads) if threads else None,
+    ]
     return "; ".join(str(part) for part in parts if part)
 
 
@@ -122,8 +147,10 @@ def clock_policy(environment: Dict) -> Optional[str]:
 
 def identity(case: Dict) -> str:
     """Every setting that makes another method, as canonical JSON; no seed, no place of data."""
-    kept = {section: {key: value for key, value in table.items() if key not in UNIDENTIFYING}
-            for section, table in case.items()}
+    kept = {
+        section: {key: value for key, value in table.items() if key not in UNIDENTIFYING}
+        for section, table in case.items()
+    }
     return json.dumps(kept, sort_keys=True, separators=(",", ":"))
 
 
@@ -137,7 +164,8 @@ def _check(measured: Dict) -> None:
 
 def _why(phase: Dict) -> str:
     return phase["joules_reason"] or "the reading of phase {} is {}".format(
-        phase["name"], phase["status"])
+        phase["name"], phase["status"]
+    )
 
 
 def _said(name, value):
@@ -146,5 +174,8 @@ def _said(name, value):
 
 def _worst(statuses) -> str:
     order = ("ok", "too_short", "degraded", "invalid", "none")
-    return max(statuses, key=lambda each: order.index(each) if each in order else len(order),
-               default="none")
+    return max(
+        statuses,
+        key=lambda each: order.index(each) if each in order else len(order),
+        default="none",
+    )

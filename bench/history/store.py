@@ -6,6 +6,7 @@
 Free of torch. A device is named by its board and its sensor, a night by its local date, a
 second one of the same date `2026-11-21.2`.
 """
+
 import hashlib
 import json
 import os
@@ -107,8 +108,10 @@ def order(night: str) -> Tuple[str, int]:
 
 def nights(history, device: Optional[str] = None, suite: Optional[str] = None) -> List[Night]:
     """Every night there is, sorted by device, suite and night."""
-    found = [Night(path.parent.parent.name, path.parent.name, path.name, path,
-                   document(path)) for path in _folders(Path(history), device, suite)]
+    found = [
+        Night(path.parent.parent.name, path.parent.name, path.name, path, document(path))
+        for path in _folders(Path(history), device, suite)
+    ]
     return sorted(found, key=lambda each: (each.device, each.suite, order(each.night)))
 
 
@@ -137,8 +140,10 @@ def distinct(cases: List[Tuple[str, str]]) -> List[Tuple[str, str]]:
     """
     parts = [case_id.split("-") + [""] for case_id, _ in cases]
     varied = [place for place in (0, 1) if len({part[place] for part in parts}) > 1]
-    return [(case_id, " ".join([part[place] for place in varied] + [label]))
-            for (case_id, label), part in zip(cases, parts)]
+    return [
+        (case_id, " ".join([part[place] for place in varied] + [label]))
+        for (case_id, label), part in zip(cases, parts)
+    ]
 
 
 def rows(history, device: Optional[str] = None, suite: Optional[str] = None) -> List[Row]:
@@ -165,10 +170,15 @@ def series(rows: List[Row]) -> Dict[Tuple[str, str, str, str], List[Point]]:
     for row in rows:
         if row.label:
             nightly.setdefault((row.device, row.suite, row.label), {}).setdefault(
-                row.night, []).append(row)
-    return {key + (metric.name,): [_point(night, by_night[night], metric.name)
-                                   for night in sorted(by_night, key=order)]
-            for key, by_night in nightly.items() for metric in METRICS}
+                row.night, []
+            ).append(row)
+    return {
+        key + (metric.name,): [
+            _point(night, by_night[night], metric.name) for night in sorted(by_night, key=order)
+        ]
+        for key, by_night in nightly.items()
+        for metric in METRICS
+    }
 
 
 def _point(night: str, rows: List[Row], metric: str) -> Point:
@@ -176,9 +186,13 @@ def _point(night: str, rows: List[Row], metric: str) -> Point:
     values = [row.metrics.get(metric) for row in rows if row.status not in (VOID, "broken")]
     known = [value for value in values if value is not None]
     whole = len(known) == (rows[0].asked or len(rows)) == len(rows) and len(contexts) == 1
-    return Point(night, commits.pop() if len(commits) == 1 else None,
-                 sum(known) / len(known) if whole else None, len(known),
-                 contexts.pop() if len(contexts) == 1 else MIXED if contexts else "")
+    return Point(
+        night,
+        commits.pop() if len(commits) == 1 else None,
+        sum(known) / len(known) if whole else None,
+        len(known),
+        contexts.pop() if len(contexts) == 1 else MIXED if contexts else "",
+    )
 
 
 def _row(night, place, facts, labels, counts, short) -> Row:
@@ -189,10 +203,24 @@ def _row(night, place, facts, labels, counts, short) -> Row:
     context = "{}; case {}".format(facts.machine, case[1]) if facts.machine else ""
     if counts.get(label, 1) > 1:
         context += "; {} seeds".format(counts[label])
-    return Row(night.device, night.night, night.suite, case_id, label, facts.seed, case[0],
-               facts.commit, context, facts.started_utc, facts.fake,
-               VOID if void else facts.status, facts.metrics, facts.reason,
-               counts.get(label), facts.dirty)
+    return Row(
+        night.device,
+        night.night,
+        night.suite,
+        case_id,
+        label,
+        facts.seed,
+        case[0],
+        facts.commit,
+        context,
+        facts.started_utc,
+        facts.fake,
+        VOID if void else facts.status,
+        facts.metrics,
+        facts.reason,
+        counts.get(label),
+        facts.dirty,
+    )
 
 
 def _method(text: str) -> Tuple[str, str]:
@@ -207,16 +235,27 @@ def _method(text: str) -> Tuple[str, str]:
 
 def _folders(history: Path, device, suite) -> List[Path]:
     devices = [history / device] if device else _inside(history)
-    found = [folder for each in devices for night in _inside(each) if NIGHT.match(night.name)
-             for folder in ([night / suite] if suite else _inside(night))]
-    return [folder for folder in found if (folder / DOCUMENT).is_file()
-            or (folder / "suite.json").is_file()]
+    found = [
+        folder
+        for each in devices
+        for night in _inside(each)
+        if NIGHT.match(night.name)
+        for folder in ([night / suite] if suite else _inside(night))
+    ]
+    return [
+        folder
+        for folder in found
+        if (folder / DOCUMENT).is_file() or (folder / "suite.json").is_file()
+    ]
 
 
 def _inside(folder: Path) -> List[Path]:
     try:
-        return [Path(each.path) for each in os.scandir(str(folder))
-                if each.is_dir() and not each.name.startswith(".")]
+        return [
+            Path(each.path)
+            for each in os.scandir(str(folder))
+            if each.is_dir() and not each.name.startswith(".")
+        ]
     except OSError:
         return []
 
@@ -230,6 +269,10 @@ def _bundles(history: Path, night: Night) -> List[Place]:
         except OSError:
             continue
         if ".corrupt" not in path.name:
-            found.append(Place("{}/{}".format(prefix, path.name),
-                               "{}:{}".format(state.st_size, state.st_mtime_ns)))
+            found.append(
+                Place(
+                    "{}/{}".format(prefix, path.name),
+                    "{}:{}".format(state.st_size, state.st_mtime_ns),
+                )
+            )
     return sorted(found)

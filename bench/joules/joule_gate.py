@@ -4,6 +4,7 @@ A regression is a ratio beyond its floor whose bootstrap interval leaves 1 out (
 What could not be judged is never a pass: INVALID where something is missing or not comparable,
 INCONCLUSIVE where the rounds are too few or too unlike to see a change of the floor's size.
 """
+
 import re
 from typing import Dict, NamedTuple, Optional, Tuple
 
@@ -40,7 +41,9 @@ def limits(texts) -> Dict[str, float]:
             raise ValueError(
                 "asked for the limit {!r}; a limit is PERCENT%, METRIC:PERCENT% or METRIC, above "
                 "0, with METRIC one of {} (5%, seconds:8%, watts:2.5%).{}".format(
-                    text.strip(), ", ".join(UNITS), _nearest(metric)))
+                    text.strip(), ", ".join(UNITS), _nearest(metric)
+                )
+            )
         found[metric] = share
     return found
 
@@ -52,6 +55,7 @@ def _limit(text: str):
         return match.group(1) or "joules", float(match.group(2)) / 100
     if text in UNITS:
         from edgejoule.bench.gates import limits
+
         return text, limits.read().floors[text]
     return text.partition(":")[0], None
 
@@ -65,8 +69,11 @@ def check_marker(words, settings: Dict) -> None:
     allowed = sorted(MARKER) + ["flops"]
     for name in list(words) + sorted(settings):
         if name not in allowed or name in words:
-            raise ValueError("pytest.mark.joules has no setting {!r}; it has: {} (as floor='3%')."
-                             "{}".format(name, ", ".join(allowed), plugins.nearest(name, allowed)))
+            raise ValueError(
+                "pytest.mark.joules has no setting {!r}; it has: {} (as floor='3%').{}".format(
+                    name, ", ".join(allowed), plugins.nearest(name, allowed)
+                )
+            )
     marked({}, settings)
 
 
@@ -90,8 +97,9 @@ def judge(taken, entry: Dict, context: Dict, allowed: Dict[str, float]) -> Judge
     parts = [_metric(metric, floor, taken, entry) for metric, floor in sorted(allowed.items())]
     verdict = max((part.verdict for part in parts), key=VERDICTS.index)
     sentences = [text for part in parts for text in part.sentences]
-    return Judged(verdict, tuple(sentences + _work(taken, entry)),
-                  any(part.improved for part in parts))
+    return Judged(
+        verdict, tuple(sentences + _work(taken, entry)), any(part.improved for part in parts)
+    )
 
 
 def missing(taken, metrics) -> Optional[str]:
@@ -102,35 +110,61 @@ def missing(taken, metrics) -> Optional[str]:
 
 def _metric(metric, floor, taken, entry) -> Judged:
     from edgejoule.bench.gates import pairs
+
     after, before = getattr(taken, metric), entry.get(metric)
     if not before:
-        return Judged("INVALID", ("its baseline has no {}; --joules-bless a run that has".format(
-            metric),))
+        return Judged(
+            "INVALID", ("its baseline has no {}; --joules-bless a run that has".format(metric),)
+        )
     ratio = pairs.unpaired(before, after)
     if ratio.n < pairs.LEAST:
-        return Judged("INVALID", ("{}: {} rounds against {}; at least {} are needed on both sides"
-                                  .format(metric, len(before), len(after), pairs.LEAST),))
+        return Judged(
+            "INVALID",
+            (
+                "{}: {} rounds against {}; at least {} are needed on both sides".format(
+                    metric, len(before), len(after), pairs.LEAST
+                ),
+            ),
+        )
     verdict = pairs.verdict(ratio, floor)
-    return Judged(verdict, (_sentence(metric, ratio, verdict, floor, before, after),),
-                  ratio.high < 1.0 and ratio.median < 1.0 / (1.0 + floor))
+    return Judged(
+        verdict,
+        (_sentence(metric, ratio, verdict, floor, before, after),),
+        ratio.high < 1.0 and ratio.median < 1.0 / (1.0 + floor),
+    )
 
 
 def _sentence(metric, ratio, verdict, floor, before, after) -> str:
     text = "{} x{:.3f} [{:.3f}, {:.3f}], {:g} % allowed: {:.4g} -> {:.4g} {}".format(
-        metric, ratio.median, ratio.low, ratio.high, 100 * floor, _median(before),
-        _median(after), UNITS[metric])
+        metric,
+        ratio.median,
+        ratio.low,
+        ratio.high,
+        100 * floor,
+        _median(before),
+        _median(after),
+        UNITS[metric],
+    )
     if verdict == "INCONCLUSIVE":
-        text += "; too unsteady: only a change beyond {:.2g} % would show, so take more rounds" \
-            .format(100 * ratio.mde)
+        text += (
+            "; too unsteady: only a change beyond {:.2g} % would show, so take more rounds".format(
+                100 * ratio.mde
+            )
+        )
     return text
 
 
 def _work(taken, entry):
     if taken.flops == entry.get("flops"):
         return []
-    return ["work changed: {} -> {} FLOP a call".format(*(
-        "unknown" if flops is None else "{:.6g}".format(flops)
-        for flops in (entry.get("flops"), taken.flops)))]
+    return [
+        "work changed: {} -> {} FLOP a call".format(
+            *(
+                "unknown" if flops is None else "{:.6g}".format(flops)
+                for flops in (entry.get("flops"), taken.flops)
+            )
+        )
+    ]
 
 
 def _median(values):

@@ -1,4 +1,5 @@
 """What a session of joule benchmarks says on the terminal: changes first, one line a test."""
+
 from statistics import median
 
 from edgejoule.bench.joules import tap_timer
@@ -12,14 +13,20 @@ def lines(joules):
     if not joules.results:
         return []
     found = sorted(joules.results.items(), key=lambda pair: (_order(pair[1][1]), pair[0]))
-    told = [line for name, (taken, judged) in found
-            for line in _test(_word(joules, name, judged), name + _figures(joules, taken), judged)]
+    told = [
+        line
+        for name, (taken, judged) in found
+        for line in _test(_word(joules, name, judged), name + _figures(joules, taken), judged)
+    ]
     return _sensor(joules.meter.info) + told + _counts(joules)
 
 
 def _sensor(info):
-    text = "sensor: {} {}, {}".format(info.adapter, info.name, info.rail) if not info.reason \
+    text = (
+        "sensor: {} {}, {}".format(info.adapter, info.name, info.rail)
+        if not info.reason
         else NO_SENSOR + info.reason
+    )
     return [text] + (["NOT REAL POWER: {} was played".format(info.fake)] if info.fake else [])
 
 
@@ -43,8 +50,7 @@ def _figures(joules, taken):
         return ""
     found = ["{:.4g} s a call".format(median(taken.seconds))] if taken.seconds else []
     if taken.joules:
-        found += ["{:.4g} J".format(median(taken.joules)),
-                  "{:.4g} W".format(median(taken.watts))]
+        found += ["{:.4g} J".format(median(taken.joules)), "{:.4g} W".format(median(taken.watts))]
     if taken.flops_per_joule:
         found.append("{:.4g} FLOP/J".format(taken.flops_per_joule))
     if taken.reason:
@@ -67,14 +73,22 @@ def _counts(joules):
     if not judged:
         return []
     improved = sum(each.improved for each in judged)
-    counts = [sum(each.verdict in verdicts for each in judged) for verdicts in (
-        ("FAIL",), ("INVALID", "INCONCLUSIVE"), ("PASS",))]
-    return ["{} regressed, {} better, {} unchanged, {} not judged, against {}".format(
-        counts[0], improved, counts[2] - improved, counts[1], joules.path)]
+    counts = [
+        sum(each.verdict in verdicts for each in judged)
+        for verdicts in (("FAIL",), ("INVALID", "INCONCLUSIVE"), ("PASS",))
+    ]
+    return [
+        "{} regressed, {} better, {} unchanged, {} not judged, against {}".format(
+            counts[0], improved, counts[2] - improved, counts[1], joules.path
+        )
+    ]
 
 
 def _order(judged):
     if judged is None:
         return 4
-    return 2 if judged.improved else ("FAIL", "INVALID", "INCONCLUSIVE", "", "PASS").index(
-        judged.verdict)
+    return (
+        2
+        if judged.improved
+        else ("FAIL", "INVALID", "INCONCLUSIVE", "", "PASS").index(judged.verdict)
+    )

@@ -1,4 +1,5 @@
 """One pytest session of joule benchmarks: sensor, baseline, verdicts, and what to tell of them."""
+
 from functools import partial
 
 from edgejoule.bench.joules import joule_gate, joule_store, tap_timer
@@ -99,8 +100,11 @@ class JouleSession:
 
     def save(self, commit, gone):
         """Keep this run, and bless it if that was asked for; `gone` tests leave the baseline."""
-        fresh = {name: joule_store.entry(taken, self.context, commit)
-                 for name, (taken, _) in self.results.items() if taken and taken.seconds}
+        fresh = {
+            name: joule_store.entry(taken, self.context, commit)
+            for name, (taken, _) in self.results.items()
+            if taken and taken.seconds
+        }
         if self.keeping and fresh:
             joule_store.keep_run(self.path, fresh, commit)
         good = {name: each for name, each in fresh.items() if self.outcome(name) is None}
@@ -124,15 +128,18 @@ class JouleSession:
         if entry is None and self.blessing:
             return None
         if entry is None:
-            return joule_gate.Judged("INVALID", (self.note or joule_gate.UNKNOWN,) + (
-                (lacks,) if lacks else ()))
+            return joule_gate.Judged(
+                "INVALID", (self.note or joule_gate.UNKNOWN,) + ((lacks,) if lacks else ())
+            )
         return joule_gate.judge(taken, entry, self.context, allowed)
 
     def _no_baseline(self):
         others = joule_store.others(self.path)
         return "no baseline {!r} for this device, {}{}; make one with --joules-bless".format(
-            self.name, self.path.parent.name,
-            " (there is one for {})".format(", ".join(others)) if others else "")
+            self.name,
+            self.path.parent.name,
+            " (there is one for {})".format(", ".join(others)) if others else "",
+        )
 
 
 def _check_power(name, fake):

@@ -6,6 +6,7 @@
 A baseline holds one entry per test, each blessed on its own: rounds, commit, by whom, when, and
 the context in which alone it may be compared. It changes by blessing and by nothing else.
 """
+
 import getpass
 import json
 import os
@@ -36,8 +37,9 @@ def check_name(name: str) -> str:
         ValueError: it cannot.
     """
     if not NAME.match(name):
-        raise ValueError("asked for the baseline {!r}; a name is letters, digits, '.', '_' and "
-                         "'-'".format(name))
+        raise ValueError(
+            "asked for the baseline {!r}; a name is letters, digits, '.', '_' and '-'".format(name)
+        )
     return name
 
 
@@ -52,8 +54,9 @@ def read(path: Path) -> Optional[Dict[str, Dict]]:
     try:
         document = json.loads(path.read_bytes().decode("utf8"))
         if document["schema"] > SCHEMA:
-            raise ValueError("its schema {} is newer than ours, {}".format(
-                document["schema"], SCHEMA))
+            raise ValueError(
+                "its schema {} is newer than ours, {}".format(document["schema"], SCHEMA)
+            )
         return {name: dict(entry) for name, entry in document["benchmarks"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError("baseline {} cannot be read: {}".format(path, error)) from None
@@ -61,8 +64,9 @@ def read(path: Path) -> Optional[Dict[str, Dict]]:
 
 def others(path: Path) -> List[str]:
     """Baselines of this name that other devices have."""
-    return sorted(each.parent.name for each in path.parent.parent.glob("*/" + path.name)
-                  if each != path)
+    return sorted(
+        each.parent.name for each in path.parent.parent.glob("*/" + path.name) if each != path
+    )
 
 
 def write(path: Path, entries: Dict[str, Dict]) -> None:
@@ -85,26 +89,46 @@ def keep_run(path: Path, entries: Dict[str, Dict], commit: Optional[str]) -> Pat
 
 def entry(taken, context: Dict, commit: Optional[str]) -> Dict:
     """What is stored of one test."""
-    return {"joules": taken.joules, "seconds": taken.seconds, "watts": taken.watts,
-            "flops": taken.flops, "uncertainty_joules": taken.uncertainty_joules,
-            "status": taken.status, "reason": taken.reason, "source": taken.source,
-            "context": context, "commit": commit, "by": _user(),
-            "when_utc": _now("%Y-%m-%dT%H:%M:%SZ")}
+    return {
+        "joules": taken.joules,
+        "seconds": taken.seconds,
+        "watts": taken.watts,
+        "flops": taken.flops,
+        "uncertainty_joules": taken.uncertainty_joules,
+        "status": taken.status,
+        "reason": taken.reason,
+        "source": taken.source,
+        "context": context,
+        "commit": commit,
+        "by": _user(),
+        "when_utc": _now("%Y-%m-%dT%H:%M:%SZ"),
+    }
 
 
 def context(info) -> Dict:
     """What must be equal for two runs to be comparable; no clocks, host names or free memory."""
-    return {"sensor": info.adapter, "device": info.name, "rail": info.rail, "scope": info.scope,
-            "power mode": info.power_mode, "driver": info.driver,
-            "power": "not real" if info.fake or info.estimate else "measured",
-            "processor": environment.processor(), "machine": platform.machine(),
-            "python": ".".join(platform.python_version_tuple()[:2]), "torch": _torch()}
+    return {
+        "sensor": info.adapter,
+        "device": info.name,
+        "rail": info.rail,
+        "scope": info.scope,
+        "power mode": info.power_mode,
+        "driver": info.driver,
+        "power": "not real" if info.fake or info.estimate else "measured",
+        "processor": environment.processor(),
+        "machine": platform.machine(),
+        "python": ".".join(platform.python_version_tuple()[:2]),
+        "torch": _torch(),
+    }
 
 
 def difference(before: Dict, now: Dict) -> Optional[str]:
     """In which respects two contexts differ, in words; None if in none."""
-    found = ["{} {!r} -> {!r}".format(key, before.get(key), now.get(key))
-             for key in sorted(set(before) | set(now)) if before.get(key) != now.get(key)]
+    found = [
+        "{} {!r} -> {!r}".format(key, before.get(key), now.get(key))
+        for key in sorted(set(before) | set(now))
+        if before.get(key) != now.get(key)
+    ]
     return "; ".join(found) or None
 
 

@@ -1,10 +1,13 @@
 """What the pytest plugin remembers of a session, its last word and its exit code."""
+
 import pytest
 
 KEY = pytest.StashKey()
 NOT_JUDGED = 3
 XDIST = "xdist is active: benchmarks are off and nothing was measured; run with -n 0"
-MISSING = "in the baseline, but this run {}; if it was renamed or removed on purpose, --joules-bless"
+MISSING = (
+    "in the baseline, but this run {}; if it was renamed or removed on purpose, --joules-bless"
+)
 NOTHING = "no test with joules_benchmark ran, so nothing was measured"
 
 
@@ -20,6 +23,7 @@ class Watch:
         """The session's `JouleSession`; no property, for pytest looks at all of a plugin's."""
         if self._joules is None:
             from edgejoule.bench.joules import joule_session
+
             self._joules = joule_session.JouleSession(self._config)
         return self._joules
 
@@ -33,16 +37,22 @@ class Watch:
         found = taken.account()
         if judged:
             found.update(joules_verdict=judged.verdict, joules_told="; ".join(judged.sentences))
-        return [(key, value) for key, value in found.items()
-                if value is not None and not isinstance(value, list)]
+        return [
+            (key, value)
+            for key, value in found.items()
+            if value is not None and not isinstance(value, list)
+        ]
 
     def fail(self, report, kind):
         """Turn the report of a test that passed into a failure if that is the verdict on it.
 
         `kind` is "failed" at its call, "error" (not judged) at its teardown.
         """
-        if self._joules and report.nodeid in self._joules.results \
-                and self._joules.outcome(report.nodeid) == kind:
+        if (
+            self._joules
+            and report.nodeid in self._joules.results
+            and self._joules.outcome(report.nodeid) == kind
+        ):
             judged = self._joules.results[report.nodeid][1]
             report.outcome = "failed"
             report.longrepr = "joules {}: {}".format(judged.verdict, "; ".join(judged.sentences))
@@ -69,8 +79,11 @@ class Watch:
     def pytest_sessionfinish(self, session, exitstatus):
         """Report what is missing, keep or bless what was measured, and set the exit code."""
         joules = self._joules
-        if joules is None or hasattr(self._config, "workerinput") \
-                or self._config.getoption("collectonly", False):
+        if (
+            joules is None
+            or hasattr(self._config, "workerinput")
+            or self._config.getoption("collectonly", False)
+        ):
             return
         asked = joules.gating or joules.blessing
         if not self._parallel():
@@ -89,6 +102,7 @@ class Watch:
             terminalreporter.write_line("joules: " + XDIST)
         elif joules and (joules.results or joules.gating or joules.blessing):
             from edgejoule.bench.joules import joule_lines
+
             terminalreporter.section("joules")
             for line in joule_lines.lines(joules) or [NOTHING]:
                 terminalreporter.write_line(line)
@@ -104,13 +118,15 @@ class Watch:
     def _missing(self, session):
         """Names that the baseline has and this run should have found; all not measured are told."""
         found = {item.nodeid for item in session.items} | self._deselected
-        gone = {name for name in self._joules.entries()
-                if name not in found and self._asked_for(name)}
+        gone = {
+            name for name in self._joules.entries() if name not in found and self._asked_for(name)
+        }
         skipped = {name for name, outcome in self._ended.items() if outcome == "skipped"}
         if not self._joules.blessing and not (session.shouldfail or session.shouldstop):
             for name in sorted(gone | skipped & set(self._joules.entries())):
-                self._announce(name, MISSING.format(
-                    "skipped it" if name in skipped else "did not find it"))
+                self._announce(
+                    name, MISSING.format("skipped it" if name in skipped else "did not find it")
+                )
         return gone
 
     def _asked_for(self, name):
@@ -121,7 +137,8 @@ class Watch:
             file, _, inside = str(argument).partition("::")
             place = str((start / file).resolve())
             if (path == place or path.startswith(place.rstrip("/") + "/")) and (
-                    not inside or name.partition("::")[2].startswith(inside)):
+                not inside or name.partition("::")[2].startswith(inside)
+            ):
                 return True
         return False
 
@@ -130,8 +147,9 @@ class Watch:
         self._joules.lacking(name, why)
         file, _, domain = name.partition("::")
         for when in ("setup", "teardown"):
-            report = pytest.TestReport(name, (file, None, domain.replace("::", ".")), {}, "passed",
-                                       None, when)
+            report = pytest.TestReport(
+                name, (file, None, domain.replace("::", ".")), {}, "passed", None, when
+            )
             if when == "setup":
                 self.fail(report, "error")
             self._config.hook.pytest_runtest_logreport(report=report)

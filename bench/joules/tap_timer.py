@@ -5,6 +5,7 @@ of calibration and warm-up: so the last 2 x rounds moments are the edges of the 
 meter that sampled meanwhile gives the joules between them. Nothing of pytest-benchmark is
 subclassed. Work queued on a GPU is waited for at each edge.
 """
+
 import sys
 import time
 from array import array
@@ -64,10 +65,16 @@ class Taken(NamedTuple):
 
     def account(self) -> Dict:
         """What goes into a benchmark's extra_info."""
-        return {"joules": self.joules, "watts": median(self.watts) if self.watts else None,
-                "flops": self.flops, "flops_per_joule": self.flops_per_joule,
-                "uncertainty_joules": self.uncertainty_joules, "joules_status": self.status,
-                "joules_reason": self.reason, "joules_source": self.source}
+        return {
+            "joules": self.joules,
+            "watts": median(self.watts) if self.watts else None,
+            "flops": self.flops,
+            "flops_per_joule": self.flops_per_joule,
+            "uncertainty_joules": self.uncertainty_joules,
+            "joules_status": self.status,
+            "joules_reason": self.reason,
+            "joules_source": self.source,
+        }
 
 
 def taken(tap: Tap, stats, meter: Meter, flops=None) -> Taken:
@@ -87,9 +94,16 @@ def summary(values: List[float]) -> Dict:
     """Statistics of a list under pytest-benchmark's names."""
     ordered, mean = sorted(values), sum(values) / len(values)
     square = sum((value - mean) ** 2 for value in values)
-    return {"min": ordered[0], "max": ordered[-1], "mean": mean, "median": median(ordered),
-            "stddev": (square / (len(values) - 1)) ** 0.5 if len(values) > 1 else 0.0,
-            "rounds": len(values), "total": sum(values), "data": list(values)}
+    return {
+        "min": ordered[0],
+        "max": ordered[-1],
+        "mean": mean,
+        "median": median(ordered),
+        "stddev": (square / (len(values) - 1)) ** 0.5 if len(values) > 1 else 0.0,
+        "rounds": len(values),
+        "total": sum(values),
+        "data": list(values),
+    }
 
 
 def needed_seconds(info) -> float:
@@ -99,7 +113,7 @@ def needed_seconds(info) -> float:
 
 def _spans(tap, seconds, calls):
     """(start, end) of the measured rounds on the meter's clock."""
-    shown, moments = tap.shown[-2 * len(seconds):], tap.moments[-2 * len(seconds):]
+    shown, moments = tap.shown[-2 * len(seconds) :], tap.moments[-2 * len(seconds) :]
     rounds = [(end - start) / calls for start, end in zip(shown[::2], shown[1::2])]
     assert rounds == seconds, "the last taps are not the measured rounds"
     return list(zip(moments[::2], moments[1::2]))
@@ -111,24 +125,38 @@ def _reason(info, lengths, calls) -> Optional[str]:
     if info.reason:
         return NO_SENSOR + info.reason
     if shortest < least:
-        return ("rounds of {:.3g} s are too short for this sensor, which needs {:.3g} s ({} "
-                "updates); use joules_benchmark.pedantic(..., rounds=8, iterations={})".format(
-                    shortest, least, UPDATES, int(1.2 * least * calls / shortest) + 1))
+        return (
+            "rounds of {:.3g} s are too short for this sensor, which needs {:.3g} s ({} "
+            "updates); use joules_benchmark.pedantic(..., rounds=8, iterations={})".format(
+                shortest, least, UPDATES, int(1.2 * least * calls / shortest) + 1
+            )
+        )
     return None
 
 
 def _judged(readings, seconds, calls, flops) -> Taken:
     good = [each for each in readings if each.joules is not None and each.status in BELIEVED]
     bad = [each for each in readings if each not in good]
-    left_out = "{} of {} rounds not measured ({}: {})".format(
-        len(bad), len(readings), bad[0].status, bad[0].reason) if bad else None
+    left_out = (
+        "{} of {} rounds not measured ({}: {})".format(
+            len(bad), len(readings), bad[0].status, bad[0].reason
+        )
+        if bad
+        else None
+    )
     if len(bad) >= len(good):
         return Taken("invalid", left_out, "none", seconds, flops=flops)
     bars = [each.uncertainty_joules for each in good if each.uncertainty_joules is not None]
-    return Taken("ok", left_out, good[0].source, seconds,
-                 [each.joules / calls for each in good],
-                 [each.joules / each.seconds for each in good],
-                 median(bars) / calls if bars else None, flops)
+    return Taken(
+        "ok",
+        left_out,
+        good[0].source,
+        seconds,
+        [each.joules / calls for each in good],
+        [each.joules / each.seconds for each in good],
+        median(bars) / calls if bars else None,
+        flops,
+    )
 
 
 def _finish_queued_work():

@@ -1,4 +1,5 @@
 """AlexNet for ImageNet, torchvision's geometry (Krizhevsky, 2014, arXiv:1404.5997)."""
+
 from edgejoule.bench.architectures import imagenet_chains
 
 INPUT_SHAPE = (3, 224, 224)

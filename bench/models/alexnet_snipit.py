@@ -1,4 +1,5 @@
 """AlexNet of SNIP-it for small pictures (arXiv:2006.00896, appendix L)."""
+
 from torch import nn
 
 from edgejoule.bench.architectures import snipit
@@ -11,7 +12,11 @@ MACS = 232910848
 
 def build(classes=10, channels=3):
     """Five convolutions and two hidden layers of 4096."""
-    features = (snipit.convolution(channels, 64, 5, 2) + [nn.MaxPool2d(3, 2)]
-                + snipit.convolution(64, 192, 5, 2) + [nn.MaxPool2d(3, 2)]
-                + snipit.convolutions((192, 384, 256, 512)))
+    features = (
+        snipit.convolution(channels, 64, 5, 2)
+        + [nn.MaxPool2d(3, 2)]
+        + snipit.convolution(64, 192, 5, 2)
+        + [nn.MaxPool2d(3, 2)]
+        + snipit.convolutions((192, 384, 256, 512))
+    )
     return snipit.network(features, 2, (2048, 4096, 4096, classes))

@@ -1,4 +1,5 @@
 """Conv6 of SNIP-it, after the lottery tickets' (arXiv:2006.00896, appendix L)."""
+
 from torch import nn
 
 from edgejoule.bench.architectures import snipit
@@ -11,7 +12,11 @@ MACS = 153422336
 
 def build(classes=10, channels=3):
     """Six 3 x 3 convolutions and three linear layers."""
-    features = (snipit.convolutions((channels, 64, 64)) + [nn.MaxPool2d(2)]
-                + snipit.convolutions((64, 128, 128)) + [nn.MaxPool2d(2)]
-                + snipit.convolutions((128, 256, 256)))
+    features = (
+        snipit.convolutions((channels, 64, 64))
+        + [nn.MaxPool2d(2)]
+        + snipit.convolutions((64, 128, 128))
+        + [nn.MaxPool2d(2)]
+        + snipit.convolutions((128, 256, 256))
+    )
     return snipit.network(features, 3, (2304, 256, 256, classes))

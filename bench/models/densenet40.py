@@ -1,4 +1,5 @@
 """DenseNet-40 for CIFAR, growth 12 (Huang et al., 2017, arXiv:1608.06993)."""
+
 from edgejoule.bench.architectures.densenets import DenseNet
 
 INPUT_SHAPE = (3, 32, 32)

@@ -1,4 +1,5 @@
 """LeNet with 3 x 3 convolutions, of the study of iterative pruning and reinitialisation."""
+
 from torch import nn
 
 INPUT_SHAPE = (1, 28, 28)
@@ -10,6 +11,16 @@ MACS = 199968
 def build(classes=10, channels=1):
     """Two convolutions and three linear layers for 28 x 28 pictures."""
     return nn.Sequential(
-        nn.Conv2d(channels, 6, 3), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(6, 16, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-        nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, classes))
+        nn.Conv2d(channels, 6, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(6, 16, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(400, 120),
+        nn.ReLU(),
+        nn.Linear(120, 84),
+        nn.ReLU(),
+        nn.Linear(84, classes),
+    )

@@ -1,4 +1,5 @@
 """LeNet-300-100, two hidden layers (LeCun et al., 1998, Gradient-based learning)."""
+
 from torch import nn
 
 INPUT_SHAPE = (1, 28, 28)
@@ -9,5 +10,11 @@ MACS = 266200
 
 def build(classes=10, channels=1, *, side=28):
     """A network for pictures of side x side pixels."""
-    return nn.Sequential(nn.Flatten(), nn.Linear(channels * side * side, 300), nn.ReLU(),
-                         nn.Linear(300, 100), nn.ReLU(), nn.Linear(100, classes))
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(channels * side * side, 300),
+        nn.ReLU(),
+        nn.Linear(300, 100),
+        nn.ReLU(),
+        nn.Linear(100, classes),
+    )

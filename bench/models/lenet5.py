@@ -1,4 +1,5 @@
 """LeNet5 of SNIP-it (Verdenius et al., 2020, arXiv:2006.00896, appendix L)."""
+
 from torch import nn
 
 from edgejoule.bench.architectures import snipit
@@ -11,7 +12,11 @@ MACS = 1089960
 
 def build(classes=10, channels=3):
     """Three 5 x 5 convolutions and two linear layers."""
-    features = (snipit.convolution(channels, 6, 5, 2) + [nn.MaxPool2d(2)]
-                + snipit.convolution(6, 16, 5, 0) + [nn.MaxPool2d(2)]
-                + snipit.convolution(16, 120, 5, 0))
+    features = (
+        snipit.convolution(channels, 6, 5, 2)
+        + [nn.MaxPool2d(2)]
+        + snipit.convolution(6, 16, 5, 0)
+        + [nn.MaxPool2d(2)]
+        + snipit.convolution(16, 120, 5, 0)
+    )
     return snipit.network(features, 3, (1080, 84, classes))

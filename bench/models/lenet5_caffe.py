@@ -1,4 +1,5 @@
 """LeNet-5-Caffe, as SNIP prunes it (Lee et al., 2019, arXiv:1810.02340)."""
+
 from torch import nn
 
 from edgejoule.bench.architectures import weights
@@ -11,6 +12,15 @@ MACS = 2293000
 
 def build(classes=10, channels=1):
     """Two 5 x 5 convolutions without activation and two linear layers for 28 x 28 pictures."""
-    return weights.variance_scaling(nn.Sequential(
-        nn.Conv2d(channels, 20, 5), nn.MaxPool2d(2), nn.Conv2d(20, 50, 5), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, classes)))
+    return weights.variance_scaling(
+        nn.Sequential(
+            nn.Conv2d(channels, 20, 5),
+            nn.MaxPool2d(2),
+            nn.Conv2d(20, 50, 5),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(800, 500),
+            nn.ReLU(),
+            nn.Linear(500, classes),
+        )
+    )

@@ -1,4 +1,5 @@
 """LSTM-b of SNIP, which reads MNIST row by row (Lee et al., 2019, arXiv:1810.02340)."""
+
 from torch import nn
 
 from edgejoule.bench.architectures.row_networks import RowNetwork

@@ -1,4 +1,5 @@
 """MLP5 of SNIP-it (Verdenius et al., 2020, arXiv:2006.00896, appendix L)."""
+
 from torch import nn
 
 from edgejoule.bench.architectures import snipit, weights
@@ -12,5 +13,6 @@ MACS = 1192960
 def build(classes=10, channels=1, *, side=28):
     """Four hidden layers of 512 for pictures of side x side pixels."""
     widths = (channels * side * side, 512, 512, 512, 512, classes)
-    return weights.orthogonal(nn.Sequential(
-        nn.Flatten(), *snipit.linear(widths, dropout_first=False)), snipit.SLOPE)
+    return weights.orthogonal(
+        nn.Sequential(nn.Flatten(), *snipit.linear(widths, dropout_first=False)), snipit.SLOPE
+    )

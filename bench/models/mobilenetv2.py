@@ -1,4 +1,5 @@
 """MobileNetV2 for ImageNet, torchvision's geometry (Sandler et al., 2018, arXiv:1801.04381)."""
+
 from edgejoule.bench.architectures.mobilenets import MobileNetV2
 
 INPUT_SHAPE = (3, 224, 224)

@@ -1,4 +1,5 @@
 """PreResNet-101 for CIFAR: depth 9 * 11 + 2, bottlenecks (He et al., 2016, arXiv:1603.05027)."""
+
 from edgejoule.bench.architectures.preact_resnets import PreactResNet
 
 INPUT_SHAPE = (3, 32, 32)

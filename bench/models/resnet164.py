@@ -1,4 +1,5 @@
 """PreResNet-164 for CIFAR, network slimming's (Liu et al., 2017, arXiv:1708.06519)."""
+
 from edgejoule.bench.architectures.preact_resnets import PreactResNet
 
 INPUT_SHAPE = (3, 32, 32)

@@ -1,4 +1,5 @@
 """ResNet-18 for ImageNet, torchvision's geometry (He et al., 2016, arXiv:1512.03385)."""
+
 from edgejoule.bench.architectures.imagenet_resnets import BasicBlock, ImagenetResNet
 
 INPUT_SHAPE = (3, 224, 224)

@@ -2,6 +2,7 @@
 
 Shortcut "B" is the variant of open_lth; the paper's "A" has 269 722 parameters.
 """
+
 from edgejoule.bench.architectures.cifar_resnets import CifarResNet
 
 INPUT_SHAPE = (3, 32, 32)

@@ -2,6 +2,7 @@
 
 Shortcut "A" pads with zeros as in the paper.
 """
+
 from edgejoule.bench.architectures.cifar_resnets import CifarResNet
 
 INPUT_SHAPE = (3, 32, 32)

@@ -1,4 +1,5 @@
 """ResNet-32 of GraSP, twice as wide as the original (Wang et al., 2020, arXiv:2002.07376)."""
+
 from edgejoule.bench.architectures.cifar_resnets import CifarResNet
 
 INPUT_SHAPE = (3, 32, 32)

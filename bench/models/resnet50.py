@@ -1,4 +1,5 @@
 """ResNet-50 for ImageNet, torchvision's geometry (He et al., 2016, arXiv:1512.03385)."""
+
 from edgejoule.bench.architectures.imagenet_resnets import Bottleneck, ImagenetResNet
 
 INPUT_SHAPE = (3, 224, 224)

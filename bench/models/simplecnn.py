@@ -2,6 +2,7 @@
 
 The text says 20 filters, the authors' code 16: `width` is either.
 """
+
 from torch import nn
 
 INPUT_SHAPE = (1, 28, 28)
@@ -13,6 +14,12 @@ MACS = 727680
 def build(classes=10, channels=1, *, width=20, side=28):
     """A 21 x 21 and a 5 x 5 convolution and one linear layer, for side x side pixels."""
     return nn.Sequential(
-        nn.Conv2d(channels, width, 21, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
-        nn.Conv2d(width, width, 5, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
-        nn.Flatten(), nn.Linear(width * (side - 24) ** 2, classes))
+        nn.Conv2d(channels, width, 21, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.Conv2d(width, width, 5, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(width * (side - 24) ** 2, classes),
+    )

@@ -2,6 +2,7 @@
 
 The study does not print its widths; three 3 x 3 convolutions of 16, 32 and 64 are our choice.
 """
+
 from torch import nn
 
 INPUT_SHAPE = (3, 32, 32)
@@ -13,7 +14,15 @@ MACS = 2802304
 def build(classes=10, channels=3):
     """Three convolutions with ReLU and pooling, their mean, one linear layer."""
     return nn.Sequential(
-        nn.Conv2d(channels, 16, 3, 1, 1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(16, 32, 3, 1, 1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 3, 1, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(), nn.Linear(64, classes))
+        nn.Conv2d(channels, 16, 3, 1, 1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(16, 32, 3, 1, 1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, 1, 1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(64, classes),
+    )

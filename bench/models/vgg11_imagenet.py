@@ -1,4 +1,5 @@
 """VGG-11 for ImageNet, torchvision's geometry (arXiv:1409.1556, table 1, column A)."""
+
 from edgejoule.bench.architectures import imagenet_chains
 
 INPUT_SHAPE = (3, 224, 224)

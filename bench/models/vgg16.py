@@ -1,4 +1,5 @@
 """VGG-16 for CIFAR, one linear layer on 512 channels (Liu et al., 2017, arXiv:1708.06519)."""
+
 from edgejoule.bench.architectures.vggs import Vgg
 
 INPUT_SHAPE = (3, 32, 32)

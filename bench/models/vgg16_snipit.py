@@ -1,4 +1,5 @@
 """VGG16 of SNIP-it for small pictures (arXiv:2006.00896, appendix L)."""
+
 from torch import nn
 
 from edgejoule.bench.architectures import snipit

@@ -2,6 +2,7 @@
 
 RigL prunes it (arXiv:1911.11134).
 """
+
 from edgejoule.bench.architectures.wide_resnets import WideResNet
 
 INPUT_SHAPE = (3, 32, 32)

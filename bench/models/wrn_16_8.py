@@ -2,6 +2,7 @@
 
 SNIP prunes it (arXiv:1810.02340).
 """
+
 from edgejoule.bench.architectures.wide_resnets import WideResNet
 
 INPUT_SHAPE = (3, 32, 32)

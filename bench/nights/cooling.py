@@ -3,6 +3,7 @@
 A warm chip leaks more: the same epoch costs more joules. Two nights that begin at different
 temperatures differ for that reason alone.
 """
+
 import time
 from typing import Callable, Dict, NamedTuple, Optional
 
@@ -40,8 +41,12 @@ def hottest(zones: Dict[str, float]) -> Optional[float]:
     return max(found) if found else None
 
 
-def wait(zones: Callable[[], Dict[str, float]], patience: Patience,
-         clock=time.monotonic, sleep=time.sleep) -> Cooled:
+def wait(
+    zones: Callable[[], Dict[str, float]],
+    patience: Patience,
+    clock=time.monotonic,
+    sleep=time.sleep,
+) -> Cooled:
     """Looks at the zones until they are cool and steady, or patience ends."""
     begun = clock()
     seen = [(begun, hottest(zones()))]
@@ -53,10 +58,20 @@ def wait(zones: Callable[[], Dict[str, float]], patience: Patience,
         sleep(STEP_S)
         seen.append((clock(), hottest(zones())))
         if seen[-1][1] is None:
-            return Cooled(True, None, _coolest(seen), clock() - begun,
-                          "the thermal zones fell silent: went on")
-    return Cooled(True, seen[-1][1], _coolest(seen), clock() - begun,
-                  "began at {:.1f} C after {:.0f} s".format(seen[-1][1], clock() - begun))
+            return Cooled(
+                True,
+                None,
+                _coolest(seen),
+                clock() - begun,
+                "the thermal zones fell silent: went on",
+            )
+    return Cooled(
+        True,
+        seen[-1][1],
+        _coolest(seen),
+        clock() - begun,
+        "began at {:.1f} C after {:.0f} s".format(seen[-1][1], clock() - begun),
+    )
 
 
 def drift(seen) -> Optional[float]:
@@ -73,11 +88,20 @@ def _steady(seen, limit: float) -> bool:
 
 def _refused(seen, patience: Patience) -> Cooled:
     moved = drift(seen)
-    return Cooled(False, seen[-1][1], _coolest(seen), seen[-1][0] - seen[0][0],
-                  "too warm to begin: {:.1f} C {} after {:.0f} min, asked for {:.1f} C and less "
-                  "than {:g} C/min; cool the board, or see --cool-to and --max-wait".format(
-                      seen[-1][1], "" if moved is None else "({:+.1f} C/min)".format(moved),
-                      patience.most_s / 60.0, patience.limit, DRIFT_C_PER_MIN))
+    return Cooled(
+        False,
+        seen[-1][1],
+        _coolest(seen),
+        seen[-1][0] - seen[0][0],
+        "too warm to begin: {:.1f} C {} after {:.0f} min, asked for {:.1f} C and less "
+        "than {:g} C/min; cool the board, or see --cool-to and --max-wait".format(
+            seen[-1][1],
+            "" if moved is None else "({:+.1f} C/min)".format(moved),
+            patience.most_s / 60.0,
+            patience.limit,
+            DRIFT_C_PER_MIN,
+        ),
+    )
 
 
 def _coolest(seen) -> Optional[float]:

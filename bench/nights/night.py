@@ -4,6 +4,7 @@
 together. So a stage that was killed is done again and one that ended is not, whatever happened
 in between. Every stage can be done again without counting anything twice. Free of torch.
 """
+
 import hashlib
 import json
 import os
@@ -43,13 +44,31 @@ def begin(work: Work, info) -> Dict:
     """Makes a night's folder and its first night.json; the document."""
     git = environment.git()
     document = {
-        "schema": SCHEMA, "suite": work.asked.name, "device": work.device, "night": work.night,
-        "stage": STAGES[0], "attempts": 0, "started_utc": now(), "finished_utc": None,
-        "commit": git["commit"], "dirty": git["dirty"], "context": None, "verdict": None,
-        "fake": info.fake, "doctor": {"before": [], "after": []}, "findings": [],
-        "confirmation": None, "notes": [DIRTY] if git["dirty"] else [], "interruptions": [], "tries": {},
-        "celsius": None, "swapped": None, "options": work.options, "cases": _ids(work.asked),
-        "machine": machine()}
+        "schema": SCHEMA,
+        "suite": work.asked.name,
+        "device": work.device,
+        "night": work.night,
+        "stage": STAGES[0],
+        "attempts": 0,
+        "started_utc": now(),
+        "finished_utc": None,
+        "commit": git["commit"],
+        "dirty": git["dirty"],
+        "context": None,
+        "verdict": None,
+        "fake": info.fake,
+        "doctor": {"before": [], "after": []},
+        "findings": [],
+        "confirmation": None,
+        "notes": [DIRTY] if git["dirty"] else [],
+        "interruptions": [],
+        "tries": {},
+        "celsius": None,
+        "swapped": None,
+        "options": work.options,
+        "cases": _ids(work.asked),
+        "machine": machine(),
+    }
     folder = bundle.folder(work.folder.parent, work.asked.name)
     for parent in list(folder.parents)[:3]:  # night, device, history: their entries are new
         bundle.sync(parent)
@@ -58,8 +77,16 @@ def begin(work: Work, info) -> Dict:
 
 def take(work: Work, document: Dict) -> Dict:
     """The document with this process as its owner, on the disk."""
-    return save(work, dict(document, attempts=document["attempts"] + 1, boot_id=boot_id(),
-                           pid=os.getpid(), start_ticks=start_ticks(os.getpid())))
+    return save(
+        work,
+        dict(
+            document,
+            attempts=document["attempts"] + 1,
+            boot_id=boot_id(),
+            pid=os.getpid(),
+            start_ticks=start_ticks(os.getpid()),
+        ),
+    )
 
 
 def save(work: Work, document: Dict) -> Dict:
@@ -75,17 +102,25 @@ def resume(work: Work, document: Dict) -> Dict:
     A machine that was stopped before everything was measured is examined and cooled again.
     """
     stage = document["stage"]
-    entry = {"stage": stage, "boot_id": document.get("boot_id"), "utc": now(),
-             "why": "the machine was restarted" if document.get("boot_id") != boot_id()
-             else "the process was killed"}
+    entry = {
+        "stage": stage,
+        "boot_id": document.get("boot_id"),
+        "utc": now(),
+        "why": "the machine was restarted"
+        if document.get("boot_id") != boot_id()
+        else "the process was killed",
+    }
     work.say("night {}: {} in stage {}; it goes on".format(work.night, entry["why"], stage))
     found = dict(document, interruptions=document.get("interruptions", []) + [entry])
     if stage in ("cool", "run"):
         found["stage"] = "doctor"
     changed = _changed(work, document)
     if changed and stage in STAGES[:4]:
-        found = invalid(found, "it was interrupted in stage {} and {}: two states of the code "
-                               "are not one night".format(stage, changed))
+        found = invalid(
+            found,
+            "it was interrupted in stage {} and {}: two states of the code "
+            "are not one night".format(stage, changed),
+        )
     return take(work, found)
 
 
@@ -96,29 +131,43 @@ def invalid(document: Dict, sentence: str) -> Dict:
 
 def unfinished(history_folder, device: Optional[str] = None, name: Optional[str] = None) -> List:
     """Nights of this machine that were begun and not finished, in order."""
-    return [night for night in store.nights(history_folder, device, name)
-            if is_unfinished(night.document)]
+    return [
+        night
+        for night in store.nights(history_folder, device, name)
+        if is_unfinished(night.document)
+    ]
 
 
 def is_unfinished(document: Optional[Dict]) -> bool:
     """True for a night of this machine that is not done; other boards' nights are theirs."""
-    return bool(document) and document.get("stage") in STAGES[:-1] \
-        and document.get("machine") == machine() and all(key in document for key in NEEDED)
+    return (
+        bool(document)
+        and document.get("stage") in STAGES[:-1]
+        and document.get("machine") == machine()
+        and all(key in document for key in NEEDED)
+    )
 
 
 def is_alive(document: Dict) -> bool:
     """True while the process that works on a night lives; a pid alone may be somebody else's."""
     pid, ticks = document.get("pid"), document.get("start_ticks")
-    return document.get("boot_id") == boot_id() and pid != os.getpid() \
-        and ticks is not None and start_ticks(pid) == ticks
+    return (
+        document.get("boot_id") == boot_id()
+        and pid != os.getpid()
+        and ticks is not None
+        and start_ticks(pid) == ticks
+    )
 
 
 def name(folder: Path, suite_name: str, asked: Optional[str], again: bool) -> str:
     """The night to do: the one asked for, else today's; `again` takes the next free number."""
     first = asked or date.today().isoformat()
     if not store.NIGHT.match(first):
-        raise ValueError("no night is called {!r}; nights are dates such as 2026-11-21, or "
-                         "2026-11-21.2".format(first))
+        raise ValueError(
+            "no night is called {!r}; nights are dates such as 2026-11-21, or 2026-11-21.2".format(
+                first
+            )
+        )
     day, number, found = first.split(".")[0], 2, first
     while again and (folder / found / suite_name / DOCUMENT).exists():
         found, number = "{}.{}".format(day, number), number + 1

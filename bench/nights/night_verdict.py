@@ -4,6 +4,7 @@ A suspect is a step in a series. It may have come from the room, the board or th
 interleaved comparison of the code before and after it, on the same device, tells. Whoever is
 acquitted leaves the verdict; whoever could not be tried stays in it.
 """
+
 from typing import Dict, List, Optional, Tuple
 
 from edgejoule.bench import bundle, suite
@@ -20,12 +21,16 @@ def gate(work, document) -> Dict:
 
     judged = gates.judge(work.history, work.device, work.asked.name, work.night)
     verdict, notes = judged.verdict, document["notes"] + list(judged.notes)
-    left = [case for case in work.asked.cases
-            if not bundle.is_done(work.folder, suite.case_id(case))]
+    left = [
+        case for case in work.asked.cases if not bundle.is_done(work.folder, suite.case_id(case))
+    ]
     if left and verdict == "PASS":
         verdict, notes = "INCONCLUSIVE", notes + ["no PASS: not every case was measured"]
-    return {"verdict": verdict, "notes": notes,
-            "findings": [_plain(finding) for finding in judged.findings]}
+    return {
+        "verdict": verdict,
+        "notes": notes,
+        "findings": [_plain(finding) for finding in judged.findings],
+    }
 
 
 def confirm(work, document) -> Dict:
@@ -37,9 +42,12 @@ def confirm(work, document) -> Dict:
         return {"notes": document["notes"] + ["suspects were not tried: --no-confirm"]}
     trials = {key: _tried(work, *key) for key in keys if not untried(*key)}
     findings, told = judged(document["findings"], trials), sentences(keys, trials)
-    return {"findings": findings, "notes": document["notes"] + told,
-            "confirmation": {"trials": list(trials.values()), "sentences": told},
-            "verdict": verdict(document["verdict"], findings)}
+    return {
+        "findings": findings,
+        "notes": document["notes"] + told,
+        "confirmation": {"trials": list(trials.values()), "sentences": told},
+        "verdict": verdict(document["verdict"], findings),
+    }
 
 
 def suspects(findings: List[Dict]) -> List[Tuple]:
@@ -49,8 +57,10 @@ def suspects(findings: List[Dict]) -> List[Tuple]:
 
 def judged(findings: List[Dict], trials: Dict) -> List[Dict]:
     """The findings after the trials {key: what an A/B said}."""
-    return [_judged(finding, trials.get(_key(finding))) if is_suspect(finding) else finding
-            for finding in findings]
+    return [
+        _judged(finding, trials.get(_key(finding))) if is_suspect(finding) else finding
+        for finding in findings
+    ]
 
 
 def sentences(keys: List[Tuple], trials: Dict) -> List[str]:
@@ -78,40 +88,56 @@ def sentence(trial: Dict) -> str:
     """What an A/B said, in words."""
     if trial["verdict"] == "INVALID":
         return "{}: the A/B of {} and {} could not be done: {}".format(
-            trial["label"], trial["a"], trial["b"], "; ".join(trial["notes"]) or "no reason given")
-    told = ["{} x{:.3f} ({:.3f} to {:.3f}, {})".format(name, *[found["ratio"][key] for key in (
-        "median", "low", "high")] + [found["verdict"]]) for name, found in sorted(
-            trial["subjects"][0]["metrics"].items())
-            if name != "accuracy" and found["ratio"]["low"] is not None]
+            trial["label"], trial["a"], trial["b"], "; ".join(trial["notes"]) or "no reason given"
+        )
+    told = [
+        "{} x{:.3f} ({:.3f} to {:.3f}, {})".format(
+            name, *[found["ratio"][key] for key in ("median", "low", "high")] + [found["verdict"]]
+        )
+        for name, found in sorted(trial["subjects"][0]["metrics"].items())
+        if name != "accuracy" and found["ratio"]["low"] is not None
+    ]
     return "{}: {} against {}, {} pairs: {}: {}".format(
-        trial["label"], trial["b"], trial["a"], trial["subjects"][0]["pairs"], trial["verdict"],
-        ", ".join(told) or "nothing was measured")
+        trial["label"],
+        trial["b"],
+        trial["a"],
+        trial["subjects"][0]["pairs"],
+        trial["verdict"],
+        ", ".join(told) or "nothing was measured",
+    )
 
 
 def _key(finding):
     """(label, commit before, commit after)."""
     return (finding["label"],) + tuple(
-        (finding.get(end) or {}).get("commit") for end in ("until", "since"))
+        (finding.get(end) or {}).get("commit") for end in ("until", "since")
+    )
 
 
 def untried(label, before, after) -> Optional[str]:
     """Why no A/B can tell; None if one can."""
     if before is None or after is None:
         return "{}: not tried, a commit is not known".format(label)
-    return "{}: not tried, the code is the same on both sides of the step, so the machine or its " \
-           "surroundings changed".format(label) if before == after else None
+    return (
+        "{}: not tried, the code is the same on both sides of the step, so the machine or its "
+        "surroundings changed".format(label)
+        if before == after
+        else None
+    )
 
 
 def _tried(work, label: str, before: str, after: str) -> Dict:
     """What an A/B of two commits says of the first case with a label; pairs that are done stay."""
     from edgejoule.bench.gates import confirm as confirms
 
-    names = dict(store.distinct([(suite.case_id(case), suite.label(case))
-                                   for case in work.asked.cases]))
+    names = dict(
+        store.distinct([(suite.case_id(case), suite.label(case)) for case in work.asked.cases])
+    )
     case = [each for each in work.asked.cases if names[suite.case_id(each)] == label][0]
     work.say("night {}: {}: commit {} against {}".format(work.night, label, before[:9], after[:9]))
-    found = confirms.confirm(work.asked, case, before, after, folder=work.folder / "confirm",
-                             say=work.say)
+    found = confirms.confirm(
+        work.asked, case, before, after, folder=work.folder / "confirm", say=work.say
+    )
     return dict(_plain(found), label=label, before=before, after=after)
 
 

@@ -1,4 +1,5 @@
 """Which night is to be done now: one that was interrupted, or tonight's. Free of torch."""
+
 from pathlib import Path
 from typing import Dict, List
 
@@ -19,16 +20,16 @@ def tonight(history_folder, options: Dict, asked_night, again: bool, say) -> Lis
     info = look(asked)
     device = device_of(root, asked.name, info)
     with device_lock.hold(device, "a night of suite {}".format(asked.name)) as held:
-        done = [_finished(root, each, held, say)
-                for each in night.unfinished(root, device, asked.name)]
+        done = [
+            _finished(root, each, held, say) for each in night.unfinished(root, device, asked.name)
+        ]
         name = free_name(root / device, asked.name, asked_night, again)
         if any(each["night"] == name for each in done) and not again:
             return done
         work = night.Work(asked, root, device, name, options, say)
         found = store.document(work.folder)
         if found:
-            say("night {} of suite {} is done; --again does a second one".format(
-                name, asked.name))
+            say("night {} of suite {} is done; --again does a second one".format(name, asked.name))
             return done + [found]
         held.tell(_title(work))
         return done + [night_stages.walk(work, night.begin(work, info))]
@@ -40,8 +41,11 @@ def finish_all(history_folder, name, say) -> List[Dict]:
     wanted = suite.read(name).name if name else None
     for each in night.unfinished(root, None, wanted):
         if not _answers(each):
-            say("night {} of suite {}: its device {} does not answer; it stays unfinished".format(
-                each.night, each.suite, each.device))
+            say(
+                "night {} of suite {}: its device {} does not answer; it stays unfinished".format(
+                    each.night, each.suite, each.device
+                )
+            )
             continue
         try:
             with device_lock.hold(each.device, "a night of suite {}".format(each.suite)) as held:
@@ -63,12 +67,18 @@ def plan(history_folder, options: Dict, asked_night, again: bool) -> Dict:
     earlier = store.nights(root, device, asked.name)
     blessed = trace_keeping.blessed(root / device, asked.name)
     there = [each for each in earlier if each.night == name and each.document]
-    return {"device": device, "suite": asked.name, "night": name,
-            "then": "is done, nothing is to do" if there else " -> ".join(night.STAGES),
-            "unfinished": [e.night for e in night.unfinished(root, device, asked.name)],
-            "cases": [] if there else [suite.case_id(case) for case in asked.cases],
-            "nights": len(earlier), "prunable": [each.night for each in trace_keeping.prunable(
-                earlier, blessed, options["keep_traces"])]}
+    return {
+        "device": device,
+        "suite": asked.name,
+        "night": name,
+        "then": "is done, nothing is to do" if there else " -> ".join(night.STAGES),
+        "unfinished": [e.night for e in night.unfinished(root, device, asked.name)],
+        "cases": [] if there else [suite.case_id(case) for case in asked.cases],
+        "nights": len(earlier),
+        "prunable": [
+            each.night for each in trace_keeping.prunable(earlier, blessed, options["keep_traces"])
+        ],
+    }
 
 
 def device_of(root: Path, suite_name: str, info) -> str:
@@ -77,10 +87,16 @@ def device_of(root: Path, suite_name: str, info) -> str:
     If this machine has done the suite's nights with one sensor only, it is that one, and the
     doctor will refuse.
     """
-    known = {each.device for each in store.nights(root, None, suite_name)
-             if (each.document or {}).get("machine") == night.machine()}
-    return known.pop() if info.reason is not None and len(known) == 1 \
+    known = {
+        each.device
+        for each in store.nights(root, None, suite_name)
+        if (each.document or {}).get("machine") == night.machine()
+    }
+    return (
+        known.pop()
+        if info.reason is not None and len(known) == 1
         else store.device_slug(info._asdict())
+    )
 
 
 def look(asked: suite.Suite):
@@ -93,9 +109,12 @@ def look(asked: suite.Suite):
         raise ValueError("suite {}: it has no cases".format(asked.name))
     found = sorted({(case.measure["power"], case.measure["fake_power"]) for case in asked.cases})
     if len(found) > 1:
-        raise ValueError("suite {}: a night measures with one sensor, this suite names {}; "
-                         "choose with --device".format(
-                             asked.name, ", ".join(fake or power for power, fake in found)))
+        raise ValueError(
+            "suite {}: a night measures with one sensor, this suite names {}; "
+            "choose with --device".format(
+                asked.name, ", ".join(fake or power for power, fake in found)
+            )
+        )
     try:
         device = choose.open(found[0][0], fake_power=found[0][1] or None)
     except RuntimeError as error:
@@ -119,8 +138,11 @@ def _finished(root, each, held, say) -> Dict:
     """The document of an interrupted night, finished as it was begun."""
     document = store.document(each.folder)
     if night.is_alive(document):
-        raise device_lock.Busy("night {} of suite {} on {} is worked on by process {}".format(
-            each.night, each.suite, each.device, document["pid"]))
+        raise device_lock.Busy(
+            "night {} of suite {} on {} is worked on by process {}".format(
+                each.night, each.suite, each.device, document["pid"]
+            )
+        )
     work = night.Work(_asked(document), root, each.device, each.night, document["options"], say)
     held.tell(_title(work))
     return night_stages.walk(work, night.resume(work, document))

@@ -5,6 +5,7 @@ the first night of every month, of every blessed night, of every invalid night, 
 both sides of every step that a finding names, and of every night that is not finished or whose
 night.json cannot be read.
 """
+
 import json
 from pathlib import Path
 from typing import List, NamedTuple, Set
@@ -26,8 +27,11 @@ class Removed(NamedTuple):
 def prunable(nights: List[store.Night], blessed: Set[str], keep: int = KEEP) -> List:
     """Nights of one device and suite, in order, whose traces may go."""
     kept = blessed | _steps(nights) | _first_of_months(nights)
-    return [night for night in nights[:max(len(nights) - keep, 0)]
-            if night.night not in kept and _is_whole(night)]
+    return [
+        night
+        for night in nights[: max(len(nights) - keep, 0)]
+        if night.night not in kept and _is_whole(night)
+    ]
 
 
 def remove(nights: List[store.Night]) -> Removed:
@@ -56,14 +60,21 @@ def blessed(folder: Path, suite: str) -> Set[str]:
     except FileNotFoundError:
         return set()
     except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise ValueError("{}: {}; no trace is removed before it can be read".format(
-            folder / "blessed.json", error))
+        raise ValueError(
+            "{}: {}; no trace is removed before it can be read".format(
+                folder / "blessed.json", error
+            )
+        )
 
 
 def _steps(nights) -> Set[str]:
     """Nights that a finding names: the first of the new level and the last of the old."""
-    findings = [finding for night in nights for finding in (night.document or {}).get(
-        "findings") or () if isinstance(finding, dict)]
+    findings = [
+        finding
+        for night in nights
+        for finding in (night.document or {}).get("findings") or ()
+        if isinstance(finding, dict)
+    ]
     ends = [finding.get(end) for finding in findings for end in ("since", "until")]
     return {end["night"] for end in ends if isinstance(end, dict) and end.get("night")}
 

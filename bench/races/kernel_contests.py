@@ -2,6 +2,7 @@
 
 Each contest first checks that its entrants agree, then hands their calls to `bench.races.kernel_race`.
 """
+
 import ctypes
 import hashlib
 from functools import lru_cache
@@ -16,7 +17,7 @@ from edgejoule.prune.signcodes import signs
 
 SOURCE = Path(__file__).with_name("read_bound.c")
 PAIRS = ((2048, 1024), (1024, 16384), (160, 1 << 24))  # rows, bits
-SMALLEST = 1024                                        # rows of a quick race
+SMALLEST = 1024  # rows of a quick race
 OURS = "edgejoule {}".format
 
 
@@ -50,20 +51,29 @@ def all_pairs(rows, bits, with_peers):
     """All-pairs distances, in 10^9 pairs of bits a second."""
     a, b = codes(rows, bits, 0), codes(rows, bits, 1)
     out = native.aligned((rows, rows), np.int32)
-    entrants = [(OURS(name), lambda name=name: signs.cdist(a, b, backend=name, out=out))
-                for name in here() if bits < 1 << 22 or name == here()[0]]
+    entrants = [
+        (OURS(name), lambda name=name: signs.cdist(a, b, backend=name, out=out))
+        for name in here()
+        if bits < 1 << 22 or name == here()[0]
+    ]
     if with_peers:
         entrants += list(peers.cdist(a, b))
     if with_peers and peers.there("torch") and bits < 1 << 17:
         entrants.append(peers.int8_product(*(unpacked(each) for each in (a, b))))
     checked([entrant for entrant in entrants if "_int_mm" not in entrant[0]])
-    return Contest("all pairs {} x {}".format(rows, bits), "Gbit/s", rows * rows * bits / 1e9,
-                   tuple(entrants), OURS(here()[0]))
+    return Contest(
+        "all pairs {} x {}".format(rows, bits),
+        "Gbit/s",
+        rows * rows * bits / 1e9,
+        tuple(entrants),
+        OURS(here()[0]),
+    )
 
 
 def all_pairs_avx2(rows, bits):
     """Our AVX2 kernel against NumKong's, whose AVX-512 kernels are off during the calls."""
     import numkong
+
     a, b = codes(rows, bits, 0), codes(rows, bits, 1)
     out = native.aligned((rows, rows), np.int32)
     enable = peers.without_avx512()
@@ -76,36 +86,57 @@ def all_pairs_avx2(rows, bits):
             return np.asarray(numkong.hammings_packed(a.view(np.uint8), packed))
         finally:
             restore()
-    entrants = [(OURS("avx2"), lambda: signs.cdist(a, b, backend="avx2", out=out)),
-                ("NumKong without AVX-512", theirs)]
+
+    entrants = [
+        (OURS("avx2"), lambda: signs.cdist(a, b, backend="avx2", out=out)),
+        ("NumKong without AVX-512", theirs),
+    ]
     checked(entrants)
-    return Contest("all pairs {} x {}, AVX2".format(rows, bits), "Gbit/s", rows * rows * bits / 1e9,
-                   tuple(entrants), OURS("avx2"))
+    return Contest(
+        "all pairs {} x {}, AVX2".format(rows, bits),
+        "Gbit/s",
+        rows * rows * bits / 1e9,
+        tuple(entrants),
+        OURS("avx2"),
+    )
 
 
 def symmetric(rows, bits, with_peers):
     """Distances of codes to themselves; pairs are counted as if both halves were computed."""
     a, out = codes(rows, bits, 0), native.aligned((rows, rows), np.int32)
-    entrants = [(OURS(name), lambda name=name: signs.cdist(a, a, backend=name, out=out))
-                for name in here()]
+    entrants = [
+        (OURS(name), lambda name=name: signs.cdist(a, a, backend=name, out=out)) for name in here()
+    ]
     checked(entrants)
     if with_peers:
         entrants += list(peers.symmetric(a))
-    return Contest("symmetric {} x {}".format(rows, bits), "Gbit/s", rows * rows * bits / 1e9,
-                   tuple(entrants), OURS(here()[0]))
+    return Contest(
+        "symmetric {} x {}".format(rows, bits),
+        "Gbit/s",
+        rows * rows * bits / 1e9,
+        tuple(entrants),
+        OURS(here()[0]),
+    )
 
 
 def paired(rows, bits, with_peers):
     """Row-by-row distances, in 10^9 bytes of codes read a second."""
     a, b = codes(rows, bits, 0), codes(rows, bits, 1)
-    entrants = [(OURS(name), lambda name=name: signs.hamming(a, b, backend=name))
-                for name in here() + ["numpy"]]
+    entrants = [
+        (OURS(name), lambda name=name: signs.hamming(a, b, backend=name))
+        for name in here() + ["numpy"]
+    ]
     if with_peers:
         entrants += list(peers.hamming(a, b))
     checked(entrants)
     entrants.append(("reading", lambda: (read(a), read(b))))
-    return Contest("paired {} x {}".format(rows, bits), "GB/s", 2 * a.nbytes / 1e9, tuple(entrants),
-                   OURS(here()[0]))
+    return Contest(
+        "paired {} x {}".format(rows, bits),
+        "GB/s",
+        2 * a.nbytes / 1e9,
+        tuple(entrants),
+        OURS(here()[0]),
+    )
 
 
 def packing(rows, bits, dtype, with_peers):
@@ -117,8 +148,13 @@ def packing(rows, bits, dtype, with_peers):
     if with_peers:
         entrants += list(peers.pack(x))
     entrants.append(("reading", lambda: read(x)))
-    return Contest("pack {} {} x {}".format(np.dtype(dtype).name, rows, bits), "GB/s",
-                   x.nbytes / 1e9, tuple(entrants), OURS(here()[0]))
+    return Contest(
+        "pack {} {} x {}".format(np.dtype(dtype).name, rows, bits),
+        "GB/s",
+        x.nbytes / 1e9,
+        tuple(entrants),
+        OURS(here()[0]),
+    )
 
 
 def fused(rows, bits, dtype):
@@ -126,11 +162,18 @@ def fused(rows, bits, dtype):
     x = values(rows, bits, dtype)
     stored = codes(rows, bits, 3)
     out = np.empty_like(stored)
-    entrants = ((OURS("fused"), lambda: signs.pack_hamming(x, stored, out=out)[1]),
-                ("pack, then paired", lambda: signs.hamming(signs.pack(x), stored)))
+    entrants = (
+        (OURS("fused"), lambda: signs.pack_hamming(x, stored, out=out)[1]),
+        ("pack, then paired", lambda: signs.hamming(signs.pack(x), stored)),
+    )
     checked(entrants)
-    return Contest("fused {} {} x {}".format(np.dtype(dtype).name, rows, bits), "GB/s",
-                   x.nbytes / 1e9, entrants + (("reading", lambda: read(x)),), OURS("fused"))
+    return Contest(
+        "fused {} {} x {}".format(np.dtype(dtype).name, rows, bits),
+        "GB/s",
+        x.nbytes / 1e9,
+        entrants + (("reading", lambda: read(x)),),
+        OURS("fused"),
+    )
 
 
 def values(rows, bits, dtype):
@@ -149,8 +192,9 @@ def checked(entrants):
     results = [(name, np.array(call())) for name, call in entrants]
     for name, result in results[1:]:
         if not np.array_equal(result.astype(np.int64), results[0][1].astype(np.int64)):
-            raise RuntimeError("kernels: {} and {} disagree; the race is void".format(
-                results[0][0], name))
+            raise RuntimeError(
+                "kernels: {} and {} disagree; the race is void".format(results[0][0], name)
+            )
 
 
 def read(array):

@@ -3,6 +3,7 @@
 One step of training is timed and taken times the steps of an epoch. The probes are really looked
 at, all of them, against stored codes (zeros, which cost what any others do, and their memory).
 """
+
 import resource
 import time
 
@@ -20,17 +21,27 @@ def measure(name="vgg16", probes=10000, steps=3, clock=time.perf_counter):
     torch.manual_seed(0)
     model = module.build(module.CLASSES, module.INPUT_SHAPE[0])
     epoch = step_seconds(model, module, steps, clock) * -(-IMAGES // BATCH)
-    batches = [torch.randn((min(BATCH, probes - at),) + tuple(module.INPUT_SHAPE))
-               for at in range(0, probes, BATCH)]
+    batches = [
+        torch.randn((min(BATCH, probes - at),) + tuple(module.INPUT_SHAPE))
+        for at in range(0, probes, BATCH)
+    ]
     stream = Stream(batches)
     start = clock()
     stream.see(model)
     look = clock() - start
-    return {"model": name, "probes": probes, "images": IMAGES, "epoch_seconds": epoch,
-            "forward_seconds": look - stream.seconds, "code_seconds": stream.seconds,
-            "code_share": stream.seconds / epoch, "look_share": look / epoch,
-            "bits": sum(stream.bits.values()), "code_bytes": stream.nbytes,
-            "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
+    return {
+        "model": name,
+        "probes": probes,
+        "images": IMAGES,
+        "epoch_seconds": epoch,
+        "forward_seconds": look - stream.seconds,
+        "code_seconds": stream.seconds,
+        "code_share": stream.seconds / epoch,
+        "look_share": look / epoch,
+        "bits": sum(stream.bits.values()),
+        "code_bytes": stream.nbytes,
+        "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    }
 
 
 def step_seconds(model, module, steps, clock):
@@ -52,8 +63,11 @@ def lines(found):
     """The measurement for a terminal."""
     yield "{model}: an epoch of {images} images takes {epoch_seconds:.0f} s here".format(**found)
     yield "{probes} probes, {bits} bits each: {0:.3f} GB of codes, process peak {1:.2f} GB".format(
-        found["code_bytes"] / 1e9, found["peak_bytes"] / 1e9, **found)
+        found["code_bytes"] / 1e9, found["peak_bytes"] / 1e9, **found
+    )
     yield "codes and distances {:.2f} s, {:.2f} % of the epoch".format(
-        found["code_seconds"], 100 * found["code_share"])
+        found["code_seconds"], 100 * found["code_share"]
+    )
     yield "with the probes' forward pass {:.1f} s, {:.1f} % of the epoch".format(
-        found["code_seconds"] + found["forward_seconds"], 100 * found["look_share"])
+        found["code_seconds"] + found["forward_seconds"], 100 * found["look_share"]
+    )

@@ -3,6 +3,7 @@
 Rates stand beside two bounds of the same run: a copy of device memory, and torch's matrix products
 of +1/-1 values in int8 and bf16, which compute the same distances from 8 and 16 times the memory.
 """
+
 from functools import partial
 from statistics import median
 
@@ -15,15 +16,16 @@ from edgejoule.prune.kernels import backends, gpu, reference
 REPEATS = 10
 KINDS = {"popc": 0, "bits": 80, "bytes": 80}  # all-pairs kernels, from which capability on
 SHAPES = [(3, 1), (70, 1000), (33, 2048), (5, 4097), (260, 20000)]
-NOT_BITS = 100                                # binary tensor cores are emulated from here on
+NOT_BITS = 100  # binary tensor cores are emulated from here on
 
 
 def measure(repeats=REPEATS):
     """Results of every kernel; RuntimeError without a GPU or if a kernel is not exact."""
     driver = backends.load("cuda")
     if not torch.cuda.is_available():
-        raise RuntimeError("kernels: torch {} sees no GPU; install a torch with CUDA".format(
-            torch.__version__))
+        raise RuntimeError(
+            "kernels: torch {} sees no GPU; install a torch with CUDA".format(torch.__version__)
+        )
     exact(driver)
     found = []
     for make in (copying, packing, pairing, all_pairs):
@@ -36,7 +38,7 @@ def exact(driver):
     """Raises RuntimeError unless every kernel equals NumPy on odd shapes and special values."""
     random = np.random.RandomState(0)
     for rows, bits in SHAPES:
-        patterns = random.randint(-2**31, 2**31, (rows, bits)).astype(np.int32)
+        patterns = random.randint(-(2**31), 2**31, (rows, bits)).astype(np.int32)
         expected = reference.pack(patterns, 0x7F800000)
         codes = driver.pack(torch.from_numpy(patterns).cuda(), 0x7F800000)
         same("pack", codes, expected)
@@ -45,8 +47,11 @@ def exact(driver):
         same("paired", driver.hamming(codes, other), reference.hamming(expected, mirrored))
         for kind in kinds(driver, codes):
             for dtype in (np.dtype(np.int32), np.dtype(np.int64)):
-                same("all pairs, " + kind, driver.cdist(codes, other, dtype, kind=kind),
-                     reference.cdist(expected, mirrored, dtype))
+                same(
+                    "all pairs, " + kind,
+                    driver.cdist(codes, other, dtype, kind=kind),
+                    reference.cdist(expected, mirrored, dtype),
+                )
 
 
 def same(what, found, expected):
@@ -58,8 +63,11 @@ def same(what, found, expected):
 def kinds(driver, tensor):
     """All-pairs kernels that the device of `tensor` has, as it is built for them."""
     capability = driver.capability(tensor)
-    return [kind for kind, least in KINDS.items()
-            if capability >= least and not (kind == "bits" and capability >= NOT_BITS)]
+    return [
+        kind
+        for kind, least in KINDS.items()
+        if capability >= least and not (kind == "bits" and capability >= NOT_BITS)
+    ]
 
 
 def copying(driver):
@@ -77,13 +85,18 @@ def packing(driver):
         stored = driver.pack(x, infinity)
         name, work = str(dtype).split(".")[1], x.numel() * size / 1e9
         yield "pack " + name, "edgejoule", "GB/s", work, partial(driver.pack, x, infinity)
-        yield ("fused " + name, "edgejoule", "GB/s", work,
-               partial(driver.pack_hamming, x, infinity, stored, stored))
+        yield (
+            "fused " + name,
+            "edgejoule",
+            "GB/s",
+            work,
+            partial(driver.pack_hamming, x, infinity, stored, stored),
+        )
 
 
 def pairing(driver):
     """Paired distances, in bytes of codes read."""
-    a = torch.randint(-2**62, 2**62, (room() // 16 // 1024, 1024), device="cuda")
+    a = torch.randint(-(2**62), 2**62, (room() // 16 // 1024, 1024), device="cuda")
     b = torch.flip(a, [0])
     yield "paired", "edgejoule", "GB/s", 16 * a.numel() / 1e9, lambda: driver.hamming(a, b)
 
@@ -93,11 +106,16 @@ def all_pairs(driver):
     processors = torch.cuda.get_device_properties(0).multi_processor_count
     for bits in (1024, 16384):
         rows = 16384 if processors > 32 else 2048
-        codes = torch.randint(-2**62, 2**62, (rows, bits // 64), device="cuda")
+        codes = torch.randint(-(2**62), 2**62, (rows, bits // 64), device="cuda")
         name, work = "all pairs {} x {}".format(rows, bits), rows * rows * bits / 1e9
         for kind in kinds(driver, codes):
-            yield (name, "edgejoule " + kind, "Gbit/s", work,
-                   partial(driver.cdist, codes, codes, np.dtype(np.int32), kind=kind))
+            yield (
+                name,
+                "edgejoule " + kind,
+                "Gbit/s",
+                work,
+                partial(driver.cdist, codes, codes, np.dtype(np.int32), kind=kind),
+            )
         values = torch.randint(0, 2, (rows, bits), device="cuda").to(torch.int8) * 2 - 1
         if hasattr(torch, "_int_mm"):
             product = partial(torch._int_mm, values, values.t())
@@ -130,8 +148,10 @@ def room():
 def lines(results):
     """A table for a terminal, one line per entrant."""
     yield "{}, torch {}".format(torch.cuda.get_device_name(), torch.__version__)
-    yield "chosen for all pairs: {}".format(", ".join(
-        "{} from {}.{}".format(kind, *divmod(least, 10)) for least, kind in gpu.ALL_PAIRS))
+    yield "chosen for all pairs: {}".format(
+        ", ".join("{} from {}.{}".format(kind, *divmod(least, 10)) for least, kind in gpu.ALL_PAIRS)
+    )
     for each in results:
         yield "{:26} {:18} {:>10.4g} {:>10.4g} {}".format(
-            each.contest, each.entrant, each.best, each.median, each.unit)
+            each.contest, each.entrant, each.best, each.median, each.unit
+        )

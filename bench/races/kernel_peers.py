@@ -2,6 +2,7 @@
 
 None of them is a dependency; whatever is not installed is named in the result.
 """
+
 import importlib
 
 import numpy as np
@@ -30,39 +31,50 @@ def cdist(a, b):
         yield "FAISS hammings", faiss_cdist(a, b)
     if there("numkong"):
         import numkong
+
         packed = numkong.hammings_pack(b, "uint1")
         yield "NumKong hammings_packed", lambda: np.asarray(numkong.hammings_packed(a, packed))
     if there("simsimd") and len(a) * len(b) * a.shape[1] < 2**31:
         import simsimd
-        yield "SimSIMD cdist", lambda: np.asarray(
-            simsimd.cdist(a, b, metric="hamming", dtype="bin8"))
+
+        yield (
+            "SimSIMD cdist",
+            lambda: np.asarray(simsimd.cdist(a, b, metric="hamming", dtype="bin8")),
+        )
 
 
 def symmetric(a):
     """(name, call) of distances of codes to themselves; NumKong fills the upper triangle only."""
     if there("numkong"):
         import numkong
+
         codes = a.view(np.uint8)
-        yield "NumKong hammings_symmetric", lambda: np.asarray(
-            numkong.hammings_symmetric(codes, dtype="uint1"))
+        yield (
+            "NumKong hammings_symmetric",
+            lambda: np.asarray(numkong.hammings_symmetric(codes, dtype="uint1")),
+        )
 
 
 def faiss_cdist(a, b):
     """A call of FAISS's all-pairs function on codes as bytes."""
     import faiss
+
     faiss.omp_set_num_threads(1)
     out = np.empty((len(a), len(b)), np.int32)
 
     def call():
-        faiss.hammings(faiss.swig_ptr(a), faiss.swig_ptr(b), len(a), len(b), a.shape[1],
-                       faiss.swig_ptr(out))
+        faiss.hammings(
+            faiss.swig_ptr(a), faiss.swig_ptr(b), len(a), len(b), a.shape[1], faiss.swig_ptr(out)
+        )
         return out
+
     return call
 
 
 def int8_product(bits_a, bits_b):
     """(name, call) of torch's int8 matrix product of +1/-1 values [rows, bits], made before."""
     import torch
+
     a, b = (torch.from_numpy((2 * bits.astype(np.int8) - 1)) for bits in (bits_a, bits_b))
     b = b.t()
     return "torch _int_mm of +1/-1", lambda: torch._int_mm(a, b)
@@ -73,9 +85,11 @@ def hamming(a, b):
     a, b = a.view(np.uint8), b.view(np.uint8)
     if there("simsimd"):
         import simsimd
+
         yield "SimSIMD hamming", lambda: np.asarray(simsimd.hamming(a, b, "bin8"))
     if there("numkong"):
         import numkong
+
         yield "NumKong hamming", lambda: np.asarray(numkong.hamming(a, b, dtype="uint1"))
 
 
@@ -83,11 +97,15 @@ def pack(x):
     """(name, call) of packing the signs of fp32 values [rows, bits]; FAISS calls 0 positive."""
     if there("faiss") and x.dtype == np.float32:
         import faiss
+
         out = np.empty((len(x), x.shape[1] // 8), np.uint8)
-        yield "FAISS real_to_binary", lambda: faiss.real_to_binary(
-            x.size, faiss.swig_ptr(x), faiss.swig_ptr(out))
+        yield (
+            "FAISS real_to_binary",
+            lambda: faiss.real_to_binary(x.size, faiss.swig_ptr(x), faiss.swig_ptr(out)),
+        )
     if there("torch"):
         import torch
+
         values, out_bool = torch.from_numpy(x), torch.empty(x.shape, dtype=torch.bool)
         yield "torch gt, unpacked", lambda: torch.gt(values, 0, out=out_bool)
 
@@ -95,6 +113,7 @@ def pack(x):
 def without_avx512():
     """Switches NumKong's AVX-512 kernels off for this process; returns what switches them on."""
     import numkong
+
     names = [name for name, on in numkong.get_capabilities().items() if on]
     names = [name for name in names if name not in ("serial", "haswell", "alder", "sierra")]
     for name in names:

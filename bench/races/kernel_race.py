@@ -3,6 +3,7 @@
 Round by round every contestant of a contest runs once; what slows one round down slows all of them.
 Kept are all seconds; shown are the least (what the kernel can do) and the median.
 """
+
 import time
 from statistics import median
 from typing import Callable, List, NamedTuple, Tuple
@@ -43,9 +44,18 @@ def race(contest: Contest, rounds: int = ROUNDS, clock=time.process_time) -> Lis
             call()
             seconds[name].append(clock() - start)
     least = min(seconds[contest.ours])
-    return [Result(contest.name, name, contest.unit, contest.work / min(each),
-                   contest.work / median(each), each, min(each) / least)
-            for name, each in seconds.items()]
+    return [
+        Result(
+            contest.name,
+            name,
+            contest.unit,
+            contest.work / min(each),
+            contest.work / median(each),
+            each,
+            min(each) / least,
+        )
+        for name, each in seconds.items()
+    ]
 
 
 def lines(results):
@@ -54,7 +64,12 @@ def lines(results):
     yield form.format("contest", "who", "best", "median", "", "ours/it")
     last = None
     for each in results:
-        yield form.format(each.contest if each.contest != last else "", each.entrant,
-                          "{:.4g}".format(each.best), "{:.4g}".format(each.median), each.unit,
-                          "{:.2f}".format(each.ratio))
+        yield form.format(
+            each.contest if each.contest != last else "",
+            each.entrant,
+            "{:.4g}".format(each.best),
+            "{:.4g}".format(each.median),
+            each.unit,
+            "{:.2f}".format(each.ratio),
+        )
         last = each.contest

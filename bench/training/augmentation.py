@@ -3,6 +3,7 @@
 Each draws with the generator it is given, so a seed fixes every picture. Batches are normalised
 already: what stands for black is the value that a black pixel has after normalisation.
 """
+
 from typing import Sequence
 
 import torch
@@ -11,8 +12,7 @@ from torch import Tensor
 from edgejoule.bench.data import Augment
 
 
-def crops_and_flips(pad: int, flip: float, mean: Sequence[float],
-                    std: Sequence[float]) -> Augment:
+def crops_and_flips(pad: int, flip: float, mean: Sequence[float], std: Sequence[float]) -> Augment:
     """Shifts by up to `pad` pixels, then mirrors a share `flip`; as a data set's `augment`."""
     black = -torch.tensor(mean).view(-1, 1, 1) / torch.tensor(std).view(-1, 1, 1)
 
@@ -34,10 +34,11 @@ def shifted(x: Tensor, generator: torch.Generator, pad: int, black: Tensor) -> T
     down, right = moves.to(x.device)
     rows = torch.arange(h, device=x.device) + down
     columns = torch.arange(w, device=x.device) + right
-    inside = (_inside(rows, h)[:, None, :, None] & _inside(columns, w)[:, None, None, :])
+    inside = _inside(rows, h)[:, None, :, None] & _inside(columns, w)[:, None, None, :]
     pictures = torch.arange(n, device=x.device).view(n, 1, 1)
-    moved = x.permute(0, 2, 3, 1)[pictures, rows.clamp(0, h - 1)[:, :, None],
-                                  columns.clamp(0, w - 1)[:, None, :]]
+    moved = x.permute(0, 2, 3, 1)[
+        pictures, rows.clamp(0, h - 1)[:, :, None], columns.clamp(0, w - 1)[:, None, :]
+    ]
     return torch.where(inside, moved.permute(0, 3, 1, 2), black)
 
 

@@ -7,6 +7,7 @@
 Phases, not epochs: half a phase has no joules. A phase of an earlier attempt is as good a
 measurement as one of this attempt, and the record says which it was.
 """
+
 import hashlib
 import json
 import platform
@@ -64,13 +65,20 @@ class Journal:
 
     def keep(self, number: int, phase: Phase) -> None:
         """Puts a finished phase onto the disk, whole or not at all."""
-        tensors = {"{}/{}".format(place, name): value for place, call in enumerate(phase.calls)
-                   for name, value in call.tensors.items()}
+        tensors = {
+            "{}/{}".format(place, name): value
+            for place, call in enumerate(phase.calls)
+            for name, value in call.tensors.items()
+        }
         tensor_file.write(str(self._path(number, ".pt")), tensors)
-        calls = [dict(call._asdict(), tensors=None, epochs=[e._asdict() for e in call.epochs])
-                 for call in phase.calls]
-        bundle.write_text(self._path(number, ".json"), json.dumps(
-            {"entry": phase.entry, "record": phase.record._asdict(), "calls": calls}))
+        calls = [
+            dict(call._asdict(), tensors=None, epochs=[e._asdict() for e in call.epochs])
+            for call in phase.calls
+        ]
+        bundle.write_text(
+            self._path(number, ".json"),
+            json.dumps({"entry": phase.entry, "record": phase.record._asdict(), "calls": calls}),
+        )
 
     def remove(self) -> None:
         """The case is done: nobody goes on from here."""
@@ -85,10 +93,14 @@ def key(case, device: Dict) -> Dict:
     digest = hashlib.sha256()
     for path in sorted(each for name in CODE for each in (ROOT / name).rglob("*.py")):
         digest.update(path.read_bytes())
-    return {"case": json.loads(json.dumps(case._asdict())), "code": digest.hexdigest(),
-            "torch": str(torch.__version__), "python": platform.python_version(),
-            "sensor": [str(device.get(name)) for name in ("adapter", "name", "rail", "fake")],
-            "threads": torch.get_num_threads()}
+    return {
+        "case": json.loads(json.dumps(case._asdict())),
+        "code": digest.hexdigest(),
+        "torch": str(torch.__version__),
+        "python": platform.python_version(),
+        "sensor": [str(device.get(name)) for name in ("adapter", "name", "rail", "fake")],
+        "threads": torch.get_num_threads(),
+    }
 
 
 def fingerprint(model) -> str:
@@ -104,8 +116,9 @@ def _phase(found: Dict, tensors: Dict) -> Phase:
     calls = []
     for place, call in enumerate(found["calls"]):
         prefix = "{}/".format(place)
-        own = {name[len(prefix):]: value for name, value in tensors.items()
-               if name.startswith(prefix)}
+        own = {
+            name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)
+        }
         epochs = [EpochRecord(**dict(each, start_s=None)) for each in call["epochs"]]
         calls.append(Call(**dict(call, tensors=own, epochs=epochs)))
     record = PhaseRecord(**dict(found["record"], start_s=None, end_s=None))

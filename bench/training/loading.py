@@ -1,4 +1,5 @@
 """Batches of a data set on the device, in a stated order."""
+
 import torch
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 

@@ -2,6 +2,7 @@
 
 Recipes ask a `Trainer` for epochs, batches and phases; it knows nothing of pruning.
 """
+
 import math
 
 import torch
@@ -43,14 +44,20 @@ class Trainer:
         s = self.settings
         self.model = model.to(self.device)
         self.optimizer = torch.optim.SGD(
-            model.parameters(), s["learning_rate"], s["momentum"],
-            weight_decay=s["weight_decay"], nesterov=s["nesterov"])
+            model.parameters(),
+            s["learning_rate"],
+            s["momentum"],
+            weight_decay=s["weight_decay"],
+            nesterov=s["nesterov"],
+        )
         self.ledger.per_sample = {
-            name: cost.train_flops(model, self.example, name) for name in self.ledger.per_sample}
+            name: cost.train_flops(model, self.example, name) for name in self.ledger.per_sample
+        }
         self._channels = channels(model)
 
-    def train(self, epochs, first=0, total=None, penalty=None, after_epoch=None,
-              memory=None) -> int:
+    def train(
+        self, epochs, first=0, total=None, penalty=None, after_epoch=None, memory=None
+    ) -> int:
         """Trains epochs first..first+epochs-1 of a schedule of `total` epochs; epochs done.
 
         `penalty(model)` is called between backward and step; `after_epoch(epoch)` returning
@@ -82,8 +89,9 @@ class Trainer:
         """Share of the test set that the current model gets right."""
         self.model.eval()
         with torch.no_grad():
-            right = sum((self.model(x).argmax(1) == y).sum()
-                        for x, y in self._batches(self.data.test))
+            right = sum(
+                (self.model(x).argmax(1) == y).sum() for x, y in self._batches(self.data.test)
+            )
         return float(right) / len(self.data.test)
 
     def _batches(self, dataset, order=None):
@@ -97,14 +105,26 @@ class Trainer:
         with self.ledger.evaluation() as evaluated:
             accuracy = self.accuracy()
         if not math.isfinite(loss):
-            self.warn("the loss was {} in epoch {}: training diverged; lower "
-                      "train.learning_rate".format(loss, len(self.ledger.epochs)))
+            self.warn(
+                "the loss was {} in epoch {}: training diverged; lower train.learning_rate".format(
+                    loss, len(self.ledger.epochs)
+                )
+            )
         count = len(self.data.train)
-        self.progress.epoch(self.ledger.epoch(
-            trained.reading, evaluated.reading, count, train_accuracy=right / count,
-            loss=loss if math.isfinite(loss) else None, accuracy=accuracy,
-            celsius=self.celsius(), learning_rate=rate, channels=self._channels,
-            start_s=getattr(trained, "start_s", None)))
+        self.progress.epoch(
+            self.ledger.epoch(
+                trained.reading,
+                evaluated.reading,
+                count,
+                train_accuracy=right / count,
+                loss=loss if math.isfinite(loss) else None,
+                accuracy=accuracy,
+                celsius=self.celsius(),
+                learning_rate=rate,
+                channels=self._channels,
+                start_s=getattr(trained, "start_s", None),
+            )
+        )
 
     def _pass(self, penalty):
         """(mean loss, correct answers) of one pass over the training set.
@@ -146,5 +166,8 @@ def learning_rate(settings, epoch: int, total: int) -> float:
 
 def channels(model) -> int:
     """Output channels of all convolutions and linear layers."""
-    return sum(module.weight.shape[0] for module in model.modules()
-               if isinstance(module, (torch.nn.modules.conv._ConvNd, torch.nn.Linear)))
+    return sum(
+        module.weight.shape[0]
+        for module in model.modules()
+        if isinstance(module, (torch.nn.modules.conv._ConvNd, torch.nn.Linear))
+    )

@@ -7,6 +7,7 @@ need not repeat its sums: a phase that would begin with another network than it 
 What a caller learned while it trained is in its `memory`: an object with `state()`, which
 returns (tensors, plain JSON), and `restore(tensors, facts)`.
 """
+
 from contextlib import contextmanager
 
 import torch
@@ -50,25 +51,39 @@ class ResumingTrainer(Trainer):
         calls = [_with_memory(call, memory) for call, memory in self._calls]
         self._journal.keep(number, Phase(entry, self.ledger.phases[-1], calls))
 
-    def train(self, epochs, first=0, total=None, penalty=None, after_epoch=None,
-              memory=None) -> int:
+    def train(
+        self, epochs, first=0, total=None, penalty=None, after_epoch=None, memory=None
+    ) -> int:
         """As `Trainer.train`; in a phase of the journal, what it left then."""
         if self._past is not None:
             return self._again(self._past.pop(0), memory)
         entry = fingerprint(self.model)
         seen, warned = len(self.ledger.epochs), len(self.warnings)
         done = super().train(epochs, first, total, penalty, after_epoch)
-        self._calls.append((Call(entry, self._state(), done, self.ledger.epochs[seen:],
-                                 self.warnings[warned:], None), memory))
+        self._calls.append(
+            (
+                Call(
+                    entry,
+                    self._state(),
+                    done,
+                    self.ledger.epochs[seen:],
+                    self.warnings[warned:],
+                    None,
+                ),
+                memory,
+            )
+        )
         return done
 
     def _again(self, call, memory) -> int:
         if call.entry != fingerprint(self.model):
             self._journal.remove()
-            raise RuntimeError("this device does not repeat what it computed in an earlier "
-                               "attempt; the next attempt starts over")
+            raise RuntimeError(
+                "this device does not repeat what it computed in an earlier "
+                "attempt; the next attempt starts over"
+            )
         own = {name: value for name, value in call.tensors.items() if name.startswith("model.")}
-        self.model.load_state_dict({name[len("model."):]: value for name, value in own.items()})
+        self.model.load_state_dict({name[len("model.") :]: value for name, value in own.items()})
         if call.done:
             self.model.eval()  # as the last look at the test set left it
         self._set_momentum(call.tensors)
@@ -81,15 +96,19 @@ class ResumingTrainer(Trainer):
 
     def _state(self):
         """Copies of everything that training goes on from."""
-        found = {"model." + name: value.detach().clone()
-                 for name, value in self.model.state_dict().items()}
+        found = {
+            "model." + name: value.detach().clone()
+            for name, value in self.model.state_dict().items()
+        }
         for place, parameter in enumerate(self._parameters()):
             buffer = self.optimizer.state.get(parameter, {}).get(MOMENTUM)
             if buffer is not None:
                 found["momentum.{}".format(place)] = buffer.detach().clone()
         found["chance.torch"] = torch.get_rng_state()
-        found["chance.order"], found["chance.noise"] = \
-            self._order.get_state(), self._noise.get_state()
+        found["chance.order"], found["chance.noise"] = (
+            self._order.get_state(),
+            self._noise.get_state(),
+        )
         if self.device.type == "cuda":
             found["chance.cuda"] = torch.cuda.get_rng_state(self.device)
         return found
@@ -120,4 +139,6 @@ def _with_memory(call: Call, memory) -> Call:
 
 
 def _within(tensors, prefix):
-    return {name[len(prefix):]: value for name, value in tensors.items() if name.startswith(prefix)}
+    return {
+        name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)
+    }

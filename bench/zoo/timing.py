@@ -29,7 +29,7 @@ def times(case: examination.Cut, net: Net, pairs: int) -> Optional[Dict[str, Any
     inputs = example(net, LARGE_BATCH if pixels > LARGE else BATCH)
     if not isinstance(inputs, torch.Tensor) or not _is_classifier(case.model, inputs):
         return None
-    found = latency.compare(case.model, case.small, inputs, pairs)  # type: Dict[str, Any]
+    found: Dict[str, Any] = latency.compare(case.model, case.small, inputs, pairs)
     found["rounded"] = rounded(case.model, inputs, pairs)
     return found
 
@@ -38,11 +38,15 @@ def rounded(model: nn.Module, inputs: torch.Tensor, pairs: int) -> Dict[str, Any
     """The race of two cuts to half of all channels: widths rounded, against widths as they fall."""
     groups = grouping.find(model, inputs)
     scores, multiple = examination.scores(model, groups, "random"), width_sweep.multiple()
-    one, other = (shrink(model, inputs, groups, select.select(scores, groups, 0.5, multiple_of=each))
-                  for each in (1, multiple))
-    found = latency.compare(one, other, inputs, pairs)  # type: Dict[str, Any]
-    found.update(multiple=multiple, macs=examination.counted(other, inputs)["macs"]
-                 / examination.counted(one, inputs)["macs"])
+    one, other = (
+        shrink(model, inputs, groups, select.select(scores, groups, 0.5, multiple_of=each))
+        for each in (1, multiple)
+    )
+    found: Dict[str, Any] = latency.compare(one, other, inputs, pairs)
+    found.update(
+        multiple=multiple,
+        macs=examination.counted(other, inputs)["macs"] / examination.counted(one, inputs)["macs"],
+    )
     return found
 
 

@@ -5,6 +5,7 @@ time (time, time_s, timestamp) and watts (watts, power, power_w) or volts and am
 1970 are put on the monotonic clock by this machine's wall clock at opening; small ones begin
 with the first line; lines without a time belong to the moment they arrive.
 """
+
 import io
 import os
 import socket
@@ -30,8 +31,9 @@ def open(source=None):
         RuntimeError: it cannot be opened, or says nothing that is power for three seconds.
     """
     if not source:
-        raise ValueError("external: asked for no source; write external:PATH or "
-                         "external:tcp:HOST:PORT")
+        raise ValueError(
+            "external: asked for no source; write external:PATH or external:tcp:HOST:PORT"
+        )
     return Lines(str(source))
 
 
@@ -48,8 +50,13 @@ class Lines:
         spans = self._first_spans()
         self._heard_s = time.monotonic()
         self._info = DeviceInfo(
-            "external", source, "meter", "board", gain=GAIN,
-            period_s=max(spans[len(spans) // 2], SHORTEST_S) if spans else 1.0)
+            "external",
+            source,
+            "meter",
+            "board",
+            gain=GAIN,
+            period_s=max(spans[len(spans) // 2], SHORTEST_S) if spans else 1.0,
+        )
 
     def info(self) -> DeviceInfo:
         """The source, and how often it speaks."""
@@ -86,8 +93,10 @@ class Lines:
             time.sleep(0.01)
         if not found:
             self.close()
-            raise RuntimeError("external: no line of power from {} within {:g} s; a line is "
-                               "WATTS or TIME,WATTS".format(self._source, OPENING_S))
+            raise RuntimeError(
+                "external: no line of power from {} within {:g} s; a line is "
+                "WATTS or TIME,WATTS".format(self._source, OPENING_S)
+            )
         return sorted(b.time_s - a.time_s for a, b in zip(found, found[1:]))
 
     def _samples(self):
@@ -98,8 +107,11 @@ class Lines:
         whole, _, self._rest = text.rpartition(b"\n")
         lines = [line.decode("ascii", "replace") for line in whole.split(b"\n") if line.strip()]
         parsed = [self._columns.parse(line) for line in lines]
-        return [Sample(watts=pair[1], time_s=self._monotonic(pair[0]), span_s=0.0)
-                for pair in parsed if pair is not None]
+        return [
+            Sample(watts=pair[1], time_s=self._monotonic(pair[0]), span_s=0.0)
+            for pair in parsed
+            if pair is not None
+        ]
 
     def _monotonic(self, moment):
         now = time.monotonic()

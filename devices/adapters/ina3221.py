@@ -3,6 +3,7 @@
 Only the rails of `boards.BOARDS` that make the total are added; their children are reported
 beside them. Readable by every user, no service needed.
 """
+
 import os
 import time
 
@@ -33,12 +34,17 @@ def open(scope=None, root: str = "/sys"):
         raise RuntimeError("ina3221: no power monitor under {}/bus/i2c".format(root))
     board = boards.identify(_compatible(root), rails)
     if board is None:
-        raise RuntimeError("ina3221: no rule adds the rails {} up; devices/vendors/boards.py holds one "
-                           "row per board, add this one".format(", ".join(sorted(rails))))
+        raise RuntimeError(
+            "ina3221: no rule adds the rails {} up; devices/vendors/boards.py holds one "
+            "row per board, add this one".format(", ".join(sorted(rails)))
+        )
     scope = scope or boards.scope_of(board, rails)
     if scope not in ("module", "board") or not set(board.total(scope)) & set(rails):
-        raise ValueError("ina3221: {} has no {!r} total here; its rails are {}".format(
-            board.name, scope, ", ".join(sorted(rails))))
+        raise ValueError(
+            "ina3221: {} has no {!r} total here; its rails are {}".format(
+                board.name, scope, ", ".join(sorted(rails))
+            )
+        )
     return Rails(root, board, scope, rails)
 
 
@@ -49,8 +55,9 @@ class Rails:
         self._root, self._board, self._scope = root, board, scope
         names = board.total(scope)
         self._total = [ina_channels.Channel(rails[name]) for name in names]
-        self._children = [ina_channels.Channel(rails[name]) for name in sorted(rails)
-                          if name not in names]
+        self._children = [
+            ina_channels.Channel(rails[name]) for name in sorted(rails) if name not in names
+        ]
         self._reads = [(channel.rail.label, channel.watts) for channel in self._total]
         self._turn, self._failed = 0, {}
         self._per_read = self._affordable()
@@ -65,12 +72,19 @@ class Rails:
         steps = [channel.step_watts() or 0.0 for channel in self._total]
         step = max(steps) or None
         return DeviceInfo(
-            "ina3221", _model(self._root) or self._board.name, "+".join(r.label for r in rails),
-            self._scope, conditions.power_mode(os.path.join(self._root, "..")),
-            "ina3221x (iio)" if rails[0].power else "ina3221 (hwmon)", PERIOD_S,
-            max(r.lag_s for r in rails), gain=SHUNT_GAIN,
-            update_s=max([r.update_s or 0.0 for r in rails]) or None, step_watts=step,
-            offset_watts=OFFSET_STEPS * (step or 0.0))
+            "ina3221",
+            _model(self._root) or self._board.name,
+            "+".join(r.label for r in rails),
+            self._scope,
+            conditions.power_mode(os.path.join(self._root, "..")),
+            "ina3221x (iio)" if rails[0].power else "ina3221 (hwmon)",
+            PERIOD_S,
+            max(r.lag_s for r in rails),
+            gain=SHUNT_GAIN,
+            update_s=max([r.update_s or 0.0 for r in rails]) or None,
+            step_watts=step,
+            offset_watts=OFFSET_STEPS * (step or 0.0),
+        )
 
     def read(self) -> Sample:
         """Watts of the total and of every rail whose turn it is, children last."""
@@ -86,10 +100,13 @@ class Rails:
     def notes(self) -> list:
         """Sentences on rails that failed, chips that changed, and what the total leaves out."""
         found = [self._board.caveat] if self._board.caveat else []
-        if any(channel.rail.lag_s != ina_channels.lag_s(channel.rail.folder)
-               for channel in self._total):
-            found.append("a chip has changed how it averages since it was opened; its lag is "
-                         "corrected as it was then")
+        if any(
+            channel.rail.lag_s != ina_channels.lag_s(channel.rail.folder) for channel in self._total
+        ):
+            found.append(
+                "a chip has changed how it averages since it was opened; its lag is "
+                "corrected as it was then"
+            )
         return found + ["rail {}: {}".format(*item) for item in sorted(self._failed.items())]
 
     def close(self):

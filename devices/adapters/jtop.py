@@ -4,6 +4,7 @@ For boards whose sysfs cannot be read, and for what only the service knows. The 
 once a second unless told otherwise and costs the board about 6 % of a core at 10 Hz: sysfs
 (`ina3221`) is the better source of joules. A value is as old as the uptime beside it says.
 """
+
 import os
 import sys
 import time
@@ -41,9 +42,14 @@ class Service:
     """The connection to jtop.service through a child; a broken one is made anew."""
 
     def __init__(self, interval_s: float, socket: str):
-        self._command = [sys.executable, os.path.abspath(
-            os.path.join(os.path.dirname(__file__), "..", "vendors", "jtop_child.py")),
-            repr(interval_s), socket]
+        self._command = [
+            sys.executable,
+            os.path.abspath(
+                os.path.join(os.path.dirname(__file__), "..", "vendors", "jtop_child.py")
+            ),
+            repr(interval_s),
+            socket,
+        ]
         self._latest, self._born_s = None, time.monotonic()
         self._child = child_lines.Child(self._command)
         try:
@@ -76,8 +82,11 @@ class Service:
 
     def notes(self) -> list:
         """That these joules come second hand."""
-        return ["jtop: a new value every {:.2g} s, second hand; read sysfs (ina3221) if you can"
-                .format(self._interval_s)]
+        return [
+            "jtop: a new value every {:.2g} s, second hand; read sysfs (ina3221) if you can".format(
+                self._interval_s
+            )
+        ]
 
     def close(self):
         """End the child."""
@@ -98,30 +107,46 @@ class Service:
         named = " ".join(str(hardware.get(key, "")) for key in ("P-Number", "Module")).lower()
         board = boards.identify(named, rails)
         if board is None:
-            raise RuntimeError("jtop: no rule adds the rails {} up".format(
-                ", ".join(sorted(self._latest["rails"])) or "(none)"))
+            raise RuntimeError(
+                "jtop: no rule adds the rails {} up".format(
+                    ", ".join(sorted(self._latest["rails"])) or "(none)"
+                )
+            )
         scope = boards.scope_of(board, rails)
         self._total = board.total(scope)
         self._info = DeviceInfo(
-            "jtop", hardware.get("Model") or board.name, "+".join(self._total), scope,
-            start["power_mode"], "jetson-stats " + version, self._interval_s, gain=SHUNT_GAIN,
-            update_s=self._interval_s)
+            "jtop",
+            hardware.get("Model") or board.name,
+            "+".join(self._total),
+            scope,
+            start["power_mode"],
+            "jetson-stats " + version,
+            self._interval_s,
+            gain=SHUNT_GAIN,
+            update_s=self._interval_s,
+        )
 
     def _sample(self, line):
         rails = {name: watts * MILLI for name, watts in self._known_rails(line).items()}
         missing = [name for name in self._total if name not in rails]
         if missing:
-            raise RuntimeError("jtop: the service gave no value for {}".format(
-                ", ".join(missing)))
-        return Sample(watts=sum(rails[name] for name in self._total), rails=rails,
-                      time_s=_monotonic(line["uptime"]), span_s=0.0)
+            raise RuntimeError("jtop: the service gave no value for {}".format(", ".join(missing)))
+        return Sample(
+            watts=sum(rails[name] for name in self._total),
+            rails=rails,
+            time_s=_monotonic(line["uptime"]),
+            span_s=0.0,
+        )
 
     def _check(self):
         silent_s = time.monotonic() - _monotonic(self._latest["uptime"])
         if silent_s > SILENT_PERIODS * self._interval_s:
             self._revive()
-            raise RuntimeError("jtop: {}".format(_advice(
-                self._reason or "jtop.service has been silent for a while")))
+            raise RuntimeError(
+                "jtop: {}".format(
+                    _advice(self._reason or "jtop.service has been silent for a while")
+                )
+            )
 
     def _revive(self):
         """A new child now and then: systemd may have started the service again.
@@ -147,13 +172,15 @@ def _monotonic(uptime_s: float) -> float:
 
 def _advice(sentence: str) -> str:
     """The service's complaint, with the command that mends it."""
-    for sign, command in (("Mismatch version", "sudo systemctl restart jtop.service"),
-                          ("can't access", "sudo usermod -aG jtop $USER, then log in again"),
-                          ("not active", "sudo systemctl start jtop.service"),
-                          ("No module named", "sudo pip3 install jetson-stats"),
-                          ("no answer", "sudo systemctl restart jtop.service"),
-                          ("onnection", "sudo systemctl restart jtop.service"),
-                          ("silent", "sudo systemctl restart jtop.service")):
+    for sign, command in (
+        ("Mismatch version", "sudo systemctl restart jtop.service"),
+        ("can't access", "sudo usermod -aG jtop $USER, then log in again"),
+        ("not active", "sudo systemctl start jtop.service"),
+        ("No module named", "sudo pip3 install jetson-stats"),
+        ("no answer", "sudo systemctl restart jtop.service"),
+        ("onnection", "sudo systemctl restart jtop.service"),
+        ("silent", "sudo systemctl restart jtop.service"),
+    ):
         if sign in sentence and command not in sentence:
             return "{}; mend it with: {}".format(sentence.split(" Please run:")[0], command)
     return sentence

@@ -1,4 +1,5 @@
 """No sensor: every reading is None and carries the reason."""
+
 from edgejoule.devices.reading import DeviceInfo, Sample
 
 ASKED = "none was asked for"

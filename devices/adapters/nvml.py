@@ -4,6 +4,7 @@ The energy counter where it really advances (Volta and later), else polled power
 where the driver offers it, else the average whose length the generation fixes. The GPU is the
 one that CUDA will use, found by UUID. A MIG instance has no power of its own: its GPU is read.
 """
+
 import time
 from functools import partial
 
@@ -58,8 +59,9 @@ class Gpu:
         self._state = nvml_state.Watch(pynvml, handle)
         self._state_read_s = float("-inf")
         if self._power is None and self._update_s is None:
-            raise RuntimeError("nvml: {} reports neither energy nor power ({})".format(
-                self._name(), self._refusal))
+            raise RuntimeError(
+                "nvml: {} reports neither energy nor power ({})".format(self._name(), self._refusal)
+            )
         self._info = self._described()
 
     def info(self) -> DeviceInfo:
@@ -70,10 +72,18 @@ class Gpu:
         counts = self._update_s is not None
         period = self._update_s / 4 if counts else POLL_S
         return DeviceInfo(
-            "nvml", self._name(), "energy counter" if counts else self._power[2], "gpu",
-            self._state.limit(), "NVML " + self._state.driver(), period,
-            0.0 if counts else self._power[1], gain=GAIN, step_watts=None if counts else MILLI,
-            update_s=self._update_s if counts else UPDATE_S)
+            "nvml",
+            self._name(),
+            "energy counter" if counts else self._power[2],
+            "gpu",
+            self._state.limit(),
+            "NVML " + self._state.driver(),
+            period,
+            0.0 if counts else self._power[1],
+            gain=GAIN,
+            step_watts=None if counts else MILLI,
+            update_s=self._update_s if counts else UPDATE_S,
+        )
 
     def read(self) -> Sample:
         """Joules since the driver was loaded, and watts; what the GPU has of the two."""
@@ -142,12 +152,16 @@ class Gpu:
             self._refusal = str(error)
             return None
         averaged = self._averages()
-        return self._usage, UPDATE_S / 2 + (AVERAGE_S / 2 if averaged else 0.0), \
-            "power averaged over 1 s" if averaged else "power"
+        return (
+            self._usage,
+            UPDATE_S / 2 + (AVERAGE_S / 2 if averaged else 0.0),
+            "power averaged over 1 s" if averaged else "power",
+        )
 
     def _field(self, scope):
-        field = self._asked(self._nvml.nvmlDeviceGetFieldValues, self._handle,
-                            [(INSTANT, scope)])[0]
+        field = self._asked(self._nvml.nvmlDeviceGetFieldValues, self._handle, [(INSTANT, scope)])[
+            0
+        ]
         if field.nvmlReturn != self._nvml.NVML_SUCCESS:
             raise RuntimeError("nvml: {}".format(self._nvml.NVMLError(field.nvmlReturn)))
         return field.value.uiVal
@@ -189,8 +203,9 @@ def _loaded():
     try:
         import pynvml
     except ImportError:
-        raise RuntimeError("nvml: no module pynvml; get it with: pip install nvidia-ml-py") \
-            from None
+        raise RuntimeError(
+            "nvml: no module pynvml; get it with: pip install nvidia-ml-py"
+        ) from None
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:

@@ -4,6 +4,7 @@ psys holds package holds core and uncore; on servers dram stands beside package.
 package + dram, or psys alone where there is no package. A zone that appears again as
 intel-rapl-mmio is the same counter; dies that always agree are one counter mirrored.
 """
+
 import glob
 import os
 
@@ -15,8 +16,10 @@ PERIOD_S = 0.1
 UPDATE_S = 1e-3
 LOOKS = 5
 GAIN = 0.02  # package counters against external meters, Haswell and later
-PERMISSION = ("rapl: {} is readable by root only (CVE-2020-8694); mend it until the next boot "
-              "with: sudo chmod a+r /sys/class/powercap/intel-rapl*/energy_uj")
+PERMISSION = (
+    "rapl: {} is readable by root only (CVE-2020-8694); mend it until the next boot "
+    "with: sudo chmod a+r /sys/class/powercap/intel-rapl*/energy_uj"
+)
 
 
 def present(root: str = "/sys") -> bool:
@@ -32,8 +35,9 @@ def open(scope=None, root: str = "/sys"):
     """
     zones = _counted(_zones(root), scope)
     if not zones:
-        raise RuntimeError("rapl: no {} energy counter under {}/class/powercap".format(
-            scope or "package", root))
+        raise RuntimeError(
+            "rapl: no {} energy counter under {}/class/powercap".format(scope or "package", root)
+        )
     try:
         return Packages([Counter(zone) for zone in zones], root)
     except PermissionError as error:
@@ -79,8 +83,16 @@ class Packages:
         """The processor and the zones that are added."""
         labels = [counter.label for counter in self._counters]
         scope = "board" if labels[0].startswith("psys") else "package"
-        return DeviceInfo("rapl", _processor(self._root), "+".join(labels), scope,
-                          driver="intel-rapl", period_s=PERIOD_S, update_s=UPDATE_S, gain=GAIN)
+        return DeviceInfo(
+            "rapl",
+            _processor(self._root),
+            "+".join(labels),
+            scope,
+            driver="intel-rapl",
+            period_s=PERIOD_S,
+            update_s=UPDATE_S,
+            gain=GAIN,
+        )
 
     def read(self) -> Sample:
         """Joules since opening, per zone and added up."""
@@ -100,8 +112,11 @@ class Packages:
 def _zones(root):
     """(name, folder) of every zone, the directories of mmio duplicates left out."""
     folders = sorted(glob.glob(os.path.join(root, "class/powercap/intel-rapl*:*")))
-    zones = [(sysfs.text(os.path.join(f, "name")), f) for f in folders
-             if os.path.exists(os.path.join(f, "energy_uj")) and "mmio" not in os.path.basename(f)]
+    zones = [
+        (sysfs.text(os.path.join(f, "name")), f)
+        for f in folders
+        if os.path.exists(os.path.join(f, "energy_uj")) and "mmio" not in os.path.basename(f)
+    ]
     return [(name, folder) for name, folder in zones if name]
 
 

@@ -3,6 +3,7 @@
 For development and for numbers on a machine without one. Always labelled: `info().fake` says
 what was played, and readings of a constant have the source "estimate".
 """
+
 import io
 import os
 import time
@@ -39,8 +40,15 @@ class Constant:
 
     def info(self) -> DeviceInfo:
         """An estimate, labelled as one."""
-        return DeviceInfo("replay", "no sensor", "constant", "board", period_s=PERIOD_S,
-                          fake="constant {:g} W".format(self.watts), estimate=True)
+        return DeviceInfo(
+            "replay",
+            "no sensor",
+            "constant",
+            "board",
+            period_s=PERIOD_S,
+            fake="constant {:g} W".format(self.watts),
+            estimate=True,
+        )
 
     def read(self) -> Sample:
         """The watts that the user gave."""
@@ -59,15 +67,22 @@ class Player:
 
     def __init__(self, trace: PowerTrace, label: str):
         if len(trace.times_s) < 2 or trace.times_s[-1] <= trace.times_s[0]:
-            raise ValueError("{}: a trace needs two samples at two times to be played"
-                             .format(label))
+            raise ValueError(
+                "{}: a trace needs two samples at two times to be played".format(label)
+            )
         self._trace, self._label = trace, label
         self._begun = time.monotonic()
 
     def info(self) -> DeviceInfo:
         """The trace that is played, and its rail."""
-        return DeviceInfo("replay", "recorded trace", self._trace.rail, "board",
-                          period_s=PERIOD_S, fake=self._label)
+        return DeviceInfo(
+            "replay",
+            "recorded trace",
+            self._trace.rail,
+            "board",
+            period_s=PERIOD_S,
+            fake=self._label,
+        )
 
     def read(self) -> Sample:
         """Watts of the trace now, counted from the moment it was opened."""
@@ -99,8 +114,11 @@ def _load(source):
         with io.open(source, encoding="utf8") as file:
             return PowerTrace.from_json(file.read())
     except (OSError, TypeError) as error:
-        raise ValueError("fake power: {!r} is neither a number of watts nor a trace file: {}"
-                         .format(source, error)) from None
+        raise ValueError(
+            "fake power: {!r} is neither a number of watts nor a trace file: {}".format(
+                source, error
+            )
+        ) from None
     except ValueError as error:
         raise ValueError("fake power: {}: {}".format(source, error)) from None
 

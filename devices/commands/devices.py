@@ -1,4 +1,5 @@
 """Which power sensors answer on this machine: read once, with rails, scope and period."""
+
 import json
 
 from edgejoule.devices import choose, conditions
@@ -14,14 +15,24 @@ def run(args) -> int:
     found = choose.survey()
     chosen = [each["adapter"] for each in found if "info" in each][:1]
     if args.json:
-        print(json.dumps({"chosen": chosen[0] if chosen else "none", "sensors": found,
-                          "conditions": conditions.snapshot()}, indent=1))
+        print(
+            json.dumps(
+                {
+                    "chosen": chosen[0] if chosen else "none",
+                    "sensors": found,
+                    "conditions": conditions.snapshot(),
+                },
+                indent=1,
+            )
+        )
         return 0
     for each in found:
         print(_text(each, each["adapter"] in chosen))
     if not chosen:
-        print("no sensor answers: joules will read \"not measured\"; "
-              "--fake-power WATTS plays a number instead, labelled as such")
+        print(
+            'no sensor answers: joules will read "not measured"; '
+            "--fake-power WATTS plays a number instead, labelled as such"
+        )
     return 0
 
 
@@ -29,12 +40,22 @@ def _text(each, is_chosen) -> str:
     if "reason" in each:
         return "  {:8} {}".format(each["adapter"], _without(each["adapter"], each["reason"]))
     info = each["info"]
-    lines = ["{} {:8} {}: {} ({}), {}, every {:.3g} s".format(
-        "*" if is_chosen else " ", each["adapter"], info["name"], info["rail"], info["scope"],
-        _now(each), info["period_s"])]
+    lines = [
+        "{} {:8} {}: {} ({}), {}, every {:.3g} s".format(
+            "*" if is_chosen else " ",
+            each["adapter"],
+            info["name"],
+            info["rail"],
+            info["scope"],
+            _now(each),
+            info["period_s"],
+        )
+    ]
     unit = "J" if each["joules"] is not None else "W"
-    lines += ["             {:24} {:10.3f} {}".format(rail, value, unit)
-              for rail, value in sorted(each["rails"].items())]
+    lines += [
+        "             {:24} {:10.3f} {}".format(rail, value, unit)
+        for rail, value in sorted(each["rails"].items())
+    ]
     return "\n".join(lines + ["             {}".format(note) for note in each["notes"]])
 
 
@@ -44,4 +65,4 @@ def _now(each) -> str:
 
 def _without(name, reason) -> str:
     prefix = name + ": "
-    return reason[len(prefix):] if reason.startswith(prefix) else reason
+    return reason[len(prefix) :] if reason.startswith(prefix) else reason

@@ -3,6 +3,7 @@
 The command's exit code is passed on (128 + N if signal N ended it); the reading goes to standard
 error, so that the command's own output stays what it was.
 """
+
 import json
 import signal
 import subprocess
@@ -18,11 +19,19 @@ def arguments(parser):
     """Add what the command takes."""
     parser.add_argument("--power", default="auto", metavar="NAME", help="the sensor to read")
     parser.add_argument("--fake-power", metavar="TRACE_OR_WATTS", help="play this instead")
-    parser.add_argument("--idle", type=float, default=0.0, metavar="S",
-                        help="measure the machine at rest for S seconds first")
+    parser.add_argument(
+        "--idle",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="measure the machine at rest for S seconds first",
+    )
     parser.add_argument("--trace", metavar="FILE", help="save power over time there")
-    parser.add_argument("--json", action="store_true",
-                        help="one JSON document on stdout; the command's own goes to stderr")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="one JSON document on stdout; the command's own goes to stderr",
+    )
     parser.add_argument("words", nargs="...", metavar="-- COMMAND ...")
 
 
@@ -30,8 +39,10 @@ def run(args) -> int:
     """Exit code: that of the command."""
     words = args.words[1:] if args.words[:1] == ["--"] else args.words
     if not words:
-        raise ValueError("measure: asked for no command; write it after two dashes: "
-                         "edgejoule measure -- python3 train.py")
+        raise ValueError(
+            "measure: asked for no command; write it after two dashes: "
+            "edgejoule measure -- python3 train.py"
+        )
     device = choose.open(args.power, fake_power=args.fake_power)
     with Meter(device) as meter:
         rest = meter.idle(args.idle) if args.idle else None
@@ -42,8 +53,10 @@ def run(args) -> int:
         if args.trace:
             _save(args.trace, meter.trace())
     device.close()
-    print(json.dumps(found, indent=1) if args.json else _text(found),
-          file=sys.stdout if args.json else sys.stderr)
+    print(
+        json.dumps(found, indent=1) if args.json else _text(found),
+        file=sys.stdout if args.json else sys.stderr,
+    )
     return code
 
 
@@ -81,25 +94,42 @@ def _outwaited(child) -> int:
 
 def _document(meter, reading, rest, before, words, code) -> dict:
     split = idle.shares(reading, rest)
-    return {"command": words, "exit_code": code, "reading": reading._asdict(),
-            "shares": split._asdict() if split else None,
-            "idle": rest._asdict() if rest else None, "device": meter.info._asdict(),
-            "cost": meter.cost(), "warnings": meter.warnings(),
-            "before": before, "after": conditions.snapshot()}
+    return {
+        "command": words,
+        "exit_code": code,
+        "reading": reading._asdict(),
+        "shares": split._asdict() if split else None,
+        "idle": rest._asdict() if rest else None,
+        "device": meter.info._asdict(),
+        "cost": meter.cost(),
+        "warnings": meter.warnings(),
+        "before": before,
+        "after": conditions.snapshot(),
+    }
 
 
 def _text(found) -> str:
     reading, device = found["reading"], found["device"]
     if reading["joules"] is None:
         return "edgejoule: {:.3g} s, joules not measured: {}".format(
-            reading["seconds"], reading["reason"])
-    lines = ["edgejoule: {:.4g}{} J in {:.4g} s, mean {:.4g} W, peak {} ({}, {}: {})".format(
-        reading["joules"], _bar(reading["uncertainty_joules"]), reading["seconds"],
-        reading["joules"] / reading["seconds"], _peak(reading["peak_watts"]),
-        device["fake"] or device["adapter"], device["rail"], reading["status"])]
+            reading["seconds"], reading["reason"]
+        )
+    lines = [
+        "edgejoule: {:.4g}{} J in {:.4g} s, mean {:.4g} W, peak {} ({}, {}: {})".format(
+            reading["joules"],
+            _bar(reading["uncertainty_joules"]),
+            reading["seconds"],
+            reading["joules"] / reading["seconds"],
+            _peak(reading["peak_watts"]),
+            device["fake"] or device["adapter"],
+            device["rail"],
+            reading["status"],
+        )
+    ]
     if found["shares"]:
-        lines.append("edgejoule: {net:.4g} J above rest, {idle:.4g} J at rest".format(
-            **found["shares"]))
+        lines.append(
+            "edgejoule: {net:.4g} J above rest, {idle:.4g} J at rest".format(**found["shares"])
+        )
     lines += ["edgejoule: " + text for text in [reading["reason"]] + found["warnings"] if text]
     return "\n".join(dict.fromkeys(lines))
 

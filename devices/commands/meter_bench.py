@@ -3,6 +3,7 @@
 With Zeus installed (pip install zeus==0.16.0) its code runs on the same traces.
 exit codes: 0 every promise holds, 1 one does not
 """
+
 import json
 import platform
 
@@ -14,10 +15,16 @@ COVERAGE = (0.93, 0.97)
 
 def arguments(parser):
     """Add what the command takes."""
-    parser.add_argument("--trials", type=int, default=100, metavar="N",
-                        help="windows per row (default: 100)")
-    parser.add_argument("--seconds", type=float, default=15.0, metavar="S",
-                        help="how long to watch the thread's cost at each rate (default: 15)")
+    parser.add_argument(
+        "--trials", type=int, default=100, metavar="N", help="windows per row (default: 100)"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=15.0,
+        metavar="S",
+        help="how long to watch the thread's cost at each rate (default: 15)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
@@ -40,34 +47,60 @@ def figures(trials: int, seconds: float) -> dict:
     return {
         "python": platform.python_version(),
         "zeus": zeus.version() if zeus.installed() else "zeus not installed",
-        "rows": rows, "interval_coverage": share, "interval_coverage_limits": COVERAGE,
-        "rapl_wrap_joules_off": off, "sampler": cost, "nearer_than_all_on_every_row": all(r["nearer_than_all"] for r in rows),
+        "rows": rows,
+        "interval_coverage": share,
+        "interval_coverage_limits": COVERAGE,
+        "rapl_wrap_joules_off": off,
+        "sampler": cost,
+        "nearer_than_all_on_every_row": all(r["nearer_than_all"] for r in rows),
         "holds": all(held),
     }
 
 
 def _text(found) -> str:
-    lines = ["python {python}, {zeus}".format(
-        python=found["python"], zeus=_zeus(found["zeus"])), "",
+    lines = [
+        "python {python}, {zeus}".format(python=found["python"], zeus=_zeus(found["zeus"])),
+        "",
         "{:9} {:9} {:>7} | {:>8} {:>8} {:>8} | others, p95 %".format(
-            "power", "sensor", "window", "p95 %", "worst %", "limit %")]
+            "power", "sensor", "window", "p95 %", "worst %", "limit %"
+        ),
+    ]
     lines += [_row(row) for row in found["rows"]]
-    lines += ["", "95 % intervals that hold the truth: {:.1f} % (93 to 97)".format(
-        100 * found["interval_coverage"])]
-    lines.append("a 50 J window across a RAPL wrap is off by {:.6f} J{}".format(
-        found["rapl_wrap_joules_off"]["ours"], _theirs(found["rapl_wrap_joules_off"]["zeus"])))
-    lines += ["sampling 6 rails at {:g} Hz: {:.2f} % of a core (limit {:g} %)".format(
-        c["hertz"], 100 * c["core_share"], 100 * c["limit"]) for c in found["sampler"]]
+    lines += [
+        "",
+        "95 % intervals that hold the truth: {:.1f} % (93 to 97)".format(
+            100 * found["interval_coverage"]
+        ),
+    ]
+    lines.append(
+        "a 50 J window across a RAPL wrap is off by {:.6f} J{}".format(
+            found["rapl_wrap_joules_off"]["ours"], _theirs(found["rapl_wrap_joules_off"]["zeus"])
+        )
+    )
+    lines += [
+        "sampling 6 rails at {:g} Hz: {:.2f} % of a core (limit {:g} %)".format(
+            c["hertz"], 100 * c["core_share"], 100 * c["limit"]
+        )
+        for c in found["sampler"]
+    ]
     return "\n".join(lines + ["every promise holds" if found["holds"] else "A PROMISE IS BROKEN"])
 
 
 def _row(row) -> str:
     limit = "" if row["limit_percent"] is None else "{:.4g}".format(row["limit_percent"])
-    others = ", ".join("{} {:.3g}".format(*item)
-                       for item in sorted(row["others_p95_percent"].items()))
+    others = ", ".join(
+        "{} {:.3g}".format(*item) for item in sorted(row["others_p95_percent"].items())
+    )
     return "{:9} {:9} {:5.4g} s | {:8.4f} {:8.4f} {:>8} | {}{}".format(
-        row["pattern"], row["sensor"], row["window_s"], row["p95_percent"], row["worst_percent"],
-        limit, others, "" if row["holds"] and row["nearer_than_all"] else "  <--")
+        row["pattern"],
+        row["sensor"],
+        row["window_s"],
+        row["p95_percent"],
+        row["worst_percent"],
+        limit,
+        others,
+        "" if row["holds"] and row["nearer_than_all"] else "  <--",
+    )
 
 
 def _theirs(joules) -> str:

@@ -1,4 +1,5 @@
 """Live watts and temperatures in this terminal, until Ctrl-C."""
+
 import json
 import sys
 import time
@@ -13,18 +14,25 @@ def arguments(parser):
     """Add what the command takes."""
     parser.add_argument("--power", default="auto", metavar="NAME", help="the sensor to read")
     parser.add_argument("--fake-power", metavar="TRACE_OR_WATTS", help="play this instead")
-    parser.add_argument("--interval", type=float, default=1.0, metavar="S",
-                        help="seconds between lines (default: 1)")
+    parser.add_argument(
+        "--interval",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="seconds between lines (default: 1)",
+    )
     parser.add_argument("--seconds", type=float, metavar="S", help="stop after that long")
-    parser.add_argument("--json", action="store_true",
-                        help="one JSON document at the end; needs --seconds")
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON document at the end; needs --seconds"
+    )
 
 
 def run(args) -> int:
     """Exit code: 0, or 3 if there is nothing to watch."""
     if not args.interval > 0:
-        raise ValueError("watch: asked for {!r} s between lines; it must be more than 0".format(
-            args.interval))
+        raise ValueError(
+            "watch: asked for {!r} s between lines; it must be more than 0".format(args.interval)
+        )
     if args.json and not args.seconds:
         raise ValueError("watch: --json prints at the end; say when that is with --seconds S")
     device = choose.open(args.power, fake_power=args.fake_power)
@@ -52,10 +60,15 @@ def _looks(meter, interval, seconds):
         time.sleep(max(last + interval - time.monotonic(), 0.0))
         now = time.monotonic()
         reading = meter.between(last, now)
-        yield {"seconds": now - begun, "watts": _per_second(reading.joules, now - last),
-               "rails": {name: _per_second(joules, now - last)
-                         for name, joules in reading.rails.items()},
-               "celsius": conditions.celsius(), "reason": _failure(reading)}
+        yield {
+            "seconds": now - begun,
+            "watts": _per_second(reading.joules, now - last),
+            "rails": {
+                name: _per_second(joules, now - last) for name, joules in reading.rails.items()
+            },
+            "celsius": conditions.celsius(),
+            "reason": _failure(reading),
+        }
         last = now
 
 
@@ -69,8 +82,11 @@ def _per_second(joules, seconds):
 
 def _show(info, looks):
     """Redraws on a terminal, prints one line a look elsewhere."""
-    print("{}: {} of {}{}".format(info.adapter, info.rail, info.name,
-                                  ", NOT REAL: " + info.fake if info.fake else ""))
+    print(
+        "{}: {} of {}{}".format(
+            info.adapter, info.rail, info.name, ", NOT REAL: " + info.fake if info.fake else ""
+        )
+    )
     drawn, top = 0, 1e-9
     for look in looks:
         top = max([top, look["watts"] or 0.0])
@@ -84,18 +100,23 @@ def _show(info, looks):
 def _line(look) -> str:
     hottest = max(look["celsius"].values()) if look["celsius"] else None
     return "{:8.1f} s  {}  {}{}".format(
-        look["seconds"], _watts(look["watts"]),
+        look["seconds"],
+        _watts(look["watts"]),
         "" if hottest is None else "{:.1f} C".format(hottest),
-        "  " + look["reason"] if look["reason"] else "").rstrip()
+        "  " + look["reason"] if look["reason"] else "",
+    ).rstrip()
 
 
 def _block(look, top) -> list:
     lines = ["{:20} {} {}".format("total", _watts(look["watts"]), _bar(look["watts"], top))]
-    lines += ["{:20} {} {}".format(name[:20], _watts(watts), _bar(watts, top))
-              for name, watts in sorted(look["rails"].items())]
+    lines += [
+        "{:20} {} {}".format(name[:20], _watts(watts), _bar(watts, top))
+        for name, watts in sorted(look["rails"].items())
+    ]
     zones = ["{} {:.1f} C".format(name, degrees) for name, degrees in look["celsius"].items()]
-    return lines + ([", ".join(zones)] if zones else []) + \
-        ([look["reason"]] if look["reason"] else [])
+    return (
+        lines + ([", ".join(zones)] if zones else []) + ([look["reason"]] if look["reason"] else [])
+    )
 
 
 def _watts(watts) -> str:

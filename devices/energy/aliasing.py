@@ -4,6 +4,7 @@ Two alarms. Even and odd samples must agree on the joules, which catches a load 
 sampling rate; samples at random moments must agree with the line through their neighbours,
 which catches one at the rate itself. Both must differ by 1 % and by thrice what noise explains.
 """
+
 from math import sqrt
 from typing import NamedTuple, Optional
 
@@ -21,16 +22,20 @@ class Beat(NamedTuple):
 
 def find(times, watts, strays, start_s: float, end_s: float, area) -> Optional[Beat]:
     """The graver of both alarms in a window; None if there is none."""
-    found = [_even_odd(times, watts, start_s, end_s, area),
-             _strays(times, watts, strays, start_s, end_s)]
+    found = [
+        _even_odd(times, watts, start_s, end_s, area),
+        _strays(times, watts, strays, start_s, end_s),
+    ]
     return max([beat for beat in found if beat], key=lambda beat: beat.joules, default=None)
 
 
 def _even_odd(times, watts, start_s, end_s, area):
     if area.samples < 2 * FEWEST or area.gaps:
         return None
-    even, odd = [integrate.trapezoid(*integrate.cut(times[i::2], watts[i::2], start_s, end_s))
-                 for i in (0, 1)]
+    even, odd = [
+        integrate.trapezoid(*integrate.cut(times[i::2], watts[i::2], start_s, end_s))
+        for i in (0, 1)
+    ]
     noise = sqrt(area.square / 2 / area.samples) * (end_s - start_s) * sqrt(4 / area.samples)
     return _judged(abs(even - odd), noise, even + odd, "even and odd samples differ by {:.1%}")
 
@@ -43,8 +48,12 @@ def _strays(times, watts, strays, start_s, end_s):
     mean = sum(off) / len(off)
     spread = sqrt(sum((value - mean) ** 2 for value in off) / (len(off) - 1))
     seconds, level = end_s - start_s, sum(w for _, w in inside) / len(inside)
-    return _judged(abs(mean) * seconds, spread / sqrt(len(off)) * seconds, 2 * level * seconds,
-                   "samples at random moments differ from the regular ones by {:.1%}")
+    return _judged(
+        abs(mean) * seconds,
+        spread / sqrt(len(off)) * seconds,
+        2 * level * seconds,
+        "samples at random moments differ from the regular ones by {:.1%}",
+    )
 
 
 def _judged(difference, noise, twice_joules, text):

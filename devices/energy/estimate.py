@@ -2,6 +2,7 @@
 
 `from_power` integrates sampled watts, `from_counter` interpolates a counter's ticks.
 """
+
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from edgejoule.devices.energy import aliasing, integrate, ticks, uncertainty
@@ -36,10 +37,18 @@ def from_power(part, info, start_s: float, end_s: float, period_s: float) -> Opt
     terms = uncertainty.traced(area, joules, end_s - start_s, info, beat.joules if beat else 0.0)
     counts = bool(known(part.times_s, part.joules)[1])
     rails = {} if counts else _rails(part, lambda t, w: _rail_power(t, w, start_s, end_s, info))
-    return Draft("estimate" if info.estimate else "trace", joules, area.joules, terms,
-                 area.peak_watts, area.samples, area.gaps, rails,
-                 "the counter failed, so power was integrated" if counts else None,
-                 beat.sentence if beat else None)
+    return Draft(
+        "estimate" if info.estimate else "trace",
+        joules,
+        area.joules,
+        terms,
+        area.peak_watts,
+        area.samples,
+        area.gaps,
+        rails,
+        "the counter failed, so power was integrated" if counts else None,
+        beat.sentence if beat else None,
+    )
 
 
 def from_counter(part, info, start_s: float, end_s: float, period_s: float) -> Optional[Draft]:
@@ -51,14 +60,24 @@ def from_counter(part, info, start_s: float, end_s: float, period_s: float) -> O
     joules = _filled(parts, start_s, end_s)
     powers = [watts for _, _, watts in parts]
     update = max(info.update_s or 0.0, period_s)
-    gaps = integrate.gaps(found.times_s, start_s, end_s, GAP_PERIODS * update,
-                          EDGE_UPDATES * update)
+    gaps = integrate.gaps(
+        found.times_s, start_s, end_s, GAP_PERIODS * update, EDGE_UPDATES * update
+    )
     gaps += ticks.broken(found, start_s, end_s)
     terms = uncertainty.counted(powers, joules, end_s - start_s, info, update, period_s, gaps)
     seen = [w for t, w in zip(part.times_s, part.watts) if start_s <= t <= end_s and w == w]
     rails = _rails(part, lambda t, e: _rail_count(t, e, start_s, end_s, info))
-    return Draft("counter", joules, joules, terms, max(seen or powers), len(parts), gaps, rails,
-                 "the counter was reset" if ticks.broken(found, start_s, end_s) else None)
+    return Draft(
+        "counter",
+        joules,
+        joules,
+        terms,
+        max(seen or powers),
+        len(parts),
+        gaps,
+        rails,
+        "the counter was reset" if ticks.broken(found, start_s, end_s) else None,
+    )
 
 
 def known(times, values) -> Tuple[List[float], List[float]]:
@@ -86,7 +105,8 @@ def _rail_power(times, watts, start_s, end_s, info):
         return None
     inside_t, inside_w = integrate.cut(times, watts, start_s, end_s)
     return integrate.trapezoid(inside_t, inside_w) + integrate.lag_joules(
-        inside_w[0], inside_w[-1], info.lag_s)
+        inside_w[0], inside_w[-1], info.lag_s
+    )
 
 
 def _rail_count(times, joules, start_s, end_s, info):

@@ -3,6 +3,7 @@
 Pure functions over sequences of seconds and watts; no clock, no device. A window may hold a
 day of samples: sums run through `map` and operators, without a Python step per sample.
 """
+
 from bisect import bisect_left, bisect_right
 from math import fsum
 from operator import add, mul, sub
@@ -32,8 +33,10 @@ def cut(times, watts, start_s: float, end_s: float) -> Tuple[List[float], List[f
     """
     first, last = bisect_right(times, start_s), bisect_left(times, end_s)
     inner_t, inner_w = list(times[first:last]), list(watts[first:last])
-    return ([start_s] + inner_t + [end_s],
-            [at(times, watts, start_s, first)] + inner_w + [at(times, watts, end_s, last)])
+    return (
+        [start_s] + inner_t + [end_s],
+        [at(times, watts, start_s, first)] + inner_w + [at(times, watts, end_s, last)],
+    )
 
 
 def at(times, watts, moment_s: float, right: int = None) -> float:
@@ -67,10 +70,9 @@ def gaps(times, start_s: float, end_s: float, limit_s: float, edge_s: float):
     found = []
     if times[0] - start_s > edge_s:
         found.append((start_s, min(times[0], end_s)))
-    early, late = times[max(first - 1, 0):last], times[max(first, 1):last + 1]
+    early, late = times[max(first - 1, 0) : last], times[max(first, 1) : last + 1]
     if max(map(sub, late, early), default=0.0) > limit_s:
-        found += [(max(a, start_s), min(b, end_s)) for a, b in zip(early, late)
-                  if b - a > limit_s]
+        found += [(max(a, start_s), min(b, end_s)) for a, b in zip(early, late) if b - a > limit_s]
     if end_s - times[-1] > edge_s:
         found.append((max(times[-1], start_s), end_s))
     return tuple((a, b) for a, b in found if b > a)
@@ -93,8 +95,17 @@ def area(times, watts, start_s: float, end_s: float, gap_s: float) -> Area:
         joules = known + known / covered * length(long)
     core = inside_w[1:-1]
     jumps = list(map(sub, core[1:], core))
-    return Area(joules, inside_w[0], inside_w[-1], min(inside_w), max(inside_w), len(core), holes,
-                sum(map(mul, jumps, jumps)), min(filter(None, map(abs, jumps)), default=0.0))
+    return Area(
+        joules,
+        inside_w[0],
+        inside_w[-1],
+        min(inside_w),
+        max(inside_w),
+        len(core),
+        holes,
+        sum(map(mul, jumps, jumps)),
+        min(filter(None, map(abs, jumps)), default=0.0),
+    )
 
 
 def lag_joules(start_watts: float, end_watts: float, lag_s: float) -> float:

@@ -2,6 +2,7 @@
 
 One thread appends, others read; rows become visible all at once because `times_s` grows last.
 """
+
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
@@ -89,10 +90,19 @@ class Record:
         count = len(self.times_s)
         first = max(bisect_left(self.times_s, start_s - margin_s, 0, count) - 1, 0)
         last = min(bisect_right(self.times_s, end_s + margin_s, 0, count) + 1, count)
-        return Slice(self.times_s[first:last], self.watts[first:last], self.joules[first:last],
-                     self.rails.columns(first, last),
-                     tuple(self.strays[bisect_left(self.strays, (start_s,)):
-                                       bisect_right(self.strays, (end_s, float("inf")))]))
+        return Slice(
+            self.times_s[first:last],
+            self.watts[first:last],
+            self.joules[first:last],
+            self.rails.columns(first, last),
+            tuple(
+                self.strays[
+                    bisect_left(self.strays, (start_s,)) : bisect_right(
+                        self.strays, (end_s, float("inf"))
+                    )
+                ]
+            ),
+        )
 
     def without_counter(self) -> "Record":
         """The same samples of power alone: the second opinion on a counter."""

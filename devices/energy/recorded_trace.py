@@ -1,4 +1,5 @@
 """A record as a power trace, to keep with a run and to play again."""
+
 from edgejoule.devices.energy import estimate, ticks
 from edgejoule.devices.trace import PowerTrace
 

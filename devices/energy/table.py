@@ -1,4 +1,5 @@
 """Rows of named numbers in one array: cheap to append to, cut by column."""
+
 from array import array
 
 UNKNOWN = float("nan")
@@ -27,7 +28,9 @@ class Table:
         """{name: array [last - first]} of the rows first to last - 1."""
         names, cells = self._laid
         width = len(names)
-        return {name: cells[first * width + k:last * width:width] for k, name in enumerate(names)}
+        return {
+            name: cells[first * width + k : last * width : width] for k, name in enumerate(names)
+        }
 
     def _widened(self, names):
         """The same rows with more names."""

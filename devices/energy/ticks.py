@@ -3,6 +3,7 @@
 A reading between two ticks is old by up to one update; so the counter is placed on the line
 between the ticks around each edge. Pure functions over sequences of seconds and joules.
 """
+
 from bisect import bisect_left, bisect_right
 from typing import List, NamedTuple, Tuple
 
@@ -34,8 +35,9 @@ def find(times, joules, update_s: float = 0.0) -> Ticks:
             moments.append(times[i] - min(times[i] - times[i - 1], update_s) / 2)
             values.append(value)
     stale = len(moments) > 2 and update_s > times[1] - times[0]
-    return _without_first(moments, values, breaks) if stale else Ticks(
-        moments, values, tuple(breaks))
+    return (
+        _without_first(moments, values, breaks) if stale else Ticks(moments, values, tuple(breaks))
+    )
 
 
 def _without_first(moments, values, breaks):
@@ -52,9 +54,12 @@ def update_s(ticks: Ticks):
 def powers(ticks: Ticks) -> List:
     """Mean watts [n - 1] between neighbouring ticks; None across a break."""
     pairs = range(1, len(ticks.times_s))
-    return [None if i in ticks.breaks else
-            (ticks.joules[i] - ticks.joules[i - 1]) / (ticks.times_s[i] - ticks.times_s[i - 1])
-            for i in pairs]
+    return [
+        None
+        if i in ticks.breaks
+        else (ticks.joules[i] - ticks.joules[i - 1]) / (ticks.times_s[i] - ticks.times_s[i - 1])
+        for i in pairs
+    ]
 
 
 def spread(ticks: Ticks, start_s: float, end_s: float):
@@ -63,8 +68,11 @@ def spread(ticks: Ticks, start_s: float, end_s: float):
     Before the first tick the first known power is held, after the last one the last: the
     counter will tell them apart only later.
     """
-    known = [(a, b, w) for a, b, w in zip(ticks.times_s, ticks.times_s[1:], powers(ticks))
-             if w is not None]
+    known = [
+        (a, b, w)
+        for a, b, w in zip(ticks.times_s, ticks.times_s[1:], powers(ticks))
+        if w is not None
+    ]
     if not known:
         return []
     first, last = bisect_right(ticks.times_s, start_s), bisect_left(ticks.times_s, end_s)

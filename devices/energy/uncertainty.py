@@ -4,6 +4,7 @@ U95 = 2 sqrt(gain^2 + offset^2 + quantum^2 + noise^2 + edge^2 + lag^2 + alias^2 
 Gain and offset are common to every reading of one sensor: they are left out when two readings
 of one board are compared. The spread over repeated runs is the caller's to add.
 """
+
 from math import sqrt
 from typing import Dict
 
@@ -24,15 +25,16 @@ def traced(area, joules: float, seconds: float, info, alias: float = 0.0) -> Dic
         "gain": info.gain * abs(joules),
         "offset": info.offset_watts * seconds,
         "quantum": _quantum(info.step_watts or area.step, seconds, area),
-        "noise": sqrt(sample_variance * (seconds * step + 2 * info.lag_s ** 2)),
+        "noise": sqrt(sample_variance * (seconds * step + 2 * info.lag_s**2)),
         "lag": LAG_RATIO * lag,
         "alias": alias,
         "gap": _gap(area.gaps, area.peak_watts - area.low_watts),
     }
 
 
-def counted(powers, joules: float, seconds: float, info, update_s: float, poll_s: float,
-            gaps=()) -> Dict[str, float]:
+def counted(
+    powers, joules: float, seconds: float, info, update_s: float, poll_s: float, gaps=()
+) -> Dict[str, float]:
     """Terms of energy from a counter whose mean power between ticks was `powers`, watts.
 
     At either edge the moment of the tick is known to one poll, and the power since to what it
@@ -51,7 +53,7 @@ def counted(powers, joules: float, seconds: float, info, update_s: float, poll_s
 
 def half_width(terms: Dict[str, float]) -> float:
     """Joules: half the 95 % interval of the absolute value."""
-    return 2 * sqrt(sum(value ** 2 for value in terms.values()))
+    return 2 * sqrt(sum(value**2 for value in terms.values()))
 
 
 def repeatability(terms: Dict[str, float]) -> float:

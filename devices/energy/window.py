@@ -1,4 +1,5 @@
 """A `Reading` from a record and two moments: drafted from counter or power, then judged."""
+
 from edgejoule.devices.energy import estimate, integrate, uncertainty
 from edgejoule.devices.reading import Reading
 
@@ -13,8 +14,13 @@ def reading(record, info, start_s: float, end_s: float) -> Reading:
         return Reading(0.0, None, status="too_short", reason="the window has no length")
     found = _best(record, info, start_s, end_s)
     if found is None:
-        return Reading(end_s - start_s, None, status="invalid", source="none",
-                       reason=_why(record, start_s, end_s) or "no sample in the window")
+        return Reading(
+            end_s - start_s,
+            None,
+            status="invalid",
+            source="none",
+            reason=_why(record, start_s, end_s) or "no sample in the window",
+        )
     return _judge(found, record, info, start_s, end_s)
 
 
@@ -39,8 +45,12 @@ def _judge(found, record, info, start_s, end_s):
     coverage = _coverage(found, start_s, end_s)
     failing = record.failing(end_s)
     longest = max([b - a for a, b in found.gaps] or [0.0])
-    sentences = [_holes(found.gaps, longest), found.problem, found.beat,
-                 failing or _why(record, start_s, end_s)]
+    sentences = [
+        _holes(found.gaps, longest),
+        found.problem,
+        found.beat,
+        failing or _why(record, start_s, end_s),
+    ]
     least = minimum_seconds(info, record.period_s)
     if coverage < INVALID or longest > INVALID_GAP_S:
         status = "invalid"
@@ -53,10 +63,20 @@ def _judge(found, record, info, start_s, end_s):
         status = "ok"
     guessed = found.source == "estimate"  # nobody knows how far off a number given by hand is
     return Reading(
-        end_s - start_s, found.joules, None if guessed else uncertainty.half_width(found.terms),
-        found.peak_watts, found.samples, coverage, status, found.source, found.rails,
+        end_s - start_s,
+        found.joules,
+        None if guessed else uncertainty.half_width(found.terms),
+        found.peak_watts,
+        found.samples,
+        coverage,
+        status,
+        found.source,
+        found.rails,
         "; ".join(s for s in sentences if s) or None,
-        None if guessed else uncertainty.repeatability(found.terms), found.raw_joules, found.beat)
+        None if guessed else uncertainty.repeatability(found.terms),
+        found.raw_joules,
+        found.beat,
+    )
 
 
 def _open(gaps, end_s) -> bool:
@@ -72,7 +92,8 @@ def _holes(gaps, longest):
     if not gaps:
         return None
     return "{} gap{} without samples, the longest {:.3g} s".format(
-        len(gaps), "" if len(gaps) == 1 else "s", longest)
+        len(gaps), "" if len(gaps) == 1 else "s", longest
+    )
 
 
 def _why(record, start_s, end_s):

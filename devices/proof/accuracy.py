@@ -4,6 +4,7 @@ Each row: many windows at random moments of one pattern, seen through one sensor
 from a counter are a random part of a register's update longer than their name says: lengths
 that are whole updates would flatter whoever subtracts two readings.
 """
+
 import random
 from math import ceil
 from typing import NamedTuple, Optional
@@ -29,18 +30,27 @@ class Row(NamedTuple):
     always: bool = False
 
 
-PATTERNS = {"constant": synthetic.constant(), "square": synthetic.square(),
-            "training": synthetic.training()}
+PATTERNS = {
+    "constant": synthetic.constant(),
+    "square": synthetic.square(),
+    "training": synthetic.training(),
+}
 ROWS = (
-    Row("constant", "power", 2.0, 1e-4, True), Row("constant", "power", 10.0, 1e-4, True),
-    Row("square", "power", 2.0, 1e-3), Row("square", "power", 10.0, 1e-3),
-    Row("square", "power", 60.0, 1e-3), Row("square", "power", 7.3, None),
-    Row("training", "power", 10.0, 0.02), Row("training", "power", 60.0, 0.01),
-    Row("training", "trailing", 1.0, 0.01), Row("training", "trailing", 10.0, 1e-3),
+    Row("constant", "power", 2.0, 1e-4, True),
+    Row("constant", "power", 10.0, 1e-4, True),
+    Row("square", "power", 2.0, 1e-3),
+    Row("square", "power", 10.0, 1e-3),
+    Row("square", "power", 60.0, 1e-3),
+    Row("square", "power", 7.3, None),
+    Row("training", "power", 10.0, 0.02),
+    Row("training", "power", 60.0, 0.01),
+    Row("training", "trailing", 1.0, 0.01),
+    Row("training", "trailing", 10.0, 1e-3),
     Row("constant", "counter", 0.25, UPDATE_S / (4 * 0.25) + 1e-3, True),
     Row("constant", "counter", 1.0, UPDATE_S / 4 + 1e-3, True),
     Row("constant", "counter", 5.0, UPDATE_S / (4 * 5) + 1e-3, True),
-    Row("training", "counter", 1.0, None), Row("training", "counter", 5.0, 0.008),
+    Row("training", "counter", 1.0, None),
+    Row("training", "counter", 5.0, 0.008),
     Row("training", "counter", 30.0, None),
 )
 
@@ -65,9 +75,13 @@ def judged(row: Row, trials: int) -> dict:
     ours = _worst(errors["ours"]) if row.always else _p95(errors["ours"])
     others = {tool: _p95(found) for tool, found in errors.items() if tool != "ours"}
     return {
-        "pattern": row.pattern, "sensor": row.sensor, "window_s": row.seconds, "trials": trials,
+        "pattern": row.pattern,
+        "sensor": row.sensor,
+        "window_s": row.seconds,
+        "trials": trials,
         "mean_percent": 100 * sum(errors["ours"]) / trials,
-        "p95_percent": 100 * _p95(errors["ours"]), "worst_percent": 100 * _worst(errors["ours"]),
+        "p95_percent": 100 * _p95(errors["ours"]),
+        "worst_percent": 100 * _worst(errors["ours"]),
         "limit_percent": None if row.limit is None else 100 * row.limit,
         "limit_is_on": "worst" if row.always else "p95",
         "holds": row.limit is None or ours <= row.limit,
@@ -81,12 +95,15 @@ def _tools(row, pattern, start, end, phase):
         return _counters(pattern, start, end, phase)
     trailing = row.sensor == "trailing"
     sensor = synthetic.Trailing(pattern, LAG_S, STEP_W) if trailing else pattern
-    info = virtual_time.info(period_s=POLL_S, lag_s=LAG_S if trailing else 0.0,
-                        step_watts=STEP_W if trailing else None)
+    info = virtual_time.info(
+        period_s=POLL_S, lag_s=LAG_S if trailing else 0.0, step_watts=STEP_W if trailing else None
+    )
     found = virtual_time.record(virtual_time.power(sensor), start, end, info, phase * POLL_S)
-    joules = {"ours": window.reading(found, info, start, end).joules,
-              "1 Hz mean x time": other_tools.mean_power(sensor, start, end, phase),
-              "1 Hz sum of reading x dt": other_tools.reading_times_dt(sensor, start, end, phase)}
+    joules = {
+        "ours": window.reading(found, info, start, end).joules,
+        "1 Hz mean x time": other_tools.mean_power(sensor, start, end, phase),
+        "1 Hz sum of reading x dt": other_tools.reading_times_dt(sensor, start, end, phase),
+    }
     if zeus.installed():
         joules["zeus rail"] = zeus.jetson(sensor, start, end, phase * POLL_S)
         joules["zeus polled"] = zeus.polling(sensor, start, end, phase * zeus.POLL_S)
@@ -96,9 +113,13 @@ def _tools(row, pattern, start, end, phase):
 def _counters(pattern, start, end, phase):
     register = synthetic.Register(pattern, UPDATE_S, phase * UPDATE_S)
     info = virtual_time.info(period_s=UPDATE_S / 4, update_s=UPDATE_S)
-    found = virtual_time.record(virtual_time.counter(register), start, end, info, phase * UPDATE_S / 4)
-    joules = {"ours": window.reading(found, info, start, end).joules,
-              "two readings": register.joules(end) - register.joules(start)}
+    found = virtual_time.record(
+        virtual_time.counter(register), start, end, info, phase * UPDATE_S / 4
+    )
+    joules = {
+        "ours": window.reading(found, info, start, end).joules,
+        "two readings": register.joules(end) - register.joules(start),
+    }
     if zeus.installed():
         joules["zeus counter"] = zeus.counter(register, start, end)
     return joules

@@ -3,6 +3,7 @@
 The window ends 20 ms after the wrap; Zeus's own process that counts wraps looks ten times a
 second then, and has not seen it.
 """
+
 import os
 import tempfile
 from types import SimpleNamespace
@@ -21,8 +22,10 @@ def joules_off() -> dict:
         os.makedirs(zone)
         for name, text in (("name", "package-0"), ("max_energy_range_uj", RANGE_UJ)):
             _write(os.path.join(zone, name), text)
-        return {"ours": _ours(root, zone) - TRUTH_J,
-                "zeus": _zeus(zone) - TRUTH_J if zeus.installed() else None}
+        return {
+            "ours": _ours(root, zone) - TRUTH_J,
+            "zeus": _zeus(zone) - TRUTH_J if zeus.installed() else None,
+        }
 
 
 def _ours(root, zone) -> float:
@@ -38,6 +41,7 @@ def _ours(root, zone) -> float:
 
 def _zeus(zone) -> float:
     from zeus.device.cpu import rapl as theirs
+
     counter = os.path.join(zone, "energy_uj")
     _write(counter, BEFORE_UJ)
     file = theirs.RAPLFile(zone)

@@ -1,4 +1,5 @@
 """How often the 95 % interval of a reading holds the truth, when a sensor errs as it claims."""
+
 import random
 
 from edgejoule.devices.energy import window
@@ -9,8 +10,9 @@ WATTS, SECONDS, NOISE_W, GAIN, SEED = 8.0, 10.0, 0.8, 0.01, 3
 ROUNDING_J = 1e-9
 
 
-def coverage(trials: int, gain: float = GAIN, noise_watts: float = NOISE_W,
-             lag_s: float = 0.0) -> float:
+def coverage(
+    trials: int, gain: float = GAIN, noise_watts: float = NOISE_W, lag_s: float = 0.0
+) -> float:
     """Share of intervals, 0 to 1, that hold the true joules of a constant load.
 
     Every sample errs by a normal number of watts, every trial's sensor by a normal factor.

@@ -1,4 +1,5 @@
 """What the sampling thread costs: the share of a core it takes on six rails of sysfs."""
+
 import os
 import tempfile
 import time
@@ -27,8 +28,12 @@ def core_share(hertz: float, seconds: float) -> dict:
             time.sleep(seconds)
             cost = meter.cost()["ina3221"]
         device.close()
-    return {"hertz": hertz, "core_share": cost["core_share"], "reads": cost["reads"],
-            "seconds": cost["seconds"]}
+    return {
+        "hertz": hertz,
+        "core_share": cost["core_share"],
+        "reads": cost["reads"],
+        "seconds": cost["seconds"],
+    }
 
 
 def _tree(root):

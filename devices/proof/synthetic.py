@@ -1,4 +1,5 @@
 """Power with exactly known joules: periodic patterns, and what imperfect sensors show of them."""
+
 from bisect import bisect_right
 from math import exp, floor
 from typing import Sequence, Tuple
@@ -23,8 +24,11 @@ class Pattern:
     def joules(self, t: float) -> float:
         """Joules from moment 0 to a moment, exact."""
         index, inside = self._place(t)
-        return floor(t / self.period_s) * self.cycle_joules + self.energies[index] \
+        return (
+            floor(t / self.period_s) * self.cycle_joules
+            + self.energies[index]
             + inside * self.parts[index][1]
+        )
 
     def _place(self, t):
         """(part, seconds into it)."""

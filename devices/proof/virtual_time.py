@@ -1,4 +1,5 @@
 """The meter in virtual time: samples at the moments its thread would take them, no waiting."""
+
 from edgejoule.devices.energy.record import Record
 from edgejoule.devices.reading import DeviceInfo, Sample
 

@@ -3,6 +3,7 @@
 Nothing of Zeus is copied: the installed package runs. Its polling is given 50 ms, the least its
 documentation allows, because left alone 0.16 polls without pause. CPU: `pip install zeus==0.16.0`.
 """
+
 import asyncio
 import copy
 import warnings
@@ -25,6 +26,7 @@ def installed() -> bool:
 def version() -> str:
     """Zeus's version."""
     import zeus
+
     return zeus.__version__
 
 
@@ -48,9 +50,11 @@ class Clock:
 def jetson(sensor, start_s: float, end_s: float, phase_s: float) -> float:
     """Joules of a window as `zeus.device.soc.jetson` finds them on a power rail."""
     from zeus.device.soc import jetson as soc
+
     clock = Clock(start_s - LEAD_S + phase_s)
-    queue = _Commands(clock, [(start_s, soc.Command.READ), (end_s, soc.Command.READ),
-                              (end_s, soc.Command.STOP)])
+    queue = _Commands(
+        clock, [(start_s, soc.Command.READ), (end_s, soc.Command.READ), (end_s, soc.Command.STOP)]
+    )
     answers = []
     rail = SimpleNamespace(measure_power=lambda: sensor.watts(clock.now_s) * 1e3)
     results = SimpleNamespace(put=lambda value: answers.append(copy.copy(value)))
@@ -62,16 +66,29 @@ def jetson(sensor, start_s: float, end_s: float, phase_s: float) -> float:
 def polling(sensor, start_s: float, end_s: float, phase_s: float) -> float:
     """Joules of a window as `zeus.monitor.power` finds them by polling a GPU's power."""
     from zeus.monitor import power
+
     clock, samples = Clock(start_s - LEAD_S + phase_s), []
-    gpus = SimpleNamespace(**dict.fromkeys(
-        ("get_instant_power_usage", "get_average_power_usage", "get_average_memory_power_usage"),
-        lambda index: round(sensor.watts(clock.now_s) * 1e3)))
+    gpus = SimpleNamespace(
+        **dict.fromkeys(
+            (
+                "get_instant_power_usage",
+                "get_average_power_usage",
+                "get_average_memory_power_usage",
+            ),
+            lambda index: round(sensor.watts(clock.now_s) * 1e3),
+        )
+    )
     domain = power.PowerDomain.DEVICE_INSTANT
     stop = SimpleNamespace(is_set=lambda: clock.now_s > end_s + LEAD_S)
     with _Replaced(power, time=clock.time, sleep=clock.sleep, get_gpus=lambda **_: gpus):
         power._domain_polling_process(
-            domain, [0], SimpleNamespace(put=samples.append), SimpleNamespace(set=lambda: None),
-            stop, POLL_S)
+            domain,
+            [0],
+            SimpleNamespace(put=samples.append),
+            SimpleNamespace(set=lambda: None),
+            stop,
+            POLL_S,
+        )
     monitor = power.PowerMonitor.__new__(power.PowerMonitor)
     monitor.measurement_domains, monitor.gpu_indices, monitor.data_queues = [domain], [0], {}
     monitor.samples = {domain: {0: [s for s in samples if s != "STOP"]}}
@@ -81,14 +98,24 @@ def polling(sensor, start_s: float, end_s: float, phase_s: float) -> float:
 def counter(register, start_s: float, end_s: float) -> float:
     """Joules of a window as `ZeusMonitor` finds them with an energy counter."""
     from zeus.monitor import energy
+
     clock = Clock(start_s)
     gpus = SimpleNamespace(
         supports_get_total_energy_consumption=lambda index: True,
-        get_total_energy_consumption=lambda index: register.joules(clock.now_s) * 1e3)
+        get_total_energy_consumption=lambda index: register.joules(clock.now_s) * 1e3,
+    )
     monitor = energy.ZeusMonitor.__new__(energy.ZeusMonitor)
     monitor.__dict__.update(
-        gpus=gpus, gpu_indices=[0], cpus=None, cpu_indices=[], soc_is_present=False,
-        approx_instant_energy=False, measurement_states={}, power_monitor=None, log_file=None)
+        gpus=gpus,
+        gpu_indices=[0],
+        cpus=None,
+        cpu_indices=[],
+        soc_is_present=False,
+        approx_instant_energy=False,
+        measurement_states={},
+        power_monitor=None,
+        log_file=None,
+    )
     with _Replaced(energy, time=clock.time), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its remark that a short window may read 0
         monitor.begin_window("w", sync_execution=False)

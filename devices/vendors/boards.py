@@ -3,6 +3,7 @@
 Sources: NVIDIA's carrier device trees, energymon's JetsonPowerRails.md, tegrastats logs.
 A sub-rail is never added: what it carries has passed its parent.
 """
+
 from typing import NamedTuple, Optional, Tuple
 
 
@@ -31,25 +32,61 @@ THOR = ("VDD_GPU", "VDD_CPU_SOC_MSS", "VIN_SYS_5V0")
 ATX = ("CVB_ATX_12V", "CVB_ATX_3V3", "CVB_ATX_5V")
 BOARDS = (
     Board("Jetson Nano", ("p3448",), (), ("POM_5V_IN",), ("POM_5V_GPU", "POM_5V_CPU")),
-    Board("Jetson TX1", ("p2180",), ("VDD_IN",), ("VDD_IN", "VDD_MUX"),
-          ("VDD_GPU", "VDD_CPU", "VDD_5V_IO_SYS", "VDD_3V3_SYS", "VDD_3V3_IO",
-           "VDD_3V3_IO_SLP", "VDD_1V8_IO", "VDD_M2_IN", "VDD_3V3_SYS_M2")),
+    Board(
+        "Jetson TX1",
+        ("p2180",),
+        ("VDD_IN",),
+        ("VDD_IN", "VDD_MUX"),
+        (
+            "VDD_GPU",
+            "VDD_CPU",
+            "VDD_5V_IO_SYS",
+            "VDD_3V3_SYS",
+            "VDD_3V3_IO",
+            "VDD_3V3_IO_SLP",
+            "VDD_1V8_IO",
+            "VDD_M2_IN",
+            "VDD_3V3_SYS_M2",
+        ),
+    ),
     Board("Jetson TX2 NX", ("p3636",), ("VDD_IN",), (), ("VDD_CPU_GPU", "VDD_SOC")),
-    Board("Jetson TX2", ("p3310", "p3489"), ("VDD_IN",), ("VDD_IN", "VDD_MUX"),
-          ("VDD_SYS_GPU", "VDD_SYS_SOC", "VDD_4V0_WIFI", "VDD_SYS_CPU", "VDD_SYS_DDR",
-           "VDD_5V0_IO_SYS", "VDD_3V3_SYS", "VDD_3V3_IO_SLP", "VDD_1V8_IO", "VDD_3V3_SYS_M2")),
+    Board(
+        "Jetson TX2",
+        ("p3310", "p3489"),
+        ("VDD_IN",),
+        ("VDD_IN", "VDD_MUX"),
+        (
+            "VDD_SYS_GPU",
+            "VDD_SYS_SOC",
+            "VDD_4V0_WIFI",
+            "VDD_SYS_CPU",
+            "VDD_SYS_DDR",
+            "VDD_5V0_IO_SYS",
+            "VDD_3V3_SYS",
+            "VDD_3V3_IO_SLP",
+            "VDD_1V8_IO",
+            "VDD_3V3_SYS_M2",
+        ),
+    ),
     Board("Jetson AGX Xavier", ("p2888",), XAVIER),
     Board("Jetson Xavier NX", ("p3668",), ("VDD_IN",), (), ("VDD_CPU_GPU_CV", "VDD_SOC")),
     Board("Jetson Orin Nano/NX", ("p3767",), ("VDD_IN",), (), ("VDD_CPU_GPU_CV", "VDD_SOC")),
     Board("Jetson IGX Orin", ("p3740",), ORIN, ATX, ("VDDQ_VDD2_1V8AO",)),
     Board("Jetson AGX Orin", ("p3701",), ORIN, ATX, ("VDDQ_VDD2_1V8AO",)),
     Board("Jetson AGX Thor", ("p3834", "p4071"), (), ("VIN",), THOR),
-    Board("Jetson AGX Thor", ("p3834", "p4071"), THOR, (), (),
-          "VIN is missing: the module's rails are about a third less than the board draws"),
+    Board(
+        "Jetson AGX Thor",
+        ("p3834", "p4071"),
+        THOR,
+        (),
+        (),
+        "VIN is missing: the module's rails are about a third less than the board draws",
+    ),
 )
 
-LABELS = frozenset(label for board in BOARDS
-                   for label in board.module + board.board + board.children)
+LABELS = frozenset(
+    label for board in BOARDS for label in board.module + board.board + board.children
+)
 
 
 def identify(compatible: str, rails) -> Optional[Board]:

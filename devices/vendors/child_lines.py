@@ -1,4 +1,5 @@
 """JSON lines from a child process, read without ever waiting longer than asked."""
+
 import json
 import os
 import select
@@ -13,8 +14,9 @@ class Child:
     """A process that prints one JSON object a line and ends when its standard input does."""
 
     def __init__(self, command):
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
         self._out = self._process.stdout.fileno()
         os.set_blocking(self._out, False)
         self._rest = b""

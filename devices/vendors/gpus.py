@@ -3,6 +3,7 @@
 CUDA orders GPUs by speed, NVML by bus; CUDA_VISIBLE_DEVICES may name indices, UUIDs or MIG
 instances. A child process asks the CUDA driver itself, so this one stays free of a context.
 """
+
 import ctypes
 import os
 import subprocess
@@ -20,19 +21,29 @@ def handle(pynvml, gpu=None):
     name = _first_visible(pynvml) if gpu is None else str(gpu)
     if name.startswith("MIG-"):
         return _parent(pynvml, name), True
-    found = [(each, uuid) for each, uuid, bus, index in _all(pynvml)
-             if uuid.startswith(name) or name in (bus, str(index))]
+    found = [
+        (each, uuid)
+        for each, uuid, bus, index in _all(pynvml)
+        if uuid.startswith(name) or name in (bus, str(index))
+    ]
     if not found:
-        raise RuntimeError("nvml: no GPU {!r}; there are: {}".format(
-            name, ", ".join(uuid for _, uuid, _, _ in _all(pynvml)) or "none"))
+        raise RuntimeError(
+            "nvml: no GPU {!r}; there are: {}".format(
+                name, ", ".join(uuid for _, uuid, _, _ in _all(pynvml)) or "none"
+            )
+        )
     return found[0][0], _is_mig(pynvml, found[0][0])
 
 
 def cuda_uuids():
     """UUIDs in CUDA's order as this process would see them; [] where CUDA cannot be asked."""
     try:
-        out = subprocess.run([sys.executable, "-I", os.path.abspath(__file__)], timeout=ASK_S,
-                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+        out = subprocess.run(
+            [sys.executable, "-I", os.path.abspath(__file__)],
+            timeout=ASK_S,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return []
     return out.decode().split()
@@ -51,8 +62,10 @@ def _first_visible(pynvml):
 def _all(pynvml):
     """(handle, UUID, bus id, index) of every GPU."""
     handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
-    return [(each, _text(pynvml.nvmlDeviceGetUUID(each)), _bus(pynvml, each), i)
-            for i, each in enumerate(handles)]
+    return [
+        (each, _text(pynvml.nvmlDeviceGetUUID(each)), _bus(pynvml, each), i)
+        for i, each in enumerate(handles)
+    ]
 
 
 def _bus(pynvml, each):

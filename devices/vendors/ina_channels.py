@@ -4,6 +4,7 @@ Three layouts: iio (L4T <= 32, driver ina3221x: mV, mA, mW), hwmon (L4T >= 34, d
 mV, mA, no power file), and the hwmon of an INA238 (Thor's carrier: mV, mA, power in uW).
 One chip is reachable by several paths; each is taken once.
 """
+
 import glob
 import os
 import time
@@ -12,9 +13,13 @@ from typing import NamedTuple, Optional
 from edgejoule.devices.vendors import sysfs
 
 CHIPS = ("ina3221", "ina238")
-LAYOUTS = ("bus/i2c/devices/*/iio:device*", "bus/i2c/devices/*/hwmon/hwmon*",
-           "bus/i2c/drivers/ina3221x/*/iio:device*", "bus/i2c/drivers/ina3221/*/hwmon/hwmon*",
-           "bus/i2c/drivers/ina238/*/hwmon/hwmon*")
+LAYOUTS = (
+    "bus/i2c/devices/*/iio:device*",
+    "bus/i2c/devices/*/hwmon/hwmon*",
+    "bus/i2c/drivers/ina3221x/*/iio:device*",
+    "bus/i2c/drivers/ina3221/*/hwmon/hwmon*",
+    "bus/i2c/drivers/ina238/*/hwmon/hwmon*",
+)
 VOLTS_EVERY_S = 1.0  # a supply's voltage moves little; reading it costs as much as the current
 MILLI = 1e-3
 IIO_CYCLE_S, IIO_AVERAGES = 6.6e-3, 64  # continuous mode of NVIDIA's 4.9 driver
@@ -122,25 +127,45 @@ def _averages(folder) -> int:
 
 def _iio(folder, n):
     label = sysfs.text(os.path.join(folder, "rail_name_{}".format(n)))
-    volts, amps, power = [_existing(folder, name.format(n)) for name in
-                          ("in_voltage{}_input", "in_current{}_input", "in_power{}_input")]
-    return _usable(Rail(label, folder, volts, amps, power, MILLI, lag_s(folder),
-                        _renewed_s(folder), None))
+    volts, amps, power = [
+        _existing(folder, name.format(n))
+        for name in ("in_voltage{}_input", "in_current{}_input", "in_power{}_input")
+    ]
+    return _usable(
+        Rail(label, folder, volts, amps, power, MILLI, lag_s(folder), _renewed_s(folder), None)
+    )
 
 
 def _hwmon(folder, n):
     label = sysfs.text(os.path.join(folder, "in{}_label".format(n)))
     enabled = sysfs.number(os.path.join(folder, "in{}_enable".format(n)))
     micro = sysfs.number(os.path.join(folder, "shunt{}_resistor".format(n)))
-    rail = Rail(label, folder, _existing(folder, "in{}_input".format(n)),
-                _existing(folder, "curr{}_input".format(n)), None, 0.0, lag_s(folder),
-                _renewed_s(folder), micro * 1e-6 if micro else None)
+    rail = Rail(
+        label,
+        folder,
+        _existing(folder, "in{}_input".format(n)),
+        _existing(folder, "curr{}_input".format(n)),
+        None,
+        0.0,
+        lag_s(folder),
+        _renewed_s(folder),
+        micro * 1e-6 if micro else None,
+    )
     return None if enabled == 0 else _usable(rail)
 
 
 def _ina238(folder):
-    return Rail("VIN", folder, _existing(folder, "in1_input"), _existing(folder, "curr1_input"),
-                _existing(folder, "power1_input"), 1e-6, 0.0, None, None)
+    return Rail(
+        "VIN",
+        folder,
+        _existing(folder, "in1_input"),
+        _existing(folder, "curr1_input"),
+        _existing(folder, "power1_input"),
+        1e-6,
+        0.0,
+        None,
+        None,
+    )
 
 
 def _existing(folder, name):
@@ -150,7 +175,10 @@ def _existing(folder, name):
 
 def _usable(rail):
     """The rail, unless it is not connected ("NC") or has nothing to read."""
-    if not rail.label or "NC" in rail.label.split("_") or not (
-            rail.power or (rail.volts and rail.amps)):
+    if (
+        not rail.label
+        or "NC" in rail.label.split("_")
+        or not (rail.power or (rail.volts and rail.amps))
+    ):
         return None
     return rail

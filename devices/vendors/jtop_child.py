@@ -5,6 +5,7 @@ client hangs when the service does, and its licence (AGPL) stays out of the call
 Lines: {"ready": version}, {"start": {...}}, then {"uptime": s, "rails": {label: mW}}, or
 {"error": sentence} and the end. Run: python3 jtop_child.py INTERVAL_S [SOCKET].
 """
+
 import json
 import os
 import sys
@@ -22,6 +23,7 @@ def main(arguments) -> int:
     try:
         import jtop
         import jtop.service
+
         if arguments[1:]:
             jtop.service.JTOP_PIPE = arguments[1]
         _say(ready=jtop.__version__)
@@ -72,8 +74,9 @@ class Printer:
 
 def _rails(power) -> dict:
     """Milliwatts by label. The input rail is moved into `tot`; without its name `tot` is a sum."""
-    rails = {name: rail["power"] for name, rail in power["rail"].items() if rail.get("power")
-             is not None}
+    rails = {
+        name: rail["power"] for name, rail in power["rail"].items() if rail.get("power") is not None
+    }
     total = power["tot"]
     if total.get("name") and total.get("power") is not None:
         rails[total["name"]] = total["power"]
@@ -81,8 +84,11 @@ def _rails(power) -> dict:
 
 
 def _celsius(zones) -> dict:
-    return {name: zone["temp"] for name, zone in zones.items()
-            if zone.get("online", True) and zone.get("temp", -256) != -256}
+    return {
+        name: zone["temp"]
+        for name, zone in zones.items()
+        if zone.get("online", True) and zone.get("temp", -256) != -256
+    }
 
 
 def _say(**line):

@@ -1,9 +1,14 @@
 """What else NVML knows while energy is measured: limits, clocks, throttling, other processes."""
+
 import os
 
 REASONS = {
-    0x2: "application clocks", 0x4: "software power cap", 0x8: "hardware slowdown",
-    0x10: "sync boost", 0x20: "software thermal limit", 0x40: "hardware thermal limit",
+    0x2: "application clocks",
+    0x4: "software power cap",
+    0x8: "hardware slowdown",
+    0x10: "sync boost",
+    0x20: "software thermal limit",
+    0x40: "hardware thermal limit",
     0x80: "power brake",
 }
 SLOWING = 0x4 | 0x8 | 0x20 | 0x40 | 0x80  # the others are chosen by the user, or idle
@@ -19,8 +24,11 @@ class Watch:
 
     def look(self):
         """Take note of throttling and of processes that are not this one."""
-        self._reasons |= self._ask("nvmlDeviceGetCurrentClocksEventReasons") or \
-            self._ask("nvmlDeviceGetCurrentClocksThrottleReasons") or 0
+        self._reasons |= (
+            self._ask("nvmlDeviceGetCurrentClocksEventReasons")
+            or self._ask("nvmlDeviceGetCurrentClocksThrottleReasons")
+            or 0
+        )
         running = self._ask("nvmlDeviceGetComputeRunningProcesses") or []
         self._strangers |= set(_strangers([process.pid for process in running]))
 
@@ -39,8 +47,11 @@ class Watch:
         if self.throttling():
             found.append("nvml: the GPU was slowed by: {}".format(self.throttling()))
         if self._strangers:
-            found.append("nvml: other processes used the GPU (pid {}); their joules are in"
-                         .format(", ".join(map(str, self.strangers()))))
+            found.append(
+                "nvml: other processes used the GPU (pid {}); their joules are in".format(
+                    ", ".join(map(str, self.strangers()))
+                )
+            )
         return found
 
     def driver(self) -> str:
@@ -56,13 +67,17 @@ class Watch:
         """A JSON-able account; None where the driver does not say."""
         clock = [self._ask("nvmlDeviceGetClockInfo", kind) for kind in (1, 2)]
         return {
-            "uuid": self._text(self._ask("nvmlDeviceGetUUID")), "driver": self.driver(),
+            "uuid": self._text(self._ask("nvmlDeviceGetUUID")),
+            "driver": self.driver(),
             "nvml": self._text(self._call("nvmlSystemGetNVMLVersion")),
-            "power_limit": self.limit(), "persistence": self._ask("nvmlDeviceGetPersistenceMode"),
-            "sm_mhz": clock[0], "memory_mhz": clock[1],
+            "power_limit": self.limit(),
+            "persistence": self._ask("nvmlDeviceGetPersistenceMode"),
+            "sm_mhz": clock[0],
+            "memory_mhz": clock[1],
             "performance_state": self._ask("nvmlDeviceGetPerformanceState"),
             "celsius": self._ask("nvmlDeviceGetTemperature", 0),
-            "throttling": self.throttling(), "foreign_pids": self.strangers(),
+            "throttling": self.throttling(),
+            "foreign_pids": self.strangers(),
         }
 
     def _ask(self, name, *arguments):

@@ -1,4 +1,5 @@
 """Numbers from sysfs: a file kept open, read in about a microsecond."""
+
 import os
 from typing import Optional
 
@@ -45,8 +46,11 @@ class NumberFile:
         try:
             return int(raw) * self.unit
         except ValueError:
-            raise RuntimeError("{}: expected a number, found {!r}".format(
-                self.path, raw.decode("ascii", "replace"))) from None
+            raise RuntimeError(
+                "{}: expected a number, found {!r}".format(
+                    self.path, raw.decode("ascii", "replace")
+                )
+            ) from None
 
     def _reopen(self):
         fresh = os.open(self.path, os.O_RDONLY)

@@ -3,6 +3,7 @@
 Layerwise. Deviation: where several layers write to one group, their filters count as one long
 filter.
 """
+
 from edgejoule.prune.groups import filters
 
 SCOPE = "layer"
@@ -11,8 +12,11 @@ BATCHES = 0
 
 def scores(model, groups, batches):
     """Per group, the Euclidean norm of each channel's weights [channels], unitless."""
-    return {group.name: sum(rows.detach().pow(2).sum(1) for rows in filters(model, group)).sqrt()
-            for group in groups if group.units}
+    return {
+        group.name: sum(rows.detach().pow(2).sum(1) for rows in filters(model, group)).sqrt()
+        for group in groups
+        if group.units
+    }
 
 
 def flops(model, groups, batches):

@@ -2,6 +2,7 @@
 
 Layerwise, so that each layer loses the same share. Without a `seed` the seed of the run decides.
 """
+
 import torch
 
 SCOPE = "layer"

@@ -5,6 +5,7 @@ the subgradient strength * sign(gamma). Strength 0 is the variant without L1. De
 group has several batch norms the score is their mean (a sum would favour residual streams); the
 exact number of channels leaves, while the authors' threshold removes one more.
 """
+
 from math import log2
 
 import torch
@@ -19,8 +20,11 @@ BATCHES = 0
 def scores(model, groups, batches):
     """Per group that has batch norms, the mean |gamma| of each channel [channels]."""
     found = {group.name: norms(model, group) for group in groups}
-    return {name: torch.stack([norm[0].detach().abs() for norm in each]).mean(0)
-            for name, each in found.items() if each}
+    return {
+        name: torch.stack([norm[0].detach().abs() for norm in each]).mean(0)
+        for name, each in found.items()
+        if each
+    }
 
 
 def penalty(model, groups, *, strength=1e-4):

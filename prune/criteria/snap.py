@@ -5,6 +5,7 @@ the unit's batch norm: before it, in train mode, the norm would cancel the gate 
 with it. Deviations: mean cross-entropy where the code takes nll of raw logits; several units of
 one group share the gate, so their derivatives add up (the reference knows no residual networks).
 """
+
 from edgejoule.prune.cost import count
 from edgejoule.prune.scoring.gate_gradients import derivatives
 

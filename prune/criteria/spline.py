@@ -7,14 +7,24 @@ the paper says only "one of those two"; `victim` is the unit with the smaller sl
 Units without slope fall first. With scope "global" the closest pair of all layers comes first,
 compared without PCA.
 """
+
 from edgejoule.prune.scoring import spline_order
 
 SCOPE = "layer"
 BATCHES = 0
 
 
-def scores(model, groups, batches, *, rho=0.05, equation="paper", fold_bn=True, victim="small_norm",
-           seed=None):
+def scores(
+    model,
+    groups,
+    batches,
+    *,
+    rho=0.05,
+    equation="paper",
+    fold_bn=True,
+    victim="small_norm",
+    seed=None,
+):
     """Per group with units, the rank of each channel in the removal order [channels]."""
     rule = spline_order.Rule(rho, equation, fold_bn, victim, seed)
     found = spline_order.judged(model, groups)

@@ -3,6 +3,7 @@
 As `spline_pca`, with the expected factors of scikit-learn's FactorAnalysis in place of principal
 components (randomised SVD, fixed seed).
 """
+
 from sklearn.decomposition import FactorAnalysis
 
 from edgejoule.prune.scoring import spline_pools
@@ -12,8 +13,19 @@ SCOPE = "global"
 BATCHES = 0
 
 
-def scores(model, groups, batches, *, rho=0.05, equation="paper", fold_bn=True, victim="small_norm",
-           seed=None, pool="within", components=None):
+def scores(
+    model,
+    groups,
+    batches,
+    *,
+    rho=0.05,
+    equation="paper",
+    fold_bn=True,
+    victim="small_norm",
+    seed=None,
+    pool="within",
+    components=None,
+):
     """Per group with units, the rank of each channel in the removal order [channels]."""
     rule = Rule(rho, equation, fold_bn, victim, seed)
     return spline_pools.scores(model, groups, rule, factors, pool, components)

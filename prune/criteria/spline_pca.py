@@ -5,6 +5,7 @@ layers (`prune.scoring.spline_pools` says what the paper leaves open and what we
 ordinary PCA; without it the rows are projected as they are, which keeps angles when all components
 are kept. Either way the guarantees of equation "exact" are lost in the reduction.
 """
+
 import numpy as np
 from scipy.linalg import eigh
 
@@ -15,12 +16,25 @@ SCOPE = "global"
 BATCHES = 0
 
 
-def scores(model, groups, batches, *, rho=0.05, equation="paper", fold_bn=True, victim="small_norm",
-           seed=None, pool="within", components=None, center=True):
+def scores(
+    model,
+    groups,
+    batches,
+    *,
+    rho=0.05,
+    equation="paper",
+    fold_bn=True,
+    victim="small_norm",
+    seed=None,
+    pool="within",
+    components=None,
+    center=True,
+):
     """Per group with units, the rank of each channel in the removal order [channels]."""
     rule = Rule(rho, equation, fold_bn, victim, seed)
-    return spline_pools.scores(model, groups, rule, centred if center else projected, pool,
-                               components)
+    return spline_pools.scores(
+        model, groups, rule, centred if center else projected, pool, components
+    )
 
 
 def check(*, pool="within", components=None, center=True, **rule):
@@ -45,6 +59,7 @@ def projected(rows, components):
     """
     wide = rows.shape[0] < rows.shape[1]
     products = rows.dot(rows.T) if wide else rows.T.dot(rows)
-    values, vectors = eigh(products, subset_by_index=[len(products) - components,
-                                                      len(products) - 1])
+    values, vectors = eigh(
+        products, subset_by_index=[len(products) - components, len(products) - 1]
+    )
     return vectors * np.sqrt(values.clip(min=0)) if wide else rows.dot(vectors)

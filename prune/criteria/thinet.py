@@ -5,6 +5,7 @@ score is that order. This scores all layers at once; recipe "thinet" goes layer 
 rescales what is left, as the paper does. The paper takes about 10 images per class and 10 points
 per image. Deviation: where several layers read a channel their points count together.
 """
+
 import torch
 
 from edgejoule.prune.cost import count
@@ -17,9 +18,11 @@ BATCHES = 2
 def scores(model, groups, batches, *, points=10):
     """Per group that something reads, the rank of each channel in the removal order [channels]."""
     check(points=points)
-    found = reconstruction.grams(model, groups, batches, points, torch.initial_seed() % 2 ** 32)
-    return {name: torch.from_numpy(reconstruction.order(gram)[0].argsort()).double()
-            for name, gram in found.items()}
+    found = reconstruction.grams(model, groups, batches, points, torch.initial_seed() % 2**32)
+    return {
+        name: torch.from_numpy(reconstruction.order(gram)[0].argsort()).double()
+        for name, gram in found.items()
+    }
 
 
 def check(*, points=10):
@@ -32,6 +35,7 @@ def flops(model, groups, batches, *, points=10):
     """FLOPs of one scoring: forward passes and the Gram matrices of the points."""
     images = sum(len(x) for x, _ in batches)
     forward = sum(len(x) * count(model, x[:1]).forward_macs for x, _ in batches)
-    products = sum(group.channels ** 2 * len(reconstruction.readers(model, group))
-                   for group in groups)
+    products = sum(
+        group.channels**2 * len(reconstruction.readers(model, group)) for group in groups
+    )
     return 2 * (forward + images * points * products)

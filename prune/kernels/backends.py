@@ -3,6 +3,7 @@
 `NAMES` is their order, fastest first. Without a name the first that this machine can run is taken;
 where none can be built that is NumPy, and one warning says why. A name never falls back to another.
 """
+
 import warnings
 from functools import lru_cache
 
@@ -15,12 +16,14 @@ NAMES = ("cuda",) + tuple(builder.RECIPES) + ("numpy",)
 def load(name):
     """The backend called `name`; RuntimeError where this machine cannot build or run it."""
     if name not in NAMES:
-        raise ValueError("signs: no backend called {!r}; there are: {}".format(
-            name, ", ".join(NAMES)))
+        raise ValueError(
+            "signs: no backend called {!r}; there are: {}".format(name, ", ".join(NAMES))
+        )
     if name == "numpy":
         return reference
     if name == "cuda":
         from edgejoule.prune.kernels import gpu
+
         return gpu.load()
     return native.Library(name, builder.library(name))
 
@@ -35,8 +38,9 @@ def cpu(name=None):
 def gpu(name=None):
     """The CUDA backend; another name is refused, because it would move the data."""
     if name not in (None, "cuda"):
-        raise ValueError("signs: backend {!r} takes no CUDA tensors; move them with x.cpu()".format(
-            name))
+        raise ValueError(
+            "signs: backend {!r} takes no CUDA tensors; move them with x.cpu()".format(name)
+        )
     return load("cuda")
 
 
@@ -49,8 +53,13 @@ def fastest():
             return load(name)
         except (RuntimeError, OSError) as error:
             reasons.append(str(error))
-    warnings.warn("signs: no compiled kernels, NumPy does the work at 1/50 of the speed: {}".format(
-        reasons[-1]), RuntimeWarning, stacklevel=3)
+    warnings.warn(
+        "signs: no compiled kernels, NumPy does the work at 1/50 of the speed: {}".format(
+            reasons[-1]
+        ),
+        RuntimeWarning,
+        stacklevel=3,
+    )
     return reference
 
 

@@ -5,6 +5,7 @@ newer compiler builds anew and nothing is ever stale. It is written under a temp
 renamed: builders may race, the last wins, all are equal, and no lock file can be left behind. The
 libraries know neither Python nor torch; one file serves every interpreter of this user.
 """
+
 import hashlib
 import os
 import platform
@@ -30,9 +31,12 @@ class Recipe(NamedTuple):
 
 
 RECIPES = {
-    "avx512": Recipe("avx512.cpp", ("avx512.hpp", "cpu_x86.hpp"),
-                     ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vpopcntdq",
-                      "-mpopcnt"), X86),
+    "avx512": Recipe(
+        "avx512.cpp",
+        ("avx512.hpp", "cpu_x86.hpp"),
+        ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vpopcntdq", "-mpopcnt"),
+        X86,
+    ),
     "avx2": Recipe("avx2.cpp", ("cpu_x86.hpp",), ("-mavx2", "-mpopcnt"), X86),
     "neon": Recipe("neon.cpp", (), (), ARM),
     "portable": Recipe("portable.cpp"),
@@ -48,9 +52,11 @@ def candidates():
 def library(name) -> Path:
     """Path of the library of backend `name`, built if the cache has none."""
     if name not in candidates():
-        raise RuntimeError("signs: backend {!r} is for {}, this machine is {!r}; use one of "
-                           "{}".format(name, "/".join(RECIPES[name].machines), platform.machine(),
-                                       ", ".join(candidates())))
+        raise RuntimeError(
+            "signs: backend {!r} is for {}, this machine is {!r}; use one of {}".format(
+                name, "/".join(RECIPES[name].machines), platform.machine(), ", ".join(candidates())
+            )
+        )
     command = [compiler()] + list(FLAGS) + list(RECIPES[name].flags)
     path = cache() / "signs-{}-{}.so".format(name, digest(name, command))
     if not path.exists():
@@ -65,8 +71,10 @@ def place(path, make):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=path.stem, suffix=".tmp", dir=str(path.parent))
     except OSError as error:
-        raise RuntimeError("signs: cannot write to the cache {} ({}); set XDG_CACHE_HOME to a "
-                           "folder of yours".format(path.parent, error.strerror)) from None
+        raise RuntimeError(
+            "signs: cannot write to the cache {} ({}); set XDG_CACHE_HOME to a "
+            "folder of yours".format(path.parent, error.strerror)
+        ) from None
     os.close(handle)
     try:
         make(temporary)
@@ -82,8 +90,11 @@ def run(command) -> str:
     text = done.stdout.decode("utf8", "replace")
     if done.returncode:
         lines = [line.strip() for line in text.splitlines() if "error" in line.lower()]
-        raise RuntimeError("signs: {} failed on {}: {}".format(
-            Path(command[0]).name, Path(command[-3]).name, (lines or [text.strip()[-200:]])[0]))
+        raise RuntimeError(
+            "signs: {} failed on {}: {}".format(
+                Path(command[0]).name, Path(command[-3]).name, (lines or [text.strip()[-200:]])[0]
+            )
+        )
     return text
 
 
@@ -95,8 +106,9 @@ def compiler() -> str:
         if found:
             return found
     missing = "CXX={!r} is not there".format(asked) if asked else "no c++, g++ or clang++"
-    raise RuntimeError("signs: no C++ compiler ({}); apt-get install g++ brings the fast "
-                       "kernels".format(missing))
+    raise RuntimeError(
+        "signs: no C++ compiler ({}); apt-get install g++ brings the fast kernels".format(missing)
+    )
 
 
 def digest(name, command) -> str:

@@ -3,6 +3,7 @@
 torch's own NVRTC is asked first, because the driver that runs torch accepts what it writes; nvcc is
 the other way, and the only one on a Jetson whose torch brings no NVRTC.
 """
+
 import hashlib
 import os
 import shutil
@@ -21,9 +22,14 @@ def image(capability):
             return cached(compiler, capability)
         except (RuntimeError, OSError) as error:
             reasons.append(str(error))
-    raise RuntimeError("signs: no compiler for the CUDA kernels: {}".format(
-        reasons[0] if reasons else "neither NVRTC in torch nor nvcc on the PATH; on a Jetson add "
-        "/usr/local/cuda/bin to the PATH"))
+    raise RuntimeError(
+        "signs: no compiler for the CUDA kernels: {}".format(
+            reasons[0]
+            if reasons
+            else "neither NVRTC in torch nor nvcc on the PATH; on a Jetson add "
+            "/usr/local/cuda/bin to the PATH"
+        )
+    )
 
 
 def compilers():
@@ -50,8 +56,17 @@ def cached(compiler, capability):
 def compile_to(path, compiler, capability):
     """Writes the image for a compute capability to `path`."""
     if os.path.basename(compiler).startswith("nvcc"):
-        builder.run([compiler, "-std=c++14", "-cubin", "-arch=sm_{}".format(capability),
-                     str(builder.SOURCES / MAIN), "-o", path])
+        builder.run(
+            [
+                compiler,
+                "-std=c++14",
+                "-cubin",
+                "-arch=sm_{}".format(capability),
+                str(builder.SOURCES / MAIN),
+                "-o",
+                path,
+            ]
+        )
         return
     code, _ = nvrtc.Compiler(compiler).compile(sources(), MAIN, capability)
     with open(path, "wb") as file:

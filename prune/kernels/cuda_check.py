@@ -6,6 +6,7 @@ ptxas from the same folders. Prints what was built, with registers spilled to me
     make cuda-check
     python3 -m edgejoule.prune.kernels.cuda_check --wheels build/cuda-check --wheels .venv-jetpack4
 """
+
 import argparse
 import os
 import re
@@ -18,8 +19,8 @@ from typing import NamedTuple, Optional
 
 from edgejoule.prune.kernels import builder, cuda_build, nvrtc
 
-EDGE = (53, 62, 72, 87)           # Nano, TX2, Xavier, Orin
-VIRTUAL = (50, 60, 70, 75)        # what an x86 NVRTC 10.2 has built-ins for
+EDGE = (53, 62, 72, 87)  # Nano, TX2, Xavier, Orin
+VIRTUAL = (50, 60, 70, 75)  # what an x86 NVRTC 10.2 has built-ins for
 ASSEMBLED = {53: 50, 62: 60, 72: 70, 87: 75}  # PTX of the second, assembled for the first
 
 
@@ -37,8 +38,13 @@ class Row(NamedTuple):
 def main(argv=None) -> int:
     """Exit code: 0 if all compiled, 1 if something did not, 3 if there was no toolchain."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--wheels", action="append", default=[], metavar="FOLDER",
-                        help="where to look for libnvrtc and ptxas; may be repeated")
+    parser.add_argument(
+        "--wheels",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="where to look for libnvrtc and ptxas; may be repeated",
+    )
     args = parser.parse_args(argv)
     rows = list(attempts(args.wheels))
     print("\n".join(table(rows)))
@@ -68,9 +74,21 @@ def with_nvcc(compiler):
 def compiled(compiler, target):
     """Kernels and bytes spilled of the sources compiled by nvcc."""
     with tempfile.TemporaryDirectory() as folder:
-        return resources(builder.run(
-            [compiler, "-std=c++14", "-cubin", "-arch=" + target, "-Xptxas", "-v",
-             str(builder.SOURCES / cuda_build.MAIN), "-o", os.path.join(folder, "out")]))
+        return resources(
+            builder.run(
+                [
+                    compiler,
+                    "-std=c++14",
+                    "-cubin",
+                    "-arch=" + target,
+                    "-Xptxas",
+                    "-v",
+                    str(builder.SOURCES / cuda_build.MAIN),
+                    "-o",
+                    os.path.join(folder, "out"),
+                ]
+            )
+        )
 
 
 def with_nvrtc(compiler, assembler):
@@ -85,14 +103,23 @@ def with_nvrtc(compiler, assembler):
         yield timed(name, "compute_{}".format(target), translated, compiler, target, images)
     for target, virtual in ASSEMBLED.items() if assembler else ():
         if virtual in images:
-            yield timed("{}, ptxas of compute_{}".format(name, virtual), "sm_{}".format(target),
-                        assembled, assembler, images[virtual], target)
+            yield timed(
+                "{}, ptxas of compute_{}".format(name, virtual),
+                "sm_{}".format(target),
+                assembled,
+                assembler,
+                images[virtual],
+                target,
+            )
 
 
 def machine_code(compiler, target):
     """Kernels and bytes spilled of the sources compiled by NVRTC."""
-    return resources(compiler.compile(cuda_build.sources(), cuda_build.MAIN, target,
-                                      ["-w", "--ptxas-options=-v"])[1])
+    return resources(
+        compiler.compile(
+            cuda_build.sources(), cuda_build.MAIN, target, ["-w", "--ptxas-options=-v"]
+        )[1]
+    )
 
 
 def translated(compiler, target, images):
@@ -106,8 +133,18 @@ def assembled(assembler, image, target):
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "signs.ptx"
         source.write_bytes(image.rstrip(b"\0"))
-        return resources(builder.run([assembler, "-v", "-arch=sm_{}".format(target), str(source),
-                                      "-o", str(source) + ".cubin"]))
+        return resources(
+            builder.run(
+                [
+                    assembler,
+                    "-v",
+                    "-arch=sm_{}".format(target),
+                    str(source),
+                    "-o",
+                    str(source) + ".cubin",
+                ]
+            )
+        )
 
 
 def resources(log):
@@ -130,8 +167,14 @@ def timed(toolchain, target, build, *arguments):
 
 def below(folders, pattern):
     """Paths of files called like `pattern` anywhere below the folders."""
-    return sorted({str(path) for folder in folders for path in Path(folder).rglob(pattern)
-                   if path.is_file() and not path.is_symlink()})
+    return sorted(
+        {
+            str(path)
+            for folder in folders
+            for path in Path(folder).rglob(pattern)
+            if path.is_file() and not path.is_symlink()
+        }
+    )
 
 
 def by_number(target):
@@ -148,8 +191,9 @@ def table(rows):
             yield "{:34} {:12} {}".format(row.toolchain, row.target, row.error)
         else:
             spilled = "not reported" if row.spilled is None else row.spilled
-            yield form.format(row.toolchain, row.target, row.kernels, spilled,
-                              "{:.1f}".format(row.seconds))
+            yield form.format(
+                row.toolchain, row.target, row.kernels, spilled, "{:.1f}".format(row.seconds)
+            )
     if not rows:
         yield "nothing to compile with: no nvcc on the PATH, no libnvrtc in --wheels"
 

@@ -3,6 +3,7 @@
 ctypes calls libcuda itself, so neither a toolkit nor CUDA's headers are needed, and any torch with
 CUDA serves. Codes are int64 tensors [rows, words] with the bits of the CPU's uint64 ones.
 """
+
 import ctypes
 from contextlib import contextmanager
 from functools import lru_cache
@@ -15,11 +16,11 @@ from edgejoule.prune.kernels import cuda_build
 # measurement: binary tensor cores beat the popcount unit eightfold where they are native (8.0 to
 # 9.0), bytes come next where they are emulated (10.0 on), before Ampere only popcounts remain.
 ALL_PAIRS = ((100, "bytes"), (80, "bits"), (0, "popc"))
-SIDES = {"bytes": 128, "bits": 128, "popc": 64}           # distances per block, squared
+SIDES = {"bytes": 128, "bits": 128, "popc": 64}  # distances per block, squared
 MOST_WORDS = {"bytes": 1 << 17, "bits": 1 << 24, "popc": 1 << 24}  # that a block's counts can hold
 THREADS = 256
 WORDS_PER_LANE = 64
-MAJOR, MINOR, PROCESSORS = 75, 76, 16                     # CU_DEVICE_ATTRIBUTE_...
+MAJOR, MINOR, PROCESSORS = 75, 76, 16  # CU_DEVICE_ATTRIBUTE_...
 
 
 @lru_cache(maxsize=None)
@@ -28,8 +29,9 @@ def load():
     try:
         return Driver(ctypes.CDLL("libcuda.so.1"))
     except OSError:
-        raise RuntimeError("signs: backend 'cuda' needs an NVIDIA driver (libcuda.so.1); this "
-                           "machine has none") from None
+        raise RuntimeError(
+            "signs: backend 'cuda' needs an NVIDIA driver (libcuda.so.1); this machine has none"
+        ) from None
 
 
 class Driver:
@@ -49,8 +51,9 @@ class Driver:
         """Codes of `x`, in `out` if given, and their distances int64 [rows] to `stored`."""
         codes = self._codes(x) if out is None else out
         if checked(codes) is not codes or codes.shape != stored.shape:
-            raise ValueError("signs: `out` must be a contiguous int64 tensor {!r}".format(
-                tuple(stored.shape)))
+            raise ValueError(
+                "signs: `out` must be a contiguous int64 tensor {!r}".format(tuple(stored.shape))
+            )
         distances = torch.zeros(len(x), dtype=torch.int64, device=x.device)
         self._pack(x, infinity, checked(stored), codes, distances)
         return codes, distances
@@ -66,9 +69,12 @@ class Driver:
     def nans(self, x, infinity):
         """Number of NaNs in a tensor [rows, bits] of float patterns, as an int."""
         x, count = whole_rows(x), torch.zeros(1, dtype=torch.int64, device=x.device)
-        self._launch(x, "signs_nans_{}".format(8 * x.element_size()),
-                     (blocks(len(x) * -(-x.shape[1] // 1024) * 32), 1, 1),
-                     [x, len(x), x.shape[1], stride(x), ctypes.c_uint(infinity), count])
+        self._launch(
+            x,
+            "signs_nans_{}".format(8 * x.element_size()),
+            (blocks(len(x) * -(-x.shape[1] // 1024) * 32), 1, 1),
+            [x, len(x), x.shape[1], stride(x), ctypes.c_uint(infinity), count],
+        )
         return int(count)
 
     def cdist(self, a, b, dtype, out=None, kind=None):
@@ -82,8 +88,12 @@ class Driver:
         if grid[2] > 1:
             out.zero_()
         popcounts = [] if kind == "popc" else [self.popcount(a), self.popcount(b)]
-        self._launch(a, "signs_cdist_{}_{}".format(kind, dtype.itemsize), grid,
-                     [a, len(a), b, len(b), a.shape[1], share] + popcounts + [out])
+        self._launch(
+            a,
+            "signs_cdist_{}_{}".format(kind, dtype.itemsize),
+            grid,
+            [a, len(a), b, len(b), a.shape[1], share] + popcounts + [out],
+        )
         return out
 
     def all_pairs(self, tensor):
@@ -104,17 +114,24 @@ class Driver:
     def _pack(self, x, infinity, stored, codes, distances):
         x = whole_rows(x)
         warps = len(x) * -(-codes.shape[1] // 16)
-        self._launch(x, "signs_pack_{}".format(8 * x.element_size()), (blocks(warps * 32), 1, 1),
-                     [x, len(x), x.shape[1], stride(x), ctypes.c_uint(infinity), stored, codes,
-                      distances])
+        self._launch(
+            x,
+            "signs_pack_{}".format(8 * x.element_size()),
+            (blocks(warps * 32), 1, 1),
+            [x, len(x), x.shape[1], stride(x), ctypes.c_uint(infinity), stored, codes, distances],
+        )
 
     def _paired(self, a, b):
         out = torch.zeros(len(a), dtype=torch.int64, device=a.device)
         rows, words = a.shape
         lanes = min(32, 1 << (max(1, -(-words // 2)) - 1).bit_length())
         segments = max(1, -(-words // (lanes * WORDS_PER_LANE)))
-        self._launch(a, "signs_paired", (blocks(rows * segments * lanes), 1, 1),
-                     [a, b, rows, words, ctypes.c_int(lanes), segments, out])
+        self._launch(
+            a,
+            "signs_paired",
+            (blocks(rows * segments * lanes), 1, 1),
+            [a, b, rows, words, ctypes.c_int(lanes), segments, out],
+        )
         return out
 
     def _launch(self, tensor, name, grid, arguments):
@@ -125,8 +142,12 @@ class Driver:
         pointers = (ctypes.c_void_p * len(values))(*[ctypes.addressof(each) for each in values])
         with stream_of(tensor) as stream:
             function = self._function(tensor, name)
-            self._check(self._driver.cuLaunchKernel(
-                function, *grid, THREADS, 1, 1, 0, ctypes.c_void_p(stream), pointers, None), name)
+            self._check(
+                self._driver.cuLaunchKernel(
+                    function, *grid, THREADS, 1, 1, 0, ctypes.c_void_p(stream), pointers, None
+                ),
+                name,
+            )
 
     def _function(self, tensor, name):
         """Kernel `name` on the device of `tensor`, whose image is built and loaded once."""
@@ -134,10 +155,15 @@ class Driver:
         if key not in self._functions:
             module, function = ctypes.c_void_p(), ctypes.c_void_p()
             image = self._image(self.capability(tensor))
-            self._check(self._driver.cuModuleLoadData(ctypes.byref(module), image),
-                        "cuModuleLoadData")
-            self._check(self._driver.cuModuleGetFunction(
-                ctypes.byref(function), module, name.encode("ascii")), name)
+            self._check(
+                self._driver.cuModuleLoadData(ctypes.byref(module), image), "cuModuleLoadData"
+            )
+            self._check(
+                self._driver.cuModuleGetFunction(
+                    ctypes.byref(function), module, name.encode("ascii")
+                ),
+                name,
+            )
             self._functions[key] = function
         return self._functions[key]
 
@@ -147,18 +173,24 @@ class Driver:
 
     def _attribute(self, number, tensor):
         device, value = ctypes.c_int(), ctypes.c_int()
-        self._check(self._driver.cuDeviceGet(ctypes.byref(device), tensor.device.index or 0),
-                    "cuDeviceGet")
-        self._check(self._driver.cuDeviceGetAttribute(ctypes.byref(value), number, device),
-                    "cuDeviceGetAttribute")
+        self._check(
+            self._driver.cuDeviceGet(ctypes.byref(device), tensor.device.index or 0), "cuDeviceGet"
+        )
+        self._check(
+            self._driver.cuDeviceGetAttribute(ctypes.byref(value), number, device),
+            "cuDeviceGetAttribute",
+        )
         return value.value
 
     def _check(self, code, what):
         if code:
             name = ctypes.c_char_p()
             self._driver.cuGetErrorName(code, ctypes.byref(name))
-            raise RuntimeError("signs: {} failed: {} ({})".format(
-                what, (name.value or b"unknown").decode("ascii"), code))
+            raise RuntimeError(
+                "signs: {} failed: {} ({})".format(
+                    what, (name.value or b"unknown").decode("ascii"), code
+                )
+            )
 
 
 @contextmanager
@@ -196,6 +228,8 @@ def whole_rows(x):
 def checked(codes):
     """Codes known to be a contiguous int64 tensor [rows, words]."""
     if codes.dtype != torch.int64 or codes.dim() != 2:
-        raise ValueError("signs: codes on a GPU are int64 tensors [rows, words] as pack returns "
-                         "them; got {} {!r}".format(codes.dtype, tuple(codes.shape)))
+        raise ValueError(
+            "signs: codes on a GPU are int64 tensors [rows, words] as pack returns "
+            "them; got {} {!r}".format(codes.dtype, tuple(codes.shape))
+        )
     return codes if codes.is_contiguous() else codes.contiguous()

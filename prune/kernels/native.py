@@ -3,6 +3,7 @@
 Rows of every array have their elements side by side (`prune.signcodes.signs` sees to that); rows themselves
 may be any distance apart.
 """
+
 import ctypes
 import threading
 from functools import partial
@@ -13,7 +14,7 @@ from edgejoule.prune.kernels.threads import BYTES, PAIRS, run, split, split_tria
 
 ABI = 1
 SYMMETRIC_WORDS = 64  # from here on mirroring half a matrix beats computing it
-FEW_ROWS = 1024       # up to here all-pairs work is shared out by words
+FEW_ROWS = 1024  # up to here all-pairs work is shared out by words
 MESSAGES = {1: "it refuses an argument", 2: "this CPU cannot run it"}
 POINTER, INT64 = ctypes.c_void_p, ctypes.c_int64
 
@@ -21,8 +22,13 @@ POINTER, INT64 = ctypes.c_void_p, ctypes.c_int64
 class Values(ctypes.Structure):
     """signs_values of signs.h: patterns [rows, bits] and their type, named by its +inf."""
 
-    _fields_ = [("data", POINTER), ("rows", INT64), ("bits", INT64), ("stride", INT64),
-                ("type", ctypes.c_int32)]
+    _fields_ = [
+        ("data", POINTER),
+        ("rows", INT64),
+        ("bits", INT64),
+        ("stride", INT64),
+        ("type", ctypes.c_int32),
+    ]
 
 
 class Codes(ctypes.Structure):
@@ -40,47 +46,81 @@ class Library:
         self._library.signs_scratch.restype = INT64
         self._own = threading.local()
         if self._library.signs_abi() != ABI:
-            raise RuntimeError("signs: {} speaks interface {}, not {}; delete it and it is built "
-                               "anew".format(path, self._library.signs_abi(), ABI))
+            raise RuntimeError(
+                "signs: {} speaks interface {}, not {}; delete it and it is built anew".format(
+                    path, self._library.signs_abi(), ABI
+                )
+            )
         if self._library.signs_here():
-            raise RuntimeError("signs: backend {!r} needs what this CPU or its operating system "
-                               "lacks".format(name))
+            raise RuntimeError(
+                "signs: backend {!r} needs what this CPU or its operating system lacks".format(name)
+            )
 
     def pack(self, values, infinity):
         """Codes uint64 [rows, words] of float patterns [rows, bits]."""
         codes = np.empty((len(values), -(-values.shape[1] // 64)), np.uint64)
-        run([partial(self._call, "signs_pack", of_values(values[rows], infinity), at(codes[rows]))
-             for rows in split(len(values), values.nbytes, BYTES)])
+        run(
+            [
+                partial(
+                    self._call, "signs_pack", of_values(values[rows], infinity), at(codes[rows])
+                )
+                for rows in split(len(values), values.nbytes, BYTES)
+            ]
+        )
         return codes
 
     def pack_hamming(self, values, infinity, stored, codes):
         """Distances int64 [rows] of the codes of `values` to `stored`; the codes go to `codes`."""
         out = np.empty(len(values), np.int64)
-        run([partial(self._call, "signs_pack_hamming", of_values(values[rows], infinity),
-                     of_codes(stored[rows]), at(codes[rows]), at(out[rows]))
-             for rows in split(len(values), values.nbytes, BYTES)])
+        run(
+            [
+                partial(
+                    self._call,
+                    "signs_pack_hamming",
+                    of_values(values[rows], infinity),
+                    of_codes(stored[rows]),
+                    at(codes[rows]),
+                    at(out[rows]),
+                )
+                for rows in split(len(values), values.nbytes, BYTES)
+            ]
+        )
         return out
 
     def hamming(self, a, b):
         """Distance of row i of `a` to row i of `b`, [rows, words]: int64 [rows], in bits."""
         out = np.empty(len(a), np.int64)
-        run([partial(self._call, "signs_hamming", of_codes(a[rows]), of_codes(b[rows]),
-                     at(out[rows])) for rows in split(len(a), 2 * a.nbytes, BYTES)])
+        run(
+            [
+                partial(
+                    self._call, "signs_hamming", of_codes(a[rows]), of_codes(b[rows]), at(out[rows])
+                )
+                for rows in split(len(a), 2 * a.nbytes, BYTES)
+            ]
+        )
         return out
 
     def popcount(self, codes):
         """Number of ones per row of codes [rows, words]: int64 [rows]."""
         out = np.empty(len(codes), np.int64)
-        run([partial(self._call, "signs_popcount", of_codes(codes[rows]), at(out[rows]))
-             for rows in split(len(codes), codes.nbytes, BYTES)])
+        run(
+            [
+                partial(self._call, "signs_popcount", of_codes(codes[rows]), at(out[rows]))
+                for rows in split(len(codes), codes.nbytes, BYTES)
+            ]
+        )
         return out
 
     def nans(self, values, infinity):
         """Number of NaNs among float patterns [rows, bits], as an int."""
         parts = split(len(values), values.nbytes, BYTES)
         counts = np.zeros(len(parts), np.int64)
-        run([partial(self._call, "signs_nans", of_values(values[rows], infinity), at(counts[i:]))
-             for i, rows in enumerate(parts)])
+        run(
+            [
+                partial(self._call, "signs_nans", of_values(values[rows], infinity), at(counts[i:]))
+                for i, rows in enumerate(parts)
+            ]
+        )
         return int(counts.sum())
 
     def cdist(self, a, b, dtype=np.int64, out=None):
@@ -90,26 +130,51 @@ class Library:
         pieces = split(a.shape[1], pairs, PAIRS, 8) if len(a) <= FEW_ROWS else []
         if len(pieces) < 2:
             return self._by_rows(a, b, pairs, out)
-        sums = run([partial(self._by_rows, a[:, words], a[:, words] if a is b else b[:, words], 0,
-                            aligned(out.shape, dtype)) for words in pieces])
+        sums = run(
+            [
+                partial(
+                    self._by_rows,
+                    a[:, words],
+                    a[:, words] if a is b else b[:, words],
+                    0,
+                    aligned(out.shape, dtype),
+                )
+                for words in pieces
+            ]
+        )
         return np.sum(sums, axis=0, dtype=dtype, out=out)
 
     def _by_rows(self, a, b, pairs, out):
         same = a is b or (a.ctypes.data, a.shape, a.strides) == (b.ctypes.data, b.shape, b.strides)
         if same and a.shape[1] >= SYMMETRIC_WORDS:
-            run([partial(self._symmetric, a, rows, out)
-                 for rows in split_triangle(len(a), pairs // 2, PAIRS)])
+            run(
+                [
+                    partial(self._symmetric, a, rows, out)
+                    for rows in split_triangle(len(a), pairs // 2, PAIRS)
+                ]
+            )
         else:
-            run([partial(self._general, a[rows], b, out[rows])
-                 for rows in split(len(a), pairs, PAIRS)])
+            run(
+                [
+                    partial(self._general, a[rows], b, out[rows])
+                    for rows in split(len(a), pairs, PAIRS)
+                ]
+            )
         return out
 
     def _general(self, a, b, out):
         self._call("signs_cdist", of_codes(a), of_codes(b), out.itemsize, self._scratch(), at(out))
 
     def _symmetric(self, a, rows, out):
-        self._call("signs_cdist_symmetric", of_codes(a), INT64(rows.start), INT64(rows.stop),
-                   out.itemsize, self._scratch(), at(out))
+        self._call(
+            "signs_cdist_symmetric",
+            of_codes(a),
+            INT64(rows.start),
+            INT64(rows.stop),
+            out.itemsize,
+            self._scratch(),
+            at(out),
+        )
 
     def _scratch(self):
         """Pointer to this thread's scratch, kept while the thread lives."""
@@ -120,8 +185,11 @@ class Library:
     def _call(self, function, *arguments):
         code = getattr(self._library, function)(*arguments)
         if code:
-            raise RuntimeError("signs: {} of backend {!r} returned {}: {}".format(
-                function, self.name, code, MESSAGES.get(code, "no such code")))
+            raise RuntimeError(
+                "signs: {} of backend {!r} returned {}: {}".format(
+                    function, self.name, code, MESSAGES.get(code, "no such code")
+                )
+            )
 
 
 def of_values(values, infinity):
@@ -150,4 +218,4 @@ def aligned(shape, dtype):
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     memory = np.empty(size + 63, np.uint8)
     start = -memory.ctypes.data % 64
-    return memory[start:start + size].view(dtype).reshape(shape)
+    return memory[start : start + size].view(dtype).reshape(shape)

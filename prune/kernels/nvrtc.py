@@ -1,4 +1,5 @@
 """CUDA sources compiled by NVRTC, the compiler library that every torch with CUDA brings."""
+
 import ctypes
 import glob
 import os
@@ -26,8 +27,15 @@ class Compiler:
         headers = sorted(set(sources) - {main})
         texts = (c_char_p * len(headers))(*[sources[name].encode("utf8") for name in headers])
         names = (c_char_p * len(headers))(*[name.encode("utf8") for name in headers])
-        self._check("nvrtcCreateProgram", byref(program), sources[main].encode("utf8"),
-                    main.encode("utf8"), len(headers), texts, names)
+        self._check(
+            "nvrtcCreateProgram",
+            byref(program),
+            sources[main].encode("utf8"),
+            main.encode("utf8"),
+            len(headers),
+            texts,
+            names,
+        )
         try:
             return self._build(program, capability, options)
         finally:
@@ -41,8 +49,11 @@ class Compiler:
         log = self._text("nvrtcGetProgramLog", program).decode("utf8", "replace").strip("\0\n ")
         if code:
             errors = [line for line in log.splitlines() if "error" in line] or [self._name(code)]
-            raise RuntimeError("signs: NVRTC {}.{} for sm_{}: {}".format(
-                self.version[0], self.version[1], capability, errors[0].strip()))
+            raise RuntimeError(
+                "signs: NVRTC {}.{} for sm_{}: {}".format(
+                    self.version[0], self.version[1], capability, errors[0].strip()
+                )
+            )
         return self._text("nvrtcGetCUBIN" if self.makes_cubins else "nvrtcGetPTX", program), log
 
     @property
@@ -70,8 +81,10 @@ def find():
     """Paths of the NVRTC libraries of this Python's torch and of this machine's toolkits."""
     patterns = []
     for folder in sys.path:
-        patterns += [os.path.join(folder, "torch", "lib", "libnvrtc-*.so*"),
-                     os.path.join(folder, "nvidia", "*", "lib", "libnvrtc.so*")]
+        patterns += [
+            os.path.join(folder, "torch", "lib", "libnvrtc-*.so*"),
+            os.path.join(folder, "nvidia", "*", "lib", "libnvrtc.so*"),
+        ]
     patterns += ["/usr/local/cuda*/lib64/libnvrtc.so", "/usr/local/cuda*/targets/*/lib/libnvrtc.so"]
     found = [path for pattern in patterns for path in sorted(glob.glob(pattern), reverse=True)]
     return [path for path in found if "builtins" not in os.path.basename(path)]

@@ -2,6 +2,7 @@
 
 Needs nothing newer than NumPy 1.17. Temporaries hold about `BLOCK` elements whatever the input.
 """
+
 import numpy as np
 
 BLOCK = 1 << 18
@@ -15,7 +16,7 @@ def pack(values, infinity):
     for part in blocks(rows, bits):
         signs = (values[part] > 0) & (values[part] <= infinity)
         packed = np.packbits(signs, axis=1, bitorder="little")
-        codes[part, :packed.shape[1]] = packed
+        codes[part, : packed.shape[1]] = packed
     return codes.view(np.uint64)
 
 

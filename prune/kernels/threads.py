@@ -4,10 +4,11 @@ ctypes releases the interpreter lock during a call, so threads of Python run ker
 Starting one costs 40 to 180 microseconds: below `BYTES` or `PAIRS` of work per thread everything
 runs in the caller's own.
 """
+
 import os
 import threading
 
-BYTES = 8 << 20   # read by one thread, about 0.5 ms
+BYTES = 8 << 20  # read by one thread, about 0.5 ms
 PAIRS = 16 << 20  # words compared by one thread, about 1 ms
 
 
@@ -29,8 +30,10 @@ def split(length, work, least, multiple=1):
 def split_triangle(length, work, least, multiple=64):
     """Slices of the rows of an upper triangle, about equal in area, ends at `multiple`s."""
     parts = len(split(length, work, least, multiple))
-    ends = [int(length * (1 - (1 - part / parts) ** 0.5)) // multiple * multiple
-            for part in range(parts)] + [length]
+    ends = [
+        int(length * (1 - (1 - part / parts) ** 0.5)) // multiple * multiple
+        for part in range(parts)
+    ] + [length]
     return [slice(*pair) for pair in zip(ends, ends[1:])]
 
 

@@ -4,6 +4,7 @@
 take tensors of any device; codes are int64 tensors [rows, words] with the bits of the uint64 ones.
 They have no gradients: a sign has none.
 """
+
 import numpy as np
 import torch
 
@@ -13,8 +14,10 @@ from edgejoule.prune.signcodes import signs
 def register():
     """The namespace `torch.ops.edgejoule` with our operators in it; RuntimeError on older torch."""
     if not possible():
-        raise RuntimeError("signs: operators need torch.library.custom_op of torch 2.4; this is "
-                           "torch {}; call edgejoule.prune.signs instead".format(torch.__version__))
+        raise RuntimeError(
+            "signs: operators need torch.library.custom_op of torch 2.4; this is "
+            "torch {}; call edgejoule.prune.signs instead".format(torch.__version__)
+        )
     if not hasattr(torch.ops.edgejoule, "pack"):
         for function, shape in ((pack, packed), (hamming, paired), (cdist, crossed)):
             name = "edgejoule::" + function.__name__

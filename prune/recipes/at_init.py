@@ -5,13 +5,26 @@ the default trains those that were scored. Seed 004's small networks: saliency "
 `rescale`, which restores the variance that a sparse fan-in loses. `control` "shuffle" or "invert"
 asks what the mask is good for (Frankle et al., 2021; `prune.weightmasks.controls`).
 """
+
 from edgejoule.prune import steps
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.weightmasks import controls, mask_steps, treatments
 
 
-def run(trainer, *, ratio, saliency="snip", score_batches=None, weights="keep", rescale=False,
-        control="none", scope=None, layers="all", least=0, **options):
+def run(
+    trainer,
+    *,
+    ratio,
+    saliency="snip",
+    score_batches=None,
+    weights="keep",
+    rescale=False,
+    control="none",
+    scope=None,
+    layers="all",
+    least=0,
+    **options,
+):
     """The network with a share `ratio` of its weights masked before it is trained."""
     method = steps.method(saliency, options, "saliency")
     if weights not in ("keep", "reinit"):

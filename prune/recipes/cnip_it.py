@@ -6,6 +6,7 @@ masked and how many channels are cut. Events as in `snip_it`. Deviation: kappa_i
 channels of the dense network that are gone, weights that leave with a channel included; the code
 tracks weights before training and channels during it.
 """
+
 import numpy as np
 
 from edgejoule.prune import cutting, schedules, shrink
@@ -17,8 +18,20 @@ from edgejoule.prune.select import select
 from edgejoule.prune.weightmasks import mask_steps, weight_mask
 
 
-def run(trainer, *, ratio, when="before", steps=5, interval=None, first_event=None,
-        score_batches=5, mode="inner", ignore=(), layers="all", min_channels=1):
+def run(
+    trainer,
+    *,
+    ratio,
+    when="before",
+    steps=5,
+    interval=None,
+    first_event=None,
+    score_batches=5,
+    mode="inner",
+    ignore=(),
+    layers="all",
+    min_channels=1,
+):
     """The network with a share `ratio` of its weights and channels gone, in steps."""
     shares, note = schedules.kappas(ratio, steps)
     epochs = schedules.events(when, len(shares), interval, first_event, trainer.epochs)
@@ -32,21 +45,24 @@ def run(trainer, *, ratio, when="before", steps=5, interval=None, first_event=No
     with trainer.phase("score" if when == "before" else "search"):
         for share, epoch in zip(shares, epochs):
             if epoch > done:
-                stages.append(mask_steps.train(trainer, weights, epoch - done, done,
-                                               trainer.epochs))
+                stages.append(
+                    mask_steps.train(trainer, weights, epoch - done, done, trainer.epochs)
+                )
                 done = epoch
-            channels, weights = _event(trainer, channels, weights, cut, score_batches,
-                                       int((1 - share) * first + 1e-9))
+            channels, weights = _event(
+                trainer, channels, weights, cut, score_batches, int((1 - share) * first + 1e-9)
+            )
     with trainer.phase("retrain"):
-        stages.append(mask_steps.train(trainer, weights, trainer.epochs - done, done,
-                                       trainer.epochs))
+        stages.append(
+            mask_steps.train(trainer, weights, trainer.epochs - done, done, trainer.epochs)
+        )
     return Outcome(trainer.model, found, channels, weight_mask=weights, facts={"masked": stages})
 
 
 def split(weights, nodes, remove: int):
     """How many of two sets of scores are among their `remove` lowest: (weights, nodes)."""
     flags = weight_mask.lowest_flags(np.concatenate([weights, nodes]), remove)
-    return int(flags[:len(weights)].sum()), int(flags[len(weights):].sum())
+    return int(flags[: len(weights)].sum()), int(flags[len(weights) :].sum())
 
 
 def _event(trainer, channels, weights, cut, batches, left: int):
@@ -58,8 +74,9 @@ def _event(trainer, channels, weights, cut, batches, left: int):
     of_weights = snip.sensitivities(trainer.model, weights, data, False)
     of_nodes, _ = gate_gradients.derivatives(trainer.model, found, data)
     of_nodes = {name: each.abs() for name, each in of_nodes.items()}
-    few, fewer = split(_kept(of_weights, weights), _all(of_nodes),
-                       max(0, weights.kept + channels.kept - left))
+    few, fewer = split(
+        _kept(of_weights, weights), _all(of_nodes), max(0, weights.kept + channels.kept - left)
+    )
     weights = weight_mask.lowest(of_weights, weights, few)
     weight_mask.apply(trainer.model, weights)
     judged = [group for group in found if group.name in of_nodes]

@@ -3,12 +3,23 @@
 Any criterion may score the fresh network; criterion "random" is the small network drawn by chance
 that pruned ones must beat.
 """
+
 from edgejoule.prune import cutting, steps
 from edgejoule.prune.outcome import Outcome
 
 
-def run(trainer, *, ratio, criterion="random", mode="coupled", scope=None, ignore=(),
-        min_channels=1, multiple_of=1, **options):
+def run(
+    trainer,
+    *,
+    ratio,
+    criterion="random",
+    mode="coupled",
+    scope=None,
+    ignore=(),
+    min_channels=1,
+    multiple_of=1,
+    **options,
+):
     """The network cut to `1 - ratio` of its channels and then trained."""
     method = steps.method(criterion, options)
     steps.refuse_penalty(method)

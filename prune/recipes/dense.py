@@ -1,4 +1,5 @@
 """The dense baseline: train, remove nothing."""
+
 from edgejoule.prune.outcome import Outcome
 
 

@@ -9,6 +9,7 @@ penalty acts before and after the cut, as in the authors' scripts. A search that
 ends at its `latest` epoch; it is cut there all the same, but the outcome holds no ticket epoch.
 The facts hold the distances of all epochs of the search to each other (`prune.signcodes.epoch_sampler`).
 """
+
 from edgejoule.prune import cutting, steps, tickets
 from edgejoule.prune.cost import count
 from edgejoule.prune.outcome import Outcome
@@ -16,14 +17,34 @@ from edgejoule.prune.signcodes import codes
 from edgejoule.prune.signcodes.code_stream import Stream
 from edgejoule.prune.signcodes.epoch_sampler import Trail
 
-RULES = {"spline": tickets.queue_consecutive, "spline_code": tickets.lookback_max,
-         "mask": tickets.mask_distance}
+RULES = {
+    "spline": tickets.queue_consecutive,
+    "spline_code": tickets.lookback_max,
+    "mask": tickets.mask_distance,
+}
 PROBING = {"probes": "train", "probe_images": 1000, "weights": "layer_mean"}
 
 
-def run(trainer, *, ratio, criterion="spline", detector="spline", compose="continue", epsilon=None,
-        queue=None, probes=None, probe_images=None, weights=None, latest=None, mode="coupled",
-        scope=None, ignore=(), min_channels=1, multiple_of=1, **options):
+def run(
+    trainer,
+    *,
+    ratio,
+    criterion="spline",
+    detector="spline",
+    compose="continue",
+    epsilon=None,
+    queue=None,
+    probes=None,
+    probe_images=None,
+    weights=None,
+    latest=None,
+    mode="coupled",
+    scope=None,
+    ignore=(),
+    min_channels=1,
+    multiple_of=1,
+    **options,
+):
     """The network cut at its early-bird epoch and trained on."""
     method = steps.method(criterion, options)
     cut = cutting.Cut(ratio, mode, scope, ignore, min_channels, multiple_of)
@@ -33,12 +54,20 @@ def run(trainer, *, ratio, criterion="spline", detector="spline", compose="conti
     found = cutting.groups(trainer, cut)
     trail = _trail(detector, probing)
     with trainer.phase("search"):
-        see = _masks(trainer, watch, method, found, cut, trail) if detector == "mask" \
+        see = (
+            _masks(trainer, watch, method, found, cut, trail)
+            if detector == "mask"
             else _codes(trainer, watch, probing, trail)
+        )
         search = Search(see, watch, trail)
-        epochs = trainer.train(latest or trainer.epochs, first=0, total=trainer.epochs,
-                               penalty=steps.penalty(method, found), after_epoch=search,
-                               memory=search)
+        epochs = trainer.train(
+            latest or trainer.epochs,
+            first=0,
+            total=trainer.epochs,
+            penalty=steps.penalty(method, found),
+            after_epoch=search,
+            memory=search,
+        )
     with trainer.phase("score"):
         mask = cutting.draw(trainer, method, found, cut)
         cutting.apply(trainer, found, mask)
@@ -46,12 +75,20 @@ def run(trainer, *, ratio, criterion="spline", detector="spline", compose="conti
         _warn_unsettled(trainer, watch.rule, epochs, compose)
     with trainer.phase("retrain"):
         first = epochs if compose == "continue" else 0
-        trainer.train(trainer.epochs - first, first=first, total=trainer.epochs,
-                      penalty=steps.penalty(method, cutting.groups(trainer, cut)))
+        trainer.train(
+            trainer.epochs - first,
+            first=first,
+            total=trainer.epochs,
+            penalty=steps.penalty(method, cutting.groups(trainer, cut)),
+        )
     matrix = search.matrix()
-    return Outcome(trainer.model, found, mask,
-                   watch.ticket(mask, epochs if search.settled else None),
-                   facts=None if matrix is None else {"epoch_matrix": matrix})
+    return Outcome(
+        trainer.model,
+        found,
+        mask,
+        watch.ticket(mask, epochs if search.settled else None),
+        facts=None if matrix is None else {"epoch_matrix": matrix},
+    )
 
 
 class Search:
@@ -71,8 +108,11 @@ class Search:
 
     def state(self):
         """(no tensors, what was seen) to keep."""
-        return {}, {"settled": bool(self.settled), "matrix": self.matrix(), "distances": [
-            None if each is None else float(each) for each in self._watch.distances]}
+        return {}, {
+            "settled": bool(self.settled),
+            "matrix": self.matrix(),
+            "distances": [None if each is None else float(each) for each in self._watch.distances],
+        }
 
     def restore(self, tensors, facts):
         """Have seen what was kept."""
@@ -82,8 +122,9 @@ class Search:
 
 def _rule(detector, epsilon, queue):
     if detector not in RULES:
-        raise ValueError("no detector called {!r}; there are: {}".format(
-            detector, ", ".join(RULES)))
+        raise ValueError(
+            "no detector called {!r}; there are: {}".format(detector, ", ".join(RULES))
+        )
     given = {"epsilon": epsilon, "length": queue}
     return RULES[detector](**{key: value for key, value in given.items() if value is not None})
 
@@ -93,8 +134,10 @@ def _probing(detector, probes, probe_images, weights):
     given = {"probes": probes, "probe_images": probe_images, "weights": weights}
     given = {key: value for key, value in given.items() if value is not None}
     if detector == "mask" and given:
-        raise ValueError("detector 'mask' compares masks: {} has no effect; remove it or choose "
-                         "detector 'spline'".format(", ".join(sorted(given))))
+        raise ValueError(
+            "detector 'mask' compares masks: {} has no effect; remove it or choose "
+            "detector 'spline'".format(", ".join(sorted(given)))
+        )
     chosen = dict(PROBING, **given)
     codes.check("probes", chosen["probes"], codes.PROBES)
     codes.check("weights", chosen["weights"], codes.WEIGHTS)
@@ -107,8 +150,9 @@ def _checked(compose, latest, epochs):
     if compose not in ("continue", "full"):
         raise ValueError("no composition called {!r}; there are: continue, full".format(compose))
     if latest is not None and not 1 <= latest <= epochs:
-        raise ValueError("latest={!r}; the search ends between epoch 1 and {}".format(
-            latest, epochs))
+        raise ValueError(
+            "latest={!r}; the search ends between epoch 1 and {}".format(latest, epochs)
+        )
 
 
 def _trail(detector, probing):
@@ -120,12 +164,16 @@ def _codes(trainer, watch, probing, trail):
     """See the model through the sign codes of fixed probes."""
     images = codes.probes(trainer, probing["probes"], probing["probe_images"])
     work = 2 * count(trainer.model, trainer.example).forward_macs * sum(len(x) for x in images)
-    look = _older(images, probing["weights"], watch.rule.length, trail) if watch.rule.lookback \
+    look = (
+        _older(images, probing["weights"], watch.rule.length, trail)
+        if watch.rule.lookback
         else _renewed(images, probing["weights"], trail)
+    )
 
     def see():
         trainer.charge(work, "sign codes")
         return watch.see(look(trainer.model))
+
     return see
 
 
@@ -135,10 +183,17 @@ def _renewed(images, weights, trail):
 
     def look(model):
         shares = stream.see(model)
-        trail.see({name: ([each.words for each in blocks],
-                          sum(each.bits * len(each.words) for each in blocks))
-                   for name, blocks in stream.blocks.items()})
+        trail.see(
+            {
+                name: (
+                    [each.words for each in blocks],
+                    sum(each.bits * len(each.words) for each in blocks),
+                )
+                for name, blocks in stream.blocks.items()
+            }
+        )
         return [] if shares is None else [codes.mean(shares, stream.bits, weights)]
+
     return look
 
 
@@ -148,9 +203,11 @@ def _older(images, weights, length, trail):
 
     def look(model):
         now = codes.codes(model, images)
-        trail.see({name: ([words], now.bits[name] * len(words))
-                   for name, words in now.words.items()})
+        trail.see(
+            {name: ([words], now.bits[name] * len(words)) for name, words in now.words.items()}
+        )
         return memory.see(now)
+
     return look
 
 
@@ -162,13 +219,16 @@ def _masks(trainer, watch, method, found, cut, trail):
         mask = cutting.draw(trainer, method, found, cut)
         trail.see_mask(mask)
         return watch.see(memory.see(mask))
+
     see()
     return see
 
 
 def _warn_unsettled(trainer, rule, epochs, compose):
-    sentence = ("{} never settled below {:g} in {} epochs; the network was cut after the last one "
-                "and is no early-bird ticket".format(rule.name, rule.threshold, epochs))
+    sentence = (
+        "{} never settled below {:g} in {} epochs; the network was cut after the last one "
+        "and is no early-bird ticket".format(rule.name, rule.threshold, epochs)
+    )
     if compose == "continue" and epochs == trainer.epochs:
         sentence += "; no epoch was left to retrain it"
     trainer.warn(sentence)

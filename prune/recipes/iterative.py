@@ -6,12 +6,24 @@ one-shot slimming): criterion "slim", two rounds, a `between` of 0.7 of the epoc
 Slimming without L1 (seed 004's failure case): criterion "slim", `strength` 0, five rounds of 20 %
 (ratio 0.672). The criterion's penalty acts in every training but the last.
 """
+
 from edgejoule.prune import cutting, schedules, steps
 from edgejoule.prune.outcome import Outcome
 
 
-def run(trainer, *, ratio, criterion="slim", rounds=2, between=0.7, mode="coupled", scope=None,
-        ignore=(), min_channels=1, **options):
+def run(
+    trainer,
+    *,
+    ratio,
+    criterion="slim",
+    rounds=2,
+    between=0.7,
+    mode="coupled",
+    scope=None,
+    ignore=(),
+    min_channels=1,
+    **options,
+):
     """The network cut to `1 - ratio` of its channels in rounds."""
     method = steps.method(criterion, options)
     cut = cutting.Cut(ratio, mode, scope, ignore, min_channels)
@@ -35,5 +47,4 @@ def _retrain(trainer, method, cut, last: bool, between: float):
         trainer.train(trainer.epochs)
         return
     epochs = max(1, int(round(between * trainer.epochs)))
-    trainer.train(epochs, total=epochs,
-                  penalty=steps.penalty(method, cutting.groups(trainer, cut)))
+    trainer.train(epochs, total=epochs, penalty=steps.penalty(method, cutting.groups(trainer, cut)))

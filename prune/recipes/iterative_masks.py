@@ -7,6 +7,7 @@ of linear layers alone. Amounts round to the nearest (halves to even) like torch
 layers with few channels stall. `weights` after each round as in `lottery`; `rewind_epoch` is late
 resetting. Biases are never masked.
 """
+
 from edgejoule.prune import steps
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.weightmasks import mask_steps, treatments, weight_mask
@@ -26,8 +27,10 @@ TECHNIQUES = {
 def run(trainer, *, technique, rate=0.2, rounds=20, weights="rewind", rewind_epoch=0):
     """The network after `rounds` of training and masking, trained once more at the end."""
     _check(technique, rate, rounds, weights, rewind_epoch, trainer.epochs)
-    plan = [(steps.method(name, options, "saliency"), weight_mask.names(trainer.model, kind))
-            for kind, (name, options) in TECHNIQUES[technique].items()]
+    plan = [
+        (steps.method(name, options, "saliency"), weight_mask.names(trainer.model, kind))
+        for kind, (name, options) in TECHNIQUES[technique].items()
+    ]
     mask = weight_mask.full(trainer.model, [name for _, names in plan for name in names])
     initial = treatments.snapshot(trainer.model)
     with trainer.phase("dense"):
@@ -42,21 +45,31 @@ def run(trainer, *, technique, rate=0.2, rounds=20, weights="rewind", rewind_epo
             treatments.treat(trainer.model, weights, initial, rewound, trainer.seed)
             trainer.replace(trainer.model)
         with trainer.phase("retrain"):
-            stages.append(mask_steps.train(trainer, mask, trainer.epochs - rewind_epoch,
-                                           rewind_epoch, trainer.epochs))
+            stages.append(
+                mask_steps.train(
+                    trainer, mask, trainer.epochs - rewind_epoch, rewind_epoch, trainer.epochs
+                )
+            )
     return Outcome(trainer.model, weight_mask=mask, facts={"masked": stages})
 
 
 def _check(technique, rate, rounds, weights, rewind_epoch, epochs):
     if technique not in TECHNIQUES:
-        raise ValueError("no technique called {!r}; there are: {}".format(
-            technique, ", ".join(TECHNIQUES)))
+        raise ValueError(
+            "no technique called {!r}; there are: {}".format(technique, ", ".join(TECHNIQUES))
+        )
     if not 0 < rate < 1 or rounds < 1:
-        raise ValueError("rate={!r}, rounds={!r}; a rate lies in (0, 1), rounds start at 1".format(
-            rate, rounds))
+        raise ValueError(
+            "rate={!r}, rounds={!r}; a rate lies in (0, 1), rounds start at 1".format(rate, rounds)
+        )
     if weights not in treatments.TREATMENTS:
-        raise ValueError("no treatment of weights called {!r}; there are: {}".format(
-            weights, ", ".join(treatments.TREATMENTS)))
+        raise ValueError(
+            "no treatment of weights called {!r}; there are: {}".format(
+                weights, ", ".join(treatments.TREATMENTS)
+            )
+        )
     if rewind_epoch and weights != "rewind" or not 0 <= rewind_epoch < epochs:
-        raise ValueError("rewind_epoch={!r} with weights={!r}; it lies between 0 and {} and needs "
-                         "weights='rewind'".format(rewind_epoch, weights, epochs - 1))
+        raise ValueError(
+            "rewind_epoch={!r} with weights={!r}; it lies between 0 and {} and needs "
+            "weights='rewind'".format(rewind_epoch, weights, epochs - 1)
+        )

@@ -9,14 +9,28 @@ last rate ("last": fine-tuning). `saliency` "magnitude" over `layers` "conv" wit
 magnitude pruning of convolutions. `classifier_rate` 0.5 with scope "layer" is the paper's half
 rate.
 """
+
 from edgejoule.prune import schedules, steps
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.weightmasks import mask_steps, treatments
 
 
-def run(trainer, *, ratio, saliency="magnitude", rounds=1, weights="rewind", rewind_epoch=0,
-        rewind_step=None, retrain=None, scope=None, layers="all", least=0, classifier_rate=1.0,
-        **options):
+def run(
+    trainer,
+    *,
+    ratio,
+    saliency="magnitude",
+    rounds=1,
+    weights="rewind",
+    rewind_epoch=0,
+    rewind_step=None,
+    retrain=None,
+    scope=None,
+    layers="all",
+    least=0,
+    classifier_rate=1.0,
+    **options,
+):
     """The network with a share `ratio` of its weights masked, trained again after every round."""
     method = steps.method(saliency, options, "saliency")
     how = mask_steps.Thinning(scope, layers, least)
@@ -43,30 +57,41 @@ def _shares(mask, ratio, rounds, classifier_rate, scope):
     if classifier_rate == 1:
         return common
     if scope != "layer":
-        raise ValueError("classifier_rate={!r} has no effect with scope {!r}; set scope='layer'"
-                         .format(classifier_rate, scope))
+        raise ValueError(
+            "classifier_rate={!r} has no effect with scope {!r}; set scope='layer'".format(
+                classifier_rate, scope
+            )
+        )
     last = list(mask)[-1]
     slower = schedules.geometric(ratio, rounds, classifier_rate)
-    return [dict(dict.fromkeys(mask, gone), **{last: less})
-            for gone, less in zip(common, slower)]
+    return [dict(dict.fromkeys(mask, gone), **{last: less}) for gone, less in zip(common, slower)]
 
 
 def _check(trainer, weights, epoch, step, retrain):
     if weights not in treatments.TREATMENTS:
-        raise ValueError("no treatment of weights called {!r}; there are: {}".format(
-            weights, ", ".join(treatments.TREATMENTS)))
+        raise ValueError(
+            "no treatment of weights called {!r}; there are: {}".format(
+                weights, ", ".join(treatments.TREATMENTS)
+            )
+        )
     if (epoch or step is not None) and weights != "rewind":
-        raise ValueError("rewind_epoch={!r}, rewind_step={!r} have no effect with weights={!r}; "
-                         "set weights='rewind'".format(epoch, step, weights))
+        raise ValueError(
+            "rewind_epoch={!r}, rewind_step={!r} have no effect with weights={!r}; "
+            "set weights='rewind'".format(epoch, step, weights)
+        )
     if epoch and step is not None:
-        raise ValueError("rewind_epoch={!r} and rewind_step={!r}; give one of them".format(
-            epoch, step))
+        raise ValueError(
+            "rewind_epoch={!r} and rewind_step={!r}; give one of them".format(epoch, step)
+        )
     if not 0 <= epoch < trainer.epochs:
-        raise ValueError("rewind_epoch={!r}; it lies between 0 and {}".format(
-            epoch, trainer.epochs - 1))
+        raise ValueError(
+            "rewind_epoch={!r}; it lies between 0 and {}".format(epoch, trainer.epochs - 1)
+        )
     if retrain is not None and weights != "keep":
-        raise ValueError("retrain={!r} has no effect with weights={!r}; rewound and fresh weights "
-                         "follow the schedule. Set weights='keep'".format(retrain, weights))
+        raise ValueError(
+            "retrain={!r} has no effect with weights={!r}; rewound and fresh weights "
+            "follow the schedule. Set weights='keep'".format(retrain, weights)
+        )
     steps.check_retrain(retrain or "full")
 
 
@@ -80,14 +105,14 @@ def _train(trainer, epoch, step):
     with treatments.at_step(trainer.model, step) as seen:
         trainer.train(trainer.epochs, memory=seen)
     if seen.weights is None:
-        raise ValueError("rewind_step={!r}; this training has {} steps".format(
-            step, seen.steps))
+        raise ValueError("rewind_step={!r}; this training has {} steps".format(step, seen.steps))
     return seen.weights, step * trainer.epochs // seen.steps
 
 
 def _retrain(trainer, mask, first, retrain):
     """One round's training: from the rewound point, or as `retrain` says."""
     if retrain == "last":
-        return mask_steps.train(trainer, mask, trainer.epochs, 3 * trainer.epochs,
-                                4 * trainer.epochs)
+        return mask_steps.train(
+            trainer, mask, trainer.epochs, 3 * trainer.epochs, 4 * trainer.epochs
+        )
     return mask_steps.train(trainer, mask, trainer.epochs - first, first, trainer.epochs)

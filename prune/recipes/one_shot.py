@@ -4,12 +4,25 @@
 "last" fine-tunes at its last rate. The criterion's penalty, if any, acts during dense training
 only.
 """
+
 from edgejoule.prune import cutting, steps
 from edgejoule.prune.outcome import Outcome
 
 
-def run(trainer, *, ratio, criterion="slim", mode="coupled", scope=None, ignore=(), min_channels=1,
-        multiple_of=1, retrain="full", retrain_epochs=None, **options):
+def run(
+    trainer,
+    *,
+    ratio,
+    criterion="slim",
+    mode="coupled",
+    scope=None,
+    ignore=(),
+    min_channels=1,
+    multiple_of=1,
+    retrain="full",
+    retrain_epochs=None,
+    **options,
+):
     """The network cut to `1 - ratio` of its channels and retrained."""
     method = steps.method(criterion, options)
     steps.check_retrain(retrain, retrain_epochs)

@@ -5,13 +5,27 @@ Each event removes the channels with the lowest elasticity until kappa_i of all 
 best channel. Events as in `snip_it`. Deviations: as `prune.criteria.snap`; residual streams stay
 whole by default (`mode` "inner"), since the reference knows no residual networks.
 """
+
 from edgejoule.prune import cutting, schedules
 from edgejoule.prune import steps as pruning
 from edgejoule.prune.outcome import Outcome
 
 
-def run(trainer, *, ratio, when="before", criterion="snap", steps=5, interval=None,
-        first_event=None, score_batches=5, mode="inner", ignore=(), min_channels=1, **options):
+def run(
+    trainer,
+    *,
+    ratio,
+    when="before",
+    criterion="snap",
+    steps=5,
+    interval=None,
+    first_event=None,
+    score_batches=5,
+    mode="inner",
+    ignore=(),
+    min_channels=1,
+    **options,
+):
     """The network cut to `1 - ratio` of its channels in steps."""
     method = pruning.method(criterion, options)
     pruning.refuse_penalty(method)

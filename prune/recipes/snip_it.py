@@ -6,14 +6,27 @@ events at initialisation; "during" the first after `first_event` epochs (8, as i
 every `interval` epochs (4). The guard for shares up to one half and a schedule that does not fit
 the training are told, not silently adapted. Deviations: as `prune.saliency.snip`.
 """
+
 from edgejoule.prune import schedules
 from edgejoule.prune import steps as pruning
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.weightmasks import mask_steps, weight_mask
 
 
-def run(trainer, *, ratio, when="before", saliency="snip", steps=5, interval=None,
-        first_event=None, score_batches=5, layers="all", least=0, **options):
+def run(
+    trainer,
+    *,
+    ratio,
+    when="before",
+    saliency="snip",
+    steps=5,
+    interval=None,
+    first_event=None,
+    score_batches=5,
+    layers="all",
+    least=0,
+    **options,
+):
     """The network with a share `ratio` of its weights masked in steps."""
     method = pruning.method(saliency, options, "saliency")
     how = mask_steps.Thinning("global", layers, least)

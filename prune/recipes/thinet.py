@@ -5,6 +5,7 @@ For each group of channels in turn: order its channels by what its readers lose,
 at the schedule's last rate; at the end retrain. The paper tunes one or two epochs after each layer.
 Mode "inner" cuts what the paper cuts in residual networks: the channels inside blocks.
 """
+
 import torch
 
 from edgejoule.prune import cutting, steps
@@ -13,8 +14,19 @@ from edgejoule.prune.scoring import reconstruction
 from edgejoule.prune.select import select
 
 
-def run(trainer, *, ratio, between=1, score_batches=2, points_per_image=10, mode="inner", ignore=(),
-        min_channels=1, retrain="full", retrain_epochs=None):
+def run(
+    trainer,
+    *,
+    ratio,
+    between=1,
+    score_batches=2,
+    points_per_image=10,
+    mode="inner",
+    ignore=(),
+    min_channels=1,
+    retrain="full",
+    retrain_epochs=None,
+):
     """The network with every group cut to `1 - ratio` of its channels, one after the other."""
     if between < 0:
         raise ValueError("between={!r}; epochs start at 0".format(between))
@@ -42,8 +54,9 @@ def _layer(trainer, method, mask, name: str, cut, batches: int):
     group = next(each for each in found if each.name == name)
     data = trainer.batches(batches)
     points = method.scores["points"]
-    trainer.charge(method.module.flops(trainer.model, [group], data, points=points),
-                   "thinet scores")
+    trainer.charge(
+        method.module.flops(trainer.model, [group], data, points=points), "thinet scores"
+    )
     gram = reconstruction.grams(trainer.model, [group], data, points, trainer.seed).get(name)
     if gram is None:
         return mask

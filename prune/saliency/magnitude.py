@@ -1,4 +1,5 @@
 """Magnitude of the weights (Han et al., 2015; Frankle & Carbin, 2019): small ones leave first."""
+
 from edgejoule.prune.groups import tensor_of
 
 SCOPE = "global"

@@ -3,6 +3,7 @@
 Exactly the asked number leaves; the reference draws each weight's fate on its own. Without a
 `seed` the seed of the run decides.
 """
+
 import torch
 
 SCOPE = "global"

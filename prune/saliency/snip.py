@@ -5,6 +5,7 @@ ranking, and the sum makes tensors comparable between calls, so scores sum to on
 one mini-batch, SNIP-it five; `BATCHES` is SNIP's. Deviations: mean cross-entropy (SNIP-it's code
 takes nll of raw logits), biases are never scored, eval mode unless `train_mode`.
 """
+
 from edgejoule.prune.cost import count
 from edgejoule.prune.groups import tensor_of
 from edgejoule.prune.scoring.gradients import mean_gradients
@@ -25,8 +26,10 @@ def sensitivities(model, mask, batches, train_mode):
     """Per tensor, |w * dL/dw| in its shape."""
     tensors = [tensor_of(model, name) for name in mask]
     found, _ = mean_gradients(model, batches, tensors, train_mode)
-    return {name: (tensor.detach() * gradient).abs()
-            for name, tensor, gradient in zip(mask, tensors, found)}
+    return {
+        name: (tensor.detach() * gradient).abs()
+        for name, tensor, gradient in zip(mask, tensors, found)
+    }
 
 
 def flops(model, mask, batches, **options):

@@ -3,6 +3,7 @@
 The loss is the mean cross-entropy. Batch norms are in eval mode unless asked otherwise; either way
 the model keeps its modes, buffers and `.grad`.
 """
+
 from contextlib import contextmanager
 from typing import List, Tuple
 
@@ -11,8 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def mean_gradients(model, batches, tensors: List[Tensor], train_mode: bool = False
-                   ) -> Tuple[List[Tensor], float]:
+def mean_gradients(
+    model, batches, tensors: List[Tensor], train_mode: bool = False
+) -> Tuple[List[Tensor], float]:
     """Gradients of the mean loss over all images with respect to `tensors`, and that loss."""
     total, loss_sum, images = None, 0.0, sum(len(y) for _, y in batches)
     if not images:
@@ -31,8 +33,12 @@ def mean_gradients(model, batches, tensors: List[Tensor], train_mode: bool = Fal
 def standing(model, train_mode: bool):
     """Inside, every module trains or evaluates; afterwards modes and buffers are as before."""
     modes = [(module, module.training) for module in model.modules()]
-    buffers = [(module, name, value.clone()) for module in model.modules()
-               for name, value in module._buffers.items() if value is not None]
+    buffers = [
+        (module, name, value.clone())
+        for module in model.modules()
+        for name, value in module._buffers.items()
+        if value is not None
+    ]
     model.train(train_mode)
     try:
         yield

@@ -5,6 +5,7 @@ living one in its list of nearest neighbours. Lists are short, computed in block
 products, and rebuilt for the survivors when half of the units are gone: 4/3 n^2 distances
 altogether, memory proportional to n. `tests/test_greedy.py` holds the obvious version.
 """
+
 from typing import Callable, List, Tuple
 
 import numpy as np
@@ -90,8 +91,10 @@ def _victim(i: int, j: int, worth) -> int:
 def _lists(distances, size: int, width: int):
     """Nearest neighbours of each unit and their distances [n, width], ascending."""
     step = max(1, BLOCK // size)
-    blocks = [_nearest(distances, range(first, min(first + step, size)), width)
-              for first in range(0, size, step)]
+    blocks = [
+        _nearest(distances, range(first, min(first + step, size)), width)
+        for first in range(0, size, step)
+    ]
     return tuple(np.concatenate(each) for each in zip(*blocks))
 
 

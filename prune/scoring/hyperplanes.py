@@ -12,6 +12,7 @@ rho |b_k / |W_k| - s b_k' / |W_k'||, s = sign <W_k, W_k'>. Then N = 0 iff the hy
 Deviations: the batch norm that feeds the activation is folded into slope and bias; a channel that
 several layers write to has one hyperplane in each, and the distance is their mean.
 """
+
 from typing import Callable, List, NamedTuple, Optional, Tuple
 
 import torch
@@ -31,8 +32,10 @@ class Planes(NamedTuple):
 
 def planes(model, group, fold_bn: bool = True) -> List[Planes]:
     """One `Planes` per layer that writes the group, batch norms folded in or ignored."""
-    return [_unit(model, group, unit, rows.detach().double(), fold_bn)
-            for unit, rows in neurons(model, group)]
+    return [
+        _unit(model, group, unit, rows.detach().double(), fold_bn)
+        for unit, rows in neurons(model, group)
+    ]
 
 
 def neurons(model, group) -> List[Tuple]:
@@ -41,8 +44,11 @@ def neurons(model, group) -> List[Tuple]:
     Where an index selects among a stream's channels the unit is a layer that reads them: its
     slices along the in-axis are no hyperplanes.
     """
-    return [(unit, rows) for unit, rows in zip(group.units, filters(model, group))
-            if writes(model, unit)]
+    return [
+        (unit, rows)
+        for unit, rows in zip(group.units, filters(model, group))
+        if writes(model, unit)
+    ]
 
 
 def writes(model, unit) -> bool:
@@ -63,6 +69,7 @@ def among(layers: List[Planes], units: Tensor, rho: float, equation: str) -> Cal
         for layer in chosen[1:]:
             total += _distances(layer, rows, rho, equation)
         return total if len(chosen) == 1 else total / len(chosen)
+
     return distances
 
 
@@ -78,11 +85,16 @@ def _unit(model, group, unit, slopes: Tensor, fold_bn: bool) -> Planes:
     if not (fold_bn and unit.norm):
         return Planes(slopes, bias)
     norm = model.get_submodule(unit.norm)
-    mean, var, gamma, beta = (_vector(model, group, unit.norm + name) for name in (
-        ".running_mean", ".running_var", ".weight", ".bias"))
+    mean, var, gamma, beta = (
+        _vector(model, group, unit.norm + name)
+        for name in (".running_mean", ".running_var", ".weight", ".bias")
+    )
     if mean is None:
-        raise ValueError("{}: no running statistics to fold; train with them or set "
-                         "fold_bn=False".format(unit.norm))
+        raise ValueError(
+            "{}: no running statistics to fold; train with them or set fold_bn=False".format(
+                unit.norm
+            )
+        )
     scale = (var + norm.eps).rsqrt() * (1 if gamma is None else gamma)
     return Planes(slopes * scale[:, None], (bias - mean) * scale + (0 if beta is None else beta))
 

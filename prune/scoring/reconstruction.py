@@ -4,6 +4,7 @@ For sampled points of a reader's output (image, position, filter), x[i, c] is ch
 the sum before the bias; the parts of all channels add up to the output. Only inner products of
 parts matter, so what is kept is the Gram matrix [channels, channels].
 """
+
 from typing import Dict, List, NamedTuple, Tuple
 
 import numpy as np
@@ -28,10 +29,12 @@ def readers(model, group) -> List[Reader]:
     for part in group.slices:
         module = model.get_submodule(part.tensor.rpartition(".")[0])
         plain = isinstance(module, nn.Linear) or (
-            isinstance(module, nn.Conv2d) and module.groups == 1)
+            isinstance(module, nn.Conv2d) and module.groups == 1
+        )
         if plain and part.axis == 1 and part.tensor.endswith("weight"):
-            found.append(Reader(part.tensor, module,
-                                torch.tensor([list(each) for each in part.indices])))
+            found.append(
+                Reader(part.tensor, module, torch.tensor([list(each) for each in part.indices]))
+            )
     return found
 
 
@@ -46,8 +49,11 @@ def grams(model, groups, batches, points: int, seed: int = 0) -> Dict[str, np.nd
     hooks = []
     for name, each in reading.items():
         for reader in each:
-            hooks.append(reader.module.register_forward_pre_hook(
-                _observer(found, name, reader, points, random)))
+            hooks.append(
+                reader.module.register_forward_pre_hook(
+                    _observer(found, name, reader, points, random)
+                )
+            )
     try:
         with torch.no_grad(), standing(model, False):
             for x, _ in batches:
@@ -104,6 +110,7 @@ def _observer(found, name: str, reader: Reader, points: int, random):
         parts = _contributions(module, inputs[0], points, random)
         each = parts.cpu().double()[:, reader.index].sum(2).numpy()
         found[name] = found[name] + each.T.dot(each)
+
     return hook
 
 
@@ -129,6 +136,11 @@ def _patches(module, x: Tensor, points: int, random) -> Tensor:
     found = []
     for image in x.repeat_interleave(points, 0):
         top, left = (int(random.randint(n)) * s for n, s in zip(outs, module.stride))
-        found.append(image[:, top:top + spans[0]:module.dilation[0],
-                           left:left + spans[1]:module.dilation[1]])
+        found.append(
+            image[
+                :,
+                top : top + spans[0] : module.dilation[0],
+                left : left + spans[1] : module.dilation[1],
+            ]
+        )
     return torch.stack(found)

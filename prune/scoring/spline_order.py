@@ -1,4 +1,5 @@
 """Removal orders of spline pruning: eq. 2 turned into scores that any selection can use."""
+
 from typing import List, NamedTuple, Optional
 
 import numpy as np
@@ -46,7 +47,7 @@ def ranks(runs):
     merged, first = [], 0
     for order, _ in runs:
         values = np.empty(len(order))
-        values[order] = place[first:first + len(order)]
+        values[order] = place[first : first + len(order)]
         merged.append(torch.from_numpy(values))
         first += len(order)
     return merged
@@ -54,20 +55,28 @@ def ranks(runs):
 
 def check(rule: Rule) -> None:
     """Refuses equations and victims that do not exist, and a seed that decides nothing."""
-    for name, value, allowed in (("equation", rule.equation, hyperplanes.EQUATIONS),
-                                 ("victim", rule.victim, VICTIMS)):
+    for name, value, allowed in (
+        ("equation", rule.equation, hyperplanes.EQUATIONS),
+        ("victim", rule.victim, VICTIMS),
+    ):
         if value not in allowed:
-            raise ValueError("spline: no {} called {!r}; there are: {}".format(
-                name, value, ", ".join(allowed)))
+            raise ValueError(
+                "spline: no {} called {!r}; there are: {}".format(name, value, ", ".join(allowed))
+            )
     if rule.seed is not None and rule.victim != "random":
-        raise ValueError("spline: seed={!r} has no effect with victim={!r}; remove it or set "
-                         "victim='random'".format(rule.seed, rule.victim))
+        raise ValueError(
+            "spline: seed={!r} has no effect with victim={!r}; remove it or set "
+            "victim='random'".format(rule.seed, rule.victim)
+        )
 
 
 def gram_flops(model, groups) -> int:
     """FLOPs of comparing slopes: 2 per multiply-accumulate, lists rebuilt as units fall."""
-    return sum(2 * greedy.comparisons(group.channels) * rows.shape[1]
-               for group in groups for _, rows in hyperplanes.neurons(model, group))
+    return sum(
+        2 * greedy.comparisons(group.channels) * rows.shape[1]
+        for group in groups
+        for _, rows in hyperplanes.neurons(model, group)
+    )
 
 
 def judged(model, groups):
@@ -101,7 +110,10 @@ def ordered(layer: Layer, rule: Rule, values=None):
     dead = (layer.sizes == 0).nonzero().flatten().cpu()
     living = (layer.sizes > 0).nonzero().flatten().cpu()
     all_among = among(layer, rule)
-    order, gaps = greedy.removal_order(lambda units: all_among(living[units]),
-                                       values[living.numpy()])
-    return (np.concatenate([dead.numpy(), living.numpy()[order]]),
-            np.concatenate([np.full(len(dead), -1.0), gaps]))
+    order, gaps = greedy.removal_order(
+        lambda units: all_among(living[units]), values[living.numpy()]
+    )
+    return (
+        np.concatenate([dead.numpy(), living.numpy()[order]]),
+        np.concatenate([np.full(len(dead), -1.0), gaps]),
+    )

@@ -9,6 +9,7 @@ the one that the paper quotes for ResNet-50) and takes the unit from the layer w
 nearer to each other, measured by the mean distance to the nearest neighbour. Where several layers
 write to a channel its slopes stand side by side and its biases are averaged.
 """
+
 from typing import Callable, List, Optional
 
 import numpy as np
@@ -34,22 +35,25 @@ def check(rule, pool: str) -> None:
     """Refuses rules and pools that do not exist."""
     spline_order.check(rule)
     if pool not in POOLS:
-        raise ValueError("spline: no pool called {!r}; there are: {}".format(
-            pool, ", ".join(POOLS)))
+        raise ValueError(
+            "spline: no pool called {!r}; there are: {}".format(pool, ", ".join(POOLS))
+        )
 
 
 def dimension(model, groups, components: Optional[int] = None) -> int:
     """The common dimension: given, or the largest that every layer can be reduced to."""
-    limits = {group.name: min(group.channels, _width(model, group))
-              for group in groups}
+    limits = {group.name: min(group.channels, _width(model, group)) for group in groups}
     if not limits:
         return 0
     least = min(limits, key=limits.get)
     if components is None:
         return limits[least]
     if not 1 <= components <= limits[least]:
-        raise ValueError("spline: components={!r}; layer {} allows 1 to {}".format(
-            components, least, limits[least]))
+        raise ValueError(
+            "spline: components={!r}; layer {} allows 1 to {}".format(
+                components, least, limits[least]
+            )
+        )
     return components
 
 
@@ -77,8 +81,12 @@ def _reduced(layer, reduce: Callable, d: int):
 
 def _cross(layers: List, rule):
     """Ranks of one greedy removal among the living units of all layers."""
-    planes = [Planes(torch.cat([layer.planes[0].slopes for layer in layers]),
-                     torch.cat([layer.planes[0].biases for layer in layers]))]
+    planes = [
+        Planes(
+            torch.cat([layer.planes[0].slopes for layer in layers]),
+            torch.cat([layer.planes[0].biases for layer in layers]),
+        )
+    ]
     sizes = torch.cat([layer.sizes for layer in layers])
     everyone = spline_order.Layer(planes, sizes)
     homes = np.repeat(np.arange(len(layers)), [len(layer.sizes) for layer in layers])

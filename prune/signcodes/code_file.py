@@ -10,6 +10,7 @@
 `element` is the type the signs were taken from; codes of different types must not be compared.
 Reading maps the file, so that codes larger than memory can be compared block by block.
 """
+
 import json
 import os
 import struct
@@ -35,8 +36,9 @@ class Codes(NamedTuple):
 def save(path, words, bits, element: str = "float32"):
     """Writes codes by layer; the file appears whole or not at all."""
     if element not in signs.INFINITY:
-        raise ValueError("codes of {!r}: sign codes are taken from {}".format(
-            element, ", ".join(signs.INFINITY)))
+        raise ValueError(
+            "codes of {!r}: sign codes are taken from {}".format(element, ", ".join(signs.INFINITY))
+        )
     head = _header(words, bits, element)
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(os.path.abspath(str(path))))
     try:
@@ -57,8 +59,9 @@ def load(path) -> Codes:
     with open(str(path), "rb") as file:
         start = file.read(16)
         if len(start) < 16 or start[:8] != MAGIC:
-            raise ValueError("{}: not a file of sign codes (it begins with {!r})".format(
-                path, start[:8]))
+            raise ValueError(
+                "{}: not a file of sign codes (it begins with {!r})".format(path, start[:8])
+            )
         length = struct.unpack("<Q", start[8:])[0]
         header = _parsed(path, file.read(min(length, size)))
     words, bits = {}, {}
@@ -70,8 +73,10 @@ def load(path) -> Codes:
 
 def _header(words, bits, element):
     """The file up to its first words; offsets are found by trying until the length settles."""
-    layers = [{"name": name, "rows": len(words[name]), "bits": int(bits[name]), "offset": 0}
-              for name in words]
+    layers = [
+        {"name": name, "rows": len(words[name]), "bits": int(bits[name]), "offset": 0}
+        for name in words
+    ]
     length = 0
     while True:
         at = 16 + length
@@ -92,9 +97,12 @@ def _parsed(path, text):
     try:
         header = json.loads(text.decode("utf8"))
         whole = header["element"] in signs.INFINITY and all(
-            isinstance(layer["name"], str) and min(layer[key] for key in ("rows", "bits")) >= 0
+            isinstance(layer["name"], str)
+            and min(layer[key] for key in ("rows", "bits")) >= 0
             and all(isinstance(layer[key], int) for key in ("rows", "bits", "offset"))
-            and layer["offset"] % ALIGNED == 0 for layer in header["layers"])
+            and layer["offset"] % ALIGNED == 0
+            for layer in header["layers"]
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError("{}: damaged header of sign codes ({})".format(path, error)) from None
     if not whole:
@@ -106,8 +114,11 @@ def _mapped(path, layer, size):
     shape = (layer["rows"], _words(layer["bits"]))
     end = layer["offset"] + shape[0] * shape[1] * 8
     if layer["offset"] < 16 or end > size:
-        raise ValueError("{}: layer {!r} ends at byte {}, the file at {}; it was cut short".format(
-            path, layer["name"], end, size))
+        raise ValueError(
+            "{}: layer {!r} ends at byte {}, the file at {}; it was cut short".format(
+                path, layer["name"], end, size
+            )
+        )
     if not shape[0] * shape[1]:
         return np.zeros(shape, np.uint64)
     return np.memmap(str(path), "<u8", "r", layer["offset"], shape)

@@ -4,6 +4,7 @@ Every chosen layer's output is packed and compared with the stored codes in one 
 forward pass, and the new codes take the place of the old. Memory is one set of codes, 1/32 of the
 fp32 activations, plus what the forward pass of one batch needs anyway.
 """
+
 import time
 from typing import Dict, List, NamedTuple, Optional
 
@@ -36,14 +37,19 @@ class Stream:
         first, self.seconds, changed = not self.blocks, 0.0, {}
         for images in self.probes:
             codes.look(model, images, self._renew(changed), self.names)
-        return None if first else {name: sum(each) / self._size(name)
-                                   for name, each in changed.items()}
+        return (
+            None
+            if first
+            else {name: sum(each) / self._size(name) for name, each in changed.items()}
+        )
 
     @property
     def bits(self) -> Dict[str, int]:
         """Bits of one image by layer."""
-        return {name: sum(each.bits for each in blocks) // len(self.probes)
-                for name, blocks in self.blocks.items()}
+        return {
+            name: sum(each.bits for each in blocks) // len(self.probes)
+            for name, blocks in self.blocks.items()
+        }
 
     @property
     def nbytes(self) -> int:
@@ -55,6 +61,7 @@ class Stream:
 
     def _renew(self, changed):
         """Puts a layer's new codes in place of the old; `changed` gets how many bits differed."""
+
         def renew(name, values):
             start = time.perf_counter()
             counts = changed.setdefault(name, [])
@@ -62,6 +69,7 @@ class Stream:
             distances = signs.pack_hamming(values.cpu(), stored, out=stored)[1]
             counts.append(int(distances.sum()))
             self.seconds += time.perf_counter() - start
+
         return renew
 
     def _stored(self, name, place, shape):
@@ -70,6 +78,8 @@ class Stream:
         if place == len(blocks):
             blocks.append(Block(bits, np.zeros((rows, -(-bits // 64)), np.uint64)))
         if blocks[place].bits != bits:
-            raise ValueError("signs: layer {!r} has {} outputs, its codes are of {}; a cut network "
-                             "needs a new stream".format(name, bits, blocks[place].bits))
+            raise ValueError(
+                "signs: layer {!r} has {} outputs, its codes are of {}; a cut network "
+                "needs a new stream".format(name, bits, blocks[place].bits)
+            )
         return blocks[place].words

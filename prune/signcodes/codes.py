@@ -5,6 +5,7 @@ which region of the layer's partition an input lies. Layers are the outputs of e
 as in the authors' code; a network without one gives every convolution and linear but the last.
 Codes are taken in eval mode and packed inside the forward pass, so activations never pile up.
 """
+
 from contextlib import contextmanager
 from typing import Callable, Dict, List, NamedTuple, Optional
 
@@ -33,8 +34,10 @@ def layers(model) -> List[str]:
     norms = [name for name, each in named if isinstance(each, _BatchNorm)]
     found = norms or [name for name, each in named if isinstance(each, (_ConvNd, nn.Linear))][:-1]
     if not found:
-        raise ValueError("no layer to take sign codes of: the model has no batch norm and at most "
-                         "one convolution or linear layer")
+        raise ValueError(
+            "no layer to take sign codes of: the model has no batch norm and at most "
+            "one convolution or linear layer"
+        )
     return found
 
 
@@ -50,10 +53,12 @@ def codes(model, probes, names: Optional[List[str]] = None) -> Codes:
 
 def look(model, images, take: Callable, names: Optional[List[str]] = None) -> None:
     """Calls `take(name, output)` inside the forward pass, output [rows, bits], at every layer."""
+
     def hook(name):
         def taking(module, inputs, output):
             values = output.detach().flatten(1)
             take(name, values.float() if values.dtype == torch.float64 else values)
+
         return taking
 
     modules = dict(model.named_modules())
@@ -70,10 +75,16 @@ def by_layer(a: Codes, b: Codes) -> Dict[str, float]:
     """Share of differing bits, 0 to 1, of every layer that both codes have at the same width."""
     shared = [name for name in a.bits if a.bits[name] == b.bits.get(name)]
     if not shared:
-        raise ValueError("no layer is common to the two codes; they have {} and {}".format(
-            sorted(a.bits), sorted(b.bits)))
-    return {name: float(signs.hamming(a.words[name], b.words[name]).sum())
-            / (a.bits[name] * len(a.words[name])) for name in shared}
+        raise ValueError(
+            "no layer is common to the two codes; they have {} and {}".format(
+                sorted(a.bits), sorted(b.bits)
+            )
+        )
+    return {
+        name: float(signs.hamming(a.words[name], b.words[name]).sum())
+        / (a.bits[name] * len(a.words[name]))
+        for name in shared
+    }
 
 
 def distance(a: Codes, b: Codes, weights: str = "layer_mean") -> float:
@@ -115,9 +126,11 @@ def grid2(batches, count: int):
     images, labels = batches[0]
     other = (labels != labels[0]).nonzero().flatten()
     if not len(other):
-        raise ValueError("probes 'grid2' need two classes; the first batch of {} images has one. "
-                         "Use probes='train'".format(len(labels)))
-    steps = torch.linspace(0, 1, int(count ** 0.5)).to(images)
+        raise ValueError(
+            "probes 'grid2' need two classes; the first batch of {} images has one. "
+            "Use probes='train'".format(len(labels))
+        )
+    steps = torch.linspace(0, 1, int(count**0.5)).to(images)
     alpha = steps.repeat_interleave(len(steps)).view(-1, 1, 1, 1)
     beta = steps.repeat(len(steps)).view(-1, 1, 1, 1)
     return alpha * images[0] + beta * images[other[0]]

@@ -3,6 +3,7 @@
 All codes of an epoch are one long code. They are read in blocks of words, so codes mapped from
 files that together exceed memory are compared at the speed of the disk.
 """
+
 import numpy as np
 
 from edgejoule.prune.signcodes import code_file, signs
@@ -15,12 +16,14 @@ def matrix(codes, backend=None):
     flat = [np.reshape(each, -1) for each in codes]
     lengths = sorted({len(each) for each in flat})
     if len(lengths) > 1:
-        raise ValueError("signs: codes of {} and of {} words cannot be compared; take the same "
-                         "layers on the same probes every epoch".format(lengths[0], lengths[-1]))
+        raise ValueError(
+            "signs: codes of {} and of {} words cannot be compared; take the same "
+            "layers on the same probes every epoch".format(lengths[0], lengths[-1])
+        )
     total = np.zeros((len(flat), len(flat)), np.int64)
     step = max(1, BLOCK_BYTES // 8 // max(1, len(flat)))
     for start in range(0, lengths[0] if lengths else 0, step):
-        block = np.stack([np.asarray(each[start:start + step]) for each in flat])
+        block = np.stack([np.asarray(each[start : start + step]) for each in flat])
         total += signs.cdist(block, block, backend=backend, dtype=np.int64)
     return total
 
@@ -30,8 +33,9 @@ def by_layer(paths, backend=None):
     files = [code_file.load(path) for path in paths]
     for path, each in zip(paths, files):
         if (each.bits, each.element) != (files[0].bits, files[0].element):
-            raise ValueError("signs: {} holds other layers, widths or types than {}".format(
-                path, paths[0]))
+            raise ValueError(
+                "signs: {} holds other layers, widths or types than {}".format(path, paths[0])
+            )
     shares = {}
     for name, bits in files[0].bits.items() if files else ():
         codes = [each.words[name] for each in files]

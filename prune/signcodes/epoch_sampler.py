@@ -5,6 +5,7 @@ keeps the latest states alone, for the codes of all epochs would not fit: the sa
 every layer's codes are kept instead (`WORDS` of 64 bits, an estimate without bias; all of them
 where there are fewer, and of masks, which makes it exact). What a detector decides is not touched.
 """
+
 import random
 from typing import Dict, List, Optional, Tuple
 
@@ -25,15 +26,20 @@ class Trail:
 
     def __init__(self, first: int = 1, weights: str = "layer_mean", words: Optional[int] = WORDS):
         self.weights, self.words = weights, words
-        self._states, self._next = [], first  # type: List[Tuple[int, Dict]], int
+        self._states: List[Tuple[int, Dict]] = []
+        self._next = first
         self._places, self._bits, self._scale = {}, {}, {}
 
     def see(self, layers: Dict[str, Tuple[List[np.ndarray], int]]) -> None:
         """Keeps a sample of a state: per layer its packed words, in blocks, and how many bits."""
         if not self._states:
             self._plan(layers)
-        self._states.append((self._next, {name: taken(blocks, self._places[name])
-                                          for name, (blocks, _) in layers.items()}))
+        self._states.append(
+            (
+                self._next,
+                {name: taken(blocks, self._places[name]) for name, (blocks, _) in layers.items()},
+            )
+        )
         self._next += 1
         if len(self._states) > 2 * MOST:
             self._states = self._states[:-1:2] + self._states[-1:]
@@ -54,11 +60,16 @@ class Trail:
         chosen = sorted(set(np.linspace(0, len(self._states) - 1, MOST).round().astype(int)))
         states = [self._states[place] for place in chosen]
         apart = self._matrix([state for _, state in states])
-        return {"epochs": [epoch for epoch, _ in states], "held": held,
-                "below": [[round(float(d), DIGITS) for d in apart[i, :i]]
-                          for i in range(1, len(states))],
-                "sampled_bits": None if self._whole() else 64 * sum(
-                    len(places) for places in self._places.values())}
+        return {
+            "epochs": [epoch for epoch, _ in states],
+            "held": held,
+            "below": [
+                [round(float(d), DIGITS) for d in apart[i, :i]] for i in range(1, len(states))
+            ],
+            "sampled_bits": None
+            if self._whole()
+            else 64 * sum(len(places) for places in self._places.values()),
+        }
 
     def _plan(self, layers) -> None:
         dice = random.Random(0)
@@ -73,11 +84,16 @@ class Trail:
 
     def _matrix(self, states) -> np.ndarray:
         """Distances [states, states], 0 to 1."""
-        shares = [np.minimum(epoch_matrix.matrix([state[name] for state in states])
-                             * self._scale[name] / max(self._bits[name], 1), 1.0)
-                  for name in self._places]
-        weights = [1 if self.weights == "layer_mean" else self._bits[name]
-                   for name in self._places]
+        shares = [
+            np.minimum(
+                epoch_matrix.matrix([state[name] for state in states])
+                * self._scale[name]
+                / max(self._bits[name], 1),
+                1.0,
+            )
+            for name in self._places
+        ]
+        weights = [1 if self.weights == "layer_mean" else self._bits[name] for name in self._places]
         return np.average(shares, axis=0, weights=weights)
 
 

@@ -11,6 +11,7 @@ Codes of different element types must not be compared: fp16 underflow turns ones
 Arrays and CPU tensors give NumPy arrays. CUDA tensors stay on their device and give tensors, codes
 as int64 [rows, words] with the same bits.
 """
+
 from typing import Optional
 
 import numpy as np
@@ -36,9 +37,12 @@ def pack_hamming(x, stored, out=None, backend: Optional[str] = None):
     infinity = checked(x)[1]
     words = -(-x.shape[1] // 64)
     if tuple(stored.shape) != (x.shape[0], words):
-        raise ValueError("signs: values {!r} have codes {!r}, the stored ones are {!r}; compare "
-                         "the same layer on the same images".format(
-                             tuple(x.shape), (x.shape[0], words), tuple(stored.shape)))
+        raise ValueError(
+            "signs: values {!r} have codes {!r}, the stored ones are {!r}; compare "
+            "the same layer on the same images".format(
+                tuple(x.shape), (x.shape[0], words), tuple(stored.shape)
+            )
+        )
     if on_gpu(x):
         return backends.gpu(backend).pack_hamming(x, infinity, stored, out)
     stored = codes(stored)
@@ -50,8 +54,10 @@ def hamming(a, b, backend: Optional[str] = None):
     """Distance of row i of `a` to row i of `b`, codes [rows, words]: int64 [rows], in bits."""
     device, a, b = placed(a, b, backend)
     if tuple(a.shape) != tuple(b.shape):
-        raise ValueError("signs: paired distances of {!r} and {!r} words; both need one shape; for "
-                         "all pairs use cdist".format(tuple(a.shape), tuple(b.shape)))
+        raise ValueError(
+            "signs: paired distances of {!r} and {!r} words; both need one shape; for "
+            "all pairs use cdist".format(tuple(a.shape), tuple(b.shape))
+        )
     return device.hamming(a, b)
 
 
@@ -64,8 +70,11 @@ def cdist(a, b, backend: Optional[str] = None, dtype=None, out=None):
     """
     device, a, b = placed(a, b, backend)
     if a.shape[1] != b.shape[1]:
-        raise ValueError("signs: distances of codes {!r} to codes {!r}; both need the same words "
-                         "per row".format(tuple(a.shape), tuple(b.shape)))
+        raise ValueError(
+            "signs: distances of codes {!r} to codes {!r}; both need the same words per row".format(
+                tuple(a.shape), tuple(b.shape)
+            )
+        )
     kind = counter(a.shape[1], dtype)
     if out is not None:
         return device.cdist(a, b, kind, fitting(out, (len(a), len(b)), kind))
@@ -102,11 +111,15 @@ def checked(x):
     """`x` itself and the pattern of +inf of its type, once both are known to be packable."""
     dtype = str(x.dtype).replace("torch.", "")
     if dtype not in INFINITY:
-        raise ValueError("signs: cannot pack {!r}; allowed are {}; convert with x.float() if the "
-                         "rounding is meant".format(dtype, ", ".join(INFINITY)))
+        raise ValueError(
+            "signs: cannot pack {!r}; allowed are {}; convert with x.float() if the "
+            "rounding is meant".format(dtype, ", ".join(INFINITY))
+        )
     if len(x.shape) != 2:
-        raise ValueError("signs: cannot pack shape {!r}; it needs [rows, bits]; flatten all axes "
-                         "but the first".format(tuple(x.shape)))
+        raise ValueError(
+            "signs: cannot pack shape {!r}; it needs [rows, bits]; flatten all axes "
+            "but the first".format(tuple(x.shape))
+        )
     return x, INFINITY[dtype]
 
 
@@ -116,6 +129,7 @@ def patterns(x):
     integer = "int32" if infinity == INFINITY["float32"] else "int16"
     if not isinstance(x, np.ndarray):
         import torch
+
         x = x.detach().view(getattr(torch, integer)).numpy()
     return whole_rows(x.view(integer)), infinity
 
@@ -123,9 +137,11 @@ def patterns(x):
 def codes(words):
     """`words` checked to be codes [rows, words], a row's words side by side."""
     if not isinstance(words, np.ndarray) or words.dtype != np.uint64 or words.ndim != 2:
-        raise ValueError("signs: codes are uint64 arrays [rows, words] as pack returns them; got "
-                         "{} {!r}".format(getattr(words, "dtype", type(words).__name__),
-                                          tuple(getattr(words, "shape", ()))))
+        raise ValueError(
+            "signs: codes are uint64 arrays [rows, words] as pack returns them; got {} {!r}".format(
+                getattr(words, "dtype", type(words).__name__), tuple(getattr(words, "shape", ()))
+            )
+        )
     return whole_rows(words)
 
 
@@ -133,8 +149,9 @@ def contiguous(out, shape):
     """`out` checked to be codes [rows, words] that can be written in place."""
     fits = isinstance(out, np.ndarray) and out.dtype == np.uint64 and out.shape == shape
     if not fits or not out.flags.c_contiguous or not out.flags.writeable:
-        raise ValueError("signs: `out` must be a contiguous uint64 array {!r} that can be "
-                         "written".format(shape))
+        raise ValueError(
+            "signs: `out` must be a contiguous uint64 array {!r} that can be written".format(shape)
+        )
     return out
 
 
@@ -144,8 +161,11 @@ def fitting(out, shape, kind):
     contiguous_out = out.is_contiguous() if tensor else out.flags.c_contiguous
     same_type = str(out.dtype).split(".")[-1] == kind.name
     if tuple(out.shape) != shape or not same_type or not contiguous_out:
-        raise ValueError("signs: `out` must be contiguous, {!r} of {}; got {!r} of {}".format(
-            shape, kind.name, tuple(out.shape), out.dtype))
+        raise ValueError(
+            "signs: `out` must be contiguous, {!r} of {}; got {!r} of {}".format(
+                shape, kind.name, tuple(out.shape), out.dtype
+            )
+        )
     return out
 
 

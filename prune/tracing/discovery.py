@@ -6,7 +6,7 @@ numbers show up there and are frozen, until a cut of everything that is left is 
 
 from typing import Any, Dict, List, Sequence, Tuple
 
-import numpy
+import numpy as np
 from torch import nn
 
 from edgejoule.prune.groups import Groups
@@ -51,7 +51,7 @@ class Trace:
         """Freeze what enters one operation."""
         sentence = self.sites[index]
         if index == EVERYTHING:
-            self.labels.freeze(numpy.arange(self.labels.size), "", sentence)
+            self.labels.freeze(np.arange(self.labels.size), "", sentence)
             return
         record = self.tracer.records[index]
         for vector in [vector for axes in record.inputs for vector in axes if vector is not None]:
@@ -106,7 +106,7 @@ def _ignore(trace: Trace, paths: Sequence[str]) -> None:
 
 
 def trial(
-    model: nn.Module, trace: Trace, classes: Classes, kept: numpy.ndarray
+    model: nn.Module, trace: Trace, classes: Classes, kept: np.ndarray
 ) -> List[Tuple[int, str]]:
     """The operations at which a cut that leaves `kept` [labels] would go wrong, with the
     reason.

@@ -7,7 +7,7 @@ stays as it is.
 
 from typing import Any, List, Sequence
 
-import numpy
+import numpy as np
 from torch import nn
 
 from edgejoule.prune.groups import Groups
@@ -19,7 +19,7 @@ from edgejoule.prune.tracing.tracer import Refused
 
 def discover_select(model: nn.Module, example: Any, ignore: Sequence[str]) -> Groups:
     """Groups of mode "select": block-internal channels, and one group per layer that selects."""
-    sites = []  # type: List[str]
+    sites: List[str] = []
     try:
         for kinds, name in ((NORMS, "batch_norm"), (CONVOLUTIONS, "conv")):
             view = selecting(model, sites)
@@ -45,7 +45,7 @@ def _readers(view: nn.Module, trace: Trace, kinds, name: str) -> List[str]:
     """
     classes, layers = trace.labels.resolve(), dict(view.named_modules())
     stream = _streams(trace, classes)
-    found = []  # type: List[str]
+    found: List[str] = []
     for record in trace.tracer.records:
         if not record.name.startswith(name) or type(layers.get(record.site)) not in kinds:
             continue
@@ -56,21 +56,21 @@ def _readers(view: nn.Module, trace: Trace, kinds, name: str) -> List[str]:
     return found
 
 
-def _within(vector, classes: Classes, stream: numpy.ndarray) -> bool:
+def _within(vector, classes: Classes, stream: np.ndarray) -> bool:
     return vector is not None and bool(stream[classes.root[vector]].all())
 
 
-def _streams(trace: Trace, classes: Classes) -> numpy.ndarray:
+def _streams(trace: Trace, classes: Classes) -> np.ndarray:
     """Per root label whether it is a channel of a stream."""
-    stream = numpy.zeros(classes.root.size, bool)
+    stream = np.zeros(classes.root.size, bool)
     for vector in trace.tracer.streams:
         stream[classes.root[vector]] = True
     readers = {}  # what each norm reads
     for record in trace.tracer.records:
         if record.name == "batch_norm" and record.inputs[0][1] is not None:
             readers[record.site] = record.inputs[0][1]
-    count = numpy.zeros(classes.root.size, int)
+    count = np.zeros(classes.root.size, int)
     for vector in readers.values():
-        count[numpy.unique(vector)] += 1
+        count[np.unique(vector)] += 1
     stream[classes.root[count > 1]] = True
     return stream

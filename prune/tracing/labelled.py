@@ -8,10 +8,10 @@ leave.
 
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
-import numpy
+import numpy as np
 import torch
 
-Axes = Tuple[Optional[numpy.ndarray], ...]
+Axes = Tuple[Optional[np.ndarray], ...]
 
 SAMPLE = 0.7310585786300049  # any number that no operation treats specially
 _BASES = {}
@@ -92,11 +92,43 @@ def _stripped(name: str) -> Tuple[str, bool]:
 
 _PLAIN: Dict[str, Tuple[str, bool]] = {}
 _IN_PLACE_WORDS = frozenset(
-    "iadd isub imul idiv itruediv ifloordiv imod ipow iand ior ixor".split()
+    ["iadd", "isub", "imul", "idiv", "itruediv", "ifloordiv", "imod", "ipow", "iand", "ior", "ixor"]
 )
 _OPERATORS = frozenset(
-    "add radd sub rsub mul rmul div rdiv truediv rtruediv floordiv rfloordiv mod rmod pow rpow "
-    "matmul rmatmul and or xor invert neg abs eq ne lt le gt ge getitem setitem".split()
+    [
+        "add",
+        "radd",
+        "sub",
+        "rsub",
+        "mul",
+        "rmul",
+        "div",
+        "rdiv",
+        "truediv",
+        "rtruediv",
+        "floordiv",
+        "rfloordiv",
+        "mod",
+        "rmod",
+        "pow",
+        "rpow",
+        "matmul",
+        "rmatmul",
+        "and",
+        "or",
+        "xor",
+        "invert",
+        "neg",
+        "abs",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "getitem",
+        "setitem",
+    ]
 )
 
 

@@ -9,7 +9,7 @@ frozen. Everything works on whole vectors; pairs are collected and resolved once
 
 from typing import List, NamedTuple, Tuple
 
-import numpy
+import numpy as np
 
 CONSTANT = 0
 
@@ -17,9 +17,9 @@ CONSTANT = 0
 class Classes(NamedTuple):
     """The result of a resolution: which labels form one channel, and which channels stay."""
 
-    root: numpy.ndarray  # [labels] the smallest label of the class
-    frozen: numpy.ndarray  # [labels] bool, True where the class can't leave
-    reason: numpy.ndarray  # [labels] index into `reasons`, -1 where the class isn't frozen
+    root: np.ndarray  # [labels] the smallest label of the class
+    frozen: np.ndarray  # [labels] bool, True where the class can't leave
+    reason: np.ndarray  # [labels] index into `reasons`, -1 where the class isn't frozen
     reasons: Tuple[Tuple[str, str], ...]  # (layer, sentence)
 
 
@@ -30,26 +30,26 @@ class Labels:
         self.owners = [("", 0)]  # per axis: tensor name, axis number
         self.starts = [0]  # per axis: its first label
         self.size = 1  # number of labels so far, label 0 included
-        self._pairs: List[Tuple[numpy.ndarray, numpy.ndarray, str]] = []
+        self._pairs: List[Tuple[np.ndarray, np.ndarray, str]] = []
         self._seen = set()
-        self._frozen: List[Tuple[numpy.ndarray, str, str]] = []
+        self._frozen: List[Tuple[np.ndarray, str, str]] = []
 
-    def allot(self, tensor: str, axis: int, length: int) -> numpy.ndarray:
+    def allot(self, tensor: str, axis: int, length: int) -> np.ndarray:
         """Fresh labels [length] for one axis of one tensor."""
         self.owners.append((tensor, axis))
         self.starts.append(self.size)
         self.size += length
-        return numpy.arange(self.size - length, self.size)
+        return np.arange(self.size - length, self.size)
 
     def owner(self, label: int) -> Tuple[str, int]:
         """The (tensor name, axis) that a label belongs to."""
-        return self.owners[int(numpy.searchsorted(self.starts, label, side="right")) - 1]
+        return self.owners[int(np.searchsorted(self.starts, label, side="right")) - 1]
 
-    def axis_of(self) -> numpy.ndarray:
+    def axis_of(self) -> np.ndarray:
         """Per label [labels] the number of the axis that owns it."""
-        return numpy.repeat(numpy.arange(len(self.starts)), numpy.diff(self.starts + [self.size]))
+        return np.repeat(np.arange(len(self.starts)), np.diff(self.starts + [self.size]))
 
-    def unify(self, left: numpy.ndarray, right: numpy.ndarray, site: str) -> None:
+    def unify(self, left: np.ndarray, right: np.ndarray, site: str) -> None:
         """State that two vectors name the same channels, position by position."""
         if left.size != right.size:
             raise ValueError("{} channels meet {}".format(left.size, right.size))
@@ -58,7 +58,7 @@ class Labels:
             self._seen.add(key)
             self._pairs.append((left, right, site))
 
-    def freeze(self, labels: numpy.ndarray, site: str, reason: str) -> None:
+    def freeze(self, labels: np.ndarray, site: str, reason: str) -> None:
         """State that none of these labels may leave."""
         self._frozen.append((labels, site, reason))
 
@@ -67,8 +67,8 @@ class Labels:
         left, right, site = _joined(self._pairs)
         root = _roots(self.size, left, right)
         events = list(self._frozen) + _meets_constant(left, right, site, self._pairs)
-        frozen = numpy.zeros(self.size, bool)
-        reason = numpy.full(self.size, -1)
+        frozen = np.zeros(self.size, bool)
+        reason = np.full(self.size, -1)
         for index in range(len(events) - 1, -1, -1):  # backwards: the first reason wins
             reason[root[events[index][0]]] = index
         frozen[reason >= 0] = True
@@ -76,25 +76,25 @@ class Labels:
         return Classes(root, frozen[root], reason[root], tuple((e[1], e[2]) for e in events))
 
 
-def _joined(pairs) -> Tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
+def _joined(pairs) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     if not pairs:
-        return numpy.zeros(0, int), numpy.zeros(0, int), numpy.zeros(0, int)
+        return np.zeros(0, int), np.zeros(0, int), np.zeros(0, int)
     left, right, _ = zip(*pairs)
-    site = numpy.repeat(numpy.arange(len(pairs)), [vector.size for vector in left])
-    return numpy.concatenate(left), numpy.concatenate(right), site
+    site = np.repeat(np.arange(len(pairs)), [vector.size for vector in left])
+    return np.concatenate(left), np.concatenate(right), site
 
 
 def _meets_constant(left, right, site, pairs) -> list:
     """Freeze events for labels that were unified with a constant position."""
     meets = (left == CONSTANT) != (right == CONSTANT)
-    labels, sites = numpy.maximum(left[meets], right[meets]), site[meets]
+    labels, sites = np.maximum(left[meets], right[meets]), site[meets]
     return [
         (labels[sites == index], pairs[index][2], "its channels meet constant ones (padding)")
-        for index in numpy.unique(sites)
+        for index in np.unique(sites)
     ]
 
 
-def _roots(size: int, left: numpy.ndarray, right: numpy.ndarray) -> numpy.ndarray:
+def _roots(size: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Connected components [size]: each label's smallest relative; label 0 joins nobody.
 
     The larger root is hooked under the smaller one, an arbitrary pair winning, and paths are
@@ -102,9 +102,9 @@ def _roots(size: int, left: numpy.ndarray, right: numpy.ndarray) -> numpy.ndarra
     """
     live = (left != right) & (left != CONSTANT) & (right != CONSTANT)
     left, right = left[live], right[live]
-    root = numpy.arange(size)
+    root = np.arange(size)
     while left.size:
-        low, high = numpy.minimum(left, right), numpy.maximum(left, right)
+        low, high = np.minimum(left, right), np.maximum(left, right)
         root[high] = low
         root = _flattened(root)
         left, right = root[left], root[right]
@@ -113,9 +113,9 @@ def _roots(size: int, left: numpy.ndarray, right: numpy.ndarray) -> numpy.ndarra
     return root
 
 
-def _flattened(root: numpy.ndarray) -> numpy.ndarray:
+def _flattened(root: np.ndarray) -> np.ndarray:
     while True:
         up = root[root]
-        if numpy.array_equal(up, root):
+        if np.array_equal(up, root):
             return root
         root = up

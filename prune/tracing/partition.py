@@ -4,72 +4,70 @@ belong together.
 
 from typing import Dict, List, Optional, Tuple
 
-import numpy
+import numpy as np
 
 from edgejoule.prune.groups import Group, Slice, Unit
 from edgejoule.prune.tracing.labels import CONSTANT, Classes, Labels
 from edgejoule.prune.tracing.tracer import Tracer
 
 
-def partition(
-    labels: Labels, tracer: Tracer, classes: Classes
-) -> Tuple[List[Group], numpy.ndarray]:
+def partition(labels: Labels, tracer: Tracer, classes: Classes) -> Tuple[List[Group], np.ndarray]:
     """The groups, and a trial mask [labels] that keeps a different share of each."""
     member = _prunable(tracer, classes)
     root, axis = classes.root[member], labels.axis_of()[member]
     group, rank = _sorted_roots(root, axis, len(labels.starts), classes.root.size)
-    order = numpy.lexsort((member, rank[root], axis, group[root]))
+    order = np.lexsort((member, rank[root], axis, group[root]))
     member, root, axis = member[order], root[order], axis[order]
-    kept = numpy.ones(labels.size, bool)
+    kept = np.ones(labels.size, bool)
     kept[member] = _trial(group, rank)[root]
     return _groups(labels, tracer, group[root], rank[root], axis, member), kept
 
 
-def _prunable(tracer: Tracer, classes: Classes) -> numpy.ndarray:
+def _prunable(tracer: Tracer, classes: Classes) -> np.ndarray:
     """Every label of a class that some layer makes and nothing freezes."""
-    made = numpy.zeros(classes.root.size, bool)
+    made = np.zeros(classes.root.size, bool)
     for vector in tracer.producers:
         made[classes.root[vector]] = True
     made[CONSTANT] = False
-    return numpy.nonzero(made[classes.root] & ~classes.frozen)[0]
+    return np.nonzero(made[classes.root] & ~classes.frozen)[0]
 
 
-def _sorted_roots(root, axis, axes: int, size: int) -> Tuple[numpy.ndarray, numpy.ndarray]:
+def _sorted_roots(root, axis, axes: int, size: int) -> Tuple[np.ndarray, np.ndarray]:
     """Per root label its group number and its rank in it, -1 elsewhere.
 
     A class is known by the sum of random numbers given to the axes that it occurs in.
     """
-    group, rank = numpy.full(size, -1), numpy.full(size, -1)
+    group, rank = np.full(size, -1), np.full(size, -1)
     if not root.size:
         return group, rank
-    marks = numpy.random.RandomState(0).randint(1, 2**62, axes).astype(numpy.uint64)
-    order = numpy.argsort(root, kind="stable")
-    roots, first = numpy.unique(root[order], return_index=True)
-    sums = numpy.add.reduceat(marks[axis[order]], first)
-    _, earliest, number = numpy.unique(sums, return_index=True, return_inverse=True)
-    number = numpy.argsort(numpy.argsort(earliest))[
+    marks = np.random.RandomState(0).randint(1, 2**62, axes).astype(np.uint64)
+    order = np.argsort(root, kind="stable")
+    roots, first = np.unique(root[order], return_index=True)
+    sums = np.add.reduceat(marks[axis[order]], first)
+    _, earliest, number = np.unique(sums, return_index=True, return_inverse=True)
+    number = np.argsort(np.argsort(earliest))[
         number.ravel()
     ]  # groups in order of their first channel
     group[roots] = number
-    by_group = numpy.argsort(number, kind="stable")
-    starts = numpy.concatenate([[0], numpy.cumsum(numpy.bincount(number))[:-1]])
-    rank[roots[by_group]] = numpy.arange(roots.size) - starts[number[by_group]]
+    by_group = np.argsort(number, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(np.bincount(number))[:-1]])
+    rank[roots[by_group]] = np.arange(roots.size) - starts[number[by_group]]
     return group, rank
 
 
-def _trial(group: numpy.ndarray, rank: numpy.ndarray) -> numpy.ndarray:
+def _trial(group: np.ndarray, rank: np.ndarray) -> np.ndarray:
     """Per root label whether a trial keeps it: a random set of each group, never all, never
     none.
     """
-    roots = numpy.nonzero(group >= 0)[0]
-    draw = numpy.random.RandomState(1)
-    roots = roots[numpy.lexsort((draw.rand(roots.size), group[roots]))]
-    count = numpy.bincount(group[roots])
-    starts = numpy.cumsum(count) - count
+    roots = np.nonzero(group >= 0)[0]
+    draw = np.random.RandomState(1)
+    roots = roots[np.lexsort((draw.rand(roots.size), group[roots]))]
+    count = np.bincount(group[roots])
+    starts = np.cumsum(count) - count
     stay = (count * (0.3 + 0.5 * draw.rand(count.size))).astype(int)
-    stay = numpy.minimum(numpy.maximum(stay, 1), numpy.maximum(count - 1, 1))
-    kept = numpy.ones(group.size, bool)
-    kept[roots] = numpy.arange(roots.size) - starts[group[roots]] < stay[group[roots]]
+    stay = np.minimum(np.maximum(stay, 1), np.maximum(count - 1, 1))
+    kept = np.ones(group.size, bool)
+    kept[roots] = np.arange(roots.size) - starts[group[roots]] < stay[group[roots]]
     return kept
 
 
@@ -97,16 +95,16 @@ def _groups(labels, tracer, group, rank, axis, member) -> List[Group]:
     return result
 
 
-def _runs(values: numpy.ndarray) -> List[Tuple[int, int]]:
+def _runs(values: np.ndarray) -> List[Tuple[int, int]]:
     """(start, stop) of every run of equal neighbours."""
     if not values.size:
         return []
-    edges = numpy.nonzero(numpy.diff(values))[0] + 1
+    edges = np.nonzero(np.diff(values))[0] + 1
     stops = edges.tolist() + [values.size]
     return list(zip([0] + stops[:-1], stops))
 
 
-def _shared(shared: dict, positions: numpy.ndarray, channels: int) -> tuple:
+def _shared(shared: dict, positions: np.ndarray, channels: int) -> tuple:
     """Positions per channel as tuples, equal ones shared."""
     key = (channels, positions.tobytes())
     if key not in shared:
@@ -141,7 +139,8 @@ def _unit(part: Slice, norm: Optional[str]) -> Unit:
 
 def _name(slices: List[Slice], units: Tuple[Unit, ...], names: set) -> str:
     """The first layer's path (of chosen channels, the choosing layer's), numbered where a layer's
-    outputs fall into several groups."""
+    outputs fall into several groups.
+    """
     index = [part.tensor.rpartition(".")[0] for part in slices if _index(part)]
     bare = index[0] if index else units[0].producer or units[0].weight
     name, count = bare, 1

@@ -10,7 +10,7 @@ every such site.
 
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
-import numpy
+import numpy as np
 import torch
 
 from edgejoule.prune.tracing import rules
@@ -30,12 +30,12 @@ class Diverged(Exception):
 class Checker(Tracer):
     """A tracer that compares with a reference instead of collecting."""
 
-    def __init__(self, reference: Tracer, root: numpy.ndarray, kept: numpy.ndarray) -> None:
+    def __init__(self, reference: Tracer, root: np.ndarray, kept: np.ndarray) -> None:
         Tracer.__init__(self, reference.labels, reference.mode)
         self.reference, self.root, self.kept = reference, root, kept
         self.mismatches: List[Tuple[int, str]] = []
         self._met: Dict[Tuple[int, int], Any] = {}
-        self._left: Dict[int, Tuple[numpy.ndarray, numpy.ndarray]] = {}
+        self._left: Dict[int, Tuple[np.ndarray, np.ndarray]] = {}
 
     def perform(self, call: Call) -> Any:
         """The result by the rule; a rule that fails where it held before is a mismatch."""
@@ -75,7 +75,7 @@ class Checker(Tracer):
         ]
         return self.emit(shape, tensor.dtype, axes, tensor.zero[0], tensor.learned, tensor.source)
 
-    def left(self, vector: Optional[numpy.ndarray]) -> Optional[numpy.ndarray]:
+    def left(self, vector: Optional[np.ndarray]) -> Optional[np.ndarray]:
         """What a cut leaves of a label vector; the same object for the same vector."""
         if vector is None:
             return None
@@ -96,11 +96,11 @@ class Checker(Tracer):
             if not same.all():
                 raise ValueError("different channels meet")
 
-    def tie(self, table: numpy.ndarray) -> numpy.ndarray:
+    def tie(self, table: np.ndarray) -> np.ndarray:
         """The first row; the others must be of its classes."""
         if len(table) > 1 and (self.root[table] != self.root[table[0]]).any():
             raise ValueError("different channels are tied")
-        return numpy.ascontiguousarray(table[0])
+        return np.ascontiguousarray(table[0])
 
     def chosen(self, varying: List[int], offset: int, count: int) -> int:
         """The axis that carried the labels before."""
@@ -118,10 +118,10 @@ class Checker(Tracer):
                 raise ValueError("sizes {} don't fit {}".format(tuple(before), tuple(after)))
         return found
 
-    def freeze_axis(self, vector: Optional[numpy.ndarray], why: str) -> None:
+    def freeze_axis(self, vector: Optional[np.ndarray], why: str) -> None:
         """Nothing to note: the dense trace froze it."""
 
-    def produce(self, vector: Optional[numpy.ndarray]) -> Optional[str]:
+    def produce(self, vector: Optional[np.ndarray]) -> Optional[str]:
         """Nothing to note."""
 
     def finished(self, modes: Sequence[bool]) -> None:
@@ -158,14 +158,14 @@ def _axes_differ(shape, axes, small_shape, small_axes, left) -> Optional[str]:
         want = left(vector)
         if not want.size:
             return "would have no channel left"
-        same = want is small or (small is not None and numpy.array_equal(want, small))
+        same = want is small or (small is not None and np.array_equal(want, small))
         if not same or small_size != want.size:
             return "treats its channels by fixed numbers"
     return None
 
 
 def _product(sizes: Sequence[int], axes: Sequence[int]) -> int:
-    return int(numpy.multiply.reduce([sizes[axis] for axis in axes], dtype=int))
+    return int(np.multiply.reduce([sizes[axis] for axis in axes], dtype=int))
 
 
 def _same(left: tuple, right: tuple) -> bool:

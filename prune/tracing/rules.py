@@ -30,22 +30,88 @@ for _family in (
     RULES.update(_family.RULES)
 
 METADATA = frozenset(
-    """
-size dim numel nelement ndimension stride is_contiguous is_floating_point is_complex get_device
-element_size storage_offset data_ptr register_hook is_same_size is_signed get:shape get:ndim
-get:dtype get:device get:is_cuda get:requires_grad get:grad_fn get:grad get:layout get:is_sparse
-get:is_quantized get:is_leaf get:is_nested get:is_mkldnn get:is_meta get:is_mps get:is_xpu
-get:is_ipu get:names get:output_nr get:is_cpu set:requires_grad get:is_inference is_inference
-is_conj is_neg is_nonzero_static get:_version get:itemsize get:nbytes __len__ new_zeros new_ones
-new_empty new_tensor set:grad get:is_vulkan get:is_xla __hash__ has_names retain_grad
-""".split()
+    [
+        "size",
+        "dim",
+        "numel",
+        "nelement",
+        "ndimension",
+        "stride",
+        "is_contiguous",
+        "is_floating_point",
+        "is_complex",
+        "get_device",
+        "element_size",
+        "storage_offset",
+        "data_ptr",
+        "register_hook",
+        "is_same_size",
+        "is_signed",
+        "get:shape",
+        "get:ndim",
+        "get:dtype",
+        "get:device",
+        "get:is_cuda",
+        "get:requires_grad",
+        "get:grad_fn",
+        "get:grad",
+        "get:layout",
+        "get:is_sparse",
+        "get:is_quantized",
+        "get:is_leaf",
+        "get:is_nested",
+        "get:is_mkldnn",
+        "get:is_meta",
+        "get:is_mps",
+        "get:is_xpu",
+        "get:is_ipu",
+        "get:names",
+        "get:output_nr",
+        "get:is_cpu",
+        "set:requires_grad",
+        "get:is_inference",
+        "is_inference",
+        "is_conj",
+        "is_neg",
+        "is_nonzero_static",
+        "get:_version",
+        "get:itemsize",
+        "get:nbytes",
+        "__len__",
+        "new_zeros",
+        "new_ones",
+        "new_empty",
+        "new_tensor",
+        "set:grad",
+        "get:is_vulkan",
+        "get:is_xla",
+        "__hash__",
+        "has_names",
+        "retain_grad",
+    ]
 )
 
 READS = frozenset(
-    """
-__bool__ __int__ __float__ __index__ __complex__ __contains__ __array__ item tolist numpy
-is_nonzero equal allclose nonzero unique masked_select argwhere unique_consecutive
-""".split()
+    [
+        "__bool__",
+        "__int__",
+        "__float__",
+        "__index__",
+        "__complex__",
+        "__contains__",
+        "__array__",
+        "item",
+        "tolist",
+        "numpy",
+        "is_nonzero",
+        "equal",
+        "allclose",
+        "nonzero",
+        "unique",
+        "masked_select",
+        "argwhere",
+        "unique_consecutive",
+    ]
 )
 
 _SHAPED = rules_layout.SHAPED | rules_slice.SHAPED | rules_spatial.SHAPED

@@ -8,7 +8,7 @@ are frozen.
 
 from typing import List, Optional, Sequence
 
-import numpy
+import numpy as np
 import torch
 
 from edgejoule.prune.tracing.labelled import Call, Labelled, axes_of
@@ -50,7 +50,7 @@ def _whole_window(tracer, source, weight, channel: int) -> None:
         tracer.freeze_axis(vector, "is a kernel size")
 
 
-def _grouped(tracer, source, vector, weight, groups: int) -> Optional[numpy.ndarray]:
+def _grouped(tracer, source, vector, weight, groups: int) -> Optional[np.ndarray]:
     """The labels of a convolution's outputs.
 
     Depthwise: a channel leaves with its filters. Other groups stay in number: the j-th input of
@@ -62,7 +62,7 @@ def _grouped(tracer, source, vector, weight, groups: int) -> Optional[numpy.ndar
         return out
     if weight.shape[1] == 1 and inner is None:
         tracer.unify(
-            None if vector is None else numpy.repeat(vector, weight.shape[0] // groups),
+            None if vector is None else np.repeat(vector, weight.shape[0] // groups),
             out,
             "is convolved with a fixed number of groups",
         )
@@ -119,14 +119,14 @@ def transposed(tracer, call: Call) -> Labelled:
     return tracer.emit(shape, source.dtype, axes, zero, source=tracer.produce(out))
 
 
-def _transposed_groups(tracer, vector, out, weight, groups: int) -> Optional[numpy.ndarray]:
+def _transposed_groups(tracer, vector, out, weight, groups: int) -> Optional[np.ndarray]:
     if groups == 1:
         return out
     if weight.shape[0] == groups and out is None:  # depthwise: the channel itself
         return vector
     if vector is not None:
         tracer.tie(vector.reshape(groups, -1))
-    return None if out is None else numpy.tile(out, groups)
+    return None if out is None else np.tile(out, groups)
 
 
 def _widened(sizes, kernel, bound: dict) -> List[int]:
@@ -197,7 +197,7 @@ def contracted(tracer, inputs: Sequence[str], output: str, operands) -> Labelled
     )
 
 
-def _letter(tracer, meets: list, kept: bool) -> Optional[numpy.ndarray]:
+def _letter(tracer, meets: list, kept: bool) -> Optional[np.ndarray]:
     first = meets[0][1]
     for _, vector, _ in meets[1:]:
         tracer.unify(first, vector, "is multiplied with a fixed size")

@@ -8,7 +8,7 @@ spread out and folded again.
 
 from typing import List, Optional, Sequence, Tuple
 
-import numpy
+import numpy as np
 import torch
 
 from edgejoule.prune.tracing.labelled import Call, Labelled
@@ -33,7 +33,7 @@ def reshape(tracer, call: Call) -> Labelled:
 
 def regrouped(tracer, source: Labelled, shape: Sequence[int]) -> list:
     """The labels of a tensor seen under another shape."""
-    axes: List[Optional[numpy.ndarray]] = []
+    axes: List[Optional[np.ndarray]] = []
     for inner, outer in tracer.blocks(tuple(source.shape), tuple(shape)):
         axes.extend(
             _block(
@@ -83,18 +83,18 @@ def _block(tracer, vectors, sizes, shape, offset: int) -> list:
     return folded(tracer, spread(vectors[named[0]], sizes, named[0]), shape, offset)
 
 
-def spread(vector: numpy.ndarray, sizes: Sequence[int], axis: int) -> numpy.ndarray:
+def spread(vector: np.ndarray, sizes: Sequence[int], axis: int) -> np.ndarray:
     """The label vector of an axis after merging it with its unlabelled neighbours."""
     before, after = (
-        int(numpy.multiply.reduce(sizes[:axis])),
-        int(numpy.multiply.reduce(sizes[axis + 1 :])),
+        int(np.multiply.reduce(sizes[:axis])),
+        int(np.multiply.reduce(sizes[axis + 1 :])),
     )
     if before == after == 1:
         return vector
-    return numpy.tile(numpy.repeat(vector, after), before)
+    return np.tile(np.repeat(vector, after), before)
 
 
-def folded(tracer, vector: numpy.ndarray, shape: Sequence[int], offset: int = 0) -> list:
+def folded(tracer, vector: np.ndarray, shape: Sequence[int], offset: int = 0) -> list:
     """The labels per axis of a vector folded to a shape, which begins at axis `offset` of the
     result.
 
@@ -108,7 +108,7 @@ def folded(tracer, vector: numpy.ndarray, shape: Sequence[int], offset: int = 0)
     varying.sort(key=lambda a: (-shape[a], -a))
     axis = tracer.chosen(varying, offset, len(shape))
     axes = [None] * len(shape)
-    axes[axis] = tracer.tie(numpy.moveaxis(table, axis, -1).reshape(-1, shape[axis]))
+    axes[axis] = tracer.tie(np.moveaxis(table, axis, -1).reshape(-1, shape[axis]))
     return axes
 
 
@@ -169,21 +169,43 @@ def repeat(tracer, call: Call) -> Labelled:
     return rearranged(tracer, source, shape, axes)
 
 
-def _times(vector: Optional[numpy.ndarray], times: int) -> Optional[numpy.ndarray]:
-    return vector if vector is None or times == 1 else numpy.tile(vector, times)
+def _times(vector: Optional[np.ndarray], times: int) -> Optional[np.ndarray]:
+    return vector if vector is None or times == 1 else np.tile(vector, times)
 
 
-RULES = dict.fromkeys("view reshape flatten unflatten view_as reshape_as".split(), reshape)
+RULES = dict.fromkeys(["view", "reshape", "flatten", "unflatten", "view_as", "reshape_as"], reshape)
 RULES.update(
     dict.fromkeys(
-        "permute transpose t swapaxes swapdims movedim moveaxis get:T get:mT".split(), permute
+        [
+            "permute",
+            "transpose",
+            "t",
+            "swapaxes",
+            "swapdims",
+            "movedim",
+            "moveaxis",
+            "get:T",
+            "get:mT",
+        ],
+        permute,
     )
 )
-RULES.update(dict.fromkeys("expand expand_as broadcast_to".split(), expand))
+RULES.update(dict.fromkeys(["expand", "expand_as", "broadcast_to"], expand))
 RULES.update({"squeeze": squeeze, "unsqueeze": unsqueeze, "repeat": repeat, "tile": repeat})
 
 # their arguments are sizes: labels and shapes of the result tell all
 SHAPED = frozenset(
-    "view reshape flatten unflatten view_as reshape_as expand expand_as broadcast_to repeat "
-    "tile".split()
+    [
+        "view",
+        "reshape",
+        "flatten",
+        "unflatten",
+        "view_as",
+        "reshape_as",
+        "expand",
+        "expand_as",
+        "broadcast_to",
+        "repeat",
+        "tile",
+    ]
 )

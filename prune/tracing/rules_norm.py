@@ -16,7 +16,7 @@ from edgejoule.prune.tracing.rules_elementwise import elementwise
 
 def batch_norm(tracer, call: Call) -> Labelled:
     """batch_norm and instance_norm: per-channel vectors leave with their channel."""
-    source, vectors = call.args[0], [t for t in call.tensors()[1:]]
+    source, vectors = call.args[0], list(call.tensors()[1:])
     for axis, vector in enumerate(source.axes):
         if axis != 1:
             tracer.freeze_axis(vector, "is averaged over by a normalisation")
@@ -142,7 +142,7 @@ def _like(call: Call, source: Labelled, emit):
 
 
 _COUNT_NOTHING = frozenset(("sum", "norm"))
-_KEEP_ZERO = frozenset("sum mean norm max min amax amin cumsum".split())
+_KEEP_ZERO = frozenset(["sum", "mean", "norm", "max", "min", "amax", "amin", "cumsum"])
 
 RULES = {
     "batch_norm": batch_norm,
@@ -153,11 +153,27 @@ RULES = {
     "local_response_norm": local_response_norm,
     "normalize": normalize,
 }
-RULES.update(dict.fromkeys("softmax log_softmax softmin cumsum cumprod".split(), along))
+RULES.update(dict.fromkeys(["softmax", "log_softmax", "softmin", "cumsum", "cumprod"], along))
 RULES.update(
     dict.fromkeys(
-        "mean sum max min amax amin norm std var prod argmax argmin logsumexp all any "
-        "median".split(),
+        [
+            "mean",
+            "sum",
+            "max",
+            "min",
+            "amax",
+            "amin",
+            "norm",
+            "std",
+            "var",
+            "prod",
+            "argmax",
+            "argmin",
+            "logsumexp",
+            "all",
+            "any",
+            "median",
+        ],
         reduction,
     )
 )

@@ -7,7 +7,7 @@ tied.
 
 from typing import List, Tuple
 
-import numpy
+import numpy as np
 import torch
 
 from edgejoule.prune.tracing.labelled import Call, Labelled, axes_of
@@ -29,7 +29,7 @@ def recurrent(tracer, call: Call):
         for head in heads if hidden is None else [hidden] + heads:
             tracer.unify(heads[0], head)
         hidden = heads[0]
-        out = None if hidden is None else numpy.tile(hidden, directions)
+        out = None if hidden is None else np.tile(hidden, directions)
     _states(tracer, states, hidden)
     size, lead = weights[1].shape[1], source.shape[:-1]
     batch = source.shape[0 if batch_first else 1]

@@ -4,7 +4,7 @@ stack, index_select.
 
 from typing import List, Optional
 
-import numpy
+import numpy as np
 import torch
 
 from edgejoule.prune.tracing.labelled import Call, Labelled, axes_of
@@ -17,7 +17,7 @@ def getitem(tracer, call: Call) -> Labelled:
     """x[...]: slices keep the sliced labels; picking single channels freezes them."""
     source, index = call.args
     index = index if isinstance(index, tuple) else (index,)
-    if any(isinstance(item, (list, torch.Tensor, numpy.ndarray, bool)) for item in index):
+    if any(isinstance(item, (list, torch.Tensor, np.ndarray, bool)) for item in index):
         return gathered(tracer, call, index)
     axes = []
     for axis, item in _aligned(index, source.dim()):
@@ -49,9 +49,7 @@ def _aligned(index: tuple, rank: int) -> list:
     return result
 
 
-def sliced(
-    tracer, vector: Optional[numpy.ndarray], window: slice, size: int
-) -> Optional[numpy.ndarray]:
+def sliced(tracer, vector: Optional[np.ndarray], window: slice, size: int) -> Optional[np.ndarray]:
     """The labels in a window; where the axis falls into equal windows, these are tied so that
     halves stay halves.
     """
@@ -62,9 +60,9 @@ def sliced(
     length = stop - start
     if (start, stop, step) == (0, vector.size, 1):
         return vector
-    if step == 1 and 0 < length and vector.size % length == 0 and start % length == 0:
+    if step == 1 and length > 0 and vector.size % length == 0 and start % length == 0:
         tracer.tie(vector.reshape(-1, length))
-    return numpy.ascontiguousarray(vector[start:stop:step])
+    return np.ascontiguousarray(vector[start:stop:step])
 
 
 def gathered(tracer, call: Call, index: tuple) -> Labelled:
@@ -143,9 +141,7 @@ def pieces(tracer, call: Call):
     result = []
     for part, size in zip(parts, sizes):
         axes = list(source.axes)
-        axes[axis] = (
-            None if vector is None else numpy.ascontiguousarray(vector[start : start + size])
-        )
+        axes[axis] = None if vector is None else np.ascontiguousarray(vector[start : start + size])
         result.append(rearranged(tracer, source, part.shape, axes))
         start += size
     return tuple(result)
@@ -174,9 +170,9 @@ def cat(tracer, call: Call) -> Labelled:
     shape[axis] = sum(part.shape[axis] for part in parts)
     vectors = [axes_of(part)[axis] for part in parts]
     if any(vector is not None for vector in vectors):
-        axes[axis] = numpy.concatenate(
+        axes[axis] = np.concatenate(
             [
-                numpy.full(part.shape[axis], CONSTANT) if vector is None else vector
+                np.full(part.shape[axis], CONSTANT) if vector is None else vector
                 for part, vector in zip(parts, vectors)
             ]
         )
@@ -288,5 +284,5 @@ RULES = {
 }
 
 SHAPED = frozenset(
-    "getitem setitem narrow select chunk split split_with_sizes tensor_split".split()
+    ["getitem", "setitem", "narrow", "select", "chunk", "split", "split_with_sizes", "tensor_split"]
 )

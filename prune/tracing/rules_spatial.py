@@ -3,7 +3,7 @@
 Their spatial sizes come from running the real operation on one channel of one image.
 """
 
-import numpy
+import numpy as np
 import torch
 
 from edgejoule.prune.tracing.labelled import Call, Labelled, hollow, tensors_in
@@ -51,7 +51,7 @@ def _extended(tracer, vector, before: int, after: int, mode: str):
     if mode != "constant" or min(before, after) < 0:
         tracer.freeze_axis(vector, "is padded along its channels")
         return None
-    return numpy.concatenate([numpy.full(before, CONSTANT), vector, numpy.full(after, CONSTANT)])
+    return np.concatenate([np.full(before, CONSTANT), vector, np.full(after, CONSTANT)])
 
 
 def pixel_shuffle(tracer, call: Call) -> Labelled:
@@ -72,7 +72,7 @@ def pixel_unshuffle(tracer, call: Call) -> Labelled:
     source, factor = call.args[0], call.bound("input downscale_factor")["downscale_factor"]
     *lead, channels, height, width = source.shape
     vector = source.axes[-3]
-    vector = None if vector is None else numpy.repeat(vector, factor * factor)
+    vector = None if vector is None else np.repeat(vector, factor * factor)
     shape = lead + [channels * factor**2, height // factor, width // factor]
     return tracer.emit(
         shape, source.dtype, list(source.axes[:-3]) + [vector, None, None], source.zero[0]
@@ -84,7 +84,7 @@ def channel_shuffle(tracer, call: Call) -> Labelled:
     source, groups = call.args[0], call.bound("input groups")["groups"]
     vector = source.axes[1]
     if vector is not None:
-        vector = numpy.repeat(tracer.tie(vector.reshape(groups, -1)), groups)
+        vector = np.repeat(tracer.tie(vector.reshape(groups, -1)), groups)
     axes = (source.axes[0], vector) + tuple(source.axes[2:])
     return tracer.emit(source.shape, source.dtype, axes, source.zero[0])
 
@@ -97,7 +97,7 @@ def unfold(tracer, call: Call) -> Labelled:
     real = call.func(
         hollow([1, 1] + list(source.shape[2:]), source.dtype), *call.args[1:], **call.kwargs
     )
-    vector = None if source.axes[1] is None else numpy.repeat(source.axes[1], real.shape[1])
+    vector = None if source.axes[1] is None else np.repeat(source.axes[1], real.shape[1])
     shape = [source.shape[0], source.shape[1] * real.shape[1], real.shape[2]]
     return tracer.emit(shape, source.dtype, [source.axes[0], vector, None], source.zero[0])
 

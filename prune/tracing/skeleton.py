@@ -9,7 +9,7 @@ import collections.abc
 import random
 from typing import Any, Dict, Iterator, Sequence, Tuple
 
-import numpy
+import numpy as np
 import torch
 from torch import nn
 
@@ -30,8 +30,8 @@ INERT = (
     bytes,
     torch.dtype,
     torch.device,
-    numpy.ndarray,
-    numpy.generic,
+    np.ndarray,
+    np.generic,
 )
 
 
@@ -155,10 +155,10 @@ def handed_out(value: Any, tracer: Tracer) -> Iterator[torch.Tensor]:
 
 def _called(twin: nn.Module, example: Any, tracer: Tracer) -> Any:
     inputs = replaced(example, lambda t: _input(t, tracer))
-    states = random.getstate(), numpy.random.get_state(), torch.get_rng_state()
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     tracer.sites[:] = [""]
     try:
-        random.seed(0), numpy.random.seed(0), torch.manual_seed(0)
+        random.seed(0), np.random.seed(0), torch.manual_seed(0)
         with torch.enable_grad():
             if isinstance(inputs, dict):
                 return twin(**inputs)
@@ -166,7 +166,7 @@ def _called(twin: nn.Module, example: Any, tracer: Tracer) -> Any:
     finally:
         (
             random.setstate(states[0]),
-            numpy.random.set_state(states[1]),
+            np.random.set_state(states[1]),
             torch.set_rng_state(states[2]),
         )
 

@@ -8,7 +8,7 @@ whole model, because the branch not taken is unknown.
 
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-import numpy
+import numpy as np
 import torch
 
 from edgejoule.prune.tracing import rules, rules_layout
@@ -42,9 +42,9 @@ class Tracer:
     def __init__(self, labels: Labels, mode: str = "coupled") -> None:
         self.labels, self.mode = labels, mode
         self.records: List[Record] = []
-        self.producers: List[numpy.ndarray] = []
+        self.producers: List[np.ndarray] = []
         self.followers = {}  # producer tensor -> batch norm path
-        self.streams: List[numpy.ndarray] = []
+        self.streams: List[np.ndarray] = []
         self.choices = {}  # record index -> rank of the axis that keeps split labels
         self.options = {}  # record index -> how many axes could keep them
         self.views: Dict[int, list] = {}  # record index -> its runs of axes
@@ -152,7 +152,8 @@ class Tracer:
         source: Optional[str] = None,
     ) -> Labelled:
         """A labelled tensor; `zero` (a bool, or the cell of the tensor it is a view of) says that
-        the mask makes removed channels exactly zero here."""
+        the mask makes removed channels exactly zero here.
+        """
         with torch._C.DisableTorchFunction():
             tensor = hollow(shape, dtype).as_subclass(Labelled)
             if (
@@ -170,16 +171,14 @@ class Tracer:
         tensor.source, tensor.solid = source, solid
         return tensor
 
-    def unify(
-        self, left: Optional[numpy.ndarray], right: Optional[numpy.ndarray], why: str = ""
-    ) -> None:
+    def unify(self, left: Optional[np.ndarray], right: Optional[np.ndarray], why: str = "") -> None:
         """Two axes are the same channels; an axis without labels freezes the other."""
         if left is not None and right is not None:
             self.labels.unify(left, right, self.site)
         elif left is not None or right is not None:
             self.freeze_axis(right if left is None else left, why or "meets a fixed size")
 
-    def freeze_axis(self, vector: Optional[numpy.ndarray], why: str) -> None:
+    def freeze_axis(self, vector: Optional[np.ndarray], why: str) -> None:
         """None of these labels may leave."""
         if vector is not None:
             self.labels.freeze(vector, self.site, why)
@@ -189,11 +188,11 @@ class Tracer:
         for vector in axes_of(tensor):
             self.freeze_axis(vector, why)
 
-    def tie(self, table: numpy.ndarray) -> numpy.ndarray:
+    def tie(self, table: np.ndarray) -> np.ndarray:
         """The first row of a table [k, n] of labels, all rows made one."""
-        row = numpy.ascontiguousarray(table[0])
+        row = np.ascontiguousarray(table[0])
         if len(table) > 1 and (table != row).any():
-            self.labels.unify(numpy.tile(row, len(table) - 1), table[1:].ravel(), self.site)
+            self.labels.unify(np.tile(row, len(table) - 1), table[1:].ravel(), self.site)
         return row
 
     def chosen(self, varying: List[int], offset: int, count: int) -> int:
@@ -210,7 +209,7 @@ class Tracer:
         self.views[len(self.records)] = found
         return found
 
-    def produce(self, vector: Optional[numpy.ndarray]) -> Optional[str]:
+    def produce(self, vector: Optional[np.ndarray]) -> Optional[str]:
         """Note that these labels are the outputs of a layer; returns the tensor that owns them."""
         if vector is None:
             return None

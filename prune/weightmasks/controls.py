@@ -3,6 +3,7 @@
 "shuffle" permutes the mask inside every tensor, so only the amount per layer survives; "invert"
 removes the highest scores instead of the lowest. Fresh weights are a treatment (`prune.weightmasks.treatments`).
 """
+
 import torch
 
 from edgejoule.prune.weightmasks.weight_mask import WeightMask
@@ -13,8 +14,9 @@ CONTROLS = ("none", "shuffle", "invert")
 def check(control: str) -> None:
     """Refuses a control that does not exist."""
     if control not in CONTROLS:
-        raise ValueError("no control called {!r}; there are: {}".format(
-            control, ", ".join(CONTROLS)))
+        raise ValueError(
+            "no control called {!r}; there are: {}".format(control, ", ".join(CONTROLS))
+        )
 
 
 def inverted(scores):

@@ -1,4 +1,5 @@
 """The steps that recipes for masks of single weights compose."""
+
 from typing import Dict, NamedTuple, Optional
 
 from edgejoule.prune import steps
@@ -24,13 +25,21 @@ def start(trainer, saliency: steps.Method, how: Thinning) -> WeightMask:
     if scope not in ("global", "layer"):
         raise ValueError("no scope called {!r}; choose 'global' or 'layer'".format(how.scope))
     if saliency.module.AXIS is not None and (scope != "layer" or how.least):
-        raise ValueError("{} removes whole slices layer by layer: scope={!r} and least={!r} have "
-                         "no effect".format(saliency.name, how.scope, how.least))
+        raise ValueError(
+            "{} removes whole slices layer by layer: scope={!r} and least={!r} have "
+            "no effect".format(saliency.name, how.scope, how.least)
+        )
     return weight_mask.full(trainer.model, weight_mask.names(trainer.model, how.layers))
 
 
-def draw(trainer, saliency: steps.Method, mask: WeightMask, gone, how: Thinning,
-         batches: Optional[int] = None) -> WeightMask:
+def draw(
+    trainer,
+    saliency: steps.Method,
+    mask: WeightMask,
+    gone,
+    how: Thinning,
+    batches: Optional[int] = None,
+) -> WeightMask:
     """The mask with a share `gone` of all its weights removed, the lowest scores of those left.
 
     `gone` is one share or {tensor name: share}; shares count from the unpruned network. What
@@ -42,7 +51,9 @@ def draw(trainer, saliency: steps.Method, mask: WeightMask, gone, how: Thinning,
     shares = gone if isinstance(gone, dict) else dict.fromkeys(mask, gone)
     if scope == "global":
         target = weight_mask.removal(shares[next(iter(mask))], mask.weights)
-        drawn = weight_mask.lowest(scores, mask, max(0, target - (mask.weights - mask.kept)), how.least)
+        drawn = weight_mask.lowest(
+            scores, mask, max(0, target - (mask.weights - mask.kept)), how.least
+        )
     else:
         drawn = WeightMask()
         for name, flags in mask.items():
@@ -52,8 +63,14 @@ def draw(trainer, saliency: steps.Method, mask: WeightMask, gone, how: Thinning,
     return drawn
 
 
-def thin(trainer, saliency: steps.Method, mask: WeightMask, rate: float, rounding: str = "nearest",
-         tensors=None) -> WeightMask:
+def thin(
+    trainer,
+    saliency: steps.Method,
+    mask: WeightMask,
+    rate: float,
+    rounding: str = "nearest",
+    tensors=None,
+) -> WeightMask:
     """The mask without a share `rate` of what is left in each tensor (or each of its slices).
 
     "nearest" rounds as torch.nn.utils.prune does (halves to even), "floor" never removes more.
@@ -77,8 +94,13 @@ def train(trainer, mask, epochs: int, first: int = 0, total: Optional[int] = Non
         done = trainer.train(epochs, first=first, total=total)
     dense = count(trainer.model, trainer.example).train_macs
     effective = weight_mask.effective_macs(trainer.model, trainer.example, mask)
-    return {"epochs": done, "weights": mask.weights, "kept": mask.kept,
-            "dense_flops_per_sample": 2 * dense, "effective_flops_per_sample": 2 * effective}
+    return {
+        "epochs": done,
+        "weights": mask.weights,
+        "kept": mask.kept,
+        "dense_flops_per_sample": 2 * dense,
+        "effective_flops_per_sample": 2 * effective,
+    }
 
 
 def _slices(flags, axis: int):
@@ -95,5 +117,8 @@ def _spread(kept, flags, axis: int):
 
 def _tell_empty(trainer, before: WeightMask, after: WeightMask) -> None:
     for name in sorted(set(after.empty) - set(before.empty)):
-        trainer.warn("layer collapse: nothing is left of {}; least=1 keeps a weight in every "
-                     "layer".format(name))
+        trainer.warn(
+            "layer collapse: nothing is left of {}; least=1 keeps a weight in every layer".format(
+                name
+            )
+        )

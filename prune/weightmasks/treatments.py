@@ -5,6 +5,7 @@ seed 003's code (`zhou`: the layer's standard deviation times the sign, biases t
 restores every parameter and buffer. Deviation: "reinit" shuffles the initial values inside each
 tensor, which draws from the initial distribution without knowing how the model was initialised.
 """
+
 from contextlib import contextmanager
 from typing import Dict
 
@@ -23,8 +24,11 @@ def snapshot(model) -> Dict[str, torch.Tensor]:
 def treat(model, treatment: str, initial: Dict, rewound: Dict, seed: int = 0) -> None:
     """Sets the model's weights; `initial` are those at step 0, `rewound` those to return to."""
     if treatment not in TREATMENTS:
-        raise ValueError("no treatment of weights called {!r}; there are: {}".format(
-            treatment, ", ".join(TREATMENTS)))
+        raise ValueError(
+            "no treatment of weights called {!r}; there are: {}".format(
+                treatment, ", ".join(TREATMENTS)
+            )
+        )
     if treatment == "keep":
         return
     if treatment == "rewind":
@@ -32,8 +36,9 @@ def treat(model, treatment: str, initial: Dict, rewound: Dict, seed: int = 0) ->
         return
     change = {"reinit": _shuffled(seed), "sign": _signs, "sigma_sign": _sigma_signs}[treatment]
     learned = {name for name, _ in model.named_parameters()}
-    model.load_state_dict({name: change(value) if name in learned else value
-                           for name, value in initial.items()})
+    model.load_state_dict(
+        {name: change(value) if name in learned else value for name, value in initial.items()}
+    )
 
 
 def rescale(model, mask) -> None:
@@ -46,7 +51,7 @@ def rescale(model, mask) -> None:
         for name, flags in mask.items():
             density = float(flags.float().mean())
             if density:
-                tensor_of(model, name).mul_(density ** -.5)
+                tensor_of(model, name).mul_(density**-0.5)
 
 
 class Moment:
@@ -97,6 +102,7 @@ def _shuffled(seed: int):
     def change(value):
         order = torch.randperm(value.numel(), generator=generator)
         return value.flatten()[order.to(value.device)].view(value.shape)
+
     return change
 
 

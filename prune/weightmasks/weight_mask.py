@@ -3,6 +3,7 @@
 A masked network executes the dense work: nothing here is faster. `effective_macs` says what
 hardware that skips zeros would have to do.
 """
+
 import math
 from contextlib import contextmanager
 from typing import Dict, Iterable, List, Optional
@@ -55,8 +56,11 @@ def names(model: nn.Module, layers: str = "all") -> List[str]:
     if layers not in LAYERS:
         raise ValueError("no layers called {!r}; there are: {}".format(layers, ", ".join(LAYERS)))
     kinds = {"conv": _ConvNd, "linear": nn.Linear}.get(layers, (_ConvNd, nn.Linear))
-    found = [name + ".weight" if name else "weight" for name, module in model.named_modules()
-             if isinstance(module, kinds)]
+    found = [
+        name + ".weight" if name else "weight"
+        for name, module in model.named_modules()
+        if isinstance(module, kinds)
+    ]
     found = found[:-1] if layers == "no_classifier" else found
     if not found:
         raise ValueError("the model has no weights to mask among layers={!r}".format(layers))
@@ -65,8 +69,9 @@ def names(model: nn.Module, layers: str = "all") -> List[str]:
 
 def full(model: nn.Module, tensors: Iterable[str]) -> WeightMask:
     """The mask that keeps every weight of these tensors."""
-    return WeightMask((name, torch.ones_like(tensor_of(model, name), dtype=torch.bool))
-                      for name in tensors)
+    return WeightMask(
+        (name, torch.ones_like(tensor_of(model, name), dtype=torch.bool)) for name in tensors
+    )
 
 
 def lowest(scores: Dict[str, Tensor], mask: WeightMask, remove: int, least: int = 0) -> WeightMask:
@@ -79,13 +84,16 @@ def lowest(scores: Dict[str, Tensor], mask: WeightMask, remove: int, least: int 
     values = np.concatenate(flat)
     able = int(np.isfinite(values).sum())
     if remove > able:
-        raise ValueError("asked to remove {} weights, but only {} can leave; at least {} stay in "
-                         "each of {} tensors".format(remove, able, least, len(mask)))
+        raise ValueError(
+            "asked to remove {} weights, but only {} can leave; at least {} stay in "
+            "each of {} tensors".format(remove, able, least, len(mask))
+        )
     gone = lowest_flags(values, remove)
     edges = np.cumsum([0] + [len(each) for each in flat])
     return WeightMask(
         (name, flags & ~torch.from_numpy(gone[a:b]).view(flags.shape).to(flags.device))
-        for (name, flags), a, b in zip(mask.items(), edges, edges[1:]))
+        for (name, flags), a, b in zip(mask.items(), edges, edges[1:])
+    )
 
 
 def lowest_flags(values, count: int):
@@ -94,7 +102,7 @@ def lowest_flags(values, count: int):
     if count:
         limit = np.partition(values, count - 1)[count - 1]
         flags = values < limit
-        flags[np.flatnonzero(values == limit)[:count - int(flags.sum())]] = True
+        flags[np.flatnonzero(values == limit)[: count - int(flags.sum())]] = True
     return flags
 
 
@@ -146,15 +154,17 @@ def _flat(scores: Tensor, flags: Tensor, least: int):
     if least:
         still = np.flatnonzero(np.isfinite(values))
         order = still[values[still].argsort(kind="stable")]
-        values[order[max(0, len(order) - least):]] = np.inf
+        values[order[max(0, len(order) - least) :]] = np.inf
     return values
 
 
 def effective_macs(model: nn.Module, example: Tensor, mask: WeightMask) -> int:
     """Training MACs per sample (forward and both gradients) that touch a weight that is kept."""
     density = {name.rpartition(".")[0]: float(flags.float().mean()) for name, flags in mask.items()}
-    total = sum((call.forward + call.input_gradient + call.weight_gradient)
-                * density.get(call.name, 1.0) for call in macs.observe(model, example).calls)
+    total = sum(
+        (call.forward + call.input_gradient + call.weight_gradient) * density.get(call.name, 1.0)
+        for call in macs.observe(model, example).calls
+    )
     return int(round(total)) // len(example)
 
 

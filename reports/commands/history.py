@@ -3,6 +3,7 @@
 Reads the nights under HISTORY (`edgejoule nightly` makes them), and writes pages that need no
 network and the same tables as Markdown, CSV and LaTeX.
 """
+
 import json
 from pathlib import Path
 
@@ -14,15 +15,18 @@ NOTHING = 3  # exit code: there is no night
 
 def arguments(parser) -> None:
     """Adds this command's arguments."""
-    parser.add_argument("--history", default="history",
-                        help="where the nights are (default: %(default)s)")
+    parser.add_argument(
+        "--history", default="history", help="where the nights are (default: %(default)s)"
+    )
     parser.add_argument("--out", help="folder for the pages (default: HISTORY/report)")
     parser.add_argument("--device", help="only the nights of this device")
     parser.add_argument("--suite", help="only the nights of this suite")
-    parser.add_argument("--night", metavar="DATE",
-                        help="the night that nightly.html shows (default: the latest)")
-    parser.add_argument("--json", action="store_true",
-                        help="print one JSON document instead of text")
+    parser.add_argument(
+        "--night", metavar="DATE", help="the night that nightly.html shows (default: the latest)"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON document instead of text"
+    )
 
 
 def run(args) -> int:
@@ -40,23 +44,48 @@ def run(args) -> int:
 
 def document(history, tonight, written) -> dict:
     """What the pages open with, as plain JSON."""
-    return {"headline": nightly_page.headline(tonight),
-            "nights": sum(len(each) for each in history.nights.values()),
-            "runs": sum(len(rows) for rows in history.rows.values()),
-            "tonight": [{"device": each.device, "suite": each.suite, "night": each.night,
-                         "verdict": each.verdict, "counts": each.counts,
-                         "changes": [change._asdict() for change in each.changes + each.others]}
-                        for each in tonight],
-            "files": {name: str(path) for name, path in written.items()}}
+    return {
+        "headline": nightly_page.headline(tonight),
+        "nights": sum(len(each) for each in history.nights.values()),
+        "runs": sum(len(rows) for rows in history.rows.values()),
+        "tonight": [
+            {
+                "device": each.device,
+                "suite": each.suite,
+                "night": each.night,
+                "verdict": each.verdict,
+                "counts": each.counts,
+                "changes": [change._asdict() for change in each.changes + each.others],
+            }
+            for each in tonight
+        ],
+        "files": {name: str(path) for name, path in written.items()},
+    }
 
 
 def words(tonight, written) -> str:
     """The headline, what changed, and where the pages are."""
     lines = [nightly_page.headline(tonight)]
     for each in tonight:
-        lines.append("  {}: {} on {}, night {}".format(
-            each.verdict or "not judged", each.suite, each.device, each.night))
-        lines += ["    " + " ".join(part for part in (
-            change.kind, change.label, change.metric, change.size, change.interval,
-            change.confirmed) if part) for change in each.changes]
+        lines.append(
+            "  {}: {} on {}, night {}".format(
+                each.verdict or "not judged", each.suite, each.device, each.night
+            )
+        )
+        lines += [
+            "    "
+            + " ".join(
+                part
+                for part in (
+                    change.kind,
+                    change.label,
+                    change.metric,
+                    change.size,
+                    change.interval,
+                    change.confirmed,
+                )
+                if part
+            )
+            for change in each.changes
+        ]
     return "\n".join(lines + ["", "page   {}".format(written["index.html"])])

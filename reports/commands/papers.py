@@ -7,6 +7,7 @@ by runs of the same model, data set, method and ratio; "not run" where there are
   edgejoule papers spline_2 --runs runs   one table beside ours
   edgejoule papers spline --out tables    a page, Markdown, LaTeX and CSV of a paper's tables
 """
+
 import json
 import shutil
 from pathlib import Path
@@ -18,15 +19,23 @@ from edgejoule.reports.papers import own_runs, paper_page, paper_tables, referen
 
 def arguments(parser) -> None:
     """Adds this command's arguments."""
-    parser.add_argument("table", nargs="?", metavar="TABLE",
-                        help="a table such as spline_2, or a paper such as spline")
-    parser.add_argument("--runs", nargs="+", metavar="R",
-                        help="folders of runs (default: runs, if it is there)")
-    parser.add_argument("--history", metavar="H",
-                        help="the latest night of every suite there counts too "
-                             "(default: history, if it is there)")
-    parser.add_argument("--json", action="store_true",
-                        help="print one JSON document instead of text")
+    parser.add_argument(
+        "table",
+        nargs="?",
+        metavar="TABLE",
+        help="a table such as spline_2, or a paper such as spline",
+    )
+    parser.add_argument(
+        "--runs", nargs="+", metavar="R", help="folders of runs (default: runs, if it is there)"
+    )
+    parser.add_argument(
+        "--history",
+        metavar="H",
+        help="the latest night of every suite there counts too (default: history, if it is there)",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON document instead of text"
+    )
     parser.add_argument("--out", metavar="DIR", help="write a page and the tables there")
 
 
@@ -46,19 +55,33 @@ def run(args) -> int:
 
 def document(filled, pool, written) -> dict:
     """The tables as plain JSON."""
-    return {"runs": pool.count, "set_aside": pool.aside,
-            "tables": [{"table": each.reference.key, "paper": each.reference.paper,
-                        "number": each.reference.number, "title": each.reference.title,
-                        "rows": paper_tables.records(each), "can_be_run": each.possible,
-                        "have": each.answered, "notes": list(each.reference.notes)}
-                       for each in filled],
-            "files": {name: str(path) for name, path in written.items()}}
+    return {
+        "runs": pool.count,
+        "set_aside": pool.aside,
+        "tables": [
+            {
+                "table": each.reference.key,
+                "paper": each.reference.paper,
+                "number": each.reference.number,
+                "title": each.reference.title,
+                "rows": paper_tables.records(each),
+                "can_be_run": each.possible,
+                "have": each.answered,
+                "notes": list(each.reference.notes),
+            }
+            for each in filled
+        ],
+        "files": {name: str(path) for name, path in written.items()},
+    }
 
 
 def words(args, filled, aside: str, written, width: int) -> str:
     """The listing, or the tables asked for, and where files are."""
-    shown = [paper_tables.table(each) for each in filled] if args.table \
+    shown = (
+        [paper_tables.table(each) for each in filled]
+        if args.table
         else [paper_page.listing(filled)]
+    )
     parts = [terminal.text(each, width) for each in shown] + ([aside] if aside else [])
     if written:
         parts.append("page   {}".format(written["index.html"]))

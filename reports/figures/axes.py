@@ -1,4 +1,5 @@
 """Axes: round ticks, scales from values to pixels, and the frame of a plot."""
+
 import math
 from typing import List, NamedTuple
 
@@ -67,12 +68,16 @@ def frame(plot: Plot, x_ticks, y_ticks, x_title: str = "", y_title: str = "") ->
     parts = []
     for tick in y_ticks:
         y = plot.y(tick)
-        parts += [svg.tag("line", x1=left, x2=right, y1=y, y2=y, class_="grid"),
-                  svg.text(left - 6, y + 4, label(tick, y_ticks), "end", "tick")]
+        parts += [
+            svg.tag("line", x1=left, x2=right, y1=y, y2=y, class_="grid"),
+            svg.text(left - 6, y + 4, label(tick, y_ticks), "end", "tick"),
+        ]
     for tick in x_ticks:
         x = plot.x(tick)
-        parts += [svg.tag("line", x1=x, x2=x, y1=bottom, y2=bottom + 4, class_="axis"),
-                  svg.text(x, bottom + 17, label(tick, x_ticks), "middle", "tick")]
+        parts += [
+            svg.tag("line", x1=x, x2=x, y1=bottom, y2=bottom + 4, class_="axis"),
+            svg.text(x, bottom + 17, label(tick, x_ticks), "middle", "tick"),
+        ]
     parts.append(svg.tag("line", x1=left, x2=right, y1=bottom, y2=bottom, class_="axis"))
     if x_title:
         parts.append(svg.text(right, bottom + 34, x_title, "end", "title"))

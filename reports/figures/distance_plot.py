@@ -1,4 +1,5 @@
 """An early-bird search: distances by epoch, the threshold, and the epoch the ticket was drawn."""
+
 from typing import List, Tuple
 
 from markupsafe import Markup
@@ -20,20 +21,34 @@ def draw(identity: str, name: str, searches: List[Tuple[int, Drawn]], series: in
     thresholds = sorted({drawn.threshold for _, drawn in searches})
     plot = axes.Plot(
         axes.scale([x for x, _ in points] + [0], LEFT, RIGHT, 0.04, floor=0.0),
-        axes.scale([y for _, y in points] + thresholds + [0.0], BOTTOM, TOP, 0.08, floor=0.0))
+        axes.scale([y for _, y in points] + thresholds + [0.0], BOTTOM, TOP, 0.08, floor=0.0),
+    )
     return svg.picture(
-        identity, WIDTH, HEIGHT, "Early-bird search of {}".format(name), describe(searches),
-        axes.frame(plot, axes.whole_ticks(plot.x.low, plot.x.high, 6),
-                   axes.ticks(plot.y.low, plot.y.high, 4), "epochs trained", "Distance"),
-        *([_threshold(plot, each) for each in thresholds]
-          + [_curve(plot, place, each, series) for place, each in enumerate(searches)]
-          + _tickets(plot, searches, series)))
+        identity,
+        WIDTH,
+        HEIGHT,
+        "Early-bird search of {}".format(name),
+        describe(searches),
+        axes.frame(
+            plot,
+            axes.whole_ticks(plot.x.low, plot.x.high, 6),
+            axes.ticks(plot.y.low, plot.y.high, 4),
+            "epochs trained",
+            "Distance",
+        ),
+        *(
+            [_threshold(plot, each) for each in thresholds]
+            + [_curve(plot, place, each, series) for place, each in enumerate(searches)]
+            + _tickets(plot, searches, series)
+        ),
+    )
 
 
 def describe(searches) -> str:
     """The figure in words."""
-    return " ".join(sentence("seed {}: {}".format(seed, outcome(drawn)))
-                    for seed, drawn in searches)
+    return " ".join(
+        sentence("seed {}: {}".format(seed, outcome(drawn))) for seed, drawn in searches
+    )
 
 
 def outcome(drawn: Drawn) -> str:
@@ -46,30 +61,37 @@ def outcome(drawn: Drawn) -> str:
 def _threshold(plot, value) -> Markup:
     y = plot.y(value)
     return svg.line([(LEFT, y), (RIGHT, y)], "guide") + svg.text(
-        RIGHT, y - 5, "threshold {:g}".format(value), "end", "tick")
+        RIGHT, y - 5, "threshold {:g}".format(value), "end", "tick"
+    )
 
 
 def _curve(plot, place, search, series) -> Markup:
     seed, drawn = search
     points = [plot.at(*point) for point in drawn.distances]
-    dots = [svg.tag("circle", cx=x, cy=y, r=2.2, class_="dot s{}".format(series))
-            for x, y in points]
+    dots = [
+        svg.tag("circle", cx=x, cy=y, r=2.2, class_="dot s{}".format(series)) for x, y in points
+    ]
     curve = svg.line(points, "curve s{}".format(series), stroke_dasharray=svg.dash(place))
     return Markup("").join([curve] + dots)
 
 
 def _tickets(plot, searches, series) -> List[Markup]:
     """A diamond where each ticket was drawn; tickets that touch share their words."""
-    drawn = sorted((plot.at(*each.distances[-1]), seed) for seed, each in searches
-                   if each.epoch is not None and each.distances)
+    drawn = sorted(
+        (plot.at(*each.distances[-1]), seed)
+        for seed, each in searches
+        if each.epoch is not None and each.distances
+    )
     heaps = []
     for place, seed in drawn:
         if heaps and all(abs(a - b) < TOUCHING for a, b in zip(place, heaps[-1][0])):
             heaps[-1][1].append(seed)
         else:
             heaps.append((place, [seed]))
-    marks = [svg.tag("path", d=svg.outline("diamond", x, y, 6.5), class_="ticket s{}".format(series))
-             for (x, y), _ in drawn]
+    marks = [
+        svg.tag("path", d=svg.outline("diamond", x, y, 6.5), class_="ticket s{}".format(series))
+        for (x, y), _ in drawn
+    ]
     return _words(heaps) + marks
 
 
@@ -82,7 +104,15 @@ def _words(heaps) -> List[Markup]:
         last = height if below else TOP
         end = x > (LEFT + RIGHT) / 2
         away = (6 if below else -11) * (1 if end else -1)
-        labels.append(svg.text(x + away, height, "ticket, seed{} {}".format(
-            "s" * (len(seeds) > 1), ", ".join(str(seed) for seed in sorted(seeds))),
-            "end" if end else "start", "name"))
+        labels.append(
+            svg.text(
+                x + away,
+                height,
+                "ticket, seed{} {}".format(
+                    "s" * (len(seeds) > 1), ", ".join(str(seed) for seed in sorted(seeds))
+                ),
+                "end" if end else "start",
+                "name",
+            )
+        )
     return labels

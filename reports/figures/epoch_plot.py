@@ -1,4 +1,5 @@
 """Small multiples: loss, accuracy and cost of every epoch, one figure per method, axes shared."""
+
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from markupsafe import Markup
@@ -32,22 +33,32 @@ def panels(cost: str, values, label: str) -> List[Panel]:
     """What is drawn; the cost in the unit that fits its values."""
     unit = quantity.fitting(values, quantity.ENERGY if cost == "joules" else quantity.TIME)
     words = "{} per epoch{}".format(unit.name, " ({})".format(label) if label else "")
-    return [Panel("loss", "Training loss", quantity.ONE),
-            Panel("accuracy", "Test accuracy (%)", quantity.PERCENT), Panel(cost, words, unit)]
+    return [
+        Panel("loss", "Training loss", quantity.ONE),
+        Panel("accuracy", "Test accuracy (%)", quantity.PERCENT),
+        Panel(cost, words, unit),
+    ]
 
 
 def shared(everyone: List[Curves], parts: List[Panel]) -> List[Optional[axes.Plot]]:
     """A plot per panel that holds the values of all methods; None where nothing is known."""
-    across = axes.scale([epoch for each in everyone for _, epochs, _ in each.seeds
-                         for epoch in epochs], LEFT, RIGHT, 0.03)
+    across = axes.scale(
+        [epoch for each in everyone for _, epochs, _ in each.seeds for epoch in epochs],
+        LEFT,
+        RIGHT,
+        0.03,
+    )
     return [_plot(panel, place, everyone, across) for place, panel in enumerate(parts)]
 
 
 def draw(identity: str, mine: Curves, dense: Optional[Curves], plots, parts) -> Markup:
     """The figure of one method: a line per seed, dense training in grey behind it."""
     height = TOP + len(parts) * (PANEL + GAP) + 12
-    children = [_panel(panel, plot, mine, dense, place == len(parts) - 1)
-                for place, (panel, plot) in enumerate(zip(parts, plots)) if plot is not None]
+    children = [
+        _panel(panel, plot, mine, dense, place == len(parts) - 1)
+        for place, (panel, plot) in enumerate(zip(parts, plots))
+        if plot is not None
+    ]
     return svg.picture(identity, WIDTH, height, mine.name, describe(mine, parts), *children)
 
 
@@ -58,14 +69,22 @@ def describe(curves: Curves, parts) -> str:
         last = [each[2][panel.column][-1] for each in curves.seeds if each[2][panel.column]]
         known = [value for value in last if value is not None]
         if known:
-            said.append("{} in the last epoch: {}".format(panel.title, quantity.significant(
-                sum(known) / len(known) / panel.unit.size)))
+            said.append(
+                "{} in the last epoch: {}".format(
+                    panel.title, quantity.significant(sum(known) / len(known) / panel.unit.size)
+                )
+            )
     return "{}. {}".format(plural(len(curves.seeds), "seed"), "; ".join(said))
 
 
 def _plot(panel, place, everyone, across):
-    values = [value for each in everyone for _, _, columns in each.seeds
-              for value in columns[panel.column] if value is not None]
+    values = [
+        value
+        for each in everyone
+        for _, _, columns in each.seeds
+        for value in columns[panel.column]
+        if value is not None
+    ]
     if not values:
         return None
     top = TOP + place * (PANEL + GAP)
@@ -79,22 +98,29 @@ def _plot(panel, place, everyone, across):
 def _panel(panel, plot, mine, dense, last) -> Markup:
     y_ticks = axes.ticks(plot.y.low, plot.y.high, 3)
     x_ticks = axes.whole_ticks(plot.x.low, plot.x.high, 4)
-    parts = [axes.frame(plot, x_ticks if last else [], y_ticks),
-             svg.text(LEFT, plot.y.end - 6, panel.title, class_="name")]
+    parts = [
+        axes.frame(plot, x_ticks if last else [], y_ticks),
+        svg.text(LEFT, plot.y.end - 6, panel.title, class_="name"),
+    ]
     if last:
         parts.append(svg.text(RIGHT, plot.y.start + 33, "epoch", "end", "title"))
-    parts += [svg.line([(plot.x(cut + .5), plot.y.start), (plot.x(cut + .5), plot.y.end)], "cut")
-              for cut in sorted(set(mine.cuts))]
+    parts += [
+        svg.line([(plot.x(cut + 0.5), plot.y.start), (plot.x(cut + 0.5), plot.y.end)], "cut")
+        for cut in sorted(set(mine.cuts))
+    ]
     if dense is not None and dense is not mine:
         parts += _lines(panel, plot, dense, "curve behind")
     return Markup("").join(parts + _lines(panel, plot, mine, "curve s{}".format(mine.series)))
 
 
 def _lines(panel, plot, curves, class_) -> List[Markup]:
-    return [svg.line([plot.at(*point) for point in piece], class_)
-            if len(piece) > 1 else _dot(plot, piece[0], class_)
-            for _, epochs, columns in curves.seeds
-            for piece in _pieces(epochs, columns[panel.column], panel.unit.size)]
+    return [
+        svg.line([plot.at(*point) for point in piece], class_)
+        if len(piece) > 1
+        else _dot(plot, piece[0], class_)
+        for _, epochs, columns in curves.seeds
+        for piece in _pieces(epochs, columns[panel.column], panel.unit.size)
+    ]
 
 
 def _dot(plot, point, class_) -> Markup:

@@ -3,6 +3,7 @@
 Colours are viridis reversed, warm where states agree, the same in light and dark: they carry their
 own contrast. Every cell says its number on hovering, the scale beside it says all of them.
 """
+
 from typing import List, NamedTuple, Optional, Tuple
 
 from markupsafe import Markup
@@ -14,8 +15,18 @@ LEFT, TOP, SIDE = 44.0, 30.0, 290.0
 SCALE_LEFT, SCALE_WIDTH = 352.0, 14.0
 MOST = 32  # cells a side; more epochs share cells
 MOST_EPOCHS = 400
-COLOURS = ("#fde725", "#b5de2b", "#6ece58", "#35b779", "#1f9e89", "#26828e", "#31688e",
-           "#3e4989", "#482878", "#440154")
+COLOURS = (
+    "#fde725",
+    "#b5de2b",
+    "#6ece58",
+    "#35b779",
+    "#1f9e89",
+    "#26828e",
+    "#31688e",
+    "#3e4989",
+    "#482878",
+    "#440154",
+)
 
 
 class Matrix(NamedTuple):
@@ -42,19 +53,22 @@ def read(facts) -> Optional[Matrix]:
     except (KeyError, TypeError):
         raise ValueError("it lacks epochs, held, sampled_bits or the distances below the diagonal")
     _check(epochs, below, held, bits)
-    full = [[below[max(i, j) - 1][min(i, j)] if i != j else 0.0 for j in range(len(epochs))]
-            for i in range(len(epochs))]
+    full = [
+        [below[max(i, j) - 1][min(i, j)] if i != j else 0.0 for j in range(len(epochs))]
+        for i in range(len(epochs))
+    ]
     return Matrix(tuple(epochs), tuple(tuple(row) for row in full), held, bits)
 
 
 def _check(epochs, below, held, bits) -> None:
     if not isinstance(epochs, list) or not 2 <= len(epochs) <= MOST_EPOCHS:
         raise ValueError("its epochs are no list of 2 to {}".format(MOST_EPOCHS))
-    if not isinstance(below, list) or [len(row) if isinstance(row, list) else None
-                                       for row in below] != list(range(1, len(epochs))):
+    if not isinstance(below, list) or [
+        len(row) if isinstance(row, list) else None for row in below
+    ] != list(range(1, len(epochs))):
         raise ValueError("its distances are no triangle over {} epochs".format(len(epochs)))
     for value in epochs + [held] + ([] if bits is None else [bits]):
-        if type(value) is not int or not 0 <= value < 10 ** 9:
+        if type(value) is not int or not 0 <= value < 10**9:
             raise ValueError("{:.40} is no number of epochs, states or bits".format(repr(value)))
     if any(late <= early for early, late in zip(epochs, epochs[1:])):
         raise ValueError("its epochs do not ascend")
@@ -68,22 +82,34 @@ def draw(identity: str, name: str, matrix: Matrix, drawn: Optional[int]) -> Mark
     means = [[_mean(matrix.rows, a, b) for b in spans] for a in spans]
     top = max(max(row) for row in means) or 1.0
     cell = SIDE / len(spans)
-    parts = [_cell(matrix, spans, means, i, j, cell, top)
-             for i in range(len(spans)) for j in range(len(spans))]
+    parts = [
+        _cell(matrix, spans, means, i, j, cell, top)
+        for i in range(len(spans))
+        for j in range(len(spans))
+    ]
     return svg.picture(
-        identity, WIDTH, HEIGHT, "Epochs against epochs, {}".format(name),
-        describe(matrix, drawn), svg.tag("g", *parts, shape_rendering="crispEdges"),
-        *(_ring(matrix, spans, cell, drawn) + _labels(matrix, spans, cell) + _scale(top)))
+        identity,
+        WIDTH,
+        HEIGHT,
+        "Epochs against epochs, {}".format(name),
+        describe(matrix, drawn),
+        svg.tag("g", *parts, shape_rendering="crispEdges"),
+        *(_ring(matrix, spans, cell, drawn) + _labels(matrix, spans, cell) + _scale(top)),
+    )
 
 
 def describe(matrix: Matrix, drawn: Optional[int]) -> str:
     """The figure in words."""
     near = [matrix.rows[i + 1][i] for i in range(len(matrix.epochs) - 1)]
-    ended = "no ticket was drawn" if drawn is None else \
-        "the ticket was drawn after {}".format(drawn)
-    return ("Distances of {} states, after {} to {} epochs, in shares of bits. Neighbours differ "
-            "by {:.3g} at first and by {:.3g} at last; {}.".format(
-                len(matrix.epochs), matrix.epochs[0], matrix.epochs[-1], near[0], near[-1], ended))
+    ended = (
+        "no ticket was drawn" if drawn is None else "the ticket was drawn after {}".format(drawn)
+    )
+    return (
+        "Distances of {} states, after {} to {} epochs, in shares of bits. Neighbours differ "
+        "by {:.3g} at first and by {:.3g} at last; {}.".format(
+            len(matrix.epochs), matrix.epochs[0], matrix.epochs[-1], near[0], near[-1], ended
+        )
+    )
 
 
 def _spans(count: int) -> List[range]:
@@ -100,9 +126,17 @@ def _mean(rows, a: range, b: range) -> float:
 def _cell(matrix, spans, means, i, j, cell, top) -> Markup:
     colour = COLOURS[min(int(means[i][j] / top * len(COLOURS)), len(COLOURS) - 1)]
     words = "epochs {} and {}: {:.3g}".format(
-        _epochs(matrix, spans[i]), _epochs(matrix, spans[j]), means[i][j])
-    return svg.tag("rect", svg.tag("title", words), x=LEFT + j * cell, y=TOP + i * cell,
-                   width=cell + .1, height=cell + .1, fill=colour)
+        _epochs(matrix, spans[i]), _epochs(matrix, spans[j]), means[i][j]
+    )
+    return svg.tag(
+        "rect",
+        svg.tag("title", words),
+        x=LEFT + j * cell,
+        y=TOP + i * cell,
+        width=cell + 0.1,
+        height=cell + 0.1,
+        fill=colour,
+    )
 
 
 def _epochs(matrix, span: range) -> str:
@@ -116,13 +150,21 @@ def _ring(matrix, spans, cell, drawn) -> List[Markup]:
         return []
     last = matrix.epochs.index(drawn)
     first = max(last - matrix.held + 1, 0)
-    low, high = [next(place for place, span in enumerate(spans) if state in span)
-                 for state in (first, last)]
-    place = {"x": LEFT + low * cell, "y": TOP + low * cell,
-             "width": (high + 1 - low) * cell, "height": (high + 1 - low) * cell}
+    low, high = [
+        next(place for place, span in enumerate(spans) if state in span) for state in (first, last)
+    ]
+    place = {
+        "x": LEFT + low * cell,
+        "y": TOP + low * cell,
+        "width": (high + 1 - low) * cell,
+        "height": (high + 1 - low) * cell,
+    }
     words = svg.tag("title", "the ticket drawn after epoch {} rests on these states".format(drawn))
-    return [svg.tag("rect", class_="halo", **place), svg.tag("rect", words, class_="ring", **place),
-            svg.text(LEFT, 14.0, "□ ticket, drawn after epoch {}".format(drawn), class_="name")]
+    return [
+        svg.tag("rect", class_="halo", **place),
+        svg.tag("rect", words, class_="ring", **place),
+        svg.text(LEFT, 14.0, "□ ticket, drawn after epoch {}".format(drawn), class_="name"),
+    ]
 
 
 def _labels(matrix, spans, cell) -> List[Markup]:
@@ -130,9 +172,11 @@ def _labels(matrix, spans, cell) -> List[Markup]:
     step = -(-len(spans) // 8)
     parts = []
     for place in range(0, len(spans), step):
-        middle, words = (place + .5) * cell, str(matrix.epochs[spans[place][0]])
-        parts += [svg.text(LEFT + middle, TOP + SIDE + 15, words, "middle", "tick"),
-                  svg.text(LEFT - 6, TOP + middle + 4, words, "end", "tick")]
+        middle, words = (place + 0.5) * cell, str(matrix.epochs[spans[place][0]])
+        parts += [
+            svg.text(LEFT + middle, TOP + SIDE + 15, words, "middle", "tick"),
+            svg.text(LEFT - 6, TOP + middle + 4, words, "end", "tick"),
+        ]
     return parts + [svg.text(LEFT + SIDE, HEIGHT - 4, "epochs trained", "end", "title")]
 
 
@@ -140,9 +184,23 @@ def _scale(top: float) -> List[Markup]:
     """The colours from 0 at the foot to the largest distance at the head, with their numbers."""
     step, parts = SIDE / len(COLOURS), []
     for number, colour in enumerate(COLOURS):
-        parts.append(svg.tag("rect", x=SCALE_LEFT, y=TOP + SIDE - (number + 1) * step,
-                             width=SCALE_WIDTH, height=step + .1, fill=colour))
-    for share in (0.0, .5, 1.0):
-        parts.append(svg.text(SCALE_LEFT + SCALE_WIDTH + 6, TOP + SIDE * (1 - share) + 4,
-                              "{:.2g}".format(share * top), class_="tick"))
+        parts.append(
+            svg.tag(
+                "rect",
+                x=SCALE_LEFT,
+                y=TOP + SIDE - (number + 1) * step,
+                width=SCALE_WIDTH,
+                height=step + 0.1,
+                fill=colour,
+            )
+        )
+    for share in (0.0, 0.5, 1.0):
+        parts.append(
+            svg.text(
+                SCALE_LEFT + SCALE_WIDTH + 6,
+                TOP + SIDE * (1 - share) + 4,
+                "{:.2g}".format(share * top),
+                class_="tick",
+            )
+        )
     return parts + [svg.text(SCALE_LEFT - 8, TOP - 10, "distance", class_="title")]

@@ -1,4 +1,5 @@
 """Accuracy against cost, with the spread over seeds; dense marked, the front as a staircase."""
+
 from typing import List, NamedTuple, Optional
 
 from markupsafe import Markup
@@ -29,24 +30,47 @@ def draw(identity: str, points: List[Point], unit: quantity.Unit, cost_title: st
     points = [_shown(point, unit) for point in points]
     plot = axes.Plot(
         axes.scale(_extent(p.cost for p in points), LEFT, RIGHT, 0.12, floor=0.0),
-        axes.scale(_extent(p.accuracy for p in points), BOTTOM, TOP, 0.12))
+        axes.scale(_extent(p.accuracy for p in points), BOTTOM, TOP, 0.12),
+    )
     title = "Accuracy against {}".format(cost_title)
     return svg.picture(
-        identity, WIDTH, HEIGHT, title, describe(points, unit),
-        axes.frame(plot, axes.ticks(plot.x.low, plot.x.high), axes.ticks(plot.y.low, plot.y.high),
-                   "{} ({})".format(cost_title, unit.name), "Test accuracy (%)"),
-        _guides(plot, points), _staircase(plot, points),
-        *([_bars(plot, point) for point in points] + [_mark(plot, p) for p in points]
-          + _labels(plot, points)))
+        identity,
+        WIDTH,
+        HEIGHT,
+        title,
+        describe(points, unit),
+        axes.frame(
+            plot,
+            axes.ticks(plot.x.low, plot.x.high),
+            axes.ticks(plot.y.low, plot.y.high),
+            "{} ({})".format(cost_title, unit.name),
+            "Test accuracy (%)",
+        ),
+        _guides(plot, points),
+        _staircase(plot, points),
+        *(
+            [_bars(plot, point) for point in points]
+            + [_mark(plot, p) for p in points]
+            + _labels(plot, points)
+        ),
+    )
 
 
 def describe(points, unit) -> str:
     """The figure in words; of very many points those that have a label."""
     more = len(points) - len(_named(points))
-    return "; ".join(["{}: {} % at {} {}".format(
-        point.name, quantity.significant(point.accuracy.mean),
-        quantity.significant(point.cost.mean), unit.name) for point in _named(points)] + (
-            ["{} more".format(more)] if more else []))
+    return "; ".join(
+        [
+            "{}: {} % at {} {}".format(
+                point.name,
+                quantity.significant(point.accuracy.mean),
+                quantity.significant(point.cost.mean),
+                unit.name,
+            )
+            for point in _named(points)
+        ]
+        + (["{} more".format(more)] if more else [])
+    )
 
 
 def front(points) -> List[Point]:
@@ -59,8 +83,9 @@ def front(points) -> List[Point]:
 
 
 def _shown(point: Point, unit) -> Point:
-    return point._replace(cost=_scaled(point.cost, unit.size),
-                          accuracy=_scaled(point.accuracy, quantity.PERCENT.size))
+    return point._replace(
+        cost=_scaled(point.cost, unit.size), accuracy=_scaled(point.accuracy, quantity.PERCENT.size)
+    )
 
 
 def _scaled(spread: Spread, size: float) -> Spread:
@@ -69,15 +94,24 @@ def _scaled(spread: Spread, size: float) -> Spread:
 
 
 def _extent(spreads):
-    return [end for each in spreads for end in (
-        each.low, each.high, each.mean - (each.sd or 0), each.mean + (each.sd or 0))]
+    return [
+        end
+        for each in spreads
+        for end in (each.low, each.high, each.mean - (each.sd or 0), each.mean + (each.sd or 0))
+    ]
 
 
 def _guides(plot, points) -> Markup:
     """Where dense training stands: the corner to be left of and above."""
-    lines = [part for p in points if p.dense for part in (
-        svg.line([(plot.x(p.cost.mean), BOTTOM), (plot.x(p.cost.mean), TOP)], "guide"),
-        svg.line([(LEFT, plot.y(p.accuracy.mean)), (RIGHT, plot.y(p.accuracy.mean))], "guide"))]
+    lines = [
+        part
+        for p in points
+        if p.dense
+        for part in (
+            svg.line([(plot.x(p.cost.mean), BOTTOM), (plot.x(p.cost.mean), TOP)], "guide"),
+            svg.line([(LEFT, plot.y(p.accuracy.mean)), (RIGHT, plot.y(p.accuracy.mean))], "guide"),
+        )
+    ]
     return Markup("").join(lines)
 
 
@@ -137,11 +171,16 @@ def _named(points) -> List[Point]:
 
 def _free(x, y, width, covered, names):
     """The nearest place for a label that covers nothing, or at least no other label."""
-    places = [(start, y - 8 + shift, start + width, y + 7 + shift)
-              for shift in sorted(range(-12 * STEP, 13 * STEP, STEP), key=abs)
-              for start in (x + 11, x - 11 - width)]
-    inside = [box for box in places if LEFT <= box[0] and box[2] <= WIDTH - 2
-              and TOP - 8 < box[1] and box[3] < BOTTOM]
+    places = [
+        (start, y - 8 + shift, start + width, y + 7 + shift)
+        for shift in sorted(range(-12 * STEP, 13 * STEP, STEP), key=abs)
+        for start in (x + 11, x - 11 - width)
+    ]
+    inside = [
+        box
+        for box in places
+        if box[0] >= LEFT and box[2] <= WIDTH - 2 and box[1] > TOP - 8 and box[3] < BOTTOM
+    ]
     for taken in (covered + names, names):
         for box in inside:
             if not any(_overlap(box, each) for each in taken):
@@ -154,8 +193,11 @@ def _covered(plot, point):
     x, y = plot.at(point.cost.mean, point.accuracy.mean)
     across = abs(plot.x(point.cost.mean + (point.cost.sd or 0)) - x)
     down = abs(plot.y(point.accuracy.mean + (point.accuracy.sd or 0)) - y)
-    return ((x - 7, y - 7, x + 7, y + 7), (x - across, y - 1, x + across, y + 1),
-            (x - 1, y - down, x + 1, y + down))
+    return (
+        (x - 7, y - 7, x + 7, y + 7),
+        (x - across, y - 1, x + across, y + 1),
+        (x - 1, y - down, x + 1, y + down),
+    )
 
 
 def _overlap(a, b) -> bool:

@@ -1,4 +1,5 @@
 """Power over time of one run: its phases shaded, its epochs ticked, every peak kept."""
+
 from typing import List, NamedTuple, Tuple
 
 from markupsafe import Markup
@@ -9,8 +10,11 @@ from edgejoule.reports.words import plain, plural
 
 WIDTH, HEIGHT = 420.0, 214.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 412.0, 40.0, 172.0
-TIMES = (quantity.Unit("hours", 3600.0), quantity.Unit("minutes", 60.0),
-         quantity.Unit("seconds", 1.0))
+TIMES = (
+    quantity.Unit("hours", 3600.0),
+    quantity.Unit("minutes", 60.0),
+    quantity.Unit("seconds", 1.0),
+)
 ENOUGH = 3.0  # of the next smaller unit before a larger one is taken
 MOST_EPOCHS = 100  # ticks; more would be a bar
 LETTER = 6.0  # pixels of a letter, for names over phases
@@ -55,31 +59,55 @@ def _within(value, trace):
     return min(max(seconds, 0.0), trace.seconds)
 
 
-def draw(identity: str, name: str, trace: traces.Trace, found: Marks, series: int,
-         label: str) -> Markup:
+def draw(
+    identity: str, name: str, trace: traces.Trace, found: Marks, series: int, label: str
+) -> Markup:
     """The figure; `label` says if the power is fake or estimated."""
     unit = next(each for each in TIMES if trace.seconds >= ENOUGH * each.size or each.size == 1)
     lines = traces.thinned(trace)
-    plot = axes.Plot(axes.Scale(0.0, trace.seconds / unit.size, LEFT, RIGHT), axes.scale(
-        [watts for line in lines for _, watts in line] + [0.0], BOTTOM, TOP, 0.06,
-        floor=None if trace.watts.min() < 0 else 0.0))
+    plot = axes.Plot(
+        axes.Scale(0.0, trace.seconds / unit.size, LEFT, RIGHT),
+        axes.scale(
+            [watts for line in lines for _, watts in line] + [0.0],
+            BOTTOM,
+            TOP,
+            0.06,
+            floor=None if trace.watts.min() < 0 else 0.0,
+        ),
+    )
     watts = "Watts" + (" ({})".format(label) if label else "")
     return svg.picture(
-        identity, WIDTH, HEIGHT, "Power over time of {}".format(name),
+        identity,
+        WIDTH,
+        HEIGHT,
+        "Power over time of {}".format(name),
         describe(trace, found, label),
-        *(_phases(plot, found, unit)
-          + [axes.frame(plot, axes.ticks(plot.x.low, plot.x.high, 6),
-                        axes.ticks(plot.y.low, plot.y.high, 4), unit.name),
-             svg.text(4.0, 12.0, watts, class_="title")]
-          + _epochs(plot, found, unit)
-          + [_line(plot, line, unit, series) for line in lines]))
+        *(
+            _phases(plot, found, unit)
+            + [
+                axes.frame(
+                    plot,
+                    axes.ticks(plot.x.low, plot.x.high, 6),
+                    axes.ticks(plot.y.low, plot.y.high, 4),
+                    unit.name,
+                ),
+                svg.text(4.0, 12.0, watts, class_="title"),
+            ]
+            + _epochs(plot, found, unit)
+            + [_line(plot, line, unit, series) for line in lines]
+        ),
+    )
 
 
 def describe(trace: traces.Trace, found: Marks, label: str) -> str:
     """The figure in words."""
     said = "{} samples over {} s, {} to {} W, {} W in the mean".format(
-        len(trace.watts), *(quantity.significant(float(each)) for each in (
-            trace.seconds, trace.watts.min(), trace.watts.max(), _mean(trace))))
+        len(trace.watts),
+        *(
+            quantity.significant(float(each))
+            for each in (trace.seconds, trace.watts.min(), trace.watts.max(), _mean(trace))
+        ),
+    )
     if found.phases:
         said += "; phases " + ", ".join(each.name for each in found.phases)
     if found.epochs:
@@ -98,10 +126,23 @@ def _phases(plot, found: Marks, unit) -> List[Markup]:
     parts, free = [], LEFT
     for number, phase in enumerate(found.phases):
         left, right = plot.x(phase.start / unit.size), plot.x(phase.end / unit.size)
-        words = svg.tag("title", "{}: {} to {} s".format(
-            phase.name, *(quantity.significant(each) for each in (phase.start, phase.end))))
-        parts.append(svg.tag("rect", words, x=left, y=TOP, width=max(right - left, .5),
-                             height=BOTTOM - TOP, class_="phase odd" if number % 2 else "phase"))
+        words = svg.tag(
+            "title",
+            "{}: {} to {} s".format(
+                phase.name, *(quantity.significant(each) for each in (phase.start, phase.end))
+            ),
+        )
+        parts.append(
+            svg.tag(
+                "rect",
+                words,
+                x=left,
+                y=TOP,
+                width=max(right - left, 0.5),
+                height=BOTTOM - TOP,
+                class_="phase odd" if number % 2 else "phase",
+            )
+        )
         if len(phase.name) * LETTER <= right - max(left, free):
             parts.append(svg.text(max(left, free) + 2, TOP - 6, phase.name, class_="tick"))
             free = max(left, free) + len(phase.name) * LETTER + 8
@@ -111,13 +152,18 @@ def _phases(plot, found: Marks, unit) -> List[Markup]:
 def _epochs(plot, found: Marks, unit) -> List[Markup]:
     if len(found.epochs) > MOST_EPOCHS:
         return []
-    return [svg.line([(plot.x(start / unit.size), BOTTOM), (plot.x(start / unit.size), BOTTOM - 7)],
-                     "leader") for start in found.epochs]
+    return [
+        svg.line(
+            [(plot.x(start / unit.size), BOTTOM), (plot.x(start / unit.size), BOTTOM - 7)], "leader"
+        )
+        for start in found.epochs
+    ]
 
 
 def _line(plot, line, unit, series) -> Markup:
     points = [plot.at(seconds / unit.size, watts) for seconds, watts in line]
     if len(points) > 1:
         return svg.line(points, "curve power s{}".format(series))
-    return svg.tag("circle", cx=points[0][0], cy=points[0][1], r=1.5,
-                   class_="dot s{}".format(series))
+    return svg.tag(
+        "circle", cx=points[0][0], cy=points[0][1], r=1.5, class_="dot s{}".format(series)
+    )

@@ -3,6 +3,7 @@
 What small multiples share are the axes: nights to the right, difference to the level a series
 began at upwards. So a step of 5 % looks the same for every method, whatever it costs.
 """
+
 from typing import List, NamedTuple, Tuple
 
 from markupsafe import Markup, escape
@@ -47,8 +48,13 @@ def plot(trends: List[Trend], nights: int, least: float) -> axes.Plot:
     top = TOP + ROW * max(len(set(rows(trend, across))) for trend in trends)
     sizes = sorted(abs(y) for trend in trends for piece in trend.pieces for _, y in piece)
     most = 1.5 * sizes[int(COMMON * (len(sizes) - 1))] if sizes else least
-    inside = [y for trend in trends for piece in trend.pieces for _, y in piece
-              if abs(y) <= max(most, least)]
+    inside = [
+        y
+        for trend in trends
+        for piece in trend.pieces
+        for _, y in piece
+        if abs(y) <= max(most, least)
+    ]
     heights = inside + [y for trend in trends for _, _, y in trend.levels] + [-least, least]
     return axes.Plot(across, axes.scale(heights, top + PANEL, top, 0.06))
 
@@ -60,8 +66,11 @@ def rows(trend: Trend, across: axes.Scale) -> List[int]:
     for night, _, _ in trend.steps:
         x = across(night - 0.5)
         box = (x - WORDS, x) if _ends(x) else (x, x + WORDS)
-        free = [row for row, boxes in enumerate(taken)
-                if all(box[1] <= left or right <= box[0] for left, right in boxes)]
+        free = [
+            row
+            for row, boxes in enumerate(taken)
+            if all(box[1] <= left or right <= box[0] for left, right in boxes)
+        ]
         if not free:
             taken.append([])
         chosen.append(free[0] if free else len(taken) - 1)
@@ -69,24 +78,38 @@ def rows(trend: Trend, across: axes.Scale) -> List[int]:
     return chosen
 
 
-def draw(identity: str, trend: Trend, shared: axes.Plot, days: List[str], description: str,
-         title: str) -> Markup:
+def draw(
+    identity: str, trend: Trend, shared: axes.Plot, days: List[str], description: str, title: str
+) -> Markup:
     """The figure of one method; every dot can be reached with the keyboard."""
     names, height = (identity + "-title", identity + "-text"), shared.y.start + BELOW
     children = [
-        svg.tag("title", title, id=names[0]), svg.tag("desc", description, id=names[1]),
+        svg.tag("title", title, id=names[0]),
+        svg.tag("desc", description, id=names[1]),
         axes.frame(shared, [], axes.ticks(shared.y.low, shared.y.high, 4)),
         days_below(shared, days),
-        *([border(shared, *each) for each in trend.borders]
-          + [svg.line([_at(shared, *each) for each in piece], "thread s{}".format(trend.series))
-             for piece in trend.pieces]
-          + [_level(shared, trend.series, *each) for each in trend.levels]
-          + [_step(shared, row, *each) for row, each in zip(rows(trend, shared.x), trend.steps)]
-          + [_hole(shared, *each) for each in trend.holes]
-          + [_dot(shared, trend.series, dot) for dot in trend.dots])]
-    return svg.tag("svg", *children, role="group", aria_labelledby=names[0],
-                   aria_describedby=names[1], viewBox="0 0 {:.0f} {:.0f}".format(WIDTH, height),
-                   width=WIDTH, height=height)
+        *(
+            [border(shared, *each) for each in trend.borders]
+            + [
+                svg.line([_at(shared, *each) for each in piece], "thread s{}".format(trend.series))
+                for piece in trend.pieces
+            ]
+            + [_level(shared, trend.series, *each) for each in trend.levels]
+            + [_step(shared, row, *each) for row, each in zip(rows(trend, shared.x), trend.steps)]
+            + [_hole(shared, *each) for each in trend.holes]
+            + [_dot(shared, trend.series, dot) for dot in trend.dots]
+        ),
+    ]
+    return svg.tag(
+        "svg",
+        *children,
+        role="group",
+        aria_labelledby=names[0],
+        aria_describedby=names[1],
+        viewBox="0 0 {:.0f} {:.0f}".format(WIDTH, height),
+        width=WIDTH,
+        height=height,
+    )
 
 
 def ticks(days: List[str], count: int = 3) -> List[Tuple[int, str]]:
@@ -103,23 +126,32 @@ def days_below(shared, days) -> Markup:
     chosen = ticks(days)
     for place, day in chosen:
         x = shared.x(place)
-        anchor = "middle" if len(chosen) == 1 or 0 < place < len(days) - 1 else \
-            "end" if place else "start"
-        parts += [svg.tag("line", x1=x, x2=x, y1=bottom, y2=bottom + 4, class_="axis"),
-                  svg.text(x + (6 if anchor == "end" else 0), bottom + 17, day, anchor, "tick")]
+        anchor = (
+            "middle"
+            if len(chosen) == 1 or 0 < place < len(days) - 1
+            else "end"
+            if place
+            else "start"
+        )
+        parts += [
+            svg.tag("line", x1=x, x2=x, y1=bottom, y2=bottom + 4, class_="axis"),
+            svg.text(x + (6 if anchor == "end" else 0), bottom + 17, day, anchor, "tick"),
+        ]
     return Markup("").join(parts)
 
 
 def border(shared, night, words) -> Markup:
     """Where the surroundings changed; what changed shows on hovering."""
     x = shared.x(night - 0.5)
-    return svg.tag("g", svg.tag("title", words),
-                   svg.line([(x, shared.y.start), (x, shared.y.end)], "border"))
+    return svg.tag(
+        "g", svg.tag("title", words), svg.line([(x, shared.y.start), (x, shared.y.end)], "border")
+    )
 
 
 def _level(shared, series, first, last, height) -> Markup:
-    return svg.line([shared.at(first - 0.4, height), shared.at(last + 0.4, height)],
-                    "level s{}".format(series))
+    return svg.line(
+        [shared.at(first - 0.4, height), shared.at(last + 0.4, height)], "level s{}".format(series)
+    )
 
 
 def _step(shared, row, night, size, commits) -> Markup:
@@ -127,9 +159,12 @@ def _step(shared, row, night, size, commits) -> Markup:
     x, y = shared.x(night - 0.5), TOP + 2 + ROW * row
     anchor = "end" if _ends(x) else "start"
     start = x + (-4 if anchor == "end" else 4)
-    return svg.tag("g", svg.line([(x, shared.y.start), (x, y - 9)], "step"),
-                   svg.text(start, y, size, anchor, "size"),
-                   svg.text(start, y + 12, commits, anchor, "tick"))
+    return svg.tag(
+        "g",
+        svg.line([(x, shared.y.start), (x, y - 9)], "step"),
+        svg.text(start, y, size, anchor, "size"),
+        svg.text(start, y + 12, commits, anchor, "tick"),
+    )
 
 
 def _ends(x: float) -> bool:
@@ -145,19 +180,28 @@ def _at(shared, x, y):
 def _hole(shared, night, words) -> Markup:
     """A night without a value: a small cross on the lower edge."""
     x, y = shared.x(night), shared.y.start - 4
-    return svg.tag("g", svg.tag("title", words), svg.tag("path", d=svg.outline("cross", x, y, 3.4),
-                                                         class_="hole"))
+    return svg.tag(
+        "g",
+        svg.tag("title", words),
+        svg.tag("path", d=svg.outline("cross", x, y, 3.4), class_="hole"),
+    )
 
 
 def _dot(shared, series, dot: Dot) -> Markup:
     """One night; written in one go, for there are thousands."""
     (x, y), inside = _at(shared, dot.x, dot.y), shared.y.low <= dot.y <= shared.y.high
-    shape = '<circle cx="{:.1f}" cy="{:.1f}" r="{}"/>'.format(x, y, RADIUS) if inside else \
-        '<path class="wild" d="{}"/>'.format(svg.outline(
-            "triangle" if dot.y > shared.y.high else "down", x, y, 4.0))
+    shape = (
+        '<circle cx="{:.1f}" cy="{:.1f}" r="{}"/>'.format(x, y, RADIUS)
+        if inside
+        else '<path class="wild" d="{}"/>'.format(
+            svg.outline("triangle" if dot.y > shared.y.high else "down", x, y, 4.0)
+        )
+    )
     words = "<title>{}</title>{}".format(escape(dot.words), shape)
     if dot.link:
-        return Markup('<a class="dot s{}" href="{}">{}</a>'.format(
-            series, escape(dot.link), words))
-    return Markup('<g class="dot s{}" tabindex="0" role="img" aria-label="{}">{}</g>'.format(
-        series, escape(dot.words), words))
+        return Markup('<a class="dot s{}" href="{}">{}</a>'.format(series, escape(dot.link), words))
+    return Markup(
+        '<g class="dot s{}" tabindex="0" role="img" aria-label="{}">{}</g>'.format(
+            series, escape(dot.words), words
+        )
+    )

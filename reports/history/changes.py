@@ -1,4 +1,5 @@
 """What the gate found in a night, in words: signs, numbers with unit and interval, commits."""
+
 from typing import Dict, NamedTuple
 
 from edgejoule.reports import quantity
@@ -18,10 +19,21 @@ KINDS = {
     "not judged": ("unknown", "?", "not judged", "not judged"),
 }
 CHANGES = ("regression", "improvement", "work changed", "refuted")
-VERDICTS = {"PASS": ("good", "✓"), "FAIL": ("bad", "▼"), "INCONCLUSIVE": ("unknown", "?"),
-            "INVALID": ("bad", "✕"), None: ("unknown", "…")}
-UNITS = {"joules": quantity.ENERGY, "seconds": quantity.TIME, "accuracy": (quantity.PERCENT,),
-         "flops": quantity.FLOPS, "params": quantity.COUNT, "macs": quantity.COUNT}
+VERDICTS = {
+    "PASS": ("good", "✓"),
+    "FAIL": ("bad", "▼"),
+    "INCONCLUSIVE": ("unknown", "?"),
+    "INVALID": ("bad", "✕"),
+    None: ("unknown", "…"),
+}
+UNITS = {
+    "joules": quantity.ENERGY,
+    "seconds": quantity.TIME,
+    "accuracy": (quantity.PERCENT,),
+    "flops": quantity.FLOPS,
+    "params": quantity.COUNT,
+    "macs": quantity.COUNT,
+}
 COUNTED = {"flops": "FLOPs", "macs": "MACs", "params": ""}
 DIGITS = 4  # of a mean over seeds and nights
 
@@ -47,12 +59,19 @@ def change(finding: Dict) -> Change:
     """A finding in words; what it does not say is said to be unknown."""
     metric = plain(finding.get("metric") or "")
     return Change(
-        kind(finding), plain(finding.get("label") or "the whole night"), metric, size(finding),
-        _interval(finding), value(finding.get("before"), metric), value(
-            finding.get("after"), metric),
+        kind(finding),
+        plain(finding.get("label") or "the whole night"),
+        metric,
+        size(finding),
+        _interval(finding),
+        value(finding.get("before"), metric),
+        value(finding.get("after"), metric),
         plural(int(finding["nights"]), "night") if finding["nights"] else "",
-        _when(finding.get("since")), _when(finding.get("until")), _confirmed(finding),
-        _more(plain(finding.get("sentence") or ""), metric))
+        _when(finding.get("since")),
+        _when(finding.get("until")),
+        _confirmed(finding),
+        _more(plain(finding.get("sentence") or ""), metric),
+    )
 
 
 def kind(finding: Dict) -> str:
@@ -74,7 +93,7 @@ def counts(night, rows, old=frozenset()) -> Dict[str, int]:
             worst.setdefault(str(finding["label"]), set()).add(kind(finding))
     for row in rows:
         worst.setdefault(row.label, whole or {_silent(night, row, old)})
-    found = {each: 0 for each in KINDS}
+    found = dict.fromkeys(KINDS, 0)
     for kinds in worst.values() or ([whole] if whole else []):
         found[[each for each in KINDS if each in kinds][0]] += 1
     return found
@@ -98,8 +117,11 @@ def unmeasured(row) -> bool:
 
 def told(found: Dict[str, int]) -> str:
     """Counts as a headline: "1 regression, 11 unchanged, 1 not measured"."""
-    said = ["{} {}".format(count, KINDS[each][2 if count == 1 else 3])
-            for each, count in found.items() if count]
+    said = [
+        "{} {}".format(count, KINDS[each][2 if count == 1 else 3])
+        for each, count in found.items()
+        if count
+    ]
     return ", ".join(said) or "nothing was run"
 
 
@@ -108,8 +130,9 @@ def value(number, metric: str) -> str:
     if number is None:
         return "unknown"
     if metric in past.METRICS and past.METRICS[metric].exact:
-        return "{} {}".format("{:,}".format(round(number)).replace(",", "\u202f"),
-                              COUNTED[metric]).strip()
+        return "{} {}".format(
+            "{:,}".format(round(number)).replace(",", "\u202f"), COUNTED[metric]
+        ).strip()
     unit = unit_of([number], metric)
     return "{} {}".format(quantity.significant(number / unit.size, DIGITS), unit.name)
 
@@ -165,7 +188,11 @@ def _when(end) -> str:
 def _confirmed(finding: Dict) -> str:
     if finding.get("kind") not in ("regression", "improvement"):
         return ""
-    words = {True: "confirmed by an A/B of the two commits",
-             False: "refuted by an A/B of the two commits"}
-    return next((text for known, text in words.items() if finding.get("confirmed") is known),
-                "suspected, not confirmed")
+    words = {
+        True: "confirmed by an A/B of the two commits",
+        False: "refuted by an A/B of the two commits",
+    }
+    return next(
+        (text for known, text in words.items() if finding.get("confirmed") is known),
+        "suspected, not confirmed",
+    )

@@ -1,4 +1,5 @@
 """The page of accuracy against joules over the latest nights of every place."""
+
 from typing import Dict, List, Optional
 
 from edgejoule.reports import quantity, spread
@@ -16,27 +17,52 @@ COSTS = (("joules", quantity.ENERGY), ("seconds", quantity.TIME))
 def page(history: past.Past) -> str:
     """The HTML: one figure per place and cost."""
     parts = [_part(history, number, place) for number, place in enumerate(history.places)]
-    return page_frame.page("pareto.html", history, "Accuracy against energy",
-                       parts=[part for part in parts if part["figures"]], latest=LATEST)
+    return page_frame.page(
+        "pareto.html",
+        history,
+        "Accuracy against energy",
+        parts=[part for part in parts if part["figures"]],
+        latest=LATEST,
+    )
 
 
 def table(history: past.Past, place) -> Table:
     """What the figures show: mean and standard deviation over the latest nights."""
     parts = measured(history, place)
-    units = {name: quantity.fitting([part[name].mean for part in parts if part[name]], fits)
-             for name, fits in COSTS}
+    units = {
+        name: quantity.fitting([part[name].mean for part in parts if part[name]], fits)
+        for name, fits in COSTS
+    }
     columns = (Column("Method", number=False), Column("Nights"), Column("Accuracy (%)")) + tuple(
         Column("{} ({})".format(_words(history, place, name), units[name].name))
-        for name, _ in COSTS)
+        for name, _ in COSTS
+    )
     units["accuracy"] = quantity.PERCENT
-    body = tuple(Row((Cell(plain(part["label"])), Cell(str(part["nights"]))) + tuple(
-        Cell("not measured") if part[name] is None else Cell(*quantity.written(
-            part[name], units[name])) for name in ("accuracy", "joules", "seconds")))
-        for part in parts)
+    body = tuple(
+        Row(
+            (Cell(plain(part["label"])), Cell(str(part["nights"])))
+            + tuple(
+                Cell("not measured")
+                if part[name] is None
+                else Cell(*quantity.written(part[name], units[name]))
+                for name in ("accuracy", "joules", "seconds")
+            )
+        )
+        for part in parts
+    )
     title = "{} on {}, the latest nights".format(plain(place[1]), plain(place[0]))
-    return Table(title, columns, body, (
-        ("", "mean ± sample standard deviation over nights; each night is the mean of its seeds; "
-             "whole runs"),))
+    return Table(
+        title,
+        columns,
+        body,
+        (
+            (
+                "",
+                "mean ± sample standard deviation over nights; each night is the mean of its seeds; "
+                "whole runs",
+            ),
+        ),
+    )
 
 
 def measured(history: past.Past, place) -> List[Dict]:
@@ -45,8 +71,9 @@ def measured(history: past.Past, place) -> List[Dict]:
 
 
 def _method(history, place, label: str) -> Dict:
-    points = {name: _latest(history, place, label, name)
-              for name in ("accuracy", "joules", "seconds")}
+    points = {
+        name: _latest(history, place, label, name) for name in ("accuracy", "joules", "seconds")
+    }
     found = {name: spread.spread(values) for name, values in points.items()}
     return dict(found, label=label, nights=max(len(values) for values in points.values()))
 
@@ -54,24 +81,40 @@ def _method(history, place, label: str) -> Dict:
 def _latest(history, place, label: str, metric: str) -> List[Optional[float]]:
     nights = {night.night for night in history.nights[place][-LATEST:]}
     points = [point for point in history.points(place, label, metric) if point.night in nights]
-    return [point.value for point in points if point.context == points[-1].context
-            and point.value is not None]
+    return [
+        point.value
+        for point in points
+        if point.context == points[-1].context and point.value is not None
+    ]
 
 
 def _part(history, number: int, place) -> Dict:
     figures = []
     for name, units in COSTS:
-        points = [Point(plain(part["label"]), part[name], part["accuracy"],
-                        history.colours[part["label"]], history.colours[part["label"]] == 0)
-                  for part in measured(history, place) if part[name] and part["accuracy"]]
+        points = [
+            Point(
+                plain(part["label"]),
+                part[name],
+                part["accuracy"],
+                history.colours[part["label"]],
+                history.colours[part["label"]] == 0,
+            )
+            for part in measured(history, place)
+            if part[name] and part["accuracy"]
+        ]
         if points:
             unit = quantity.fitting([point.cost.mean for point in points], units)
             title = _words(history, place, name) + " of a whole run"
-            figures.append((title, pareto_plot.draw(
-                "pareto-{}-{}".format(number, name), points, unit, title)))
-    return {"device": plain(place[0]), "suite": plain(place[1]), "figures": figures,
-            "table": table(history, place),
-            "nights": plural(len(history.nights[place][-LATEST:]), "night")}
+            figures.append(
+                (title, pareto_plot.draw("pareto-{}-{}".format(number, name), points, unit, title))
+            )
+    return {
+        "device": plain(place[0]),
+        "suite": plain(place[1]),
+        "figures": figures,
+        "table": table(history, place),
+        "nights": plural(len(history.nights[place][-LATEST:]), "night"),
+    }
 
 
 def _words(history, place, name: str) -> str:

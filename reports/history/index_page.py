@@ -1,4 +1,5 @@
 """The page that leads to all runs: devices and suites, and a table of all nights."""
+
 from typing import Dict, List
 
 from edgejoule.reports.history import changes, page_frame, past
@@ -12,19 +13,28 @@ def page(history: past.Past) -> str:
     """The HTML: a table of devices and suites, then every night, the latest first."""
     lines = nights(history)
     return page_frame.page(
-        "index.html", history, "All runs", headline=headline(history),
-        suites=sorted({suite for _, suite in history.places}), devices=_devices(history),
-        recent=lines[:RECENT], older=lines[RECENT:], verdicts=changes.VERDICTS)
+        "index.html",
+        history,
+        "All runs",
+        headline=headline(history),
+        suites=sorted({suite for _, suite in history.places}),
+        devices=_devices(history),
+        recent=lines[:RECENT],
+        older=lines[RECENT:],
+        verdicts=changes.VERDICTS,
+    )
 
 
 def headline(history: past.Past) -> str:
-    """"480 runs in 60 nights of 1 suite on 1 device"."""
+    """ "480 runs in 60 nights of 1 suite on 1 device"."""
     runs = sum(len(rows) for rows in history.rows.values())
     dates = {night.night for each in history.nights.values() for night in each}
     return "{} in {} of {} on {}".format(
-        plural(runs, "run"), plural(len(dates), "night"),
+        plural(runs, "run"),
+        plural(len(dates), "night"),
         plural(len({suite for _, suite in history.places}), "suite"),
-        plural(len({device for device, _ in history.places}), "device"))
+        plural(len({device for device, _ in history.places}), "device"),
+    )
 
 
 def nights(history: past.Past) -> List[Dict]:
@@ -37,21 +47,44 @@ def nights(history: past.Past) -> List[Dict]:
 
 def table(history: past.Past) -> Table:
     """The nights as a table for Markdown and LaTeX."""
-    columns = (Column("Night", number=False), Column("Device", number=False),
-               Column("Suite", number=False), Column("Verdict", number=False),
-               Column("Found", number=False), Column("Runs"), Column("Commit", number=False),
-               Column("Power", number=False))
-    body = tuple(Row(tuple(Cell(str(each[name])) for name in (
-        "night", "device", "suite", "verdict", "found", "runs", "commit", "power")))
-        for each in nights(history))
+    columns = (
+        Column("Night", number=False),
+        Column("Device", number=False),
+        Column("Suite", number=False),
+        Column("Verdict", number=False),
+        Column("Found", number=False),
+        Column("Runs"),
+        Column("Commit", number=False),
+        Column("Power", number=False),
+    )
+    body = tuple(
+        Row(
+            tuple(
+                Cell(str(each[name]))
+                for name in (
+                    "night",
+                    "device",
+                    "suite",
+                    "verdict",
+                    "found",
+                    "runs",
+                    "commit",
+                    "power",
+                )
+            )
+        )
+        for each in nights(history)
+    )
     return Table("All nights", columns, body, (("", headline(history)),))
 
 
 def _devices(history) -> List:
     """(device, [its last night of each suite, None where it has none])."""
     suites = sorted({suite for _, suite in history.places})
-    return [(plain(device), [_place(history, (device, suite)) for suite in suites])
-            for device in sorted({device for device, _ in history.places})]
+    return [
+        (plain(device), [_place(history, (device, suite)) for suite in suites])
+        for device in sorted({device for device, _ in history.places})
+    ]
 
 
 def _place(history, place):
@@ -65,19 +98,29 @@ def _place(history, place):
 def _night(history, night) -> Dict:
     rows, document = history.measured(night), night.document or {}
     unreal = past.unreal(rows)
-    return {"night": plain(night.night), "device": plain(night.device),
-            "suite": plain(night.suite), "verdict": past.verdict(night) or "not judged",
-            "found": _found(night, rows), "runs": len(rows),
-            "commit": past.commit(document.get("commit") or next(
-                (row.commit for row in rows if row.commit), None)),
-            "power": ", ".join(unreal) if unreal else "measured" if any(
-                row.metrics.get("joules") is not None for row in rows) else "not measured",
-            "link": past.link(history, night)}
+    return {
+        "night": plain(night.night),
+        "device": plain(night.device),
+        "suite": plain(night.suite),
+        "verdict": past.verdict(night) or "not judged",
+        "found": _found(night, rows),
+        "runs": len(rows),
+        "commit": past.commit(
+            document.get("commit") or next((row.commit for row in rows if row.commit), None)
+        ),
+        "power": ", ".join(unreal)
+        if unreal
+        else "measured"
+        if any(row.metrics.get("joules") is not None for row in rows)
+        else "not measured",
+        "link": past.link(history, night),
+    }
 
 
 def _found(night, rows) -> str:
     """What changed or was not there, each method counted once."""
     counts = changes.counts(night, rows)
     counts.update({"unchanged": 0, "not judged": 0})
-    return changes.told(counts) if any(counts.values()) else "nothing" if past.verdict(
-        night) else ""
+    return (
+        changes.told(counts) if any(counts.values()) else "nothing" if past.verdict(night) else ""
+    )

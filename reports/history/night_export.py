@@ -1,4 +1,5 @@
 """The pages of a history as plain numbers, for programs: SI units, fractions, unknown None."""
+
 import hashlib
 from typing import Dict, Optional
 
@@ -12,13 +13,23 @@ def trends(history: past.Past) -> str:
     """Every point of every series as CSV, one per line, in base units."""
     units = {name: metric.unit for name, metric in past.METRICS.items()}
     power = {place: ", ".join(history.fakes(place)) or "as measured" for place in history.places}
-    return tables.csv({
-        "device": plain(device), "suite": plain(suite), "night": plain(point.night),
-        "method": plain(label), "metric": metric, "unit": units[metric], "value": point.value,
-        "seeds": point.n, "commit": point.commit or "", "power": power[(device, suite)],
-        "surroundings": _short(point.context)}
+    return tables.csv(
+        {
+            "device": plain(device),
+            "suite": plain(suite),
+            "night": plain(point.night),
+            "method": plain(label),
+            "metric": metric,
+            "unit": units[metric],
+            "value": point.value,
+            "seeds": point.n,
+            "commit": point.commit or "",
+            "power": power[(device, suite)],
+            "surroundings": _short(point.context),
+        }
         for (device, suite, label, metric), points in sorted(history.series.items())
-        for point in points)
+        for point in points
+    )
 
 
 def _short(context: str) -> str:
@@ -28,17 +39,28 @@ def _short(context: str) -> str:
 
 def nights(history: past.Past) -> str:
     """All nights as CSV, the latest first."""
-    return tables.csv({key: each[key] for key in each if key != "link"}
-                      for each in index_page.nights(history))
+    return tables.csv(
+        {key: each[key] for key in each if key != "link"} for each in index_page.nights(history)
+    )
 
 
 def findings(history: past.Past, chosen: Optional[str] = None) -> str:
     """What was found in the nights that the nightly page shows, as CSV."""
-    nights_ = [history.nights[place][number]
-               for place, number in nightly_page.picked(history, chosen)]
-    return tables.csv(dict(
-        {"device": plain(night.device), "suite": plain(night.suite), "night": plain(night.night)},
-        **_finding(each)) for night in nights_ for each in past.findings(night))
+    nights_ = [
+        history.nights[place][number] for place, number in nightly_page.picked(history, chosen)
+    ]
+    return tables.csv(
+        dict(
+            {
+                "device": plain(night.device),
+                "suite": plain(night.suite),
+                "night": plain(night.night),
+            },
+            **_finding(each),
+        )
+        for night in nights_
+        for each in past.findings(night)
+    )
 
 
 def _finding(finding: Dict) -> Dict:
@@ -47,10 +69,13 @@ def _finding(finding: Dict) -> Dict:
         told = finding.get(end) if isinstance(finding.get(end), dict) else {}
         values[end + "_night"] = plain(told.get("night") or "")
         values[end + "_commit"] = plain(told.get("commit") or "")
-    return dict({"kind": changes.kind(finding), "method": plain(finding.get("label") or "")},
-                metric=plain(finding.get("metric") or ""), unit=plain(finding.get("unit") or ""),
-                confirmed=_said(finding.get("confirmed")),
-                **values)
+    return dict(
+        {"kind": changes.kind(finding), "method": plain(finding.get("label") or "")},
+        metric=plain(finding.get("metric") or ""),
+        unit=plain(finding.get("unit") or ""),
+        confirmed=_said(finding.get("confirmed")),
+        **values,
+    )
 
 
 def _said(confirmed) -> str:
@@ -59,16 +84,61 @@ def _said(confirmed) -> str:
 
 def found(tonight) -> Table:
     """What the nightly page opens with, as a table for Markdown and LaTeX."""
-    names = ("Device", "Suite", "Night", "Found", "Method", "Metric", "Change", "95 % interval",
-             "Before", "After", "Last good", "First changed", "Confirmed")
+    names = (
+        "Device",
+        "Suite",
+        "Night",
+        "Found",
+        "Method",
+        "Metric",
+        "Change",
+        "95 % interval",
+        "Before",
+        "After",
+        "Last good",
+        "First changed",
+        "Confirmed",
+    )
     body = []
     for night in tonight:
         for each in night.changes + night.others:
-            body.append(Row(tuple(Cell(words) for words in (
-                night.device, night.suite, night.night, each.kind, each.label, each.metric,
-                each.size, each.interval, each.before, each.after, each.until, each.since,
-                each.confirmed))))
-    return Table("What changed", tuple(Column(name, number=False) for name in names), tuple(body),
-                 tuple(("", "{} on {}, night {}: {}: {}".format(
-                     night.suite, night.device, night.night, night.verdict or "not judged",
-                     changes.told(night.counts))) for night in tonight))
+            body.append(
+                Row(
+                    tuple(
+                        Cell(words)
+                        for words in (
+                            night.device,
+                            night.suite,
+                            night.night,
+                            each.kind,
+                            each.label,
+                            each.metric,
+                            each.size,
+                            each.interval,
+                            each.before,
+                            each.after,
+                            each.until,
+                            each.since,
+                            each.confirmed,
+                        )
+                    )
+                )
+            )
+    return Table(
+        "What changed",
+        tuple(Column(name, number=False) for name in names),
+        tuple(body),
+        tuple(
+            (
+                "",
+                "{} on {}, night {}: {}: {}".format(
+                    night.suite,
+                    night.device,
+                    night.night,
+                    night.verdict or "not judged",
+                    changes.told(night.counts),
+                ),
+            )
+            for night in tonight
+        ),
+    )

@@ -1,4 +1,5 @@
 """What differs between the surroundings of two nights: versions, commits, power mode, doctor."""
+
 from typing import Dict, List, Tuple
 
 from edgejoule.bench import bundle
@@ -13,8 +14,10 @@ LASTING = ("before.power_mode", "before.throttling", "after.throttling")  # but 
 def differences(mine, other) -> List[Tuple[str, str, str]]:
     """(name, in the other night, in mine) of all that differs between two nights, by name."""
     here, there = _seen(mine), _seen(other)
-    found = [(plain(name), _words(there.get(name)), _words(here.get(name)))
-             for name in sorted(set(here) | set(there))]
+    found = [
+        (plain(name), _words(there.get(name)), _words(here.get(name)))
+        for name in sorted(set(here) | set(there))
+    ]
     return [each for each in found if each[1] != each[2]]
 
 
@@ -22,10 +25,16 @@ def doctor(night) -> List[Tuple[str, str, str]]:
     """(when, check, what it said) of the checks of a night's doctor that were not ok."""
     found = (night.document or {}).get("doctor")
     found = found if isinstance(found, dict) else {}
-    return [(when, plain(check.get("name") or "a check"),
-             plain(check.get("found") or check.get("verdict") or ""))
-            for when in ("before", "after") for check in past.told(found, when)
-            if isinstance(check, dict) and check.get("verdict") != "ok"]
+    return [
+        (
+            when,
+            plain(check.get("name") or "a check"),
+            plain(check.get("found") or check.get("verdict") or ""),
+        )
+        for when in ("before", "after")
+        for check in past.told(found, when)
+        if isinstance(check, dict) and check.get("verdict") != "ok"
+    ]
 
 
 def _seen(night) -> Dict[str, Dict]:

@@ -1,4 +1,5 @@
 """What a night says of itself, in sentences: how far it came, what is not to be trusted, alarms."""
+
 from typing import Dict, List, Tuple
 
 from edgejoule.bench.history import store
@@ -19,37 +20,51 @@ def state(document: Dict) -> str:
     interruptions = len(past.told(document, "interruptions"))
     told = "" if stage in WRITTEN else "the night stands at the stage {}".format(stage)
     if interruptions:
-        told += "{}interrupted {}".format("; " if told else "", "once" if interruptions == 1
-                                          else "{} times".format(interruptions))
+        told += "{}interrupted {}".format(
+            "; " if told else "", "once" if interruptions == 1 else "{} times".format(interruptions)
+        )
     return told
 
 
 def invalid(rows) -> List[Dict]:
     """The runs that are not to be trusted, and why."""
-    return [{"label": plain(row.label), "seed": row.seed, "case_id": plain(row.case_id),
-             "status": STATUSES.get(row.status, plain(row.status)),
-             "reason": plain(row.reason or "no reason was recorded")}
-            for row in rows if row.status not in ("ok", store.VOID) + tuple(ROUGH)]
+    return [
+        {
+            "label": plain(row.label),
+            "seed": row.seed,
+            "case_id": plain(row.case_id),
+            "status": STATUSES.get(row.status, plain(row.status)),
+            "reason": plain(row.reason or "no reason was recorded"),
+        }
+        for row in rows
+        if row.status not in ("ok", store.VOID) + tuple(ROUGH)
+    ]
 
 
 def notes(document: Dict, rows) -> List[str]:
     """What the night says of itself, and how many readings are rough."""
     elsewhere = set(trials(document))
-    said = [sentence(plain(each)) for each in past.told(document, "notes")
-            if not str(each).startswith(TOLD) and plain(each).rstrip(".") + "." not in elsewhere]
+    said = [
+        sentence(plain(each))
+        for each in past.told(document, "notes")
+        if not str(each).startswith(TOLD) and plain(each).rstrip(".") + "." not in elsewhere
+    ]
     for status, words in ROUGH.items():
         count = sum(row.status == status for row in rows)
         if count:
-            said.append("{} of {} {}: joules are rough.".format(
-                count, plural(len(rows), "run"), words))
+            said.append(
+                "{} of {} {}: joules are rough.".format(count, plural(len(rows), "run"), words)
+            )
     return list(dict.fromkeys(said))
 
 
 def trials(document: Dict) -> List[str]:
     """What the A/B of each suspect said, in sentences."""
     found = document.get("confirmation")
-    return [plain(each).rstrip(".") + "." for each in past.told(
-        found if isinstance(found, dict) else None, "sentences")]
+    return [
+        plain(each).rstrip(".") + "."
+        for each in past.told(found if isinstance(found, dict) else None, "sentences")
+    ]
 
 
 def earlier_trials(nights, labels) -> List[str]:
@@ -66,11 +81,14 @@ def earlier_trials(nights, labels) -> List[str]:
 def balance(nights) -> str:
     """How often each direction was found, and what it means if one never was."""
     worse, better, judged = _alarms(nights)
-    text = "{} and {} in {}".format(plural(worse, "regression"), plural(better, "improvement"),
-                                    plural(judged, "judged night"))
+    text = "{} and {} in {}".format(
+        plural(worse, "regression"), plural(better, "improvement"), plural(judged, "judged night")
+    )
     if max(worse, better) >= 5 and not min(worse, better):
-        text += ("; alarms in one direction alone are the mark of a broken baseline or key: "
-                 "look at what the nights are compared with")
+        text += (
+            "; alarms in one direction alone are the mark of a broken baseline or key: "
+            "look at what the nights are compared with"
+        )
     return text
 
 

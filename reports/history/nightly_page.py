@@ -1,4 +1,5 @@
 """The page of a night: the verdict and what changed first, what did not change folded away."""
+
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from edgejoule.bench.gates import scan
@@ -44,9 +45,15 @@ class Tonight(NamedTuple):
 def page(history: past.Past, tonight, chosen: Optional[str] = None) -> str:
     """The HTML of these nights: the latest of every place, or the chosen one."""
     return page_frame.page(
-        "nightly.html", history, "Last night" if chosen is None else "Night " + chosen,
-        headline=headline(tonight), tonight=tonight, kinds=changes.KINDS,
-        verdicts=changes.VERDICTS, when=_when(tonight))
+        "nightly.html",
+        history,
+        "Last night" if chosen is None else "Night " + chosen,
+        headline=headline(tonight),
+        tonight=tonight,
+        kinds=changes.KINDS,
+        verdicts=changes.VERDICTS,
+        when=_when(tonight),
+    )
 
 
 def nights(history: past.Past, chosen: Optional[str] = None) -> List[Tonight]:
@@ -62,13 +69,21 @@ def nights(history: past.Past, chosen: Optional[str] = None) -> List[Tonight]:
 
 def picked(history: past.Past, chosen: Optional[str] = None) -> List[Tuple]:
     """(place, number of its night) of what the page shows."""
-    found = [(place, number) for place in history.places
-             for number in [_number(history.nights[place], chosen)] if number is not None]
+    found = [
+        (place, number)
+        for place in history.places
+        for number in [_number(history.nights[place], chosen)]
+        if number is not None
+    ]
     if chosen and not found:
-        known = sorted({night.night for each in history.nights.values() for night in each},
-                       key=past.order)
-        raise ValueError("no night called {!r}; the latest are: {}".format(
-            chosen, ", ".join(known[-5:]) or "none"))
+        known = sorted(
+            {night.night for each in history.nights.values() for night in each}, key=past.order
+        )
+        raise ValueError(
+            "no night called {!r}; the latest are: {}".format(
+                chosen, ", ".join(known[-5:]) or "none"
+            )
+        )
     return found
 
 
@@ -93,38 +108,47 @@ def _tonight(history, place, number: int) -> Tonight:
     every = [changes.change(each) for each in past.findings(night)]
     every.sort(key=lambda each: list(changes.KINDS).index(each.kind))
     return Tonight(
-        plain(night.device), plain(night.suite), plain(night.night), past.verdict(night),
-        night_words.state(document), changes.counts(night, rows, _old(history, place, number)),
+        plain(night.device),
+        plain(night.suite),
+        plain(night.night),
+        past.verdict(night),
+        night_words.state(document),
+        changes.counts(night, rows, _old(history, place, number)),
         [each for each in every if each.kind in changes.CHANGES],
         [each for each in every if each.kind not in changes.CHANGES],
-        night_words.invalid(rows), night_surroundings.doctor(night),
-        night_words.notes(document, rows), _trials(before, document, every),
+        night_words.invalid(rows),
+        night_surroundings.doctor(night),
+        night_words.notes(document, rows),
+        _trials(before, document, every),
         plain(before[-1].night) if before else "",
         night_surroundings.differences(night, before[-1]) if before else [],
-        night_words.balance(history.nights[place][:number + 1]),
-        night_table.table(history, place, number), past.link(history, night),
+        night_words.balance(history.nights[place][: number + 1]),
+        night_table.table(history, place, number),
+        past.link(history, night),
         past.commit(document.get("commit") or next((row.commit for row in rows), None)),
-        ", ".join(past.unreal(rows)))
+        ", ".join(past.unreal(rows)),
+    )
 
 
 def _trials(before, document, every: List[Change]) -> List[str]:
     """The A/B of tonight's suspects, else those of earlier nights that still hold."""
     told = night_words.trials(document)
-    decided = dict.fromkeys(each.label for each in every if each.kind in (
-        "regression", "improvement", "refuted"))
-    silent = [label for label in decided
-              if not any(each.startswith(label + ": ") for each in told)]
+    decided = dict.fromkeys(
+        each.label for each in every if each.kind in ("regression", "improvement", "refuted")
+    )
+    silent = [label for label in decided if not any(each.startswith(label + ": ") for each in told)]
     return told + night_words.earlier_trials(before, silent)
 
 
 def _old(history, place, number: int):
     """The methods with enough nights like tonight's to be judged by."""
-    nights = {night.night for night in history.nights[place][:number + 1]}
+    nights = {night.night for night in history.nights[place][: number + 1]}
     found = set()
     for label in history.labels(place):
         points = [each for each in history.points(place, label, "seconds") if each.night in nights]
-        known = [each for each in points if each.value is not None
-                 and each.context == points[-1].context]
+        known = [
+            each for each in points if each.value is not None and each.context == points[-1].context
+        ]
         found |= {label} if len(known) >= ENOUGH else set()
     return found
 

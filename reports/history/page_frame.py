@@ -1,10 +1,15 @@
 """What the pages of a history share: head, links to each other, the warning of fake power."""
+
 from edgejoule.reports import markup
 from edgejoule.reports.markup import Markup
 from edgejoule.reports.words import listed
 
-PAGES = (("index.html", "All runs"), ("nightly.html", "Last night"), ("trends.html", "Trends"),
-         ("pareto.html", "Accuracy against energy"))
+PAGES = (
+    ("index.html", "All runs"),
+    ("nightly.html", "Last night"),
+    ("trends.html", "Trends"),
+    ("pareto.html", "Accuracy against energy"),
+)
 
 
 def page(template: str, history, title: str, **values) -> str:
@@ -12,9 +17,18 @@ def page(template: str, history, title: str, **values) -> str:
     fakes = history.fakes()
     label = " ".join(fakes[0].split()[:2]).rstrip(":").upper() if fakes else ""
     words = " · ".join(([label] if label else []) + [title, "EdgeJoule"])
-    return str(markup.render(
-        template, style=Markup(_sheet("style.css") + _sheet("history.css")), title=words,
-        label=label, fake=listed(fakes, most=3), pages=PAGES, here=template, **values))
+    return str(
+        markup.render(
+            template,
+            style=Markup(_sheet("style.css") + _sheet("history.css")),
+            title=words,
+            label=label,
+            fake=listed(fakes, most=3),
+            pages=PAGES,
+            here=template,
+            **values,
+        )
+    )
 
 
 def _sheet(name: str) -> str:

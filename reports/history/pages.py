@@ -1,10 +1,11 @@
 """The pages over all nights of a history, and the same tables for programs and papers.
 
-    index.html    all devices, suites and nights; leads everywhere
-    nightly.html  the latest night: verdict and changes first
-    trends.html   every number of every method, night after night
-    pareto.html   accuracy against joules over the latest nights
+index.html    all devices, suites and nights; leads everywhere
+nightly.html  the latest night: verdict and changes first
+trends.html   every number of every method, night after night
+pareto.html   accuracy against joules over the latest nights
 """
+
 from pathlib import Path
 from typing import Dict, Optional
 
@@ -12,8 +13,13 @@ from edgejoule.reports import files, tables
 from edgejoule.reports.history import front, index_page, night_export, nightly_page, past, trends
 
 
-def write(history, out=None, device: Optional[str] = None, suite: Optional[str] = None,
-          night: Optional[str] = None) -> Dict[str, Path]:
+def write(
+    history,
+    out=None,
+    device: Optional[str] = None,
+    suite: Optional[str] = None,
+    night: Optional[str] = None,
+) -> Dict[str, Path]:
     """Paths of the pages and tables, by name; `out` is HISTORY/report by default.
 
     Raises:
@@ -26,23 +32,32 @@ def write(history, out=None, device: Optional[str] = None, suite: Optional[str] 
 
 def written(history: past.Past, tonight, chosen: Optional[str] = None) -> Dict[str, Path]:
     """Writes all files of a gathered history; `tonight` are the nights of nightly.html."""
-    return files.whole(history.out, dict(_pages(history, tonight, chosen), **_tables(
-        history, tonight, chosen)))
+    return files.whole(
+        history.out, dict(_pages(history, tonight, chosen), **_tables(history, tonight, chosen))
+    )
 
 
 def _pages(history, tonight, chosen) -> Dict[str, str]:
-    return {"index.html": index_page.page(history), "trends.html": trends.page(history),
-            "nightly.html": nightly_page.page(history, tonight, chosen),
-            "pareto.html": front.page(history)}
+    return {
+        "index.html": index_page.page(history),
+        "trends.html": trends.page(history),
+        "nightly.html": nightly_page.page(history, tonight, chosen),
+        "pareto.html": front.page(history),
+    }
 
 
 def _tables(history, tonight, chosen) -> Dict[str, str]:
     """The same tables as Markdown and LaTeX, and plain numbers as CSV."""
-    some = {"nights": [index_page.table(history)],
-            "nightly": [night_export.found(tonight)] + [each.table for each in tonight],
-            "pareto": [front.table(history, place) for place in history.places]}
-    texts = {"nights.csv": night_export.nights(history), "trends.csv": night_export.trends(history),
-             "nightly.csv": night_export.findings(history, chosen)}
+    some = {
+        "nights": [index_page.table(history)],
+        "nightly": [night_export.found(tonight)] + [each.table for each in tonight],
+        "pareto": [front.table(history, place) for place in history.places],
+    }
+    texts = {
+        "nights.csv": night_export.nights(history),
+        "trends.csv": night_export.trends(history),
+        "nightly.csv": night_export.findings(history, chosen),
+    }
     for name, each in some.items():
         texts[name + ".md"] = _all(tables.markdown, each)
         texts[name + ".tex"] = _all(tables.latex, each)

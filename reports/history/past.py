@@ -1,7 +1,8 @@
 """What a history of nights holds, gathered once for all its pages.
 
-    history/<device>/<night>/<suite>/  one night of a place, which is a (device, suite)
+history/<device>/<night>/<suite>/  one night of a place, which is a (device, suite)
 """
+
 import math
 import os
 from pathlib import Path
@@ -49,8 +50,9 @@ class Past(NamedTuple):
 
     def fakes(self, place=None) -> List[str]:
         """The distinct powers that were not measured, in words, of one place or of all."""
-        return unreal(row for key, rows in self.rows.items() for row in rows
-                      if place in (None, key[:2]))
+        return unreal(
+            row for key, rows in self.rows.items() for row in rows if place in (None, key[:2])
+        )
 
 
 def gather(folder, out, device: Optional[str] = None, suite: Optional[str] = None) -> Past:
@@ -60,8 +62,11 @@ def gather(folder, out, device: Optional[str] = None, suite: Optional[str] = Non
         ValueError: there is no such history, device or suite; names those there are.
     """
     if not Path(folder).is_dir():
-        raise ValueError("no history at {}; 'edgejoule nightly SUITE' makes one, --history names "
-                         "another".format(folder))
+        raise ValueError(
+            "no history at {}; 'edgejoule nightly SUITE' makes one, --history names another".format(
+                folder
+            )
+        )
     _check(folder, device, suite)
     nights = {}
     for night in store.nights(folder, device, suite):
@@ -75,8 +80,9 @@ def gather(folder, out, device: Optional[str] = None, suite: Optional[str] = Non
 def unreal(rows) -> List[str]:
     """The distinct powers behind some rows that were not measured: "fake power: 9.5 W"."""
     found = {row.fake for row in rows if row.fake}
-    return sorted(ESTIMATED if each == "estimate" else "fake power: {}".format(plain(each))
-                  for each in found)
+    return sorted(
+        ESTIMATED if each == "estimate" else "fake power: {}".format(plain(each)) for each in found
+    )
 
 
 def days(nights) -> List[str]:
@@ -99,8 +105,11 @@ def verdict(night) -> Optional[str]:
 
 def findings(night) -> List[Dict]:
     """What the gate found in a night; what is no finding, or no number, is left out."""
-    return [dict(each, **{name: number(each.get(name)) for name in NUMBERS})
-            for each in told(night.document, "findings") if isinstance(each, dict)]
+    return [
+        dict(each, **{name: number(each.get(name)) for name in NUMBERS})
+        for each in told(night.document, "findings")
+        if isinstance(each, dict)
+    ]
 
 
 def told(document: Optional[Dict], name: str) -> List:
@@ -141,21 +150,32 @@ def _colours(rows) -> Dict[str, int]:
     A method that joins later takes the next colour and changes no other.
     """
     first = {}
-    for row in sorted((row for row in rows if row.label),
-                      key=lambda row: (store.order(row.night), row.label)):
+    for row in sorted(
+        (row for row in rows if row.label), key=lambda row: (store.order(row.night), row.label)
+    ):
         first.setdefault(row.label, row.label.split(" ")[0] == "dense")
     dense = [label for label, is_dense in first.items() if is_dense]
     others = [label for label, is_dense in first.items() if not is_dense]
-    return dict([(label, 0) for label in dense] + [
-        (label, 1 + place % (svg.SERIES - 1)) for place, label in enumerate(others)])
+    return dict(
+        [(label, 0) for label in dense]
+        + [(label, 1 + place % (svg.SERIES - 1)) for place, label in enumerate(others)]
+    )
 
 
 def _check(folder, device, suite) -> None:
     """Raises for a device or a suite that no night has."""
     every = store.nights(folder)
-    for asked, what, known in ((device, "device", {night.device for night in every}),
-                               (suite, "suite", {night.suite for night in every})):
+    for asked, what, known in (
+        (device, "device", {night.device for night in every}),
+        (suite, "suite", {night.suite for night in every}),
+    ):
         if asked and asked not in known:
-            raise ValueError("no nights of a {} called {!r}; {} has: {}.{}".format(
-                what, asked, folder, ", ".join(sorted(known)) or "none",
-                plugins.nearest(asked, known)))
+            raise ValueError(
+                "no nights of a {} called {!r}; {} has: {}.{}".format(
+                    what,
+                    asked,
+                    folder,
+                    ", ".join(sorted(known)) or "none",
+                    plugins.nearest(asked, known),
+                )
+            )

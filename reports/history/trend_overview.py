@@ -1,4 +1,5 @@
 """All methods of one metric in one figure: what each costs, night after night, in its unit."""
+
 from typing import List, Tuple
 
 from markupsafe import Markup
@@ -18,8 +19,7 @@ def figures(history: past.Past, identity: str, place) -> List[Tuple[str, Markup]
     """(title, figure) of every measured metric of a place."""
     made = []
     for metric in past.METRICS:
-        lines = [(label, _values(history, place, label, metric))
-                 for label in history.labels(place)]
+        lines = [(label, _values(history, place, label, metric)) for label in history.labels(place)]
         lines = [(label, values) for label, values in lines if values]
         if lines and not past.METRICS[metric].exact:
             made.append(_figure(history, "{}-{}".format(identity, metric), place, metric, lines))
@@ -29,26 +29,47 @@ def figures(history: past.Past, identity: str, place) -> List[Tuple[str, Markup]
 def _values(history, place, label: str, metric: str):
     """(number of the night, value, context) of every night that measured it."""
     numbers = {night.night: number for number, night in enumerate(history.nights[place])}
-    return [(numbers[point.night], point.value, point.context)
-            for point in history.points(place, label, metric) if point.value is not None]
+    return [
+        (numbers[point.night], point.value, point.context)
+        for point in history.points(place, label, metric)
+        if point.value is not None
+    ]
 
 
 def _figure(history, identity, place, metric, lines):
     unit = changes.unit_of([value for _, values in lines for _, value, _ in values], metric)
     days = past.days(history.nights[place])
     heights = [value / unit.size for _, values in lines for _, value, _ in values]
-    plot = axes.Plot(axes.Scale(-0.8, len(days) - 0.2, LEFT, RIGHT),
-                     axes.scale(heights, BOTTOM, TOP, 0.08))
+    plot = axes.Plot(
+        axes.Scale(-0.8, len(days) - 0.2, LEFT, RIGHT), axes.scale(heights, BOTTOM, TOP, 0.08)
+    )
     fake = history.fakes(place) if metric in ("joules", "watts") else []
-    title = "{} ({}{})".format(WORDS[metric], unit.name, ", " + fake[0].split(":")[0]
-                               if fake else "")
+    title = "{} ({}{})".format(
+        WORDS[metric], unit.name, ", " + fake[0].split(":")[0] if fake else ""
+    )
     return title, svg.picture(
-        identity, WIDTH, HEIGHT, title, _describe(lines, metric),
+        identity,
+        WIDTH,
+        HEIGHT,
+        title,
+        _describe(lines, metric),
         axes.frame(plot, [], axes.ticks(plot.y.low, plot.y.high, 4)),
         trend_plot.days_below(plot, days),
-        *([_line(plot, "curve" if len(lines) <= NAMED else "thread", history.colours[label],
-                 plain(label), values, unit) for label, values in lines]
-          + _names(history, plot, lines, unit)))
+        *(
+            [
+                _line(
+                    plot,
+                    "curve" if len(lines) <= NAMED else "thread",
+                    history.colours[label],
+                    plain(label),
+                    values,
+                    unit,
+                )
+                for label, values in lines
+            ]
+            + _names(history, plot, lines, unit)
+        ),
+    )
 
 
 def _line(plot, kind: str, series: int, name: str, values, unit) -> Markup:
@@ -58,8 +79,11 @@ def _line(plot, kind: str, series: int, name: str, values, unit) -> Markup:
         if not pieces or pieces[-1][0] != context:
             pieces.append([context, []])
         pieces[-1][1].append(plot.at(number, value / unit.size))
-    return svg.tag("g", svg.tag("title", name), *[
-        svg.line(points, "{} s{}".format(kind, series)) for _, points in pieces])
+    return svg.tag(
+        "g",
+        svg.tag("title", name),
+        *[svg.line(points, "{} s{}".format(kind, series)) for _, points in pieces],
+    )
 
 
 def _names(history, plot, lines, unit) -> List[Markup]:
@@ -77,7 +101,9 @@ def _names(history, plot, lines, unit) -> List[Markup]:
 
 def _describe(lines, metric: str) -> str:
     """The figure in words: where each line ended."""
-    said = ["{} at the end {}".format(plain(label), changes.value(values[-1][1], metric))
-            for label, values in lines[:NAMED]]
+    said = [
+        "{} at the end {}".format(plain(label), changes.value(values[-1][1], metric))
+        for label, values in lines[:NAMED]
+    ]
     more = len(lines) - NAMED
     return "; ".join(said + ([plural(more, "more method") + " not named"] if more > 0 else []))

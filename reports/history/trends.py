@@ -1,4 +1,5 @@
 """The page of trends: how every number of every method went on, night after night."""
+
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from edgejoule.bench.gates import scan
@@ -33,20 +34,40 @@ class Panel(NamedTuple):
 
 def page(history: past.Past) -> str:
     """The HTML: one part per place, in it one panel per metric, in it one multiple per method."""
-    lines = {place: [_line(history, place, label, metric) for metric in past.METRICS
-                     for label in history.labels(place)] for place in history.places}
+    lines = {
+        place: [
+            _line(history, place, label, metric)
+            for metric in past.METRICS
+            for label in history.labels(place)
+        ]
+        for place in history.places
+    }
     dots = _dots(history, lines)
-    parts = [_part(history, number, place, lines[place], dots)
-             for number, place in enumerate(history.places)]
-    return page_frame.page("trends.html", history, "Trends", parts=parts, dots=dots,
-                       longest=max((len(each) for each in history.nights.values()), default=0))
+    parts = [
+        _part(history, number, place, lines[place], dots)
+        for number, place in enumerate(history.places)
+    ]
+    return page_frame.page(
+        "trends.html",
+        history,
+        "Trends",
+        parts=parts,
+        dots=dots,
+        longest=max((len(each) for each in history.nights.values()), default=0),
+    )
 
 
 def _line(history, place, label: str, metric: str) -> Line:
     points = {point.night: point for point in history.points(place, label, metric)}
     along = tuple(points.get(night.night) for night in history.nights[place])
-    return Line(label, metric, along, tuple(
-        step for first, last in _stretches(along) for step in _steps(along, first, last, metric)))
+    return Line(
+        label,
+        metric,
+        along,
+        tuple(
+            step for first, last in _stretches(along) for step in _steps(along, first, last, metric)
+        ),
+    )
 
 
 def _stretches(points) -> List[Tuple[int, int]]:
@@ -64,24 +85,38 @@ def _stretches(points) -> List[Tuple[int, int]]:
 
 def _steps(points, first: int, last: int, metric: str):
     """Steps within one stretch: (place, ratio, commit before, commit after)."""
-    values = [point and point.value for point in points[first:last + 1]]
+    values = [point and point.value for point in points[first : last + 1]]
     if past.METRICS[metric].exact:
         return _changes(points, first, values)
-    return [(first + step.index, step.ratio, _commit(points, first, first + step.index - 1, -1),
-             _commit(points, first + step.index, last, 1)) for step in scan.steps(values)]
+    return [
+        (
+            first + step.index,
+            step.ratio,
+            _commit(points, first, first + step.index - 1, -1),
+            _commit(points, first + step.index, last, 1),
+        )
+        for step in scan.steps(values)
+    ]
 
 
 def _changes(points, first: int, values):
     """Every change of a counted number, however small."""
     known = [(place, value) for place, value in enumerate(values) if value is not None]
-    return [(first + here, value / old if old else 1.0, points[first + there].commit,
-             points[first + here].commit)
-            for (there, old), (here, value) in zip(known, known[1:]) if value != old]
+    return [
+        (
+            first + here,
+            value / old if old else 1.0,
+            points[first + there].commit,
+            points[first + here].commit,
+        )
+        for (there, old), (here, value) in zip(known, known[1:])
+        if value != old
+    ]
 
 
 def _commit(points, low: int, high: int, direction: int) -> Optional[str]:
     """The commit of the measured night next to a step, going away from it."""
-    for place in (range(high, low - 1, -1) if direction < 0 else range(low, high + 1)):
+    for place in range(high, low - 1, -1) if direction < 0 else range(low, high + 1):
         if points[place] is not None and points[place].value is not None:
             return points[place].commit
     return None
@@ -97,17 +132,26 @@ def _part(history, number: int, place, lines: List[Line], dots: int) -> Dict:
     device, suite = place
     panels, same = [], []
     for metric in past.METRICS:
-        mine = [line for line in lines if line.metric == metric
-                and any(point is not None and point.value is not None for point in line.points)]
+        mine = [
+            line
+            for line in lines
+            if line.metric == metric
+            and any(point is not None and point.value is not None for point in line.points)
+        ]
         if past.METRICS[metric].exact:
             same += [WORDS[metric]] * bool(mine and not any(line.steps for line in mine))
             mine = [line for line in mine if line.steps]
         if mine:
             panels.append(_panel(history, "trend-{}-{}".format(number, metric), place, mine, dots))
-    return {"device": plain(device), "suite": plain(suite), "panels": panels, "same": same,
-            "nights": plural(len(history.nights[place]), "night"),
-            "fake": ", ".join(history.fakes(place)),
-            "overview": trend_overview.figures(history, "all-{}".format(number), place)}
+    return {
+        "device": plain(device),
+        "suite": plain(suite),
+        "panels": panels,
+        "same": same,
+        "nights": plural(len(history.nights[place]), "night"),
+        "fake": ", ".join(history.fakes(place)),
+        "overview": trend_overview.figures(history, "all-{}".format(number), place),
+    }
 
 
 def _panel(history, identity: str, place, lines: List[Line], dots: int) -> Panel:
@@ -115,15 +159,27 @@ def _panel(history, identity: str, place, lines: List[Line], dots: int) -> Panel
     days = past.days(history.nights[place])
     trends = [_trend(history, place, line, links, dots) for line in lines]
     plot = trend_plot.plot(trends, len(days), LEAST.get(metric, 3.0))
-    drawn = [(line, _caption(line), trend_plot.draw(
-        "{}-{}".format(identity, number), trend, plot, days, _describe(line),
-        "{} of {}".format(WORDS[metric], plain(line.label))))
-        for number, (line, trend) in enumerate(zip(lines, trends))]
+    drawn = [
+        (
+            line,
+            _caption(line),
+            trend_plot.draw(
+                "{}-{}".format(identity, number),
+                trend,
+                plot,
+                days,
+                _describe(line),
+                "{} of {}".format(WORDS[metric], plain(line.label)),
+            ),
+        )
+        for number, (line, trend) in enumerate(zip(lines, trends))
+    ]
     fold = len(lines) > FOLDED
     shown = [each for each in drawn if each[0].steps or not fold]
     folded = [each for each in drawn if not each[0].steps and fold]
-    return Panel(_title(history, place, metric), [each[1:] for each in shown],
-                 [each[1:] for each in folded])
+    return Panel(
+        _title(history, place, metric), [each[1:] for each in shown], [each[1:] for each in folded]
+    )
 
 
 def _title(history, place, metric: str) -> str:
@@ -139,24 +195,43 @@ def _trend(history, place, line: Line, links, dots: int) -> Trend:
     for number, (first, last) in enumerate(stretches):
         heights = _heights(line, first, last)
         pieces += _pieces(heights)
-        levels += _levels([step[0] for step in line.steps if first < step[0] <= last], heights,
-                          first, last)
+        levels += _levels(
+            [step[0] for step in line.steps if first < step[0] <= last], heights, first, last
+        )
         if number:
-            borders.append((first, _border(line.points[stretches[number - 1][1]].context,
-                                           line.points[first].context)))
+            borders.append(
+                (
+                    first,
+                    _border(
+                        line.points[stretches[number - 1][1]].context, line.points[first].context
+                    ),
+                )
+            )
     at = {x: y for piece in pieces for x, y in piece}
-    shown = [Dot(x, y, _words(line, nights[x].night, line.points[x]), links[nights[x].night])
-             for x, y in sorted(at.items()) if x >= len(nights) - dots]
-    return Trend(plain(line.label), history.colours[line.label], tuple(pieces), tuple(levels),
-                 tuple((x, changes.percent(ratio) + " %", _range(a, b))
-                       for x, ratio, a, b in line.steps),
-                 tuple(borders), _holes(history, place, line), tuple(shown))
+    shown = [
+        Dot(x, y, _words(line, nights[x].night, line.points[x]), links[nights[x].night])
+        for x, y in sorted(at.items())
+        if x >= len(nights) - dots
+    ]
+    return Trend(
+        plain(line.label),
+        history.colours[line.label],
+        tuple(pieces),
+        tuple(levels),
+        tuple((x, changes.percent(ratio) + " %", _range(a, b)) for x, ratio, a, b in line.steps),
+        tuple(borders),
+        _holes(history, place, line),
+        tuple(shown),
+    )
 
 
 def _heights(line: Line, first: int, last: int) -> List[Tuple[int, float]]:
     """(place, difference to the median of the first level): percent, points of accuracy."""
-    known = [(place, line.points[place].value) for place in range(first, last + 1)
-             if line.points[place] is not None and line.points[place].value is not None]
+    known = [
+        (place, line.points[place].value)
+        for place in range(first, last + 1)
+        if line.points[place] is not None and line.points[place].value is not None
+    ]
     if not known:
         return []
     ends = [step[0] for step in line.steps if first < step[0] <= last] or [last + 1]
@@ -190,24 +265,31 @@ def _levels(starts: List[int], heights, first: int, last: int):
 def _holes(history, place, line: Line) -> Tuple[Tuple[int, str], ...]:
     """Nights of the place, from the first of the line on, in which it measured nothing."""
     began = [number for number, point in enumerate(line.points) if point is not None]
-    return tuple((number, "{}: {}".format(plain(night.night), _why(history, night, line)))
-                 for number, night in enumerate(history.nights[place])
-                 if began and number >= began[0] and (
-                     line.points[number] is None or line.points[number].value is None))
+    return tuple(
+        (number, "{}: {}".format(plain(night.night), _why(history, night, line)))
+        for number, night in enumerate(history.nights[place])
+        if began
+        and number >= began[0]
+        and (line.points[number] is None or line.points[number].value is None)
+    )
 
 
 def _why(history, night, line: Line) -> str:
     if past.verdict(night) == "INVALID":
         return "an invalid night"
-    reasons = [row.reason for row in history.measured(night)
-               if row.label == line.label and row.reason]
+    reasons = [
+        row.reason for row in history.measured(night) if row.label == line.label and row.reason
+    ]
     return "not measured: {}".format(plain(reasons[0])) if reasons else "not measured"
 
 
 def _words(line: Line, night: str, point) -> str:
     return "{}: {}, mean of {}, commit {}".format(
-        plain(night), changes.value(point.value, line.metric), plural(point.n, "seed"),
-        past.commit(point.commit))
+        plain(night),
+        changes.value(point.value, line.metric),
+        plural(point.n, "seed"),
+        past.commit(point.commit),
+    )
 
 
 def _range(before, after) -> str:
@@ -232,6 +314,10 @@ def _describe(line: Line) -> str:
     """The figure in words."""
     known = [point for point in line.points if point is not None and point.value is not None]
     said = ["{} of {} measured".format(len(known), plural(len(line.points), "night"))]
-    said += ["a step of {} % between the commits {}".format(
-        changes.percent(ratio), _range(before, after)) for _, ratio, before, after in line.steps]
+    said += [
+        "a step of {} % between the commits {}".format(
+            changes.percent(ratio), _range(before, after)
+        )
+        for _, ratio, before, after in line.steps
+    ]
     return "; ".join(said if line.steps else said + ["no step"])

@@ -1,4 +1,5 @@
 """Our runs as answers to published rows: every readable bundle, and those that a rule selects."""
+
 import json
 from pathlib import Path
 from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
@@ -55,10 +56,17 @@ class Pool:
                 groups.setdefault(run.group, []).append(run)
         if not groups:
             return None
-        found = [(_differences(runs[0].case, published), _per_seed(runs))
-                 for runs in groups.values()]
-        gaps, runs = min(found, key=lambda each: (
-            len(each[0]), -len(each[1]), _descending(max(run.finished for run in each[1]))))
+        found = [
+            (_differences(runs[0].case, published), _per_seed(runs)) for runs in groups.values()
+        ]
+        gaps, runs = min(
+            found,
+            key=lambda each: (
+                len(each[0]),
+                -len(each[1]),
+                _descending(max(run.finished for run in each[1])),
+            ),
+        )
         return Answer(tuple(runs), tuple(gaps), len(found) - 1)
 
 
@@ -84,14 +92,25 @@ def own(run: load.Run) -> Own:
     kept = _parameters(record, values["final_params"])
     block, method, seed = (values[name] for name in ("block", "method", "seed"))
     return Own(
-        record.case, (block, method), seed, plain(record.finished_utc),
+        record.case,
+        (block, method),
+        seed,
+        plain(record.finished_utc),
         plain(sources.words(json.loads(block)["device"])),
         bool(record.device.get("fake") or record.device.get("estimate")),
-        {"accuracy": values["accuracy"], "error": 1 - values["accuracy"],
-         "joules": values["joules"], "seconds": values["seconds"],
-         "flops_paper": values["flops_paper"], "macs": values["final_macs"],
-         "params_left": kept, "weights_removed": 1 - kept / max(values["dense_params"], 1),
-         "ticket_epoch": drawn.epoch if drawn else None}, values["reasons"])
+        {
+            "accuracy": values["accuracy"],
+            "error": 1 - values["accuracy"],
+            "joules": values["joules"],
+            "seconds": values["seconds"],
+            "flops_paper": values["flops_paper"],
+            "macs": values["final_macs"],
+            "params_left": kept,
+            "weights_removed": 1 - kept / max(values["dense_params"], 1),
+            "ticket_epoch": drawn.epoch if drawn else None,
+        },
+        values["reasons"],
+    )
 
 
 def setting(case: Dict, key: str):
@@ -105,8 +124,11 @@ def _folders(runs, history) -> List[Path]:
     for name in runs or ([RUNS] if Path(RUNS).is_dir() else []):
         suites = load.suites(Path(name))
         if not suites and not any(Path(name).glob("*/" + load.RECORD)):
-            raise ValueError("--runs {}: no runs there; give a runs folder or a suite's folder "
-                             "within it".format(name))
+            raise ValueError(
+                "--runs {}: no runs there; give a runs folder or a suite's folder within it".format(
+                    name
+                )
+            )
         folders += [Path(name) / each for each in suites] or [Path(name)]
     if history and not Path(history).is_dir():
         raise ValueError("--history {}: there is no such folder".format(history))
@@ -139,13 +161,17 @@ def _per_seed(runs: List[Own]) -> List[Own]:
 
 
 def _differences(case: Dict, published: Dict):
-    return [(key.split(".")[1].replace("_", " "), plain(setting(case, key)), plain(value))
-            for key, value in published.items() if not _equal(setting(case, key), value)]
+    return [
+        (key.split(".")[1].replace("_", " "), plain(setting(case, key)), plain(value))
+        for key, value in published.items()
+        if not _equal(setting(case, key), value)
+    ]
 
 
 def _equal(mine, value) -> bool:
-    numbers = [isinstance(each, (int, float)) and not isinstance(each, bool)
-               for each in (mine, value)]
+    numbers = [
+        isinstance(each, (int, float)) and not isinstance(each, bool) for each in (mine, value)
+    ]
     return abs(mine - value) <= 1e-9 if all(numbers) else mine == value
 
 
@@ -158,5 +184,7 @@ def aside_words(pool: Pool) -> str:
     """A sentence about bundles that could not be read, "" if all could."""
     if not pool.aside:
         return ""
-    return "{} could not be read or repeat a newer one and are left out; 'edgejoule report' " \
-           "names them".format(plural(pool.aside, "bundle"))
+    return (
+        "{} could not be read or repeat a newer one and are left out; 'edgejoule report' "
+        "names them".format(plural(pool.aside, "bundle"))
+    )

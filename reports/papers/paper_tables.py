@@ -4,6 +4,7 @@ A row of ours is the mean and the spread over seeds of the runs that answer to t
 (`reference_tables.rule`). Where there are none it says "not run", where a run had no sensor "not
 measured", and a published number that contradicts others carries its erratum as a footnote.
 """
+
 from typing import Dict, List, NamedTuple
 
 import pandas
@@ -17,9 +18,16 @@ from edgejoule.reports.tables import Cell, Column, Notes, Row, Table
 from edgejoule.reports.words import listed, plural
 
 NOT_RUN = "not run"
-UNITS = {"%": quantity.PERCENT, "kJ": Unit("kJ", 1e3), "MJ": Unit("MJ", 1e6),
-         "PFLOPs": Unit("PFLOPs", 1e15), "M": Unit("M", 1e6), "MMACs": Unit("MMACs", 1e6),
-         "GMACs": Unit("GMACs", 1e9), "epochs": Unit("epochs", 1.0)}
+UNITS = {
+    "%": quantity.PERCENT,
+    "kJ": Unit("kJ", 1e3),
+    "MJ": Unit("MJ", 1e6),
+    "PFLOPs": Unit("PFLOPs", 1e15),
+    "M": Unit("M", 1e6),
+    "MMACs": Unit("MMACs", 1e6),
+    "GMACs": Unit("GMACs", 1e9),
+    "epochs": Unit("epochs", 1.0),
+}
 COUNTED = ("flops_paper", "params_left", "macs", "weights_removed")  # exact where seeds agree
 NO_COUNTERPART = "no recipe, model or setting of ours corresponds to this row"
 NO_QUANTITY = "our runs record none of these quantities, so nothing of ours stands beside them"
@@ -56,8 +64,9 @@ class Filled(NamedTuple):
 
 def fill(reference, pool: Pool) -> Filled:
     """The table with our runs beside its rows."""
-    return Filled(reference, pandas.DataFrame([_row(reference, row, pool)
-                                               for row in reference.rows]))
+    return Filled(
+        reference, pandas.DataFrame([_row(reference, row, pool) for row in reference.rows])
+    )
 
 
 def _row(reference, printed: Dict, pool: Pool) -> Dict:
@@ -68,23 +77,36 @@ def _row(reference, printed: Dict, pool: Pool) -> Dict:
     for column in reference.columns:
         if column.ours:
             row[column.name + "_ours"] = spread.spread([run.values[column.ours] for run in runs])
-    row.update(power=listed(dict.fromkeys(run.power for run in runs)),
-               fake=any(run.fake for run in runs),
-               reasons=tuple(dict.fromkeys(each for run in runs for each in run.reasons)),
-               differences=answer.differences if answer else (),
-               others=answer.others if answer else 0)
+    row.update(
+        power=listed(dict.fromkeys(run.power for run in runs)),
+        fake=any(run.fake for run in runs),
+        reasons=tuple(dict.fromkeys(each for run in runs for each in run.reasons)),
+        differences=answer.differences if answer else (),
+        others=answer.others if answer else 0,
+    )
     return row
 
 
 def table(filled: Filled) -> Table:
     """The frame as a table for a page, Markdown, LaTeX or a terminal."""
     reference = filled.reference
-    notes = Notes(*(reference.notes + ((SPREAD_NOTE,) if filled.answered else ())
-                    + (() if filled.ours else (NO_QUANTITY,))))
-    body = tuple(Row(tuple(_cells(filled, row, notes)), heading(reference, row))
-                 for _, row in filled.frame.iterrows())
-    return Table("{}: {} ({})".format(reference.name, reference.title, reference.paper),
-                 tuple(_columns(filled)), body, notes.all())
+    notes = Notes(
+        *(
+            reference.notes
+            + ((SPREAD_NOTE,) if filled.answered else ())
+            + (() if filled.ours else (NO_QUANTITY,))
+        )
+    )
+    body = tuple(
+        Row(tuple(_cells(filled, row, notes)), heading(reference, row))
+        for _, row in filled.frame.iterrows()
+    )
+    return Table(
+        "{}: {} ({})".format(reference.name, reference.title, reference.paper),
+        tuple(_columns(filled)),
+        body,
+        notes.all(),
+    )
 
 
 def heading(reference, row) -> str:
@@ -102,8 +124,11 @@ def records(filled: Filled) -> List[Dict]:
 
 def _record(filled: Filled, row) -> Dict:
     reference, found = filled.reference, {"table": filled.reference.key}
-    found.update((name, row[name]) for name in dict.fromkeys(reference.block + reference.keys)
-                 if name != "table")
+    found.update(
+        (name, row[name])
+        for name in dict.fromkeys(reference.block + reference.keys)
+        if name != "table"
+    )
     for column in reference.columns:
         text = row[column.name]  # a leading minus would pass for a formula: there, the number
         found[column.name] = float(text) if text.startswith("-") else text
@@ -113,18 +138,30 @@ def _record(filled: Filled, row) -> Dict:
             mean, deviation = _plain(row[column.name + "_ours"], UNITS[column.unit])
             found[column.name + "_ours"], found[column.name + "_ours_sd"] = mean, deviation
     status = "run" if row["runs"] else NOT_RUN if row["possible"] else "no counterpart"
-    found.update(our_runs=int(row["runs"]), status=status, power=row["power"],
-                 differences=_differences(row["differences"]),
-                 errata="; ".join(dict.fromkeys(
-                     reason for column in reference.columns
-                     for reason in reference_tables.reasons(reference, row, column.name))))
+    found.update(
+        our_runs=int(row["runs"]),
+        status=status,
+        power=row["power"],
+        differences=_differences(row["differences"]),
+        errata="; ".join(
+            dict.fromkeys(
+                reason
+                for column in reference.columns
+                for reason in reference_tables.reasons(reference, row, column.name)
+            )
+        ),
+    )
     return found
 
 
 def _columns(filled: Filled):
-    yield from (Column(name.replace("_", " ").capitalize(), number=name in (
-        "ratio", "epoch", "iteration", "fraction", "sparsity", "node_sparsity"))
-        for name in filled.reference.keys)
+    yield from (
+        Column(
+            name.replace("_", " ").capitalize(),
+            number=name in ("ratio", "epoch", "iteration", "fraction", "sparsity", "node_sparsity"),
+        )
+        for name in filled.reference.keys
+    )
     for column in filled.reference.columns:
         unit = " ({})".format(column.unit) if column.unit else ""
         yield Column("{}{}, paper".format(column.header, unit))
@@ -137,8 +174,10 @@ def _columns(filled: Filled):
 def _cells(filled: Filled, row, notes: Notes):
     yield from (Cell(row[name]) for name in filled.reference.keys)
     for column in filled.reference.columns:
-        marks = [notes.mark(ERRATUM + reason) for reason in reference_tables.reasons(
-            filled.reference, row, column.name)]
+        marks = [
+            notes.mark(ERRATUM + reason)
+            for reason in reference_tables.reasons(filled.reference, row, column.name)
+        ]
         beside = row[column.spread] if column.spread else ""
         yield Cell(row[column.name] or "–", "± " + beside if beside else "", tuple(marks))
         if column.ours:
@@ -164,8 +203,9 @@ def _unknown(column, row, notes: Notes) -> Cell:
     if column.ours == "joules":
         return Cell(NOT_MEASURED, marks=(notes.mark(because(row["reasons"])),))
     if column.ours == "ticket_epoch":
-        return Cell("–", marks=() if row["method"].startswith("Unpruned")
-                    else (notes.mark(NO_TICKET),))
+        return Cell(
+            "–", marks=() if row["method"].startswith("Unpruned") else (notes.mark(NO_TICKET),)
+        )
     return Cell("not counted", marks=(notes.mark(NO_FLOPS),))
 
 
@@ -177,9 +217,12 @@ def _runs(row, notes: Notes) -> Cell:
     if row["differences"]:
         marks.append(notes.mark("not as published: " + _differences(row["differences"])))
     if row["others"]:
-        marks.append(notes.mark("{} of the same method with other settings would do too; the "
-                                "closest to the paper's is shown".format(
-                                    plural(row["others"], "set") + " of runs")))
+        marks.append(
+            notes.mark(
+                "{} of the same method with other settings would do too; the "
+                "closest to the paper's is shown".format(plural(row["others"], "set") + " of runs")
+            )
+        )
     return Cell(str(row["runs"]), marks=tuple(marks))
 
 

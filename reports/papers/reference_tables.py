@@ -6,6 +6,7 @@ settings a run of ours answers to a row: `models`, `datasets` and `methods` tran
 names, `match` says which column is which setting, `settings` what the paper trained with. A
 table's own entries go before its paper's.
 """
+
 import csv
 from functools import lru_cache
 from pathlib import Path
@@ -74,22 +75,33 @@ def read(names=()) -> List[Reference]:
     known = PAPERS + tuple(table.key for table in tables)
     for name in names:
         if name not in known:
-            raise ValueError("no published table called {!r}; there are: {}.{}".format(
-                name, ", ".join(known), plugins.nearest(name, known)))
-    return [table for table in tables if not names or table.key in names
-            or table.key.split("_")[0] in names]
+            raise ValueError(
+                "no published table called {!r}; there are: {}.{}".format(
+                    name, ", ".join(known), plugins.nearest(name, known)
+                )
+            )
+    return [
+        table
+        for table in tables
+        if not names or table.key in names or table.key.split("_")[0] in names
+    ]
 
 
 def reasons(reference: Reference, row: Dict, column: str) -> List[str]:
     """Why a printed number is not to be trusted, if there is a reason."""
-    return [each.reason for each in reference.errata
-            if column in each.columns and selects(each.where, row)]
+    return [
+        each.reason
+        for each in reference.errata
+        if column in each.columns and selects(each.where, row)
+    ]
 
 
 def selects(where: Dict, row: Dict) -> bool:
     """True if every column named has the value, or one of the values."""
-    return all(any(_same(row[column], value) for value in _listed(values))
-               for column, values in where.items())
+    return all(
+        any(_same(row[column], value) for value in _listed(values))
+        for column, values in where.items()
+    )
 
 
 def rule(reference: Reference, row: Dict) -> Optional[Dict]:
@@ -104,8 +116,11 @@ def rule(reference: Reference, row: Dict) -> Optional[Dict]:
         return None
     wanted = {"model.name": model, "dataset.name": dataset}
     wanted.update(("prune." + key, value) for key, value in method.items())
-    wanted.update((setting, number(row[column], "%" if column.endswith("sparsity") else ""))
-                  for column, setting in reference.match.items() if row[column])
+    wanted.update(
+        (setting, number(row[column], "%" if column.endswith("sparsity") else ""))
+        for column, setting in reference.match.items()
+        if row[column]
+    )
     return wanted
 
 
@@ -126,22 +141,39 @@ def _table(paper: Dict, key: str, table: Dict) -> Reference:
     with open(str(FOLDER / (key + ".csv")), newline="", encoding="utf8") as file:
         rows = tuple(dict(row) for row in csv.DictReader(file))
     keys = tuple(table.get("keys", ("method", "ratio")))
-    names = {part: dict(paper[part], **table.get(part, {}))
-             for part in ("models", "datasets", "methods")}
+    names = {
+        part: dict(paper[part], **table.get(part, {})) for part in ("models", "datasets", "methods")
+    }
     return Reference(
-        key, paper["paper"], paper["short"], table["number"], table["title"],
-        tuple(table.get("block", ("model", "dataset"))), keys,
-        tuple(_column(paper["columns"][name], name, table) for name in table["columns"]), rows,
-        tuple(Erratum(each["where"], tuple(each["columns"]), each["reason"])
-              for each in table.get("errata", ())),
-        tuple(table.get("notes", ())), names, table.get("match", {"ratio": "prune.ratio"}),
-        dict(paper["settings"], **table.get("settings", {})))
+        key,
+        paper["paper"],
+        paper["short"],
+        table["number"],
+        table["title"],
+        tuple(table.get("block", ("model", "dataset"))),
+        keys,
+        tuple(_column(paper["columns"][name], name, table) for name in table["columns"]),
+        rows,
+        tuple(
+            Erratum(each["where"], tuple(each["columns"]), each["reason"])
+            for each in table.get("errata", ())
+        ),
+        tuple(table.get("notes", ())),
+        names,
+        table.get("match", {"ratio": "prune.ratio"}),
+        dict(paper["settings"], **table.get("settings", {})),
+    )
 
 
 def _column(column: Dict, name: str, table: Dict) -> Column:
-    return Column(name, column["header"], table.get("units", {}).get(name, column["unit"]),
-                  tuple(table.get("ranges", {}).get(name, column.get("range", ()))),
-                  column.get("ours"), table.get("spreads", {}).get(name))
+    return Column(
+        name,
+        column["header"],
+        table.get("units", {}).get(name, column["unit"]),
+        tuple(table.get("ranges", {}).get(name, column.get("range", ()))),
+        column.get("ours"),
+        table.get("spreads", {}).get(name),
+    )
 
 
 def _listed(values):

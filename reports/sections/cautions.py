@@ -1,4 +1,5 @@
 """Warnings of the runs, each once, with how many runs share it."""
+
 from edgejoule.reports import markup
 from edgejoule.reports.doubts import doubts
 

@@ -1,4 +1,5 @@
 """How far the states of a search were from each other, epoch against epoch."""
+
 from edgejoule.reports import markup, rows
 from edgejoule.reports.figures import heat_map
 from edgejoule.reports.words import listed, plain, plural
@@ -6,9 +7,11 @@ from edgejoule.reports.words import listed, plain, plural
 TITLE = "Epochs against epochs"
 ORDER = 45
 MOST = 6  # figures
-CAPTION = ("Each cell: the share of bits in which the network's states after two epochs differ "
-           "(sign codes of probe images, or pruning masks). Warm: they agree. The square marks the "
-           "states that the drawn ticket rests on. One seed per method.")
+CAPTION = (
+    "Each cell: the share of bits in which the network's states after two epochs differ "
+    "(sign codes of probe images, or pruning masks). Warm: they agree. The square marks the "
+    "states that the drawn ticket rests on. One seed per method."
+)
 
 
 def render(report):
@@ -19,32 +22,49 @@ def render(report):
             try:
                 matrix = heat_map.read(record.facts)
             except ValueError as error:
-                said.append("the epoch matrix of {} cannot be drawn: {}".format(
-                    plain(case_id), plain(error)))
+                said.append(
+                    "the epoch matrix of {} cannot be drawn: {}".format(
+                        plain(case_id), plain(error)
+                    )
+                )
                 continue
             if matrix is not None:
                 figures.append(_figure(report, method, record, matrix, number))
                 break
     if not figures and not said:
         return ""
-    return markup.render("figures.html", figures=figures[:MOST], kind="wide",
-                         caption=" ".join([CAPTION] + _more(figures) + _sentences(said)))
+    return markup.render(
+        "figures.html",
+        figures=figures[:MOST],
+        kind="wide",
+        caption=" ".join([CAPTION] + _more(figures) + _sentences(said)),
+    )
 
 
 def _figure(report, method, record, matrix, number):
     seed = record.case["train"]["seed"]
-    bits = "" if matrix.sampled_bits is None else "estimated from {} bits an epoch".format(
-        matrix.sampled_bits)
+    bits = (
+        ""
+        if matrix.sampled_bits is None
+        else "estimated from {} bits an epoch".format(matrix.sampled_bits)
+    )
     ticket = rows.ticket(record)
-    name = " · ".join(filter(None, (method["name"], "seed {}".format(seed), bits,
-                                    report.heading(method["block"]))))
-    return name, heat_map.draw("matrix-{}".format(number), method["name"], matrix,
-                               ticket.epoch if ticket else None)
+    name = " · ".join(
+        filter(
+            None, (method["name"], "seed {}".format(seed), bits, report.heading(method["block"]))
+        )
+    )
+    return name, heat_map.draw(
+        "matrix-{}".format(number), method["name"], matrix, ticket.epoch if ticket else None
+    )
 
 
 def _more(figures):
-    return ["{} not drawn.".format(plural(len(figures) - MOST, "more method"))] \
-        if len(figures) > MOST else []
+    return (
+        ["{} not drawn.".format(plural(len(figures) - MOST, "more method"))]
+        if len(figures) > MOST
+        else []
+    )
 
 
 def _sentences(said):

@@ -1,4 +1,5 @@
 """Device, versions, commit: what the numbers depend on besides the method."""
+
 from edgejoule.reports import markup
 
 TITLE = "Environment"

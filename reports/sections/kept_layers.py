@@ -1,4 +1,5 @@
 """Channels kept in every group."""
+
 from edgejoule.reports import excerpt, markup, spread
 from edgejoule.reports.quantity import ONE, written
 
@@ -8,14 +9,18 @@ ORDER = 60
 
 def render(report):
     """One table per block: a row per group of channels, a column per method that cut."""
-    shown, left_out = excerpt.methods(report, lambda method: any(
-        report.parts[case_id].layers for case_id in method["case_ids"]))
+    shown, left_out = excerpt.methods(
+        report, lambda method: any(report.parts[case_id].layers for case_id in method["case_ids"])
+    )
     if not shown:
         return ""
-    blocks = [_block(report, key, [method for method in shown if method["block"] == key])
-              for key in report.blocks]
-    return markup.render("layers.html", blocks=[block for block in blocks if block["methods"]],
-                         left_out=left_out)
+    blocks = [
+        _block(report, key, [method for method in shown if method["block"] == key])
+        for key in report.blocks
+    ]
+    return markup.render(
+        "layers.html", blocks=[block for block in blocks if block["methods"]], left_out=left_out
+    )
 
 
 def _block(report, key, methods):
@@ -23,10 +28,15 @@ def _block(report, key, methods):
     channels = {}
     for group, found in (pair for each in layers for pair in each.items()):
         channels[group] = max([channels.get(group, 0)] + [layer["channels"] for layer in found])
-    return {"heading": report.heading(key), "methods": [m["name"] for m in methods],
-            "series": [report.series(m["label"]) for m in methods],
-            "rows": [(name, int(count), [_kept(each.get(name), count) for each in layers])
-                     for name, count in channels.items()]}
+    return {
+        "heading": report.heading(key),
+        "methods": [m["name"] for m in methods],
+        "series": [report.series(m["label"]) for m in methods],
+        "rows": [
+            (name, int(count), [_kept(each.get(name), count) for each in layers])
+            for name, count in channels.items()
+        ],
+    }
 
 
 def _layers(report, method):

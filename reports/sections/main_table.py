@@ -1,4 +1,5 @@
 """The main table."""
+
 from edgejoule.reports import markup, results
 
 TITLE = "Results"

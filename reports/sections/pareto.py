@@ -1,4 +1,5 @@
 """Accuracy against cost, of the whole run and of one epoch."""
+
 from edgejoule.reports import markup, quantity
 from edgejoule.reports.figures import pareto_plot
 from edgejoule.reports.figures.pareto_plot import Point
@@ -6,14 +7,19 @@ from edgejoule.reports.frames import SMALL_HOLE
 
 TITLE = "Accuracy against cost"
 ORDER = 20
-CAPTION = ("Bars are one standard deviation over seeds. Dashed: dense training. The staircase "
-           "joins the methods that no other beats at the same or lower cost.")
+CAPTION = (
+    "Bars are one standard deviation over seeds. Dashed: dense training. The staircase "
+    "joins the methods that no other beats at the same or lower cost."
+)
 
 
 def render(report):
     """Two figures per block: what the whole run costs, and what one epoch costs."""
-    figures = [figure for number, key in enumerate(report.blocks)
-               for figure in _figures(report, key, "pareto-{}".format(number))]
+    figures = [
+        figure
+        for number, key in enumerate(report.blocks)
+        for figure in _figures(report, key, "pareto-{}".format(number))
+    ]
     if not figures:
         return ""
     return markup.render("figures.html", figures=figures, caption=CAPTION, kind="wide")
@@ -23,17 +29,30 @@ def _figures(report, key, identity):
     units = quantity.ENERGY if report.cost == "joules" else quantity.TIME
     words = "Energy{{}}, {}".format(report.power.label) if report.power.label else "Energy{}"
     words = words if report.cost == "joules" else "Time{}"
-    for name, title in ((report.cost, words.format(" of the whole run")),
-                        ("epoch_" + report.cost, words.format(" per epoch"))):
+    for name, title in (
+        (report.cost, words.format(" of the whole run")),
+        ("epoch_" + report.cost, words.format(" per epoch")),
+    ):
         costs = [(method, _cost(method, name)) for method in report.block(key).to_dict("records")]
-        points = [Point(method["name"], cost, method["accuracy"],
-                        report.series(method["label"]), bool(method["dense"]))
-                  for method, cost in costs if cost is not None]
+        points = [
+            Point(
+                method["name"],
+                cost,
+                method["accuracy"],
+                report.series(method["label"]),
+                bool(method["dense"]),
+            )
+            for method, cost in costs
+            if cost is not None
+        ]
         if len(points) > 1:
             unit = quantity.fitting([point.cost.mean for point in points], units)
-            yield (" · ".join(filter(None, (title, report.heading(key)))),
-                   pareto_plot.draw("{}-{}".format(identity, name.replace("_", "-")), points, unit,
-                                    title))
+            yield (
+                " · ".join(filter(None, (title, report.heading(key)))),
+                pareto_plot.draw(
+                    "{}-{}".format(identity, name.replace("_", "-")), points, unit, title
+                ),
+            )
 
 
 def _cost(method, name):

@@ -1,4 +1,5 @@
 """Where the cost goes."""
+
 from edgejoule.reports import markup, phase_costs
 
 TITLE = "Where the cost goes"

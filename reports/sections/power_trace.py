@@ -1,4 +1,5 @@
 """Watts over time of one run per method."""
+
 from urllib.parse import quote
 
 from edgejoule.reports import export, markup, traces
@@ -9,9 +10,11 @@ TITLE = "Power over time"
 ORDER = 55
 FILE = "trace.json"
 MOST = 8  # figures; also the runs of a method that are tried, and linked
-CAPTION = ("One run per method; of every stretch of time the least and the largest sample, so "
-           "every peak is there. Shades are phases, ticks at the foot the beginnings of epochs. A "
-           "line breaks where samples are missing.")
+CAPTION = (
+    "One run per method; of every stretch of time the least and the largest sample, so "
+    "every peak is there. Shades are phases, ticks at the foot the beginnings of epochs. A "
+    "line breaks where samples are missing."
+)
 UNMARKED = "Phases are not shaded where a record does not say when they began."
 
 
@@ -20,8 +23,11 @@ def render(report):
     figures, said, unmarked, left = [], [], False, 0
     files = {run.record.case_id: run.files for run in report.bundles.runs}
     for number, (_, method) in enumerate(report.methods.iterrows()):
-        ids = [case_id for case_id in method["case_ids"]
-               if FILE in files[case_id] and _source(report.records[case_id].device)]
+        ids = [
+            case_id
+            for case_id in method["case_ids"]
+            if FILE in files[case_id] and _source(report.records[case_id].device)
+        ]
         if len(figures) == MOST:
             left += bool(ids)
             continue
@@ -34,11 +40,24 @@ def render(report):
             figures.append(_figure(report, method, record, trace, marks, ids, number))
     if not figures and not said:
         return ""
-    return markup.render("power.html", figures=figures, caption=" ".join(
-        [CAPTION] + ([UNMARKED] if unmarked and figures else [])
-        + (["{} not drawn; the traces are among the raw files.".format(
-            plural(left, "more method"))] if left else [])
-        + (["Not drawn: {}.".format(listed(said))] if said else [])))
+    return markup.render(
+        "power.html",
+        figures=figures,
+        caption=" ".join(
+            [CAPTION]
+            + ([UNMARKED] if unmarked and figures else [])
+            + (
+                [
+                    "{} not drawn; the traces are among the raw files.".format(
+                        plural(left, "more method")
+                    )
+                ]
+                if left
+                else []
+            )
+            + (["Not drawn: {}.".format(listed(said))] if said else [])
+        ),
+    )
 
 
 def _first(report, ids):
@@ -57,15 +76,33 @@ def _first(report, ids):
 
 def _figure(report, method, record, trace, marks, ids, number):
     label = _label(record.device)
-    name = " · ".join(filter(None, (
-        method["name"], "seed {}".format(record.case["train"]["seed"]),
-        export.power_words(method), report.heading(method["block"]))))
-    drawing = power_plot.draw("power-{}".format(number), method["name"], trace, marks,
-                              report.series(method["label"]), label)
-    seeds = {case_id: run.case["train"]["seed"] for case_id, run in
-             zip(method["case_ids"], report.of(method))}
-    links = [("seed {}".format(seeds[case_id]), "/".join(
-        (report.raw, quote(case_id, safe=""), FILE))) for case_id in ids[:MOST]]
+    name = " · ".join(
+        filter(
+            None,
+            (
+                method["name"],
+                "seed {}".format(record.case["train"]["seed"]),
+                export.power_words(method),
+                report.heading(method["block"]),
+            ),
+        )
+    )
+    drawing = power_plot.draw(
+        "power-{}".format(number),
+        method["name"],
+        trace,
+        marks,
+        report.series(method["label"]),
+        label,
+    )
+    seeds = {
+        case_id: run.case["train"]["seed"]
+        for case_id, run in zip(method["case_ids"], report.of(method))
+    }
+    links = [
+        ("seed {}".format(seeds[case_id]), "/".join((report.raw, quote(case_id, safe=""), FILE)))
+        for case_id in ids[:MOST]
+    ]
     return name, drawing, links, max(len(ids) - MOST, 0)
 
 
@@ -75,5 +112,6 @@ def _source(device) -> bool:
 
 
 def _label(device) -> str:
-    return "fake power" if device.get("fake") else \
-        "estimated power" if device.get("estimate") else ""
+    return (
+        "fake power" if device.get("fake") else "estimated power" if device.get("estimate") else ""
+    )

@@ -1,4 +1,5 @@
 """Every run with links to its files."""
+
 from urllib.parse import quote
 
 from edgejoule.reports import markup, quantity
@@ -11,13 +12,30 @@ MOST = 1000  # rows; a page of ten thousand takes seconds to open
 
 def render(report):
     """One row per run; links are relative to the page."""
-    labels = {case_id: method["name"] for method in report.methods.to_dict("records")
-              for case_id in method["case_ids"]}
-    runs = [{"name": labels[run.record.case_id], "seed": run.record.case["train"]["seed"],
-             "case_id": plain(run.record.case_id), "started": plain(run.record.started_utc),
-             "attempts": run.record.attempts,
-             "accuracy": quantity.fixed(100 * run.record.accuracy, 1),
-             "files": [(name, "/".join((report.raw, quote(run.record.case_id, safe=""), name)))
-                       for name in run.files]} for run in report.bundles.runs[:MOST]]
-    return markup.render("raw.html", runs=runs, whole=len(report.bundles.runs),
-                         missing=report.bundles.missing, aside=report.bundles.aside)
+    labels = {
+        case_id: method["name"]
+        for method in report.methods.to_dict("records")
+        for case_id in method["case_ids"]
+    }
+    runs = [
+        {
+            "name": labels[run.record.case_id],
+            "seed": run.record.case["train"]["seed"],
+            "case_id": plain(run.record.case_id),
+            "started": plain(run.record.started_utc),
+            "attempts": run.record.attempts,
+            "accuracy": quantity.fixed(100 * run.record.accuracy, 1),
+            "files": [
+                (name, "/".join((report.raw, quote(run.record.case_id, safe=""), name)))
+                for name in run.files
+            ],
+        }
+        for run in report.bundles.runs[:MOST]
+    ]
+    return markup.render(
+        "raw.html",
+        runs=runs,
+        whole=len(report.bundles.runs),
+        missing=report.bundles.missing,
+        aside=report.bundles.aside,
+    )

@@ -1,4 +1,5 @@
 """Random shifts and mirrors of a batch: what comes in is black, and a seed fixes the draw."""
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,16 +15,20 @@ def draw(seed):
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(1, 5), st.integers(2, 9), st.integers(2, 9), st.integers(0, 6),
-       st.integers(0, 999))
+@given(
+    st.integers(1, 5), st.integers(2, 9), st.integers(2, 9), st.integers(0, 6), st.integers(0, 999)
+)
 def test_a_shift_is_a_crop_of_the_padded_picture(n, h, w, pad, seed):
     x = torch.randn(n, 3, h, w)
     padded = BLACK.expand(n, 3, h + 2 * pad, w + 2 * pad).clone()
-    padded[:, :, pad:pad + h, pad:pad + w] = x
+    padded[:, :, pad : pad + h, pad : pad + w] = x
     shifted = augmentation.shifted(x, draw(seed), pad, BLACK)
     for before, after in zip(padded, shifted):
-        crops = [before[:, top:top + h, left:left + w]
-                 for top in range(2 * pad + 1) for left in range(2 * pad + 1)]
+        crops = [
+            before[:, top : top + h, left : left + w]
+            for top in range(2 * pad + 1)
+            for left in range(2 * pad + 1)
+        ]
         assert any(torch.equal(after, crop) for crop in crops)
 
 

@@ -1,4 +1,5 @@
 """Blessing: who, when and why are kept; nothing doubtful becomes a baseline by itself."""
+
 import json
 
 import pytest
@@ -48,8 +49,9 @@ def test_undo_goes_back_one_by_one(tmp_path, capsys):
     for number in (0, 1):
         call(capsys, folder, "--night", histories.day(number), "--why", "x")
     code, out, _ = call(capsys, folder, "--undo")
-    assert code == 0 and histories.day(0) in out and read(folder)["quick"]["night"] == \
-        histories.day(0)
+    assert (
+        code == 0 and histories.day(0) in out and read(folder)["quick"]["night"] == histories.day(0)
+    )
     assert "nothing is blessed any more" in call(capsys, folder, "--undo")[1]
     assert read(folder) == {}
     assert call(capsys, folder, "--undo")[0] == 4
@@ -64,11 +66,14 @@ def test_what_is_blessed_is_listed(tmp_path, capsys):
     assert found[histories.DEVICE]["quick"]["why"] == "because"
 
 
-@pytest.mark.parametrize("more,said", [
-    ({"fake": "constant 9.5 W"}, "its power is not real: constant 9.5 W"),
-    ({"document": lambda n: {"verdict": "INVALID"}}, "it is invalid"),
-    ({"document": lambda n: {"stage": "run"}}, "it has not ended (stage run)"),
-])
+@pytest.mark.parametrize(
+    "more,said",
+    [
+        ({"fake": "constant 9.5 W"}, "its power is not real: constant 9.5 W"),
+        ({"document": lambda n: {"verdict": "INVALID"}}, "it is invalid"),
+        ({"document": lambda n: {"stage": "run"}}, "it has not ended (stage run)"),
+    ],
+)
 def test_a_doubtful_night_is_blessed_only_on_demand(tmp_path, capsys, more, said):
     folder = make(tmp_path, **more)
     code, _, err = call(capsys, folder, "--why", "x")
@@ -76,12 +81,16 @@ def test_a_doubtful_night_is_blessed_only_on_demand(tmp_path, capsys, more, said
     assert call(capsys, folder, "--why", "x", "--anyway")[0] == 0
 
 
-@pytest.mark.parametrize("words,said", [
-    ([], "a baseline needs a reason"), (["--why", "  "], "a baseline needs a reason"),
-    (["--why", "x", "--night", "2020-01-01"], "no night 2020-01-01"),
-    (["--why", "x", "--commit", "fff"], "no night of commit fff"),
-    (["qick", "--why", "x"], "Did you mean 'quick'"),
-])
+@pytest.mark.parametrize(
+    "words,said",
+    [
+        ([], "a baseline needs a reason"),
+        (["--why", "  "], "a baseline needs a reason"),
+        (["--why", "x", "--night", "2020-01-01"], "no night 2020-01-01"),
+        (["--why", "x", "--commit", "fff"], "no night of commit fff"),
+        (["qick", "--why", "x"], "Did you mean 'quick'"),
+    ],
+)
 def test_a_mistake_is_one_line_and_exit_code_4(tmp_path, capsys, words, said):
     code, _, err = call(capsys, make(tmp_path), *words)
     assert code == 4 and said in err and err.count("\n") == 1

@@ -1,4 +1,5 @@
 """Bundles: present means whole, attempts are counted, broken ones are set aside."""
+
 import multiprocessing
 import os
 
@@ -8,7 +9,7 @@ from edgejoule.bench import bundle, records
 
 
 def record(case_id="a"):
-    values = {name: None for name in records.RunRecord._fields}
+    values = dict.fromkeys(records.RunRecord._fields)
     return records.RunRecord(**dict(values, schema=records.SCHEMA, case_id=case_id))
 
 
@@ -36,7 +37,7 @@ def test_interrupted_attempts_are_counted_and_leave_nothing_behind(tmp_path):
         (path / "half").write_text("torn")
 
 
-@pytest.mark.parametrize("text", ["", "{", "{\"schema\": 1}", "[]", "\x00\xff", "{\"schema\": 99}"])
+@pytest.mark.parametrize("text", ["", "{", '{"schema": 1}', "[]", "\x00\xff", '{"schema": 99}'])
 def test_a_corrupt_bundle_is_named_and_set_aside(tmp_path, capsys, text):
     path = finished(tmp_path)
     (path / bundle.RECORD).write_text(text, encoding="latin1")
@@ -65,6 +66,7 @@ def hold(path, ready):
     with bundle.lock(path, "suite x"):
         ready.set()
         import time
+
         time.sleep(60)
 
 

@@ -1,4 +1,5 @@
 """A against B: the order of the runs, the verdict, resuming, and what cannot be compared."""
+
 import json
 import os
 import subprocess
@@ -44,8 +45,20 @@ def call(capsys, *words):
 
 
 def compare(capsys, clone, *words):
-    code, out, err = call(capsys, "compare", "--repository", clone, "--suite", "s.toml", "--pairs",
-                          6, "--set", "measure.power=none", "--json", *words)
+    code, out, err = call(
+        capsys,
+        "compare",
+        "--repository",
+        clone,
+        "--suite",
+        "s.toml",
+        "--pairs",
+        6,
+        "--set",
+        "measure.power=none",
+        "--json",
+        *words,
+    )
     return code, json.loads(out)
 
 
@@ -131,8 +144,9 @@ def test_accuracy_is_judged_between_commits_and_told_between_configurations(plac
 
 def test_fake_power_of_one_side_is_seen_and_labelled(place, capsys):
     clone, _ = stub_clone.make(place / "clone", {})
-    code, found = compare(capsys, clone, "--fake-power-a", "10", "--fake-power-b", "11.2",
-                          "--case", "dense")
+    code, found = compare(
+        capsys, clone, "--fake-power-a", "10", "--fake-power-b", "11.2", "--case", "dense"
+    )
     assert code == 1 and "constant 10 W" in found["fake"] and "constant 11.2 W" in found["fake"]
     for subject in found["subjects"]:
         assert subject["metrics"]["watts"]["ratio"]["median"] == pytest.approx(1.12)
@@ -162,24 +176,30 @@ def test_a_side_that_fails_names_its_log(place, capsys):
 
 def test_configurations_are_matched_and_what_is_equal_is_left_out(place, capsys):
     clone, _ = stub_clone.make(place / "clone", {})
-    code, found = compare(capsys, clone, "--a", "prune.criterion=slim", "--b",
-                          "prune.criterion=l2")
+    code, found = compare(capsys, clone, "--a", "prune.criterion=slim", "--b", "prune.criterion=l2")
     assert [each["label"] for each in found["subjects"]] == ["slim 0.5 / l2 0.5"]
     assert "left out, the same on both sides: dense" in found["notes"]
     assert code == 0
 
 
 def test_confirm_judges_by_the_floor_of_a_suspect(place):
-    clone, commits = stub_clone.make(place / "clone", {"noise": 0.002},
-                                     {"noise": 0.002, "joules": 1.02})
+    clone, commits = stub_clone.make(
+        place / "clone", {"noise": 0.002}, {"noise": 0.002, "joules": 1.02}
+    )
     asked = suite.read("s.toml")
     said = []
     found = confirm.confirm(asked, asked.cases[0], *commits, repository=clone, say=said.append)
     assert found.verdict == "FAIL" and found.subjects[0]["metrics"]["joules"]["floor"] == 0.015
     assert len(said) == 8 and "min left" in said[0]
     json.dumps(found._asdict())
-    again = confirm.confirm(asked, "dense", *commits, repository=clone, say=said.append,
-                            thresholds=limits.Thresholds(suspect=1.0))
+    again = confirm.confirm(
+        asked,
+        "dense",
+        *commits,
+        repository=clone,
+        say=said.append,
+        thresholds=limits.Thresholds(suspect=1.0),
+    )
     assert again.verdict == "PASS"
     with pytest.raises(ValueError, match="has no case 'dnse'"):
         confirm.confirm(asked, "dnse", *commits, repository=clone)
@@ -193,6 +213,7 @@ def test_a_trial_goes_on_until_it_can_tell(place, monkeypatch):
         asked.append(pairs)
         metrics = {"joules": {"verdict": None}, "seconds": {"verdict": words[len(asked) - 1]}}
         return comparison.Comparison("INCONCLUSIVE", "A", "B", [{"metrics": metrics}], [], "", None)
+
     monkeypatch.setattr(confirm, "compare", compare)
     confirm.confirm(suite.read("s.toml"), "dense", *commits, repository=clone)
     assert asked == [8, 16, 24]
@@ -219,13 +240,18 @@ def test_seeds_take_turns_and_methods_of_two_models_are_told_apart():
     assert "resnet20 on digits, dense" in both and "vgg11 on digits, dense" in both
 
 
-@pytest.mark.parametrize("words,said", [
-    (["HEAD"], "takes two names"), (["HEAD~9", "HEAD"], "no commit 'HEAD~9'"),
-    (["quick", "qick"], "Did you mean 'quick'"), ([], "compare what?"),
-    (["HEAD", "HEAD", "--case", "slimm 0.5"], "Did you mean 'slim 0.5'"),
-    (["HEAD", "HEAD", "--pairs", "0"], "whole number from 1"),
-    (["--exec=x", "HEAD"], "edgejoule"),
-])
+@pytest.mark.parametrize(
+    "words,said",
+    [
+        (["HEAD"], "takes two names"),
+        (["HEAD~9", "HEAD"], "no commit 'HEAD~9'"),
+        (["quick", "qick"], "Did you mean 'quick'"),
+        ([], "compare what?"),
+        (["HEAD", "HEAD", "--case", "slimm 0.5"], "Did you mean 'slim 0.5'"),
+        (["HEAD", "HEAD", "--pairs", "0"], "whole number from 1"),
+        (["--exec=x", "HEAD"], "edgejoule"),
+    ],
+)
 def test_a_mistake_is_one_line(place, capsys, words, said):
     clone, _ = stub_clone.make(place / "clone", {})
     try:
@@ -244,16 +270,29 @@ def test_a_folder_that_is_no_clone_is_refused(place, capsys):
 def test_the_plan_runs_nothing(place, capsys):
     clone, _ = stub_clone.make(place / "clone", {})
     (clone / "COSTS").write_text("{}\n\n")
-    code, out, _ = call(capsys, "compare", "--repository", clone, "--suite", "s.toml", "--dry-run",
-                        "HEAD", "HEAD")
+    code, out, _ = call(
+        capsys, "compare", "--repository", clone, "--suite", "s.toml", "--dry-run", "HEAD", "HEAD"
+    )
     assert code == 0 and "32 runs" in out and "uncommitted changes" in out
     assert "measures the noise" in out and not stub_clone.ran(clone)
 
 
 def test_the_text_names_everything(place, capsys):
     clone, _ = stub_clone.make(place / "clone", {}, {"joules": 1.1})
-    code, out, err = call(capsys, "compare", "--repository", clone, "--suite", "s.toml", "--set",
-                          "measure.power=none", "--case", "dense", "HEAD~1", "HEAD")
+    code, out, err = call(
+        capsys,
+        "compare",
+        "--repository",
+        clone,
+        "--suite",
+        "s.toml",
+        "--set",
+        "measure.power=none",
+        "--case",
+        "dense",
+        "HEAD~1",
+        "HEAD",
+    )
     assert code == 1 and "FLOPs, parameters and MACs are the same" in out and "points" in out
     assert "FAIL" in out.splitlines()[-1] and "[dense 1/8]" in err
 
@@ -265,6 +304,7 @@ def test_who_comes_second_is_told_and_exits_75(place, capsys, monkeypatch):
 
     def held(measures, what):
         raise device_lock.Busy("device x is held by process 1")
+
     monkeypatch.setattr(device_lock, "real", held)
     code, _, err = call(capsys, "compare", "--repository", clone, "--suite", "s.toml", "HEAD", ".")
     assert code == 75 and "held by process 1" in err
@@ -273,6 +313,7 @@ def test_who_comes_second_is_told_and_exits_75(place, capsys, monkeypatch):
 def test_overall_is_the_worst():
     def of(*words):
         return comparison.overall([{"verdict": word} for word in words])
+
     assert of("PASS", "FAIL", "INCONCLUSIVE") == "FAIL" and of() == "INCONCLUSIVE"
     assert of("PASS", "INCONCLUSIVE") == "INCONCLUSIVE" and of("FAIL", "INVALID") == "INVALID"
 
@@ -280,9 +321,22 @@ def test_overall_is_the_worst():
 @pytest.mark.slow
 def test_real_runs_of_the_working_tree(place):
     (place / "s.toml").write_text(SUITE.replace("[train]", "[train]\nbatch_size = 512"))
-    command = [sys.executable, str(stub_clone.ROOT / "edgejoule.py"), "compare", ".", ".",
-               "--suite", "s.toml", "--pairs", "1", "--fake-power", "10", "--json", "--case",
-               "dense"]
+    command = [
+        sys.executable,
+        str(stub_clone.ROOT / "edgejoule.py"),
+        "compare",
+        ".",
+        ".",
+        "--suite",
+        "s.toml",
+        "--pairs",
+        "1",
+        "--fake-power",
+        "10",
+        "--json",
+        "--case",
+        "dense",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, env=dict(os.environ))
     found = json.loads(process.communicate()[0].decode())
     assert process.returncode == 3 and found["subjects"][0]["metrics"]["joules"]["ratio"]["n"] == 1
@@ -292,9 +346,24 @@ def test_real_runs_of_the_working_tree(place):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="children die with their parent")
 def test_killed_in_the_middle_it_goes_on_and_leaves_no_tree(place):
     clone, _ = stub_clone.make(place / "clone", {}, {"joules": 1.1})
-    command = [sys.executable, str(stub_clone.ROOT / "edgejoule.py"), "compare", "HEAD~1", "HEAD",
-               "--repository", str(clone), "--suite", "s.toml", "--case", "dense", "--json",
-               "--set", "measure.power=none", "--pairs", "6"]
+    command = [
+        sys.executable,
+        str(stub_clone.ROOT / "edgejoule.py"),
+        "compare",
+        "HEAD~1",
+        "HEAD",
+        "--repository",
+        str(clone),
+        "--suite",
+        "s.toml",
+        "--case",
+        "dense",
+        "--json",
+        "--set",
+        "measure.power=none",
+        "--pairs",
+        "6",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     for line in iter(process.stderr.readline, b""):
         if b"[dense 2/6]" in line:

@@ -1,4 +1,5 @@
 """The wait for a cool board: by degrees and drift, on a clock that only the test moves."""
+
 import pytest
 
 from edgejoule.bench.nights import cooling
@@ -35,8 +36,10 @@ def test_a_warm_board_waits_until_it_is_cool_and_not_longer():
     drop = board.degrees(board.now - cooling.WINDOW_S) - ended.celsius
     assert drop / cooling.WINDOW_S * 60 < cooling.DRIFT_C_PER_MIN
     before = board.now - cooling.STEP_S
-    assert board.degrees(before - cooling.WINDOW_S) - board.degrees(before) >= \
-        cooling.DRIFT_C_PER_MIN * cooling.WINDOW_S / 60
+    assert (
+        board.degrees(before - cooling.WINDOW_S) - board.degrees(before)
+        >= cooling.DRIFT_C_PER_MIN * cooling.WINDOW_S / 60
+    )
 
 
 def test_cool_but_warming_is_not_ready():

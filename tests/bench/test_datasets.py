@@ -1,4 +1,5 @@
 """Every data set of bench/datasets, read from small files in the real formats on disk."""
+
 import gzip
 import hashlib
 import inspect
@@ -6,7 +7,7 @@ import pickle
 import struct
 import tarfile
 
-import numpy
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -17,7 +18,7 @@ from edgejoule.bench.formats import archives
 FOLDER = "bench/datasets"
 NAMES = plugins.names(FOLDER)
 EMBEDDED = ("digits", "xshape")
-random = numpy.random.RandomState(0)
+random = np.random.RandomState(0)
 
 
 def module_of(name):
@@ -25,7 +26,7 @@ def module_of(name):
 
 
 def bytes_of(*shape):
-    return random.randint(0, 256, shape).astype(numpy.uint8)
+    return random.randint(0, 256, shape).astype(np.uint8)
 
 
 # ---- small copies of each data set, in its own format
@@ -84,14 +85,32 @@ def tiny(folder):
 
 BATCHES = ["data_batch_{}".format(i) for i in range(1, 6)] + ["test_batch"]
 COPIES = {
-    "cifar10-python": ("cifar10", lambda root: cifar_python(
-        root / "cifar-10-batches-py", BATCHES, "labels", 10), 20, 4),
-    "cifar10-binary": ("cifar10", lambda root: cifar_binary(
-        root / "cifar-10-batches-bin", [name + ".bin" for name in BATCHES], 1, 10), 20, 4),
-    "cifar100-python": ("cifar100", lambda root: cifar_python(
-        root / "cifar-100-python", ["train", "test"], "fine_labels", 100), 4, 4),
-    "cifar100-binary": ("cifar100", lambda root: cifar_binary(
-        root / "cifar-100-binary", ["train.bin", "test.bin"], 2, 100), 4, 4),
+    "cifar10-python": (
+        "cifar10",
+        lambda root: cifar_python(root / "cifar-10-batches-py", BATCHES, "labels", 10),
+        20,
+        4,
+    ),
+    "cifar10-binary": (
+        "cifar10",
+        lambda root: cifar_binary(
+            root / "cifar-10-batches-bin", [name + ".bin" for name in BATCHES], 1, 10
+        ),
+        20,
+        4,
+    ),
+    "cifar100-python": (
+        "cifar100",
+        lambda root: cifar_python(root / "cifar-100-python", ["train", "test"], "fine_labels", 100),
+        4,
+        4,
+    ),
+    "cifar100-binary": (
+        "cifar100",
+        lambda root: cifar_binary(root / "cifar-100-binary", ["train.bin", "test.bin"], 2, 100),
+        4,
+        4,
+    ),
     "mnist-gz": ("mnist", lambda root: mnist(root / "mnist", True), 5, 5),
     "mnist-raw": ("mnist", lambda root: mnist(root / "MNIST" / "raw", False), 5, 5),
     "imagenet": ("imagenet", lambda root: class_folders(root / "imagenet"), 4, 4),
@@ -174,8 +193,7 @@ def test_a_missing_file_is_named(kind, tmp_path):
         module_of(name).load(tmp_path, verify=False)
 
 
-@pytest.mark.parametrize("kind", sorted(set(COPIES) - {"imagenet", "imagenette",
-                                                       "tiny_imagenet"}))
+@pytest.mark.parametrize("kind", sorted(set(COPIES) - {"imagenet", "imagenette", "tiny_imagenet"}))
 @pytest.mark.parametrize("damage", [lambda raw: raw[:-7], lambda raw: b"", lambda raw: b"no data"])
 def test_a_broken_file_is_one_clear_line(kind, damage, tmp_path):
     name, make, _, _ = COPIES[kind]
@@ -215,12 +233,21 @@ def test_a_broken_picture_is_one_line_through_worker_processes(tmp_path):
 def test_cifar_python_and_binary_hold_the_same_pictures(tmp_path):
     cifar_binary(tmp_path / "cifar-100-binary", ["train.bin", "test.bin"], 2, 100)
     for name in ("train", "test"):
-        rows = numpy.frombuffer((tmp_path / "cifar-100-binary" / (name + ".bin")).read_bytes(),
-                                numpy.uint8).reshape(-1, 3074)
+        rows = np.frombuffer(
+            (tmp_path / "cifar-100-binary" / (name + ".bin")).read_bytes(), np.uint8
+        ).reshape(-1, 3074)
         other = tmp_path / "other" / "cifar-100-python" / name
         other.parent.mkdir(parents=True, exist_ok=True)
-        other.write_bytes(pickle.dumps({"data": rows[:, 2:], "fine_labels": list(
-            map(int, rows[:, 1])), "coarse_labels": list(map(int, rows[:, 0]))}, protocol=2))
+        other.write_bytes(
+            pickle.dumps(
+                {
+                    "data": rows[:, 2:],
+                    "fine_labels": list(map(int, rows[:, 1])),
+                    "coarse_labels": list(map(int, rows[:, 0])),
+                },
+                protocol=2,
+            )
+        )
     load = module_of("cifar100").load
     binary, pickled = load(tmp_path, verify=False), load(tmp_path / "other", verify=False)
     for split in ("train", "test"):
@@ -241,13 +268,13 @@ def test_a_checksum_that_matches_passes(tmp_path, monkeypatch):
     module = module_of("cifar10")
     cifar_python(tmp_path / "cifar-10-batches-py", BATCHES, "labels", 10)
     for path in (tmp_path / "cifar-10-batches-py").iterdir():
-        monkeypatch.setitem(module.CHECKSUMS, path.name,
-                            hashlib.md5(path.read_bytes()).hexdigest())
+        monkeypatch.setitem(module.CHECKSUMS, path.name, hashlib.md5(path.read_bytes()).hexdigest())
     assert len(module.load(tmp_path).train) == 20
 
 
 def test_a_pickle_that_asks_for_more_is_refused(tmp_path):
     """A batch from a stranger must not be able to run a command."""
+
     class Command:
         def __reduce__(self):
             return __import__("os").system, ("touch " + str(tmp_path / "ran"),)
@@ -259,11 +286,16 @@ def test_a_pickle_that_asks_for_more_is_refused(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("batch, words", [
-    ({"data": bytes_of(2, 3072), "labels": [0, 10]}, "labels 0 to 10"),
-    ({"data": bytes_of(2, 3072), "labels": [0]}, "expected uint8"),
-    ({"data": bytes_of(2, 3072).astype(float), "labels": [0, 1]}, "float64"),
-    ({"labels": [0, 1]}, "without 'data'"), ([1, 2], "not a CIFAR batch")])
+@pytest.mark.parametrize(
+    "batch, words",
+    [
+        ({"data": bytes_of(2, 3072), "labels": [0, 10]}, "labels 0 to 10"),
+        ({"data": bytes_of(2, 3072), "labels": [0]}, "expected uint8"),
+        ({"data": bytes_of(2, 3072).astype(float), "labels": [0, 1]}, "float64"),
+        ({"labels": [0, 1]}, "without 'data'"),
+        ([1, 2], "not a CIFAR batch"),
+    ],
+)
 def test_a_batch_of_another_kind_is_refused(batch, words, tmp_path):
     cifar_python(tmp_path / "cifar-10-batches-py", BATCHES, "labels", 10)
     (tmp_path / "cifar-10-batches-py" / "data_batch_1").write_bytes(pickle.dumps(batch, protocol=2))
@@ -275,7 +307,9 @@ def test_tiny_imagenet_takes_validation_classes_from_the_annotations(tmp_path):
     tiny(tmp_path / "tiny-imagenet-200")
     data = module_of("tiny_imagenet").load(tmp_path, verify=False)
     assert [(path.name, label) for path, label in data.test.listing] == [
-        ("val_0.JPEG", 1), ("val_1.JPEG", 0)]
+        ("val_0.JPEG", 1),
+        ("val_1.JPEG", 0),
+    ]
     annotations = tmp_path / "tiny-imagenet-200" / "val" / "val_annotations.txt"
     annotations.write_text("val_0.JPEG\tn09\t0\n")
     with pytest.raises(ValueError, match="the class 'n09'"):
@@ -319,7 +353,8 @@ def test_embedded_data_have_the_stated_size_and_stay_the_same(name):
     assert torch.equal(data.train[:50][0], again.train[:50][0])
     x, y = data.train[:]
     assert x.shape[1:] == module.INPUT_SHAPE and sorted(set(y.tolist())) == list(
-        range(module.CLASSES))
+        range(module.CLASSES)
+    )
 
 
 def test_digits_are_the_published_file_split_evenly():
@@ -337,10 +372,10 @@ def test_digits_are_what_scikit_learn_loads():
     splits = [split.tensors for split in (data.train, data.test)]
     values = torch.cat([pixels.values for pixels, _ in splits])
     found = torch.cat([labels for _, labels in splits])
-    order = numpy.lexsort(values.flatten(1).numpy().T)
-    other = numpy.lexsort(theirs.T)
-    assert numpy.array_equal(values.flatten(1).numpy()[order], theirs[other])
-    assert numpy.array_equal(found.numpy()[order], classes[other])
+    order = np.lexsort(values.flatten(1).numpy().T)
+    other = np.lexsort(theirs.T)
+    assert np.array_equal(values.flatten(1).numpy()[order], theirs[other])
+    assert np.array_equal(found.numpy()[order], classes[other])
 
 
 def test_digits_without_scikit_learn_say_so(monkeypatch):
@@ -369,8 +404,9 @@ def packed(tmp_path, monkeypatch):
     checksums = dict(module.CHECKSUMS, **{archive.name: archives.md5(archive)})
     for name in ("train.bin", "test.bin"):
         checksums[name] = archives.md5(tmp_path / "made" / "cifar-100-binary" / name)
-    monkeypatch.setattr(module, "SOURCE", module.SOURCE._replace(
-        urls=(archive.as_uri(),), checksums=checksums))
+    monkeypatch.setattr(
+        module, "SOURCE", module.SOURCE._replace(urls=(archive.as_uri(),), checksums=checksums)
+    )
     return module
 
 
@@ -405,12 +441,18 @@ def test_single_files_are_fetched_into_their_folder(tmp_path, monkeypatch):
     module = module_of("mnist")
     mnist(tmp_path / "made", True)
     files = sorted((tmp_path / "made").iterdir())
-    monkeypatch.setattr(module, "SOURCE", module.SOURCE._replace(
-        urls=tuple(path.as_uri() for path in files),
-        checksums={path.name: archives.md5(path) for path in files}))
+    monkeypatch.setattr(
+        module,
+        "SOURCE",
+        module.SOURCE._replace(
+            urls=tuple(path.as_uri() for path in files),
+            checksums={path.name: archives.md5(path) for path in files},
+        ),
+    )
     assert len(module.load(tmp_path / "data", download=True).train) == 5
     assert sorted(path.name for path in (tmp_path / "data" / "mnist").iterdir()) == [
-        path.name for path in files]
+        path.name for path in files
+    ]
 
 
 def test_imagenet_cannot_be_fetched(tmp_path):

@@ -1,4 +1,5 @@
 """One measurement at a time on one device; the kernel frees the lock however its holder dies."""
+
 import json
 import os
 import signal
@@ -32,8 +33,11 @@ def locks(tmp_path, monkeypatch):
 
 @pytest.fixture
 def holder(locks):
-    process = subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE,
-                               env=dict(os.environ, PYTHONPATH=str(ROOT)))
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD],
+        stdout=subprocess.PIPE,
+        env=dict(os.environ, PYTHONPATH=str(ROOT)),
+    )
     assert process.stdout.readline() == b"held\n"
     yield process
     process.kill()
@@ -44,8 +48,12 @@ def test_the_second_is_told_who_holds_the_device(holder):
     with pytest.raises(device_lock.Busy) as told:
         with device_lock.hold("board", "mine"):
             pass
-    for word in ("board", "process {}".format(holder.pid), "night 2026-11-21 of suite quick",
-                 "since 20"):
+    for word in (
+        "board",
+        "process {}".format(holder.pid),
+        "night 2026-11-21 of suite quick",
+        "since 20",
+    ):
         assert word in str(told.value)
 
 
@@ -73,8 +81,11 @@ def test_what_the_file_says_is_no_sign_of_life(locks):
 
 def test_a_worker_does_not_inherit_it(locks):
     with device_lock.hold("board", "mine"):
-        child = subprocess.Popen([sys.executable, "-c", "import time; print(flush=True); "
-                                  "time.sleep(600)"], close_fds=False, stdout=subprocess.PIPE)
+        child = subprocess.Popen(
+            [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"],
+            close_fds=False,
+            stdout=subprocess.PIPE,
+        )
         child.stdout.readline()  # a process that is still becoming another holds it a little longer
     try:
         with device_lock.hold("board", "again"):
@@ -119,11 +130,14 @@ def test_the_folder_of_the_locks(monkeypatch, tmp_path):
 
 
 def test_only_real_sensors_are_held(locks, monkeypatch):
-    infos = {"ina3221": DeviceInfo("ina3221", "Jetson TX2"), "none": DeviceInfo(
-        "none", "no power sensor", reason="none was asked for")}
+    infos = {
+        "ina3221": DeviceInfo("ina3221", "Jetson TX2"),
+        "none": DeviceInfo("none", "no power sensor", reason="none was asked for"),
+    }
     monkeypatch.setattr(device_lock, "look", lambda power, fake: infos.get(power))
-    with device_lock.real([("ina3221", ""), ("ina3221", ""), ("none", ""), ("auto", "9.5"),
-                           ("broken", "")], "a run"):
+    with device_lock.real(
+        [("ina3221", ""), ("ina3221", ""), ("none", ""), ("auto", "9.5"), ("broken", "")], "a run"
+    ):
         assert [path.name for path in locks.iterdir()] == ["edgejoule-jetson-tx2-ina3221.lock"]
         with pytest.raises(device_lock.Busy):
             with device_lock.real([("ina3221", "")], "another"):
@@ -142,6 +156,7 @@ def test_a_run_with_a_real_sensor_waits_for_nobody(locks, monkeypatch, tmp_path,
 
 def run_arguments(words):
     import argparse
+
     parser = argparse.ArgumentParser()
     run_command.arguments(parser)
     return parser.parse_args(words)

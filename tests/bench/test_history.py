@@ -1,4 +1,5 @@
 """The history: rows and series of the nights; the index is a cache that never lies."""
+
 import json
 import os
 import re
@@ -15,11 +16,22 @@ TWO = bundles.METHODS[:2]
 DEVICE = "jetson-tx2-ina3221"
 
 
-def night(root, name="2026-11-01", seeds=(0, 1), power="module", verdict="PASS", missing=(),
-          scale=1.0, **changes):
+def night(
+    root,
+    name="2026-11-01",
+    seeds=(0, 1),
+    power="module",
+    verdict="PASS",
+    missing=(),
+    scale=1.0,
+    **changes,
+):
     """Writes one night of two methods; joules are multiplied by `scale`."""
-    records = [scaled(bundles.record(label, prune, seed, power, **changes), scale)
-               for label, prune in TWO for seed in seeds]
+    records = [
+        scaled(bundles.record(label, prune, seed, power, **changes), scale)
+        for label, prune in TWO
+        for seed in seeds
+    ]
     folder = bundles.write(root / DEVICE / name, records, missing)
     (folder / "night.json").write_text(json.dumps({"schema": 1, "verdict": verdict}))
     return folder
@@ -33,8 +45,7 @@ def scaled(record, scale):
 
 
 def values(root, metric="joules", label="dense"):
-    return [point.value for point in store.series(store.rows(root))[
-        DEVICE, "quick", label, metric]]
+    return [point.value for point in store.series(store.rows(root))[DEVICE, "quick", label, metric]]
 
 
 def test_a_row_is_what_the_record_says(tmp_path):
@@ -42,8 +53,9 @@ def test_a_row_is_what_the_record_says(tmp_path):
     row = [r for r in store.rows(tmp_path) if r.label == "random 0.5" and r.seed == 1][0]
     assert (row.device, row.night, row.suite) == (DEVICE, "2026-11-01", "quick")
     assert row.status == "ok" and row.fake is None and row.asked == 2 and row.commit == "c" * 40
-    record = json.loads((tmp_path / DEVICE / row.night / "quick" / row.case_id / "run.json")
-                        .read_text())
+    record = json.loads(
+        (tmp_path / DEVICE / row.night / "quick" / row.case_id / "run.json").read_text()
+    )
     assert row.metrics["joules"] == sum(p["joules"] for p in record["phases"])
     assert row.metrics["seconds"] == sum(p["seconds"] for p in record["phases"])
     assert row.metrics["watts"] == row.metrics["joules"] / row.metrics["seconds"]
@@ -58,7 +70,7 @@ def test_a_hole_in_a_sum_is_no_sum(tmp_path):
     record = json.loads(path.read_text())
     record["phases"][1].update(joules=None, joules_reason="the sensor went silent", status="none")
     path.write_text(json.dumps(record))
-    row, = [r for r in store.rows(tmp_path) if r.case_id == path.parent.name]
+    (row,) = [r for r in store.rows(tmp_path) if r.case_id == path.parent.name]
     assert row.metrics["joules"] is None and row.metrics["watts"] is None
     assert row.reason == "the sensor went silent" and row.metrics["seconds"] > 0
 
@@ -78,8 +90,12 @@ def test_series_are_means_over_seeds_in_the_order_of_nights(tmp_path):
     for number, name in enumerate(("2026-11-02", "2026-11-01", "2026-11-02.10", "2026-11-02.2")):
         night(tmp_path, name, scale=1.0 + number)
     points = store.series(store.rows(tmp_path))[DEVICE, "quick", "dense", "joules"]
-    assert [p.night for p in points] == ["2026-11-01", "2026-11-02", "2026-11-02.2",
-                                         "2026-11-02.10"]
+    assert [p.night for p in points] == [
+        "2026-11-01",
+        "2026-11-02",
+        "2026-11-02.2",
+        "2026-11-02.10",
+    ]
     one = (160.0 + 161.6) / 2
     assert [p.value for p in points] == pytest.approx([2 * one, one, 4 * one, 3 * one])
     assert all(p.n == 2 and p.commit == "c" * 40 for p in points)
@@ -101,12 +117,19 @@ def test_an_invalid_night_measured_nothing_but_hides_nothing(tmp_path):
     assert all(row.metrics["joules"] > 0 for row in store.rows(tmp_path))
 
 
-@pytest.mark.parametrize("part, key, value", [
-    ("device", "power_mode", "MAXQ"), ("device", "rail", "board"), ("device", "adapter", "jtop"),
-    ("device", "fake", "constant 9 W"), ("environment", "packages", {"torch": "1.10.1"}),
-    ("environment", "torch", {"threads": 2, "cuda": "10.2"}),
-    ("environment", "before", {"checks": [{"name": "clocks", "found": "governor: powersave"}]}),
-    ("case", "train", {"epochs": 4, "seed": 0, "batch_size": 32})])
+@pytest.mark.parametrize(
+    "part, key, value",
+    [
+        ("device", "power_mode", "MAXQ"),
+        ("device", "rail", "board"),
+        ("device", "adapter", "jtop"),
+        ("device", "fake", "constant 9 W"),
+        ("environment", "packages", {"torch": "1.10.1"}),
+        ("environment", "torch", {"threads": 2, "cuda": "10.2"}),
+        ("environment", "before", {"checks": [{"name": "clocks", "found": "governor: powersave"}]}),
+        ("case", "train", {"epochs": 4, "seed": 0, "batch_size": 32}),
+    ],
+)
 def test_what_makes_nights_incomparable_is_in_the_context(tmp_path, part, key, value):
     plain = bundles.record(power="module")
     other = json.loads(json.dumps(plain))
@@ -114,11 +137,16 @@ def test_what_makes_nights_incomparable_is_in_the_context(tmp_path, part, key, v
     assert contexts(tmp_path / "a", plain) != contexts(tmp_path / "b", other)
 
 
-@pytest.mark.parametrize("part, key, value", [
-    ("environment", "before", {"celsius": {"cpu": 77.0}, "clocks": {"gpu": 1e9}}),
-    ("environment", "machine", "hostname"), ("device", "reason", "tired"),
-    ("case", "dataset", {"name": "digits", "root": "/elsewhere"}),
-    ("case", "measure", {"power": "auto", "fake_power": "9.7"})])
+@pytest.mark.parametrize(
+    "part, key, value",
+    [
+        ("environment", "before", {"celsius": {"cpu": 77.0}, "clocks": {"gpu": 1e9}}),
+        ("environment", "machine", "hostname"),
+        ("device", "reason", "tired"),
+        ("case", "dataset", {"name": "digits", "root": "/elsewhere"}),
+        ("case", "measure", {"power": "auto", "fake_power": "9.7"}),
+    ],
+)
 def test_what_changes_every_night_is_not(tmp_path, part, key, value):
     plain = bundles.record(power="module")
     other = json.loads(json.dumps(plain))
@@ -128,7 +156,7 @@ def test_what_changes_every_night_is_not(tmp_path, part, key, value):
 
 def contexts(root, record):
     bundles.write(root / DEVICE / "2026-11-01", [record])
-    row, = store.rows(root)
+    (row,) = store.rows(root)
     assert row.context
     return row.context
 
@@ -137,21 +165,31 @@ def test_cutting_the_epochs_out_changes_no_fact():
     for label, prune in bundles.METHODS:
         record = bundles.record(label, prune, 1, "module", epochs=7)
         record["warnings"] = ['\n "epochs": [', "\n ],"]
-        whole, cut = json.loads(json.dumps(record)), night_rows.parse(
-            json.dumps(record, indent=1))
+        whole, cut = json.loads(json.dumps(record)), night_rows.parse(json.dumps(record, indent=1))
         assert "epochs" not in cut and whole.pop("epochs") and cut == whole
         assert night_rows.parse(json.dumps(record)) == record
 
 
-@pytest.mark.parametrize("text", [
-    "", "{", "[]", "null", '{"schema": 1}', '{"schema": 99}', "\x00" * 50, "[" * 100000,
-    '{"schema": "1"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"schema": 1}',
+        '{"schema": 99}',
+        "\x00" * 50,
+        "[" * 100000,
+        '{"schema": "1"}',
+    ],
+)
 def test_a_broken_bundle_is_a_row_that_says_why(tmp_path, text):
     folder = night(tmp_path)
     path = next(folder.glob("*dense*s0*")) / "run.json"
     path.write_text(text)
     for _ in range(2):
-        row, = [r for r in store.rows(tmp_path) if r.case_id == path.parent.name]
+        (row,) = [r for r in store.rows(tmp_path) if r.case_id == path.parent.name]
         assert row.status == "broken" and row.reason and row.label == "dense" and not row.metrics
     assert values(tmp_path) == [None]
 
@@ -160,8 +198,9 @@ def test_a_broken_bundle_is_a_row_that_says_why(tmp_path, text):
 def test_what_is_no_number_is_broken(tmp_path, value):
     folder = night(tmp_path)
     path = next(folder.glob("*dense*s0*")) / "run.json"
-    text = re.sub(r'"accuracy": 0.98, "ticket"', '"accuracy": {}, "ticket"'.format(value),
-                  path.read_text())
+    text = re.sub(
+        r'"accuracy": 0.98, "ticket"', '"accuracy": {}, "ticket"'.format(value), path.read_text()
+    )
     path.write_text(text)
     assert "broken" in {row.status for row in store.rows(tmp_path)}
 
@@ -201,8 +240,9 @@ def damage_cut(index):
 def damage_values(index):
     """Numbers changed behind our back: the checksum does not fit."""
     with sqlite3.connect(str(index)) as door:
-        door.execute("UPDATE {} SET body = replace(body, '160.0', '999.0')".format(
-            night_index.TABLE))
+        door.execute(
+            "UPDATE {} SET body = replace(body, '160.0', '999.0')".format(night_index.TABLE)
+        )
     door.close()
 
 
@@ -224,8 +264,9 @@ def damage_folder(index):
     index.mkdir()
 
 
-@pytest.mark.parametrize("damage", [damage_bytes, damage_cut, damage_values,
-                                    damage_table, damage_types, damage_folder])
+@pytest.mark.parametrize(
+    "damage", [damage_bytes, damage_cut, damage_values, damage_table, damage_types, damage_folder]
+)
 def test_a_damaged_index_costs_time_and_no_truth(tmp_path, damage):
     night(tmp_path), night(tmp_path, "2026-11-02", scale=1.05)
     truth = store.rows(tmp_path)
@@ -260,8 +301,9 @@ def test_a_history_that_may_not_be_written_is_read(tmp_path):
 
 def test_a_suite_of_several_models_has_a_series_for_each(tmp_path):
     first, second = bundles.record(power="module"), bundles.record(power="module")
-    second.update(case_id="vgg16-digits-dense-s0-89abcdef", case=dict(
-        second["case"], model={"name": "vgg16"}))
+    second.update(
+        case_id="vgg16-digits-dense-s0-89abcdef", case=dict(second["case"], model={"name": "vgg16"})
+    )
     bundles.write(tmp_path / DEVICE / "2026-11-01", [first, second])
     points = store.series(store.rows(tmp_path))
     assert {key[2] for key in points} == {"resnet20 dense", "vgg16 dense"}
@@ -274,7 +316,7 @@ def test_nights_and_odd_names(tmp_path):
     (tmp_path / DEVICE / "notes" / "quick").mkdir(parents=True)
     (tmp_path / DEVICE / "blessed.json").write_text("{}")
     (tmp_path / DEVICE / "2026-11-01" / "quick" / "report").mkdir()
-    found, = store.nights(tmp_path)
+    (found,) = store.nights(tmp_path)
     assert found[:3] == (DEVICE, "2026-11-01", "quick") and found.document["verdict"] == "PASS"
     assert store.nights(tmp_path, "other") == [] and store.nights(tmp_path, None, "x") == []
     assert store.rows(tmp_path / "nowhere") == []
@@ -282,9 +324,15 @@ def test_nights_and_odd_names(tmp_path):
     assert store.nights(tmp_path)[0].document is None
 
 
-@pytest.mark.parametrize("name, adapter, slug", [
-    ("Jetson TX2", "ina3221", "jetson-tx2-ina3221"), ("../../etc", "nvml", "etc-nvml"),
-    ("NVIDIA H200", "nvml+rapl", "nvidia-h200-nvml-rapl"), ("", None, "unknown-none")])
+@pytest.mark.parametrize(
+    "name, adapter, slug",
+    [
+        ("Jetson TX2", "ina3221", "jetson-tx2-ina3221"),
+        ("../../etc", "nvml", "etc-nvml"),
+        ("NVIDIA H200", "nvml+rapl", "nvidia-h200-nvml-rapl"),
+        ("", None, "unknown-none"),
+    ],
+)
 def test_a_device_is_named_by_its_board_and_sensor(name, adapter, slug):
     assert store.device_slug({"name": name, "adapter": adapter}) == slug
 
@@ -292,6 +340,14 @@ def test_a_device_is_named_by_its_board_and_sensor(name, adapter, slug):
 def test_the_index_keeps_to_the_sqlite_of_a_jetson():
     """JetPack 4.6 has SQLite 3.22."""
     text = (ROOT / "bench" / "history" / "night_index.py").read_text(encoding="utf8").upper()
-    for word in ("ON CONFLICT", " OVER ", "RETURNING", " STRICT", "DROP COLUMN", "GENERATED",
-                 "MATERIALIZED", "->>"):
+    for word in (
+        "ON CONFLICT",
+        " OVER ",
+        "RETURNING",
+        " STRICT",
+        "DROP COLUMN",
+        "GENERATED",
+        "MATERIALIZED",
+        "->>",
+    ):
         assert word not in text

@@ -1,4 +1,5 @@
 """Limits, verdicts, the store and the tap timer of the pytest plugin, without a session."""
+
 import random
 from types import SimpleNamespace
 
@@ -19,25 +20,37 @@ def rounds(scale, seed=0, noise=0.004, count=8):
 
 def entry(joules=45.0, **changes):
     """A blessed test at 100 W."""
-    return dict({"joules": rounds(joules), "seconds": rounds(0.45, 1), "watts": rounds(100.0, 2),
-                 "flops": 1e9, "context": CONTEXT}, **changes)
+    return dict(
+        {
+            "joules": rounds(joules),
+            "seconds": rounds(0.45, 1),
+            "watts": rounds(100.0, 2),
+            "flops": 1e9,
+            "context": CONTEXT,
+        },
+        **changes,
+    )
 
 
 def taken(joules=45.0, **changes):
     """A test measured now."""
-    return Taken("ok", None, "counter", rounds(0.45, 3), rounds(joules, 4), rounds(100.0, 5),
-                 0.5, 1e9)._replace(**changes)
+    return Taken(
+        "ok", None, "counter", rounds(0.45, 3), rounds(joules, 4), rounds(100.0, 5), 0.5, 1e9
+    )._replace(**changes)
 
 
 def judge(now, before, **limits):
     return joule_gate.judge(now, before, CONTEXT, limits or {"joules": 0.05})
 
 
-@pytest.mark.parametrize("texts,found", [
-    (["5%"], {"joules": 0.05}),
-    (["2.5%", "seconds:8%"], {"joules": 0.025, "seconds": 0.08}),
-    (["joules:.5%,watts:3.%"], {"joules": 0.005, "watts": 0.03}),
-])
+@pytest.mark.parametrize(
+    "texts,found",
+    [
+        (["5%"], {"joules": 0.05}),
+        (["2.5%", "seconds:8%"], {"joules": 0.025, "seconds": 0.08}),
+        (["joules:.5%,watts:3.%"], {"joules": 0.005, "watts": 0.03}),
+    ],
+)
 def test_limits(texts, found):
     assert joule_gate.limits(texts) == pytest.approx(found)
 
@@ -46,7 +59,8 @@ def test_a_metric_alone_takes_its_floor_from_the_project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "edgejoule.toml").write_text("[gate.floors]\nseconds = 0.11\n")
     assert joule_gate.limits(["seconds,joules:4%"]) == pytest.approx(
-        {"seconds": 0.11, "joules": 0.04})
+        {"seconds": 0.11, "joules": 0.04}
+    )
 
 
 @pytest.mark.parametrize("text", ["5", "0.05", "-5%", "0%", "kelvin:5%", "joules:5%,", "5 %", ""])
@@ -60,15 +74,18 @@ def test_a_marker_changes_the_limits_of_its_test():
     assert found == pytest.approx({"joules": 0.03, "seconds": 0.08})
 
 
-@pytest.mark.parametrize("words,settings", [(("3%",), {}), ((), {"flor": "3%"}),
-                                            ((), {"floor": 3})])
+@pytest.mark.parametrize(
+    "words,settings", [(("3%",), {}), ((), {"flor": "3%"}), ((), {"floor": 3})]
+)
 def test_a_wrong_marker_is_refused(words, settings):
     with pytest.raises(ValueError):
         joule_gate.check_marker(words, settings)
 
 
-@pytest.mark.parametrize("joules,verdict,improved", [
-    (45.1, "PASS", False), (46.0, "PASS", False), (50.4, "FAIL", False), (40.0, "PASS", True)])
+@pytest.mark.parametrize(
+    "joules,verdict,improved",
+    [(45.1, "PASS", False), (46.0, "PASS", False), (50.4, "FAIL", False), (40.0, "PASS", True)],
+)
 def test_the_verdict_follows_the_ratio(joules, verdict, improved):
     found = judge(taken(joules), entry())
     assert (found.verdict, found.improved) == (verdict, improved)
@@ -102,8 +119,9 @@ def test_a_baseline_without_joules_is_no_pass():
 
 
 def test_another_context_is_named():
-    found = joule_gate.judge(taken(), entry(), dict(CONTEXT, **{"power mode": "15W"}),
-                             {"joules": 0.05})
+    found = joule_gate.judge(
+        taken(), entry(), dict(CONTEXT, **{"power mode": "15W"}), {"joules": 0.05}
+    )
     assert found.verdict == "INVALID"
     assert "power mode 'MAXN' -> '15W'" in found.sentences[0]
 
@@ -119,8 +137,10 @@ def test_the_store_gives_back_what_it_took(tmp_path):
     assert joule_store.others(elsewhere) == ["big-gpu-nvml"]
 
 
-@pytest.mark.parametrize("text", ["", "{\"schema\": 1, \"bench", "[]", "{\"schema\": 99}",
-                                  "{\"schema\": 1, \"benchmarks\": {\"a\": 7}}"])
+@pytest.mark.parametrize(
+    "text",
+    ["", '{"schema": 1, "bench', "[]", '{"schema": 99}', '{"schema": 1, "benchmarks": {"a": 7}}'],
+)
 def test_a_broken_baseline_is_an_error_not_an_empty_one(tmp_path, text):
     path = tmp_path / "blessed.json"
     path.write_text(text)
@@ -151,8 +171,14 @@ class Counter:
     def between(self, start_s, end_s):
         self.asked.append((start_s, end_s))
         bad = len(self.asked) - 1 in self.failing
-        return Reading(end_s - start_s, 10.0 * (end_s - start_s), 0.1,
-                       status="invalid" if bad else "too_short", source="trace", reason="gap")
+        return Reading(
+            end_s - start_s,
+            10.0 * (end_s - start_s),
+            0.1,
+            status="invalid" if bad else "too_short",
+            source="trace",
+            reason="gap",
+        )
 
 
 INFO = DeviceInfo("fake", "fake", "rail", "board", period_s=1e-4)
@@ -173,6 +199,7 @@ def benchmarked(monkeypatch):
             now[0] += 0.012
             data.append((tap() - start) / calls)
         return tap, SimpleNamespace(stats=SimpleNamespace(data=data), iterations=calls)
+
     return run
 
 
@@ -213,11 +240,22 @@ def test_short_rounds_are_not_measured(benchmarked):
 
 def test_regressions_stand_first():
     session = SimpleNamespace(
-        results={"a": (taken(), judge(taken(), entry())),
-                 "b": (taken(50.4), judge(taken(50.4), entry())),
-                 "c": (None, joule_gate.Judged("INVALID", ("gone",)))},
-        meter=SimpleNamespace(info=INFO), blessing=False, path="x", metrics={"joules"}, outcome=lambda name: None)
+        results={
+            "a": (taken(), judge(taken(), entry())),
+            "b": (taken(50.4), judge(taken(50.4), entry())),
+            "c": (None, joule_gate.Judged("INVALID", ("gone",))),
+        },
+        meter=SimpleNamespace(info=INFO),
+        blessing=False,
+        path="x",
+        metrics={"joules"},
+        outcome=lambda name: None,
+    )
     text = joule_lines.lines(session)
-    assert [line.split()[0] for line in text[1:] if not line.startswith(" ")] == \
-        ["REGRESSED", "NOT", "same", "1"]
+    assert [line.split()[0] for line in text[1:] if not line.startswith(" ")] == [
+        "REGRESSED",
+        "NOT",
+        "same",
+        "1",
+    ]
     assert text[-1].startswith("1 regressed, 0 better, 1 unchanged, 1 not judged")

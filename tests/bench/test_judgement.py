@@ -1,4 +1,5 @@
 """The nightly gate: what rings, what stays red, and what is never green."""
+
 import json
 import math
 import shutil
@@ -22,8 +23,9 @@ def make(tmp_path, nights=16, power=histories.noise, **more):
 
 def judge(folder, number=None, **changes):
     night = None if number is None else histories.day(number)
-    return judgement.judge(folder, histories.DEVICE, histories.SUITE, night,
-                      DEFAULTS._replace(**changes))
+    return judgement.judge(
+        folder, histories.DEVICE, histories.SUITE, night, DEFAULTS._replace(**changes)
+    )
 
 
 def place(folder, number):
@@ -48,8 +50,9 @@ def remember(folder, number, **changes):
     """Keeps a judgement in night.json, as the nightly does; findings changed as asked."""
     judged = judge(folder, number)
     found = [dict(each._asdict(), **changes) for each in judged.findings]
-    histories.write_night(place(folder, number), number, changes={
-        "verdict": judged.verdict, "findings": found})
+    histories.write_night(
+        place(folder, number), number, changes={"verdict": judged.verdict, "findings": found}
+    )
 
 
 def kinds(judged):
@@ -100,6 +103,7 @@ def test_changed_work_is_told_and_explains_a_rise(tmp_path):
     def more(record):
         for phase in record["phases"]:
             phase["flops"]["exact"] *= 1.1
+
     for number in range(14, 18):
         change(folder, number, more, OTHER)
     judged = judge(folder)
@@ -126,13 +130,14 @@ def test_a_regression_rings_every_night_until_it_is_blessed(tmp_path):
 def test_it_rings_no_more_once_it_is_mended(tmp_path):
     def power(label, number):
         return histories.noise(label, number) * (1.08 if 20 <= number < 30 else 1)
+
     folder = make(tmp_path, 36, power)
     bless(folder, 12)
     assert judge(folder, 29).verdict == "FAIL" and judge(folder, 33).verdict == "PASS"
 
 
 def test_a_drift_too_slow_for_any_window_rings_against_the_blessed_night(tmp_path):
-    folder = make(tmp_path, 60, lambda label, n: histories.noise(label, n, 0.004) * 1.0007 ** n)
+    folder = make(tmp_path, 60, lambda label, n: histories.noise(label, n, 0.004) * 1.0007**n)
     assert judge(folder).verdict == "PASS"
     bless(folder, 10)
     judged = judge(folder)
@@ -150,8 +155,11 @@ def test_without_a_blessing_earlier_nights_remember(tmp_path):
 
 
 def test_a_dismissed_suspect_is_not_red_again_unless_it_grows(tmp_path):
-    folder = make(tmp_path, 24, lambda label, n: histories.noise(label, n) * (
-        1.2 if n >= 22 else 1.06 if n >= 18 else 1))
+    folder = make(
+        tmp_path,
+        24,
+        lambda label, n: histories.noise(label, n) * (1.2 if n >= 22 else 1.06 if n >= 18 else 1),
+    )
     remember(folder, 20, confirmed=False)
     judged = judge(folder, 21)
     assert judged.verdict == "PASS" and {each.confirmed for each in judged.findings} == {False}
@@ -192,6 +200,7 @@ def test_a_dead_sensor_is_never_green(tmp_path):
     def dead(record):
         for phase in record["phases"]:
             phase.update(joules=None, joules_reason="the sensor is silent", status="none")
+
     for number in (14, 15):
         change(folder, number, dead)
         judged = judge(folder, number)
@@ -227,8 +236,11 @@ def test_a_board_without_a_sensor_is_judged_by_its_seconds_unless_joules_are_dem
     none = dict(adapter="none", rail=None, reason=bundles.NO_SENSOR)
     folder = make(tmp_path, info=none)
     for number in range(16):
-        change(folder, number, lambda record: [
-            phase.update(joules=None, status="none") for phase in record["phases"]])
+        change(
+            folder,
+            number,
+            lambda record: [phase.update(joules=None, status="none") for phase in record["phases"]],
+        )
     judged = judge(folder)
     assert judged.verdict == "PASS" and "joules are not measured here: seconds lead" in judged.notes
     assert judge(folder, demand=("joules",)).verdict == "INCONCLUSIVE"
@@ -254,18 +266,27 @@ def test_a_change_of_the_machine_begins_a_new_series(tmp_path):
 
 
 def test_alarms_of_one_kind_only_are_suspicious(tmp_path):
-    folder = make(tmp_path, 18, histories.step(15, 1.08, OTHER), document=lambda n: {
-        "findings": [histories.finding(n, label="m{}".format(n))] if n < 10 else []})
+    folder = make(
+        tmp_path,
+        18,
+        histories.step(15, 1.08, OTHER),
+        document=lambda n: {
+            "findings": [histories.finding(n, label="m{}".format(n))] if n < 10 else []
+        },
+    )
     assert any("mark of a broken key" in note for note in judge(folder).notes)
 
 
 def test_watts_alone_are_no_alarm_and_joules_lead():
     calm = [400.0 + i % 3 for i in range(40)]
     rise = calm[:36] + [value * 1.1 for value in calm[36:]]
-    assert set(judgement.ring({("m", "joules"): (calm, None), ("m", "watts"): (rise, None)},
-                         DEFAULTS)) == set()
-    assert set(judgement.ring({("m", "joules"): (rise, None), ("m", "watts"): (rise, None)},
-                         DEFAULTS)) == {("m", "joules"), ("m", "watts")}
+    assert (
+        set(judgement.ring({("m", "joules"): (calm, None), ("m", "watts"): (rise, None)}, DEFAULTS))
+        == set()
+    )
+    assert set(
+        judgement.ring({("m", "joules"): (rise, None), ("m", "watts"): (rise, None)}, DEFAULTS)
+    ) == {("m", "joules"), ("m", "watts")}
     assert set(judgement.ring({("m", "seconds"): (rise, None)}, DEFAULTS)) == {("m", "seconds")}
 
 
@@ -275,6 +296,7 @@ def test_faster_work_that_draws_more_watts_is_no_regression(tmp_path):
     def faster(record):
         for phase in record["phases"]:
             phase["seconds"] *= 0.8
+
     for number in range(14, 18):
         change(folder, number, faster, OTHER)
     judged = judge(folder)
@@ -289,12 +311,12 @@ def test_a_night_under_way_says_so(tmp_path):
 
 
 def test_many_series_need_more_than_one():
-    chances = {name: 0.5 for name in range(99)}
+    chances = dict.fromkeys(range(99), 0.5)
     assert alarms.significant(dict(chances, hit=1e-3), 0.01) == set()
     assert alarms.significant(dict(chances, hit=5e-5), 0.01) == {"hit"}
     assert alarms.significant({"only": 0.005}, 0.01) == {"only"}
     assert alarms.significant({}, 0.01) == set()
-    several = dict({i: 4e-4 for i in range(5)}, **{str(i): 0.5 for i in range(95)})
+    several = dict(dict.fromkeys(range(5), 0.0004), **{str(i): 0.5 for i in range(95)})
     assert len(alarms.significant(several, 0.01)) == 5, "five alike stand where one would not"
 
 
@@ -309,8 +331,9 @@ def test_a_blessed_step_rings_no_more():
 def test_one_wild_night_does_not_ring_against_the_blessed_one():
     calm = [400.0 * (1 + 0.004 * math.sin(3 * i)) for i in range(30)]
     assert alarms.examine(calm + [520.0], 0.03, DEFAULTS, blessed=15) is None
-    assert alarms.examine(calm[:3] + [520.0], 0.03, DEFAULTS, blessed=0) is not None, \
+    assert alarms.examine(calm[:3] + [520.0], 0.03, DEFAULTS, blessed=0) is not None, (
         "a young series must ring at once"
+    )
 
 
 def test_suspects_are_tried_and_the_night_remembers(tmp_path, monkeypatch):
@@ -320,10 +343,13 @@ def test_suspects_are_tried_and_the_night_remembers(tmp_path, monkeypatch):
     def confirm(suite, label, before, after, *more):
         asked.append((label.prune["criterion"], before, after, len(suite.cases)))
         label = OTHER
-        metrics = {name: {"verdict": "PASS", "ratio": {"median": 1.0, "low": 0.99, "high": 1.01}}
-                   for name in ("joules", "seconds", "watts")}
+        metrics = {
+            name: {"verdict": "PASS", "ratio": {"median": 1.0, "low": 0.99, "high": 1.01}}
+            for name in ("joules", "seconds", "watts")
+        }
         told = {"label": label, "verdict": "PASS", "metrics": metrics, "pairs": 8}
         return suspects.confirm.comparison.Comparison("PASS", "a", "b", [told], [], "", None)
+
     monkeypatch.setattr(suspects.confirm, "confirm", confirm)
     night = histories.day(17)
     after = suspects.tried(judge(folder), folder, histories.DEVICE, histories.SUITE, night)
@@ -335,16 +361,30 @@ def test_suspects_are_tried_and_the_night_remembers(tmp_path, monkeypatch):
     assert judge(folder).verdict == "PASS", "tonight's own decision holds"
 
 
-@pytest.mark.parametrize("costs,confirmed,verdict", [
-    ({"joules": 1.08}, True, "FAIL"), ({}, False, "PASS")])
+@pytest.mark.parametrize(
+    "costs,confirmed,verdict", [({"joules": 1.08}, True, "FAIL"), ({}, False, "PASS")]
+)
 def test_the_commits_of_a_suspect_are_run_in_pairs(tmp_path, costs, confirmed, verdict):
     clone, commits = stub_clone.make(tmp_path / "clone", {}, costs)
     folder = make(tmp_path, 18, histories.step(14, 1.08, OTHER))
     for number in range(18):
-        change(folder, number, lambda record: record["environment"].update(
-            git={"commit": commits[number >= 14], "dirty": False}))
-    after = suspects.tried(judge(folder), folder, histories.DEVICE, histories.SUITE,
-                           histories.day(17), 6, [].append, repository=clone)
+        change(
+            folder,
+            number,
+            lambda record: record["environment"].update(
+                git={"commit": commits[number >= 14], "dirty": False}
+            ),
+        )
+    after = suspects.tried(
+        judge(folder),
+        folder,
+        histories.DEVICE,
+        histories.SUITE,
+        histories.day(17),
+        6,
+        [].append,
+        repository=clone,
+    )
     assert after.verdict == verdict and {each.confirmed for each in after.findings} == {confirmed}
     assert len(stub_clone.ran(clone)) == 12
     assert judge(folder).verdict == verdict, "night.json remembers, beside the pairs"
@@ -353,10 +393,14 @@ def test_the_commits_of_a_suspect_are_run_in_pairs(tmp_path, costs, confirmed, v
 def test_the_same_code_on_both_sides_is_not_tried(tmp_path):
     folder = make(tmp_path, 18, histories.step(14, 1.08, OTHER))
     for number in range(18):
-        change(folder, number, lambda record: record["environment"].update(
-            git={"commit": "c" * 40, "dirty": False}))
-    after = suspects.tried(judge(folder), folder, histories.DEVICE, histories.SUITE,
-                           histories.day(17))
+        change(
+            folder,
+            number,
+            lambda record: record["environment"].update(git={"commit": "c" * 40, "dirty": False}),
+        )
+    after = suspects.tried(
+        judge(folder), folder, histories.DEVICE, histories.SUITE, histories.day(17)
+    )
     assert after.verdict == "FAIL" and "the code is the same" in " ".join(after.notes)
 
 
@@ -364,19 +408,27 @@ def test_the_command_line(tmp_path, capsys):
     folder = str(make(tmp_path, 18, histories.step(14, 1.08, OTHER)))
     assert command_line.main(["gate", "--history", folder]) == 1
     assert "suspect" in capsys.readouterr()[0]
-    assert command_line.main(["gate", "quick", "--history", folder, "--night", histories.day(13),
-                           "--json"]) == 0
+    assert (
+        command_line.main(
+            ["gate", "quick", "--history", folder, "--night", histories.day(13), "--json"]
+        )
+        == 0
+    )
     assert json.loads(capsys.readouterr()[0])["verdict"] == "PASS"
     assert command_line.main(["gate", "--thresholds"]) == 0
     assert "[gate.floors]" in capsys.readouterr()[0]
 
 
-@pytest.mark.parametrize("words,said", [
-    (["qick"], "Did you mean 'quick'"), (["--night", "2020-01-01"], "no night 2020-01-01"),
-    (["--device", "jetson-tx1-ina3221"], "Did you mean 'jetson-tx2-ina3221'"),
-    (["--simulate", "--trials", "0"], "whole number from 1"),
-    (["--thresholds", "no.toml"], "no.toml"),
-])
+@pytest.mark.parametrize(
+    "words,said",
+    [
+        (["qick"], "Did you mean 'quick'"),
+        (["--night", "2020-01-01"], "no night 2020-01-01"),
+        (["--device", "jetson-tx1-ina3221"], "Did you mean 'jetson-tx2-ina3221'"),
+        (["--simulate", "--trials", "0"], "whole number from 1"),
+        (["--thresholds", "no.toml"], "no.toml"),
+    ],
+)
 def test_a_mistake_is_one_line_and_exit_code_4(tmp_path, capsys, words, said):
     folder = str(make(tmp_path, 2))
     assert command_line.main(["gate", "--history", folder] + words) == 4

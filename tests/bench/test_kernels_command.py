@@ -1,4 +1,5 @@
 """`edgejoule kernels`: what it prints, what it refuses, and a race that is fair."""
+
 import json
 
 import numpy as np
@@ -27,8 +28,9 @@ def test_show_names_every_backend(capsys):
 
 
 def test_a_wrong_backend_fails_the_self_test(monkeypatch, capsys):
-    monkeypatch.setattr(kernels.signs, "popcount", lambda codes, backend: np.array(
-        [backend == "portable"]))
+    monkeypatch.setattr(
+        kernels.signs, "popcount", lambda codes, backend: np.array([backend == "portable"])
+    )
     assert command_line.main(["kernels", "--json"]) == 1
     rows = json.loads(capsys.readouterr().out)["backends"]
     assert {row["name"]: row["test"] for row in rows}["portable"] == "wrong"
@@ -53,7 +55,9 @@ def test_entrants_take_turns_and_the_least_time_counts():
         def call():
             order.append(name)
             now[0] += costs[name][order.count(name) - 1]
+
         return name, call
+
     contest = kernel_race.Contest("task", "GB/s", 6, (entrant("a"), entrant("b")), "a")
     a, b = kernel_race.race(contest, 3, lambda: now[0])
     assert order == ["a", "b"] * 4, "one turn each to warm up, then three"
@@ -90,13 +94,16 @@ def test_memory_is_read_whole():
 
 
 def test_toolchains_that_fail_are_rows():
-    assert cuda_check.resources("Compiling entry function\n4 bytes spill stores, 8 bytes spill "
-                                "loads\nCompiling entry function\n") == (2, 12)
+    assert cuda_check.resources(
+        "Compiling entry function\n4 bytes spill stores, 8 bytes spill "
+        "loads\nCompiling entry function\n"
+    ) == (2, 12)
     good = cuda_check.timed("x", "sm_62", lambda: (7, 0))
     empty = cuda_check.timed("x", "sm_62", lambda: (0, 0))
 
     def fail():
         raise RuntimeError("no such target")
+
     bad = cuda_check.timed("x", "sm_1", fail)
     assert not good.error and "no kernel" in empty.error and bad.error == "no such target"
     lines = list(cuda_check.table([good, bad]))

@@ -1,11 +1,13 @@
 """The ledger: a phase pays for everything inside it except looking at the test set."""
+
 import pytest
 from rigs.fake_meter import FakeMeter
 
 from edgejoule.bench.measure import Ledger
 
-FACTS = dict(loss=1.0, train_accuracy=0.5, accuracy=0.4, celsius=None, learning_rate=0.1,
-             channels=7)
+FACTS = dict(
+    loss=1.0, train_accuracy=0.5, accuracy=0.4, celsius=None, learning_rate=0.1, channels=7
+)
 
 
 def two_epochs(watts):

@@ -1,4 +1,5 @@
 """The training loop: its schedule, its repeatability, its order, what it tells."""
+
 import pytest
 import torch
 from rigs.fake_meter import FakeMeter, Silent
@@ -14,8 +15,14 @@ from edgejoule.bench.training.loop import Trainer, channels, learning_rate
 
 def network():
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU(),
-                         nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 3))
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1, bias=False),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(16, 3),
+    )
 
 
 def trainer(seed=0, **changes):
@@ -24,8 +31,9 @@ def trainer(seed=0, **changes):
     y = (x.mean((1, 2, 3)) > 0).long()
     data = Data(TensorDataset(x[:40], y[:40]), TensorDataset(x[40:], y[40:]), None)
     chosen = dict(settings.TRAIN, epochs=4, batch_size=16, seed=seed, **changes)
-    return Trainer(network(), data, chosen, Ledger(FakeMeter(None), lambda: None), Silent(),
-                   lambda: None)
+    return Trainer(
+        network(), data, chosen, Ledger(FakeMeter(None), lambda: None), Silent(), lambda: None
+    )
 
 
 def trained(seed=0, epochs=2, **changes):
@@ -70,6 +78,7 @@ def test_the_penalty_is_called_between_backward_and_step():
         seen.append(model[1].weight.grad is not None)
         for parameter in model.parameters():
             parameter.grad.zero_()
+
     one.settings["weight_decay"] = 0.0
     one.replace(one.model)
     before = [p.detach().clone() for p in one.model.parameters()]

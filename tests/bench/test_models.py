@@ -1,4 +1,5 @@
 """Every network of bench/models: its pinned size, its shapes, and the figures papers print."""
+
 import pytest
 import torch
 from torch import nn
@@ -49,13 +50,26 @@ def test_defaults_are_the_shape_it_is_made_for(name):
 
 # (model, parameters in millions, MACs in millions or None) as methods papers and code print them
 PUBLISHED = [
-    ("resnet56", 0.853018, 125.49), ("resnet110", 1.727962, 252.89), ("resnet32", 0.464154, None),
-    ("resnet32_grasp", 1.860522, None), ("densenet40", 1.059, 282.9), ("conv6", 1.806666, 153.4),
-    ("lenet5", 0.143098, None), ("lenet", 0.060074, None), ("lenet300", 0.266610, None),
-    ("alexnet_snipit", 28.28, 232.9), ("vgg16_snipit", 50.704, 356.2),
-    ("resnet18_snipit", 11.708, 37.5), ("mobilenetv2", 3.505, 300.8), ("vgg19", 20.04, None),
-    ("alexnet_imagenet", 61.1, None), ("vgg11_imagenet", 132.86, None),
-    ("wrn_16_10", 17.1, None), ("wrn_22_8", 17.2, None), ("resnet50", 25.557, 4089.2)]
+    ("resnet56", 0.853018, 125.49),
+    ("resnet110", 1.727962, 252.89),
+    ("resnet32", 0.464154, None),
+    ("resnet32_grasp", 1.860522, None),
+    ("densenet40", 1.059, 282.9),
+    ("conv6", 1.806666, 153.4),
+    ("lenet5", 0.143098, None),
+    ("lenet", 0.060074, None),
+    ("lenet300", 0.266610, None),
+    ("alexnet_snipit", 28.28, 232.9),
+    ("vgg16_snipit", 50.704, 356.2),
+    ("resnet18_snipit", 11.708, 37.5),
+    ("mobilenetv2", 3.505, 300.8),
+    ("vgg19", 20.04, None),
+    ("alexnet_imagenet", 61.1, None),
+    ("vgg11_imagenet", 132.86, None),
+    ("wrn_16_10", 17.1, None),
+    ("wrn_22_8", 17.2, None),
+    ("resnet50", 25.557, 4089.2),
+]
 
 
 def rounds_to(value, printed):
@@ -74,18 +88,32 @@ def test_published_sizes(name, millions, macs):
 def without_norms(net):
     """Weights and biases of convolutions, linear and recurrent layers: what SNIP counts."""
     norms = (nn.BatchNorm1d, nn.BatchNorm2d)
-    return sum(parameter.numel() for layer in net.modules() if not isinstance(layer, norms)
-               for parameter in layer.parameters(recurse=False))
+    return sum(
+        parameter.numel()
+        for layer in net.modules()
+        if not isinstance(layer, norms)
+        for parameter in layer.parameters(recurse=False)
+    )
 
 
-@pytest.mark.parametrize("name, printed", [
-    ("alexnet_s", 5.07), ("alexnet_b", 8.49), ("vgg_c", 10.5), ("vgg_d", 15.2), ("vgg_like", 15.0)])
+@pytest.mark.parametrize(
+    "name, printed",
+    [
+        ("alexnet_s", 5.07),
+        ("alexnet_b", 8.49),
+        ("vgg_c", 10.5),
+        ("vgg_d", 15.2),
+        ("vgg_like", 15.0),
+    ],
+)
 def test_snip_counts_leave_out_norms(name, printed, undrawn):
     assert rounds_to(without_norms(module_of(name).build()) / 1e6, printed)
 
 
-@pytest.mark.parametrize("name, single_bias", [
-    ("lstm_s", 136586), ("lstm_b", 535306), ("gru_s", 103690), ("gru_b", 403978)])
+@pytest.mark.parametrize(
+    "name, single_bias",
+    [("lstm_s", 136586), ("lstm_b", 535306), ("gru_s", 103690), ("gru_b", 403978)],
+)
 def test_recurrent_counts_with_one_bias_vector(name, single_bias):
     net = module_of(name).build()
     assert module_of(name).PARAMETERS - net.cell.bias_hh_l0.numel() == single_bias
@@ -129,9 +157,16 @@ def test_padding_shortcut_keeps_every_second_pixel():
     assert not y[:, :1].any() and not y[:, 4:].any()
 
 
-@pytest.mark.parametrize("name, theirs", [
-    ("resnet18", "resnet18"), ("resnet50", "resnet50"), ("mobilenetv2", "mobilenet_v2"),
-    ("alexnet_imagenet", "alexnet"), ("vgg11_imagenet", "vgg11")])
+@pytest.mark.parametrize(
+    "name, theirs",
+    [
+        ("resnet18", "resnet18"),
+        ("resnet50", "resnet50"),
+        ("mobilenetv2", "mobilenet_v2"),
+        ("alexnet_imagenet", "alexnet"),
+        ("vgg11_imagenet", "vgg11"),
+    ],
+)
 def test_state_dicts_of_torchvision_fit(name, theirs, undrawn):
     models = pytest.importorskip("torchvision.models")
     torch.manual_seed(0)
@@ -143,8 +178,10 @@ def test_state_dicts_of_torchvision_fit(name, theirs, undrawn):
         assert torch.equal(ours(x), other(x))
 
 
-@pytest.mark.parametrize("name", ["resnet20", "densenet40", "wrn_16_4", "lstm_s", "conv6",
-                                  "resnet18_snipit", "mobilenetv2"])
+@pytest.mark.parametrize(
+    "name",
+    ["resnet20", "densenet40", "wrn_16_4", "lstm_s", "conv6", "resnet18_snipit", "mobilenetv2"],
+)
 def test_every_parameter_is_trained(name):
     module = module_of(name)
     net = module.build()
@@ -165,7 +202,7 @@ def test_he_has_the_stated_deviation():
 def test_orthogonal_has_the_gain_of_its_activation():
     first, last = nn.Linear(64, 64), nn.Linear(64, 10)
     weights.orthogonal(nn.Sequential(first, last), 0.05)
-    gain = 2 / (1 + 0.05 ** 2)
+    gain = 2 / (1 + 0.05**2)
     assert torch.allclose(first.weight @ first.weight.t(), gain * torch.eye(64), atol=1e-4)
     assert torch.allclose(last.weight @ last.weight.t(), torch.eye(10), atol=1e-4)
 

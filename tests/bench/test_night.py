@@ -1,4 +1,5 @@
 """A night that is killed, at any moment of any stage, is finished once by the next start."""
+
 import json
 import os
 
@@ -10,8 +11,12 @@ from edgejoule.bench.nights import night
 
 CASES = 2
 MOMENTS = [(stage, moment) for stage in night.STAGES[:-1] for moment in ("before", "after")] + [
-    ("run", "case"), ("run", "between"), ("run", "saving"), ("gate", "saving"),
-    ("prune", "saving")]
+    ("run", "case"),
+    ("run", "between"),
+    ("run", "saving"),
+    ("gate", "saving"),
+    ("prune", "saving"),
+]
 
 
 def finishes_once(place, stage, moment, power_loss):
@@ -25,7 +30,7 @@ def finishes_once(place, stage, moment, power_loss):
     done, after = place.document(), place.bundles()
     assert (done["stage"], done["verdict"], done["night"]) == ("done", "PASS", nights.NIGHT)
     assert done["attempts"] == 2 and done["finished_utc"] and done["commit"]
-    entry, = done["interruptions"]
+    (entry,) = done["interruptions"]
     assert entry["stage"] == stopped["stage"] and entry["boot_id"] == stopped["boot_id"]
     assert ("restarted" in entry["why"]) == power_loss
     assert len(after) == CASES and all(after[name] == when for name, when in before.items())
@@ -89,7 +94,8 @@ def test_a_case_that_dies_twice_is_given_up_and_the_night_is_not_green(tmp_path)
 
 @pytest.mark.parametrize("stage, code, verdict", [("gate", 3, "INVALID"), ("report", 0, "PASS")])
 def test_a_stage_that_kills_every_time_does_not_hold_up_the_nights_to_come(
-        tmp_path, stage, code, verdict):
+    tmp_path, stage, code, verdict
+):
     place = nights.Place(tmp_path)
     for _ in range(night.MOST_TRIES):
         assert place.run(stage=stage, moment="before")[0] == -9
@@ -141,12 +147,15 @@ def test_a_state_of_another_writer_is_left_alone(tmp_path):
 
 
 def test_only_a_living_process_of_this_boot_is_alive():
-    mine = {"boot_id": night.boot_id(), "pid": os.getppid(),
-            "start_ticks": night.start_ticks(os.getppid())}
+    mine = {
+        "boot_id": night.boot_id(),
+        "pid": os.getppid(),
+        "start_ticks": night.start_ticks(os.getppid()),
+    }
     assert mine["start_ticks"] and night.is_alive(mine)
     assert not night.is_alive(dict(mine, boot_id="another"))
     assert not night.is_alive(dict(mine, start_ticks=mine["start_ticks"] + 1))
-    assert not night.is_alive(dict(mine, start_ticks=None, pid=2 ** 22 + 1))
+    assert not night.is_alive(dict(mine, start_ticks=None, pid=2**22 + 1))
 
 
 @pytest.mark.parametrize("name", ["yesterday", "2026-1-1", "../2026-11-20", "2026-11-20/x", ""])
@@ -161,8 +170,14 @@ def test_a_night_is_a_date(tmp_path, name):
 def test_a_night_that_is_killed_often_but_gets_on_is_whole(tmp_path):
     place = nights.Place(tmp_path)
     for number, stage in enumerate(["cool"] * 3 + ["run"] * 3 + ["gate"] * 2):
-        assert place.run(stage=stage, moment="before" if number % 2 else "after",
-                         boot_id="boot {}".format(number))[0] == -9
+        assert (
+            place.run(
+                stage=stage,
+                moment="before" if number % 2 else "after",
+                boot_id="boot {}".format(number),
+            )[0]
+            == -9
+        )
     assert place.run()[0] == 0
     done = place.document()
     assert done["verdict"] == "PASS" and len(done["interruptions"]) == 8

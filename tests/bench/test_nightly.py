@@ -1,4 +1,5 @@
 """The command: what it says, how it exits, and that only one of it works on a device."""
+
 import json
 import os
 import signal
@@ -33,8 +34,12 @@ def test_two_at_once_the_second_says_who_and_exits_75(tmp_path):
             time.sleep(0.05)
         code, _, err = place.run()
         assert code == device_lock.BUSY == 75
-        for word in (nights.DEVICE, "process {}".format(first.pid),
-                     "night {} of suite tiny".format(nights.NIGHT), "since 20"):
+        for word in (
+            nights.DEVICE,
+            "process {}".format(first.pid),
+            "night {} of suite tiny".format(nights.NIGHT),
+            "since 20",
+        ):
             assert word in err
         assert place.run("--resume")[0] == 75
         assert place.run(*words(place, "--again"))[0] == 75
@@ -49,14 +54,17 @@ def test_a_night_in_stages(tmp_path):
     place = nights.Place(tmp_path)
     code, out, err = place.run(*words(place, "--json"))
     found = json.loads(out)
-    document, = found["nights"]
+    (document,) = found["nights"]
     assert code == found["exit_code"] == 0 and document == place.document()
     assert document["stage"] == "done" and document["verdict"] == "PASS"
     assert document["fake"] == "constant 8 W" and document["started_utc"].endswith("Z")
     assert [check["name"] for check in document["doctor"]["before"]] == [
-        check["name"] for check in document["doctor"]["after"]]
-    assert document["context"] == "Jetson TX2; replay; replayed; module; not real; MAXN; " \
+        check["name"] for check in document["doctor"]["after"]
+    ]
+    assert (
+        document["context"] == "Jetson TX2; replay; replayed; module; not real; MAXN; "
         "torch 2.13.0; python 3.11; 2 threads"
+    )
     for stage in night_stages.DO:
         assert "night {}: {}".format(nights.NIGHT, stage) in err
     assert place.done("report") == place.done("history") == 1
@@ -71,7 +79,10 @@ def test_tonight_is_done_once_unless_asked_again(tmp_path):
     assert place.run(*words(place, "--again"))[0] == 0
     assert place.run(*words(place, "--again"))[0] == 0
     assert [each.night for each in store.nights(place.history)] == [
-        nights.NIGHT, nights.NIGHT + ".2", nights.NIGHT + ".3"]
+        nights.NIGHT,
+        nights.NIGHT + ".2",
+        nights.NIGHT + ".3",
+    ]
     assert place.done("case") == 6
 
 
@@ -130,8 +141,7 @@ def test_without_a_sensor_the_night_is_invalid_and_says_why(tmp_path):
 def test_a_sensor_that_is_silent_tonight_is_the_device_it_was(tmp_path):
     place = nights.Place(tmp_path)
     assert place.run()[0] == 0
-    code, _, _ = place.run(str(tmp_path / "tiny.toml"), "--device", "none", "--night",
-                           "2026-11-21")
+    code, _, _ = place.run(str(tmp_path / "tiny.toml"), "--device", "none", "--night", "2026-11-21")
     assert code == 3 and place.document("2026-11-21")["verdict"] == "INVALID"
 
 
@@ -143,6 +153,7 @@ def test_a_stranger_on_the_device_after_the_run_makes_it_invalid(tmp_path, monke
         calls.append(slow)
         verdict = "refuse" if len(calls) > 1 else "ok"
         return [{"name": "other GPU users", "verdict": verdict, "found": "a stranger"}]
+
     monkeypatch.setattr(night_stages, "examine", examine)
     code, out, _ = place.run()
     assert code == 3 and "after the run: other GPU users: a stranger" in out
@@ -164,9 +175,14 @@ def test_an_undecided_trial_leaves_the_suspect_red(tmp_path):
     assert "commit b against commit a, 8 pairs: INCONCLUSIVE" in out
 
 
-@pytest.mark.parametrize("more, said", [
-    (["--night", "tomorrow"], "no night is called"), (["--set", "train.epoch=1"], "epochs"),
-    (["--device", "nosuch"], "nosuch")])
+@pytest.mark.parametrize(
+    "more, said",
+    [
+        (["--night", "tomorrow"], "no night is called"),
+        (["--set", "train.epoch=1"], "epochs"),
+        (["--device", "nosuch"], "nosuch"),
+    ],
+)
 def test_what_is_not_understood_is_one_line_and_4(tmp_path, more, said):
     place = nights.Place(tmp_path)
     code, _, err = place.run(str(tmp_path / "tiny.toml"), *more)
@@ -180,8 +196,9 @@ def test_it_wants_a_suite(tmp_path):
 
 
 def test_one_night_has_one_sensor(tmp_path):
-    (tmp_path / "two.toml").write_text(nights.TINY + '[[measure]]\npower = "rapl"\n'
-                                       '[[measure]]\npower = "nvml"\n')
+    (tmp_path / "two.toml").write_text(
+        nights.TINY + '[[measure]]\npower = "rapl"\n[[measure]]\npower = "nvml"\n'
+    )
     with pytest.raises(ValueError, match="one sensor"):
         look(suite.read(str(tmp_path / "two.toml")))
 
@@ -189,8 +206,15 @@ def test_one_night_has_one_sensor(tmp_path):
 def test_old_traces_go_at_the_end_of_a_night(tmp_path):
     place = nights.Place(tmp_path)
     for day in range(1, 5):
-        place.run(str(tmp_path / "tiny.toml"), "--fake-power", "8", "--keep-traces", "1",
-                  "--night", "2026-11-0{}".format(day))
+        place.run(
+            str(tmp_path / "tiny.toml"),
+            "--fake-power",
+            "8",
+            "--keep-traces",
+            "1",
+            "--night",
+            "2026-11-0{}".format(day),
+        )
     kept = {path.parent.parent.parent.name for path in place.history.glob("*/*/*/*/trace.json")}
     assert kept == {"2026-11-01", "2026-11-04"}
     assert len(list(place.history.glob("*/*/*/*/run.json"))) == 8
@@ -204,12 +228,23 @@ def test_the_help_tells_stages_and_exit_codes():
 
 @pytest.mark.slow
 def test_simulated_nights_are_real_ones(tmp_path):
-    code = subprocess.call([sys.executable, str(nights.ROOT / "tests" / "rigs" / "simulated_nights.py"),
-                            str(tmp_path / "out"), "--nights", "3", "--step", "3"])
+    code = subprocess.call(
+        [
+            sys.executable,
+            str(nights.ROOT / "tests" / "rigs" / "simulated_nights.py"),
+            str(tmp_path / "out"),
+            "--nights",
+            "3",
+            "--step",
+            "3",
+        ]
+    )
     rows = store.rows(tmp_path / "out" / "history")
     assert code == 0 and len(rows) == 12 and len({row.commit for row in rows}) == 3
-    watts = [[row.metrics["watts"] for row in rows if row.night == night and row.metrics["watts"]]
-             for night in ("2026-09-01", "2026-09-03")]  # a starved machine may lose a reading
+    watts = [
+        [row.metrics["watts"] for row in rows if row.night == night and row.metrics["watts"]]
+        for night in ("2026-09-01", "2026-09-03")
+    ]  # a starved machine may lose a reading
     assert 1.03 < statistics.median(watts[1]) / statistics.median(watts[0]) < 1.07
     assert all(row.fake == "a simulated board" and not row.dirty for row in rows)
 

@@ -1,4 +1,5 @@
 """Ratios with intervals: closed forms, known power, and verdicts that cannot be had for nothing."""
+
 import math
 
 import numpy as np
@@ -58,11 +59,18 @@ def test_fewer_than_six_pairs_prove_nothing():
     assert pairs.verdict(pairs.paired([None], [2]), 0.03) == "INCONCLUSIVE"
 
 
-@pytest.mark.parametrize("median,low,high,mde,said", [
-    (1.05, 1.02, 1.08, 0.04, "FAIL"), (1.02, 1.01, 1.03, 0.01, "PASS"),
-    (1.05, 0.99, 1.11, 0.08, "INCONCLUSIVE"), (1.00, 0.99, 1.01, 0.02, "PASS"),
-    (0.50, 0.40, 0.60, 0.50, "PASS"), (1.02, 1.01, 1.06, 0.04, "INCONCLUSIVE"),
-    (1.00, 0.90, 1.10, 0.20, "INCONCLUSIVE")])
+@pytest.mark.parametrize(
+    "median,low,high,mde,said",
+    [
+        (1.05, 1.02, 1.08, 0.04, "FAIL"),
+        (1.02, 1.01, 1.03, 0.01, "PASS"),
+        (1.05, 0.99, 1.11, 0.08, "INCONCLUSIVE"),
+        (1.00, 0.99, 1.01, 0.02, "PASS"),
+        (0.50, 0.40, 0.60, 0.50, "PASS"),
+        (1.02, 1.01, 1.06, 0.04, "INCONCLUSIVE"),
+        (1.00, 0.90, 1.10, 0.20, "INCONCLUSIVE"),
+    ],
+)
 def test_verdicts(median, low, high, mde, said):
     assert pairs.verdict(pairs.Ratio(median, low, high, 8, mde), 0.03) == said
 

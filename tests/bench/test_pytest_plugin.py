@@ -1,5 +1,7 @@
 """The pytest plugin, in real sessions: a regression fails, and goes on failing until it is blessed;
-what could not be judged is never green. The sessions sleep, so several run at once."""
+what could not be judged is never green. The sessions sleep, so several run at once.
+"""
+
 import importlib.util
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +11,8 @@ from rigs.plugin_rig import GATE, LONG, NVML, SHORT, Project
 
 pytestmark = pytest.mark.skipif(
     not gpu_rig.compiler() or not importlib.util.find_spec("pynvml"),
-    reason="the emulated libnvidia-ml.so.1 needs a C compiler and pynvml")
+    reason="the emulated libnvidia-ml.so.1 needs a C compiler and pynvml",
+)
 NAME = "test_nap.py::test_nap"
 DYING = """
 import os, time
@@ -62,9 +65,11 @@ def runs(tmp_path_factory):
     """{name of a scenario: the future of what its sessions gave}."""
     library = gpu_rig.build(tmp_path_factory.mktemp("nvml"))
     with ThreadPoolExecutor(5) as pool:
+
         def make(name, text=LONG, after=None):
             folder = tmp_path_factory.getbasetemp() / "plugin" / name
             return Project(folder, library, text, after and after.result()[0])
+
         night = pool.submit(first_night, make)
         found = {each.__name__: pool.submit(each, make) for each in ALONE}
         found.update({each.__name__: pool.submit(each, make, night) for each in AFTERWARDS})
@@ -86,8 +91,10 @@ def worse(make, night):
 def mended(make, night):
     """Twelve percent more watts, blessed, and the night after."""
     here = make("mended", after=night)
-    return [here.pytest(*NVML, *GATE, "--joules-bless", watts=112.0),
-            here.pytest(*NVML, *GATE, watts=112.0)]
+    return [
+        here.pytest(*NVML, *GATE, "--joules-bless", watts=112.0),
+        here.pytest(*NVML, *GATE, watts=112.0),
+    ]
 
 
 def equal(make, night):
@@ -96,10 +103,17 @@ def equal(make, night):
 
 def renamed(make, night):
     here = make("renamed", after=night)
-    here.edit(lambda entries: {"test_nap.py::test_doze": entries[NAME],
-                               "elsewhere/test_x.py::test_y": entries[NAME]})
-    return (here.pytest(*NVML, *GATE, "test_nap.py"),
-            here.pytest(*NVML, "--joules-bless", "test_nap.py"), here.entries())
+    here.edit(
+        lambda entries: {
+            "test_nap.py::test_doze": entries[NAME],
+            "elsewhere/test_x.py::test_y": entries[NAME],
+        }
+    )
+    return (
+        here.pytest(*NVML, *GATE, "test_nap.py"),
+        here.pytest(*NVML, "--joules-bless", "test_nap.py"),
+        here.entries(),
+    )
 
 
 def context(make, night):
@@ -134,8 +148,10 @@ def plain(make):
 
 def xdist(make):
     here = make("xdist", SHORT)
-    here.file("conftest.py", "def pytest_addoption(parser):\n"
-              "    parser.addoption('--dist', default='no')\n")
+    here.file(
+        "conftest.py",
+        "def pytest_addoption(parser):\n    parser.addoption('--dist', default='no')\n",
+    )
     return here.pytest("--dist=load", *GATE)
 
 
@@ -254,8 +270,10 @@ def test_xdist_is_said_in_one_line(runs):
     assert run.code == 3 and run.said.count("xdist is active: benchmarks are off") == 1, run.said
 
 
-@pytest.mark.parametrize("scenario,told", [
-    ("bad_limit", "Did you mean 'joules'?"), ("bad_device", "Did you mean 'nvml'?")])
+@pytest.mark.parametrize(
+    "scenario,told",
+    [("bad_limit", "Did you mean 'joules'?"), ("bad_device", "Did you mean 'nvml'?")],
+)
 def test_a_bad_option_is_one_line(runs, scenario, told):
     run = runs[scenario].result()
     assert run.code == 4, run.said

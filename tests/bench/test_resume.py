@@ -1,4 +1,5 @@
 """A case that was interrupted goes on at the boundary of a phase, and ends bit-equal."""
+
 import json
 import os
 import shutil
@@ -24,21 +25,36 @@ from edgejoule.prune.criteria import l2, snap
 ROOT = Path(__file__).resolve().parent.parent.parent
 HALF = {"ratio": 0.5}
 CASES = {
-    "at_init": [HALF], "cnip_it": [HALF, dict(ratio=0.9, when="during", first_event=1, interval=1,
-                                              steps=2, score_batches=1)],
-    "cut_at_init": [HALF], "dense": [{}], "early_bird": [
-        dict(HALF, probe_images=16, epsilon=1.0, queue=2), dict(HALF, detector="mask"),
-        dict(HALF, detector="spline_code", compose="full", probe_images=16)],
-    "iterative": [HALF], "iterative_masks": [
-        {"technique": "l1_us", "rounds": 2, "rewind_epoch": 1, "rate": 0.5}],
-    "lottery": [dict(HALF, rounds=2), dict(HALF, rewind_epoch=1), dict(HALF, rewind_step=2),
-                dict(HALF, weights="reinit")],
+    "at_init": [HALF],
+    "cnip_it": [
+        HALF,
+        dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
+    ],
+    "cut_at_init": [HALF],
+    "dense": [{}],
+    "early_bird": [
+        dict(HALF, probe_images=16, epsilon=1.0, queue=2),
+        dict(HALF, detector="mask"),
+        dict(HALF, detector="spline_code", compose="full", probe_images=16),
+    ],
+    "iterative": [HALF],
+    "iterative_masks": [{"technique": "l1_us", "rounds": 2, "rewind_epoch": 1, "rate": 0.5}],
+    "lottery": [
+        dict(HALF, rounds=2),
+        dict(HALF, rewind_epoch=1),
+        dict(HALF, rewind_step=2),
+        dict(HALF, weights="reinit"),
+    ],
     "one_shot": [dict(HALF, criterion=name) for name in ("random", "slim", "spline")],
-    "snap_it": [HALF, dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2,
-                           score_batches=1)],
-    "snip_it": [dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2,
-                     score_batches=1)],
-    "thinet": [dict(HALF, score_batches=1)]}
+    "snap_it": [
+        HALF,
+        dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
+    ],
+    "snip_it": [
+        dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1)
+    ],
+    "thinet": [dict(HALF, score_batches=1)],
+}
 EACH = [(name, options) for name, some in sorted(CASES.items()) for options in some]
 
 
@@ -51,13 +67,23 @@ def run(folder, recipe, options):
     generator = torch.Generator().manual_seed(3)
     x = torch.randn(48, 3, 8, 8, generator=generator)
     y = torch.arange(48) % 4
-    data = Data(TensorDataset(x[:32], y[:32]), TensorDataset(x[32:], y[32:]),
-                lambda x, noise: x + 0.1 * torch.randn(x.shape, generator=noise))
+    data = Data(
+        TensorDataset(x[:32], y[:32]),
+        TensorDataset(x[32:], y[32:]),
+        lambda x, noise: x + 0.1 * torch.randn(x.shape, generator=noise),
+    )
     chosen = dict(settings.TRAIN, epochs=5, batch_size=8, seed=1)
     torch.manual_seed(1)
     model = torch.nn.Sequential(small_net(), torch.nn.Dropout(0.1))
-    trainer = ResumingTrainer(Journal(folder, {"case": recipe}), model, data, chosen,
-                              Ledger(FakeMeter(None), lambda: None), Silent(), lambda: None)
+    trainer = ResumingTrainer(
+        Journal(folder, {"case": recipe}),
+        model,
+        data,
+        chosen,
+        Ledger(FakeMeter(None), lambda: None),
+        Silent(),
+        lambda: None,
+    )
     return trainer, plugins.load("prune/recipes", recipe).run(trainer, **options)
 
 
@@ -92,10 +118,15 @@ def test_other_work_under_the_same_name_is_not_gone_on_from(tmp_path):
     assert not Journal(tmp_path, {"code": "b"}).folder.joinpath("phase-00.json").exists()
 
 
-@pytest.mark.parametrize("spoil", [
-    lambda path: path.with_suffix(".pt").unlink(), lambda path: path.write_text("{"),
-    lambda path: path.write_text("[1]"),
-    lambda path: path.with_suffix(".pt").write_bytes(b"no tensors")])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.with_suffix(".pt").unlink(),
+        lambda path: path.write_text("{"),
+        lambda path: path.write_text("[1]"),
+        lambda path: path.with_suffix(".pt").write_bytes(b"no tensors"),
+    ],
+)
 def test_a_phase_that_cannot_be_read_is_done_again(tmp_path, spoil):
     whole, outcome = run(tmp_path, "one_shot", HALF)
     spoil(tmp_path / "journal" / "phase-01.json")
@@ -123,9 +154,18 @@ def test_a_killed_worker_goes_on_after_its_last_phase(tmp_path):
 
     def start(name):
         return subprocess.Popen(
-            [sys.executable, str(ROOT / "edgejoule.py"), "run", str(tmp_path / "tiny.toml"),
-             "--runs", str(tmp_path / name)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            start_new_session=True)
+            [
+                sys.executable,
+                str(ROOT / "edgejoule.py"),
+                "run",
+                str(tmp_path / "tiny.toml"),
+                "--runs",
+                str(tmp_path / name),
+            ],
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     assert start("whole").wait() == 0
     process, seen = start("killed"), []
@@ -151,8 +191,11 @@ def test_a_device_that_scores_otherwise_the_second_time_trains_what_it_cut(tmp_p
     run(tmp_path / "kept", "one_shot", dict(HALF, criterion="l2"))
     shutil.copytree(str(tmp_path / "kept"), str(tmp_path / "copy"))
     before = l2.scores
-    monkeypatch.setattr(l2, "scores", lambda *args, **more: {
-        name: -each for name, each in before(*args, **more).items()})
+    monkeypatch.setattr(
+        l2,
+        "scores",
+        lambda *args, **more: {name: -each for name, each in before(*args, **more).items()},
+    )
     fresh, expected = run(tmp_path / "fresh", "one_shot", dict(HALF, criterion="l2"))
     trainer, found = run(tmp_path / "copy", "one_shot", dict(HALF, criterion="l2"))
     assert trainer.resumed == ["dense", "score"] and facts(trainer, found) == facts(fresh, expected)
@@ -164,8 +207,11 @@ def test_within_a_phase_it_starts_over_and_says_so(tmp_path, monkeypatch):
     options = dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1)
     run(tmp_path, "snap_it", options)
     before = snap.scores
-    monkeypatch.setattr(snap, "scores", lambda *args, **more: {
-        name: -each for name, each in before(*args, **more).items()})
+    monkeypatch.setattr(
+        snap,
+        "scores",
+        lambda *args, **more: {name: -each for name, each in before(*args, **more).items()},
+    )
     with pytest.raises(RuntimeError, match="does not repeat.*starts over"):
         run(tmp_path, "snap_it", options)
     assert not (tmp_path / "journal").exists()

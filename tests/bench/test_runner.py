@@ -1,4 +1,5 @@
 """The runner: kill -9 at any time, and the same command still ends with every case done once."""
+
 import json
 import os
 import random
@@ -32,8 +33,14 @@ KILLS = 20
 
 def command(tmp_path, *more):
     (tmp_path / "tiny.toml").write_text(TINY)
-    return [sys.executable, str(ROOT / "edgejoule.py"), "run", str(tmp_path / "tiny.toml"),
-            "--runs", str(tmp_path / "runs")] + list(more)
+    return [
+        sys.executable,
+        str(ROOT / "edgejoule.py"),
+        "run",
+        str(tmp_path / "tiny.toml"),
+        "--runs",
+        str(tmp_path / "runs"),
+    ] + list(more)
 
 
 def done(tmp_path):
@@ -70,8 +77,9 @@ def kill_somebody(process, chance):
 def test_killed_twenty_times_it_still_finishes_and_redoes_nothing(tmp_path):
     chance, seen = random.Random(7), {}
     for _ in range(KILLS):
-        process = subprocess.Popen(command(tmp_path), stderr=subprocess.DEVNULL,
-                                   stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command(tmp_path), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
         time.sleep(chance.uniform(0.05, 3.0))
         kill_somebody(process, chance)
         if process.poll() is None:
@@ -95,6 +103,7 @@ def test_killed_twenty_times_it_still_finishes_and_redoes_nothing(tmp_path):
 def test_a_second_run_redoes_nothing(tmp_path):
     run = subprocess.check_output(command(tmp_path, "--json", "--set", "train.seed=5"))
     first = json.loads(run.decode())
-    again = json.loads(subprocess.check_output(
-        command(tmp_path, "--json", "--set", "train.seed=5")).decode())
+    again = json.loads(
+        subprocess.check_output(command(tmp_path, "--json", "--set", "train.seed=5")).decode()
+    )
     assert len(first["ran"]) == 1 and again["skipped"] == first["ran"] and not again["ran"]

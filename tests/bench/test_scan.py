@@ -1,4 +1,5 @@
 """The scan: finds what is there, keeps still for what is not, and places the first night right."""
+
 import math
 
 import numpy as np
@@ -16,7 +17,7 @@ def nights(step=1.0, at=40, count=60, cv=0.01, seed=1):
 def first_hit(values):
     """The night on which the scan first rings, and its step."""
     for night in range(len(values)):
-        step = scan.scan(values[:night + 1])
+        step = scan.scan(values[: night + 1])
         if step:
             return night, step
     return None, None
@@ -97,7 +98,7 @@ def plain(values):
     """The scan from which this one grew: medians alone, noise by their absolute deviations."""
     logs = [math.log(value) for value in values]
     for count in range(scan.SHORTEST, scan.LONGEST + 1):
-        old, new = logs[-count - scan.BEFORE:-count], logs[-count:]
+        old, new = logs[-count - scan.BEFORE : -count], logs[-count:]
         middle = scan.median(old)
         noise = 1.4826 * scan.median([abs(log - middle) for log in old])
         change = scan.median(new) - middle

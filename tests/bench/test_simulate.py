@@ -1,4 +1,5 @@
 """The simulation feeds noise to the real gate and the real verdict, and tells the truth of both."""
+
 import json
 
 from edgejoule import command_line
@@ -35,8 +36,10 @@ def test_the_simulated_machine_drifts():
     near = sum((a - b) ** 2 for a, b in zip(logs, logs[1:3501]))
     far = sum((a - b) ** 2 for a, b in zip(logs, logs[500:]))
     assert near < 0.8 * far
-    assert simulate.machine(simulate._random(1), 9).tolist() == \
+    assert (
         simulate.machine(simulate._random(1), 9).tolist()
+        == simulate.machine(simulate._random(1), 9).tolist()
+    )
 
 
 def test_the_table_is_printed_and_decides_the_exit_code(capsys):
@@ -49,5 +52,7 @@ def test_the_table_is_printed_and_decides_the_exit_code(capsys):
 def test_thresholds_that_find_nothing_break_the_promise(tmp_path, capsys):
     path = tmp_path / "edgejoule.toml"
     path.write_text("[gate]\nz = 50\n")
-    assert command_line.main(["gate", "--simulate", "--trials", "2", "--thresholds", str(path)]) == 1
+    assert (
+        command_line.main(["gate", "--simulate", "--trials", "2", "--thresholds", str(path)]) == 1
+    )
     assert "BROKEN" in capsys.readouterr()[0]

@@ -1,4 +1,5 @@
 """Suites: axes, overrides, pinned case ids, and one clear line for every mistake."""
+
 import json
 
 import pytest
@@ -32,7 +33,12 @@ def test_a_list_is_an_axis(tmp_path):
     assert len(cases) == 2 * (1 + 2 * 2)
     assert [c.train["seed"] for c in cases] == [0] * 5 + [1] * 5
     assert [suite.label(c) for c in cases[:5]] == [
-        "dense", "slim 0.3", "slim 0.5", "l2 0.3", "l2 0.5"]
+        "dense",
+        "slim 0.3",
+        "slim 0.5",
+        "l2 0.3",
+        "l2 0.5",
+    ]
 
 
 def test_a_setting_that_is_a_list_takes_a_list_and_a_list_of_lists_is_its_axis(tmp_path):
@@ -97,23 +103,23 @@ def test_a_case_survives_json(tmp_path):
 
 
 MISTAKES = [
-    (("model = \"resnet20\"", "model = \"resnet200\""), "no model called 'resnet200'", "resnet20"),
-    (("\"slim\", \"l2\"", "\"slimm\""), "no criterion called 'slimm'", "Did you mean 'slim'?"),
+    (('model = "resnet20"', 'model = "resnet200"'), "no model called 'resnet200'", "resnet20"),
+    (('"slim", "l2"', '"slimm"'), "no criterion called 'slimm'", "Did you mean 'slim'?"),
     (("epochs = 3", "epoch = 3"), "train has no setting 'epoch'", "Did you mean 'epochs'?"),
     (("[0.3, 0.5]", "1.0"), "prune.ratio = 1.0", "[0, 1)"),
     (("[0.3, 0.5]", "-0.5"), "prune.ratio = -0.5", "[0, 1)"),
-    (("[0.3, 0.5]", "\"half\""), "prune.ratio = 'half'", "[0, 1)"),
+    (("[0.3, 0.5]", '"half"'), "prune.ratio = 'half'", "[0, 1)"),
     (("ratio = [0.3, 0.5]", ""), "prune.ratio has no default", "missing"),
-    (("question = \"Does it hold?\"", ""), "the question is missing", "question ="),
-    (("question = \"Does it hold?\"", "question = 3"), "the question is missing", "question ="),
+    (('question = "Does it hold?"', ""), "the question is missing", "question ="),
+    (('question = "Does it hold?"', "question = 3"), "the question is missing", "question ="),
     (("epochs = 3", "epochs = 0"), "train.epochs = 0", "whole number from 1"),
     (("epochs = 3", "epochs = 2.5"), "train.epochs = 2.5", "whole number from 1"),
     (("seed = [0, 1]", "seed = []"), "train.seed = []", "axis without values"),
-    (("dataset = \"digits\"", ""), "[dataset] is missing", "quick.toml"),
-    (("dataset = \"digits\"", "dataset = 7"), "dataset = 7", "neither a name"),
+    (('dataset = "digits"', ""), "[dataset] is missing", "quick.toml"),
+    (('dataset = "digits"', "dataset = 7"), "dataset = 7", "neither a name"),
     (("[train]", "[trian]"), "suite has no setting 'trian'", "Did you mean 'train'?"),
-    (("recipe = \"dense\"", "ratio = 0.5"), "[prune] has no recipe", "recipe"),
-    (("recipe = \"dense\"", "recipe = \"dense\"\nratio = 0.5"), "prune has no setting 'ratio'", ""),
+    (('recipe = "dense"', "ratio = 0.5"), "[prune] has no recipe", "recipe"),
+    (('recipe = "dense"', 'recipe = "dense"\nratio = 0.5'), "prune has no setting 'ratio'", ""),
     (("model = ", "model = = "), "cannot be read", "small.toml"),
     (("epochs = 3", "epochs = 3\naugment = 1"), "train.augment = 1", "True"),
 ]
@@ -128,10 +134,15 @@ def test_a_mistake_is_one_clear_line(tmp_path, change, said, allowed):
     assert "small.toml" in text and said in text and allowed in text and "\n" not in text.strip()
 
 
-@pytest.mark.parametrize("bad,said", [
-    ("train.epochs", "not section.key=value"), ("epochs=3", "not section.key=value"),
-    ("trian.epochs=3", "not section.key=value"), ("train.epoch=3", "Did you mean 'epochs'?"),
-])
+@pytest.mark.parametrize(
+    "bad,said",
+    [
+        ("train.epochs", "not section.key=value"),
+        ("epochs=3", "not section.key=value"),
+        ("trian.epochs=3", "not section.key=value"),
+        ("train.epoch=3", "Did you mean 'epochs'?"),
+    ],
+)
 def test_a_bad_override_is_one_clear_line(tmp_path, bad, said):
     with pytest.raises(ValueError) as caught:
         suite.read(written(tmp_path), [bad])
@@ -155,11 +166,16 @@ def test_our_own_suites_are_readable_and_ask_something(path):
 
 
 def test_records_survive_json_and_refuse_what_they_are_not():
-    values = {name: None for name in records.RunRecord._fields}
+    values = dict.fromkeys(records.RunRecord._fields)
     record = records.RunRecord(**dict(values, schema=records.SCHEMA, warnings=["a"]))
     assert records.from_json(records.to_json(record)) == record
-    for text, said in [("", "not a run record"), ("[]", "no schema"), ("{\"schema\": 1}", "missing"),
-                       ("{\"schema\": 99}", "update edgejoule"), ("{", "not a run record")]:
+    for text, said in [
+        ("", "not a run record"),
+        ("[]", "no schema"),
+        ('{"schema": 1}', "missing"),
+        ('{"schema": 99}', "update edgejoule"),
+        ("{", "not a run record"),
+    ]:
         with pytest.raises(ValueError) as caught:
             records.from_json(text)
         assert said in str(caught.value)

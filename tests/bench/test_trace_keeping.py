@@ -1,4 +1,5 @@
 """Old traces go by the stated rule; records never go."""
+
 import json
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,8 +19,10 @@ def some(count, **documents):
     """Nights of one device and suite; a keyword n12={...} changes the document of night 12."""
     nights = []
     for number in range(count):
-        document = dict({"stage": "done", "verdict": "PASS", "findings": []},
-                        **documents.get("n{}".format(number), {}))
+        document = dict(
+            {"stage": "done", "verdict": "PASS", "findings": []},
+            **documents.get("n{}".format(number), {}),
+        )
         name = (FIRST + timedelta(number)).isoformat()
         nights.append(store.Night("board", name, "quick", Path(name), document))
     return nights
@@ -44,8 +47,13 @@ def test_then_the_first_of_every_month():
 
 def test_blessed_invalid_unfinished_and_step_nights_are_kept():
     step = {"since": {"night": some(9)[8].night}, "until": {"night": some(8)[7].night}}
-    nights = some(60, n3={"verdict": "INVALID"}, n5={"stage": "run", "verdict": None},
-                  n40={"findings": [step], "verdict": "FAIL"}, n10={"verdict": "INCONCLUSIVE"})
+    nights = some(
+        60,
+        n3={"verdict": "INVALID"},
+        n5={"stage": "run", "verdict": None},
+        n40={"findings": [step], "verdict": "FAIL"},
+        n10={"verdict": "INCONCLUSIVE"},
+    )
     found = gone(nights, blessed=[nights[20].night])
     assert found.isdisjoint({3, 5, 7, 8, 20}) and {1, 2, 4, 6, 9, 10, 19, 21} <= found
 
@@ -88,7 +96,12 @@ def test_the_rule_is_told():
     guide = (ROOT / "docs" / "nightly.md").read_text(encoding="utf8")
     for text in (nightly.__doc__, guide):
         told = " ".join(text.split())
-        for words in ("last 28 nights", "first night of every month", "both sides of a step",
-                      "blessed and invalid nights", "never removed"):
+        for words in (
+            "last 28 nights",
+            "first night of every month",
+            "both sides of a step",
+            "blessed and invalid nights",
+            "never removed",
+        ):
             assert words in told, words
     assert trace_keeping.KEEP == 28

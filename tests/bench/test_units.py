@@ -1,4 +1,5 @@
 """What deploy/ installs is understood by the systemd of a Jetson, and by everybody's cron."""
+
 import re
 import shlex
 import shutil
@@ -14,11 +15,30 @@ from edgejoule.bench.commands import nightly
 DEPLOY = Path(__file__).resolve().parent.parent.parent / "deploy"
 UNITS = sorted(DEPLOY.glob("*.service")) + sorted(DEPLOY.glob("*.timer"))
 KNOWN_TO_237 = {
-    "Unit": {"Description", "Documentation", "After", "Before", "Wants", "Requires", "OnFailure",
-             "ConditionPathExists"},
-    "Service": {"Type", "User", "Group", "WorkingDirectory", "Environment", "EnvironmentFile",
-                "ExecStart", "ExecStartPre", "SuccessExitStatus", "KillMode", "TimeoutStartSec",
-                "Nice"},
+    "Unit": {
+        "Description",
+        "Documentation",
+        "After",
+        "Before",
+        "Wants",
+        "Requires",
+        "OnFailure",
+        "ConditionPathExists",
+    },
+    "Service": {
+        "Type",
+        "User",
+        "Group",
+        "WorkingDirectory",
+        "Environment",
+        "EnvironmentFile",
+        "ExecStart",
+        "ExecStartPre",
+        "SuccessExitStatus",
+        "KillMode",
+        "TimeoutStartSec",
+        "Nice",
+    },
     "Timer": {"OnCalendar", "RandomizedDelaySec", "Persistent", "AccuracySec", "Unit"},
     "Install": {"WantedBy"},
 }
@@ -56,9 +76,12 @@ def test_systemd_finds_nothing_to_say(tmp_path):
             text = text.replace("/usr/bin/logger", "/bin/echo")
         (tmp_path / path.name).write_text(text)
     names = [str(tmp_path / path.name) for path in UNITS if "@" not in path.name]
-    done = subprocess.run(["systemd-analyze", "verify"] + names, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, env={"SYSTEMD_UNIT_PATH": "{}:".format(
-                              tmp_path), "PATH": "/usr/bin:/bin"})
+    done = subprocess.run(
+        ["systemd-analyze", "verify"] + names,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={"SYSTEMD_UNIT_PATH": "{}:".format(tmp_path), "PATH": "/usr/bin:/bin"},
+    )
     said = [line for line in done.stdout.decode().splitlines() if "edgejoule" in line]
     assert done.returncode == 0 and not said, done.stdout.decode()
 
@@ -67,8 +90,11 @@ def test_systemd_would_have_found_a_mistake(tmp_path):
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is not here")
     (tmp_path / "edgejoule-bad.service").write_text("[Service]\nExecStarts=/bin/true\n")
-    done = subprocess.run(["systemd-analyze", "verify", str(tmp_path / "edgejoule-bad.service")],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", str(tmp_path / "edgejoule-bad.service")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     assert "edgejoule-bad" in done.stdout.decode()
 
 
@@ -94,6 +120,7 @@ def commands():
 @pytest.mark.parametrize("where, words", list(commands()))
 def test_every_command_is_understood(where, words):
     import argparse
+
     parser = argparse.ArgumentParser()
     nightly.arguments(parser)
     args = parser.parse_args(words)
@@ -102,13 +129,20 @@ def test_every_command_is_understood(where, words):
 
 def test_there_is_a_command_in_each():
     assert [name for name, _ in commands()] == [
-        "edgejoule-nightly.service", "edgejoule-resume.service", "edgejoule.cron",
-        "edgejoule.cron", "github-hub.yml"]
+        "edgejoule-nightly.service",
+        "edgejoule-resume.service",
+        "edgejoule.cron",
+        "edgejoule.cron",
+        "github-hub.yml",
+    ]
 
 
 def test_the_cron_lines_have_their_fields_and_another_lock():
-    lines = [line for line in (DEPLOY / "edgejoule.cron").read_text().splitlines()
-             if "edgejoule.py" in line]
+    lines = [
+        line
+        for line in (DEPLOY / "edgejoule.cron").read_text().splitlines()
+        if "edgejoule.py" in line
+    ]
     assert re.match(r"0 2 \* \* \*  edgejoule  cd ", lines[0])
     assert re.match(r"@reboot    edgejoule  cd ", lines[1])
     for line in lines:

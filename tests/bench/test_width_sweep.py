@@ -1,4 +1,5 @@
 """The sweep of channel widths: the choice by rule, the cache, and a short real run."""
+
 import json
 
 import pytest
@@ -12,13 +13,16 @@ def home(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("times,step", [
-    ({1: 1.0, 2: 1.0, 8: 1.0}, 1),
-    ({1: 3.0, 2: 2.5, 4: 2.0, 8: 1.4, 16: 1.04, 32: 1.0}, 16),
-    ({1: 1.04, 16: 1.0}, 1),
-    ({1: 1.3, 8: 1.2, 64: 1.0}, 64),
-    ({1: 1.0, 8: 5.0}, 1),
-])
+@pytest.mark.parametrize(
+    "times,step",
+    [
+        ({1: 1.0, 2: 1.0, 8: 1.0}, 1),
+        ({1: 3.0, 2: 2.5, 4: 2.0, 8: 1.4, 16: 1.04, 32: 1.0}, 16),
+        ({1: 1.04, 16: 1.0}, 1),
+        ({1: 1.3, 8: 1.2, 64: 1.0}, 64),
+        ({1: 1.0, 8: 5.0}, 1),
+    ],
+)
 def test_the_smallest_multiple_that_is_about_as_good(times, step):
     assert width_sweep.chosen(times) == step
 
@@ -35,8 +39,9 @@ def test_a_sweep_is_measured_once_and_then_read(home, monkeypatch):
     assert width_sweep.multiple() == 16
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"schema": 0, "times": {}}', "[1]",
-                                  '{"schema": 1, "times": {"a": 1}}'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", '{"schema": 0, "times": {}}', "[1]", '{"schema": 1, "times": {"a": 1}}']
+)
 def test_a_broken_cache_is_measured_again(home, monkeypatch, text):
     path = width_sweep.cache("cpu")
     path.parent.mkdir(parents=True)

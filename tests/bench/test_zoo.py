@@ -1,4 +1,5 @@
 """Every network of the zoo: masked == shrunk, nothing empty, trainable, counted as expected."""
+
 import importlib
 import warnings
 
@@ -9,8 +10,11 @@ from edgejoule.bench.zoo import catalogue, examination
 from edgejoule.bench.zoo.net import awake, example
 from edgejoule.prune import grouping
 
-NETS = {name: net for module in catalogue.KINDS["own"]
-        for name, net in importlib.import_module("edgejoule.bench.zoo." + module).NETS.items()}
+NETS = {
+    name: net
+    for module in catalogue.KINDS["own"]
+    for name, net in importlib.import_module("edgejoule.bench.zoo." + module).NETS.items()
+}
 MODES = {False: (False, True), True: (False,)}  # noisy nets are compared in eval() only
 NO_BACKWARD = {True: (), False: ("shuffle_unit",)}  # torch 1.10 can't train nn.ChannelShuffle
 
@@ -48,7 +52,8 @@ def test_size_work_and_training_after_a_cut(name):
     assert counts[0]["macs"] == counts[1]["macs"] or NETS[name].per_channel
     if name not in NO_BACKWARD[torch.__version__ > "2"]:
         assert set(examination.untrained(case.small, inputs)) <= set(
-            examination.untrained(model, inputs))
+            examination.untrained(model, inputs)
+        )
 
 
 @pytest.mark.parametrize("name", sorted(NETS))

@@ -1,4 +1,5 @@
 """`edgejoule zoo`: rows, exit codes, what it says when a cut is wrong, and the race's verdicts."""
+
 import json
 
 import pytest
@@ -48,6 +49,7 @@ def test_a_wrong_cut_is_told_and_fails(capsys, monkeypatch):
         small = shrink(model, inputs, groups, mask)
         next(small.parameters()).data.mul_(1.001)
         return small
+
     monkeypatch.setattr(examination, "shrink", spoilt)
     code, out = zoo(capsys, "residual", "--kinds", "own", "--no-exports")
     assert code == 1 and "0/3" in out.out and "1 wrong" in out.out
@@ -56,6 +58,7 @@ def test_a_wrong_cut_is_told_and_fails(capsys, monkeypatch):
 def test_a_network_that_can_t_run_doesn_t_hide_the_others(monkeypatch):
     def broken():
         raise RuntimeError("no such thing\nmore")
+
     net = catalogue.nets(["own"], ["residual"])["own", "residual"]._replace(build=broken)
     row = rows.row("residual", "own", net, rows.Plan())
     assert row["verdict"] == "WRONG" and "no such thing" in row["problems"][0]
@@ -75,14 +78,27 @@ def test_the_seeds_are_in_the_zoo():
     assert {"vgg16", "preresnet101", "resnet20"} <= {n for _, n in catalogue.nets(["seeds"])}
 
 
-EVEN = {"name": "resnet50", "parity": 1e-16, "params": 0.27, "peer_parity": 1e-16,
-        "peer_params": 0.27, "speed": 2.0}
+EVEN = {
+    "name": "resnet50",
+    "parity": 1e-16,
+    "params": 0.27,
+    "peer_parity": 1e-16,
+    "peer_params": 0.27,
+    "speed": 2.0,
+}
 
 
-@pytest.mark.parametrize("change,verdict", [
-    ({}, True), ({"speed": 0.9}, False), ({"speed": 0.9, "name": "regnet_y_400mf"}, True),
-    ({"parity": 1e-3}, False), ({"peer_params": 0.2}, False),
-    ({"peer_params": 0.2, "peer_parity": 0.4}, True)])
+@pytest.mark.parametrize(
+    "change,verdict",
+    [
+        ({}, True),
+        ({"speed": 0.9}, False),
+        ({"speed": 0.9, "name": "regnet_y_400mf"}, True),
+        ({"parity": 1e-3}, False),
+        ({"peer_params": 0.2}, False),
+        ({"peer_params": 0.2, "peer_parity": 0.4}, True),
+    ],
+)
 def test_being_ahead(change, verdict):
     assert peers.ahead(dict(EVEN, **change)) is verdict
 
@@ -92,8 +108,18 @@ def test_a_network_that_died_on_us_is_no_success():
 
 
 def test_a_line_of_the_race():
-    text = peers.line({"name": "resnet50", "peer": "exact", "seconds": 0.25, "peer_seconds": 0.5,
-                       "speed": 2.0, "parity": 1e-16, "params": 0.27}, first=True)
+    text = peers.line(
+        {
+            "name": "resnet50",
+            "peer": "exact",
+            "seconds": 0.25,
+            "peer_seconds": 0.5,
+            "speed": 2.0,
+            "parity": 1e-16,
+            "params": 0.27,
+        },
+        first=True,
+    )
     head, row = text.splitlines()
     assert head.split()[0] == "network" and row.split()[:4] == ["resnet50", "0.25", "0.50", "2.0"]
 

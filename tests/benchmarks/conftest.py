@@ -3,6 +3,7 @@
 Seconds are the processor's, so that other programs on the machine count less. What is saved:
 pytest-benchmark's document, and a run per device that later nights are gated against.
 """
+
 import sys
 import time
 from pathlib import Path
@@ -29,15 +30,21 @@ def against(joules_benchmark, request):
 
     `calls` of ours make a round of a tenth of a second.
     """
+
     def measured(ours, reference, name, calls):
         result = joules_benchmark.pedantic(ours, rounds=ROUNDS, iterations=calls, warmup_rounds=1)
         few = max(calls // 32, 1)
         many = [lambda one=one: [one() for _ in range(few)] for one in (ours, reference)]
-        raced = race(Contest(request.node.name, "calls/s", few,
-                             (("ours", many[0]), (name, many[1])), "ours"), rounds=5)
+        raced = race(
+            Contest(
+                request.node.name, "calls/s", few, (("ours", many[0]), (name, many[1])), "ours"
+            ),
+            rounds=5,
+        )
         RATIOS[request.node.name] = (name, raced[1].ratio)
         joules_benchmark.extra_info.update(reference=name, speed_over_reference=raced[1].ratio)
         return result
+
     return measured
 
 

@@ -4,6 +4,7 @@
 
 The bound is 10 s; what is printed are the processor's seconds, and on a quiet machine the wall's.
 """
+
 import pytest
 from rigs import bundles, histories
 
@@ -17,32 +18,44 @@ ROUNDS = 3
 
 def cut(count):
     """(label, prune section) of dense training and `count` - 1 methods that cut."""
-    return bundles.METHODS[:1] + tuple(("slim {:g}".format(each / count), {
-        "recipe": "one_shot", "criterion": "slim", "ratio": each / count})
-        for each in range(1, count))
+    return bundles.METHODS[:1] + tuple(
+        (
+            "slim {:g}".format(each / count),
+            {"recipe": "one_shot", "criterion": "slim", "ratio": each / count},
+        )
+        for each in range(1, count)
+    )
 
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory):
     """250 nights of 20 methods with 2 seeds."""
-    return histories.make(tmp_path_factory.mktemp("speed") / "history", NIGHTS, cut(METHODS),
-                          (0, 1), histories.step(200, 1.05, "slim 0.5"), epochs=EPOCHS)
+    return histories.make(
+        tmp_path_factory.mktemp("speed") / "history",
+        NIGHTS,
+        cut(METHODS),
+        (0, 1),
+        histories.step(200, 1.05, "slim 0.5"),
+        epochs=EPOCHS,
+    )
 
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory):
     """One suite of 500 methods with 20 seeds."""
-    return bundles.suite(tmp_path_factory.mktemp("speed"), range(SEEDS), "module",
-                         cut(NIGHTS * 2), epochs=EPOCHS)
+    return bundles.suite(
+        tmp_path_factory.mktemp("speed"), range(SEEDS), "module", cut(NIGHTS * 2), epochs=EPOCHS
+    )
 
 
 def test_pages_of_a_history_without_an_index(joules_benchmark, history):
     """Every bundle is read."""
+
     def forget():
         if (history / "index.sqlite").exists():
             (history / "index.sqlite").unlink()
-    written = joules_benchmark.pedantic(pages.write, (history,), setup=forget,
-                                        rounds=ROUNDS)
+
+    written = joules_benchmark.pedantic(pages.write, (history,), setup=forget, rounds=ROUNDS)
     assert "slim 0.5" in written["trends.html"].read_text(encoding="utf8")
 
 
@@ -56,6 +69,7 @@ def test_pages_of_a_history_with_its_index(joules_benchmark, history):
 def test_report_of_one_suite(joules_benchmark, suite, tmp_path):
     """Every bundle is read and checked; the page stays light."""
     written = joules_benchmark.pedantic(
-        lambda: files.write(gather.report(suite), tmp_path / "out"), rounds=ROUNDS)
+        lambda: files.write(gather.report(suite), tmp_path / "out"), rounds=ROUNDS
+    )
     assert written["page"].stat().st_size < 3e6
     assert len(written["runs"].read_text(encoding="utf8").splitlines()) == 1 + 10000

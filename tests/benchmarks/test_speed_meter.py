@@ -1,4 +1,5 @@
 """The meter: the joules of a long window, and of an epoch in a long run."""
+
 import numpy as np
 import pytest
 
@@ -27,10 +28,15 @@ def integral(times, watts, start_s, end_s):
     return float(np.sum(np.diff(t) * (w[1:] + w[:-1])) / 2)
 
 
-@pytest.mark.parametrize("start_s,end_s,calls", [(10.05, 3590.05, 8), (1800.05, 1830.05, 800)],
-                         ids=["hour", "epoch"])
+@pytest.mark.parametrize(
+    "start_s,end_s,calls", [(10.05, 3590.05, 8), (1800.05, 1830.05, 800)], ids=["hour", "epoch"]
+)
 def test_reading(against, hour, start_s, end_s, calls):
     record, times, watts = hour
-    found = against(lambda: window.reading(record, INFO, start_s, end_s),
-                    lambda: integral(times, watts, start_s, end_s), "NumPy's bare sum", calls)
+    found = against(
+        lambda: window.reading(record, INFO, start_s, end_s),
+        lambda: integral(times, watts, start_s, end_s),
+        "NumPy's bare sum",
+        calls,
+    )
     assert found.joules == pytest.approx(integral(times, watts, start_s, end_s), rel=1e-6)

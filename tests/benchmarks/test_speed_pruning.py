@@ -1,4 +1,5 @@
 """Pruning: finding the groups of a ResNet-20, cutting it in half, scoring a VGG-11."""
+
 import copy
 
 import pytest
@@ -28,16 +29,24 @@ def vgg():
 
 def test_finding_groups(against, resnet):
     with torch.no_grad():
-        found = against(lambda: grouping.find(resnet, EXAMPLE), lambda: resnet(EXAMPLE),
-                        "a forward pass", calls=3)
+        found = against(
+            lambda: grouping.find(resnet, EXAMPLE),
+            lambda: resnet(EXAMPLE),
+            "a forward pass",
+            calls=3,
+        )
     assert sum(group.channels for group in found) == 448
 
 
 def test_cutting(against, resnet):
     found = grouping.find(resnet, EXAMPLE)
     mask = select.select(l1.scores(resnet, found, []), found, 0.5)
-    small = against(lambda: shrink(resnet, EXAMPLE, found, mask), lambda: copy.deepcopy(resnet),
-                    "copying the network", calls=4)
+    small = against(
+        lambda: shrink(resnet, EXAMPLE, found, mask),
+        lambda: copy.deepcopy(resnet),
+        "copying the network",
+        calls=4,
+    )
     assert small(EXAMPLE).shape == (2, 10)
 
 
@@ -45,6 +54,10 @@ def test_spline_scores(against, vgg):
     """Against the inner products of all slopes, which no way of doing it can leave out."""
     model, found = vgg
     slopes = [each.slopes for group in found for each in hyperplanes.planes(model, group)]
-    scores = against(lambda: spline.scores(model, found, []),
-                     lambda: [each @ each.t() for each in slopes], "its inner products", calls=1)
+    scores = against(
+        lambda: spline.scores(model, found, []),
+        lambda: [each @ each.t() for each in slopes],
+        "its inner products",
+        calls=1,
+    )
     assert sum(len(each) for each in scores.values()) == 2752

@@ -1,4 +1,5 @@
 """The promises of meter-bench, in a quick form, and the traces they stand on."""
+
 import json
 import subprocess
 import sys
@@ -21,8 +22,9 @@ from edgejoule.devices.proof import (
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-@pytest.mark.parametrize("pattern", [synthetic.constant(), synthetic.square(),
-                                     synthetic.training()])
+@pytest.mark.parametrize(
+    "pattern", [synthetic.constant(), synthetic.square(), synthetic.training()]
+)
 def test_a_patterns_joules_are_the_integral_of_its_watts(pattern):
     step, start = 1e-4, 0.123
     total = sum(pattern.watts(start + (i + 0.5) * step) * step for i in range(50000))
@@ -101,8 +103,19 @@ def test_a_wrap_is_exact():
 
 
 def test_the_command_prints_every_figure():
-    out = subprocess.run([sys.executable, str(ROOT / "edgejoule.py"), "meter-bench", "--trials",
-                          "4", "--seconds", "0.5", "--json"], stdout=subprocess.PIPE).stdout
+    out = subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / "edgejoule.py"),
+            "meter-bench",
+            "--trials",
+            "4",
+            "--seconds",
+            "0.5",
+            "--json",
+        ],
+        stdout=subprocess.PIPE,
+    ).stdout
     found = json.loads(out.decode())
     assert len(found["rows"]) == len(accuracy.ROWS)
     assert found["zeus"] == (zeus.version() if zeus.installed() else "zeus not installed")

@@ -1,4 +1,5 @@
 """Loads that beat with the sampling are noticed; noise and training are not mistaken for them."""
+
 import random
 import time
 

@@ -1,4 +1,5 @@
 """Board tables: the right total on every board, no rail twice, no child added."""
+
 import pytest
 from rigs import board_rig
 
@@ -25,8 +26,9 @@ def test_the_dev_kit_adds_the_carriers_own_branch(tmp_path, board, watts):
 @pytest.mark.parametrize("board", sorted(board_rig.BOARDS))
 def test_every_labelled_rail_is_found_once_though_two_paths_lead_there(tmp_path, board):
     rails = [rail.label for rail in ina_channels.find(str(board_rig.build(tmp_path, board)))]
-    wanted = [label for chip in board_rig.BOARDS[board][3].values() for label, _ in chip
-              if label != "NC"]
+    wanted = [
+        label for chip in board_rig.BOARDS[board][3].values() for label, _ in chip if label != "NC"
+    ]
     assert sorted(rails) == sorted(wanted)
 
 

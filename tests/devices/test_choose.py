@@ -1,4 +1,5 @@
 """The sensor is chosen by reading it; what fails is told with its reason."""
+
 import time
 
 import pytest
@@ -13,8 +14,11 @@ class Adapter:
 
     def __init__(self, sample=None, opening=None, **info):
         self.sample, self.opening = sample, opening
-        self._info = DeviceInfo(**dict(
-            {"adapter": "x", "name": "x", "rail": "R", "scope": "gpu", "period_s": 0.01}, **info))
+        self._info = DeviceInfo(
+            **dict(
+                {"adapter": "x", "name": "x", "rail": "R", "scope": "gpu", "period_s": 0.01}, **info
+            )
+        )
         self.closed = 0
 
     def open(self, argument=None):

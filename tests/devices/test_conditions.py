@@ -1,4 +1,5 @@
 """The machine's state from emulated trees, and from nothing at all."""
+
 import json
 
 from rigs import board_rig
@@ -8,8 +9,16 @@ from edgejoule.devices import conditions
 
 def test_nothing_is_known_of_an_empty_tree_and_nothing_raises(tmp_path):
     found = conditions.snapshot(str(tmp_path))
-    assert found == {"celsius": {}, "power_mode": None, "clocks": {}, "throttling": None,
-                     "swap": None, "load_average": None, "boot_id": None, "uptime_s": None}
+    assert found == {
+        "celsius": {},
+        "power_mode": None,
+        "clocks": {},
+        "throttling": None,
+        "swap": None,
+        "load_average": None,
+        "boot_id": None,
+        "uptime_s": None,
+    }
 
 
 def test_a_board_is_told_in_si(tmp_path):

@@ -1,4 +1,5 @@
 """A bench meter that writes lines: files, pipes and sockets; clocks; what is no sample."""
+
 import os
 import socket
 import threading
@@ -21,21 +22,27 @@ def writer():
             while not stopping.is_set():
                 write(line(time.monotonic()))
                 time.sleep(0.01)
+
         threads.append(threading.Thread(target=work))
         threads[-1].start()
+
     yield start
     stopping.set()
     for thread in threads:
         thread.join()
 
 
-@pytest.mark.parametrize("lines,wanted", [
-    (["8.5"], [(None, 8.5)]), (["1.0, 8.5"], [(1.0, 8.5)]),
-    (["Time,Watts,Temp", "1,8.5,40"], [None, (1.0, 8.5)]),
-    (["volts,amps", "12,2"], [None, (None, 24.0)]),
-    (["timestamp,power_w", "x,y"], [None, None]),
-    (["volts,time", "12,2"], [None, None]),
-])
+@pytest.mark.parametrize(
+    "lines,wanted",
+    [
+        (["8.5"], [(None, 8.5)]),
+        (["1.0, 8.5"], [(1.0, 8.5)]),
+        (["Time,Watts,Temp", "1,8.5,40"], [None, (1.0, 8.5)]),
+        (["volts,amps", "12,2"], [None, (None, 24.0)]),
+        (["timestamp,power_w", "x,y"], [None, None]),
+        (["volts,time", "12,2"], [None, None]),
+    ],
+)
 def test_lines_are_understood(lines, wanted):
     columns = Columns()
     assert [columns.parse(line) for line in lines] == wanted
@@ -89,6 +96,7 @@ def test_a_socket(writer):
     def serve():
         connection = server.accept()[0]
         writer(lambda line: connection.send(line.encode()), lambda t: "4\n")
+
     thread = threading.Thread(target=serve)
     thread.start()
     device = external.open("tcp:127.0.0.1:{}".format(server.getsockname()[1]))

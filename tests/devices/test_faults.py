@@ -4,6 +4,7 @@ The training always completes; within three periods the reading says degraded or
 why; nothing blocks for two seconds; no joules are a silent zero. (NVML's and jtop's faults:
 test_nvml, test_jtop.)
 """
+
 import ast
 import ctypes
 import errno
@@ -43,7 +44,8 @@ def says(reading, word):
     assert reading.status in ("degraded", "invalid"), reading
     assert word in reading.reason, reading.reason
     assert reading.joules is None or reading.joules == pytest.approx(
-        3.056 * reading.seconds, rel=0.05)
+        3.056 * reading.seconds, rel=0.05
+    )
     return True
 
 
@@ -70,8 +72,9 @@ def test_a_driver_that_answers_with_an_error(board, monkeypatch, number):
     def pread(*_):
         raise OSError(number, os.strerror(number))
 
-    reading, _ = measured(board[2], 0.5, lambda: monkeypatch.setattr(sysfs.os, "pread", pread),
-                          PERIODS * 0.1)
+    reading, _ = measured(
+        board[2], 0.5, lambda: monkeypatch.setattr(sysfs.os, "pread", pread), PERIODS * 0.1
+    )
     assert says(reading, os.strerror(number))
 
 
@@ -105,8 +108,12 @@ def test_one_error_in_a_hundred_reads_is_no_matter(board, monkeypatch):
 def test_a_read_that_never_returns(board, monkeypatch):
     held = threading.Event()
     monkeypatch.setattr(sysfs.os, "pread", os.pread)
-    reading, _ = measured(board[2], 0.5, lambda: monkeypatch.setattr(
-        sysfs.os, "pread", lambda *_: held.wait(20)), PERIODS * 0.1)
+    reading, _ = measured(
+        board[2],
+        0.5,
+        lambda: monkeypatch.setattr(sysfs.os, "pread", lambda *_: held.wait(20)),
+        PERIODS * 0.1,
+    )
     held.set()
     assert says(reading, "without samples")
 
@@ -118,7 +125,8 @@ def test_the_sampling_thread_killed(board):
     def kill():
         thread = meter._samplers[0]._thread
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
+            ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)
+        )
         deadline = time.monotonic() + 1.0
         while thread.is_alive() and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -132,18 +140,25 @@ def test_the_sampling_thread_killed(board):
 
 def test_the_wall_clock_stepped(board, monkeypatch):
     real = time.time
-    reading, _ = measured(board[2], 0.3, lambda: monkeypatch.setattr(
-        time, "time", lambda: real() - 86400), 0.4)
+    reading, _ = measured(
+        board[2], 0.3, lambda: monkeypatch.setattr(time, "time", lambda: real() - 86400), 0.4
+    )
     assert reading.coverage == 1.0 and reading.status == "too_short"
 
 
 def test_nothing_that_measures_looks_at_the_wall_clock():
     """Only a bench meter's calendar times need it, once, at opening."""
     for path in sorted((ROOT / "devices").rglob("*.py")):
-        calls = [ast.dump(node.func) for node in ast.walk(ast.parse(path.read_text()))
-                 if isinstance(node, ast.Call)]
-        walls = [call for call in calls if "'time'" in call.split("attr=")[-1]
-                 and "id='time'" in call or "'now'" in call]
+        calls = [
+            ast.dump(node.func)
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call)
+        ]
+        walls = [
+            call
+            for call in calls
+            if "'time'" in call.split("attr=")[-1] and "id='time'" in call or "'now'" in call
+        ]
         assert not walls or path.name in ("external.py",), (path, walls)
 
 
@@ -164,14 +179,20 @@ def test_importing_and_using_changes_nothing_of_the_process(tmp_path):
     trace.write_text('{"schema": 1, "rail": null, "times_s": [0, 9], "watts": [5, 6]}')
     log = tmp_path / "log.csv"
     log.write_text("")
-    writes = "import threading, time\n" \
-             "def write():\n" \
-             "    with open({!r}, 'a', buffering=1) as f:\n" \
-             "        while True: f.write('5\\n'); time.sleep(0.01)\n" \
-             "t = threading.Thread(target=write, daemon=True); t.start()\n".format(str(log))
+    writes = (
+        "import threading, time\n"
+        "def write():\n"
+        "    with open({!r}, 'a', buffering=1) as f:\n"
+        "        while True: f.write('5\\n'); time.sleep(0.01)\n"
+        "t = threading.Thread(target=write, daemon=True); t.start()\n".format(str(log))
+    )
     root = board_rig.build(tmp_path, "tx2")
     said = process_state.after_using(
-        "open('none')", "open('replay:8.5')", "open({!r})".format("replay:" + str(trace)),
+        "open('none')",
+        "open('replay:8.5')",
+        "open({!r})".format("replay:" + str(trace)),
         "open({!r})".format("external:" + str(log)),
-        "load('ina3221').open(root={!r})".format(str(root)), first=writes)
+        "load('ina3221').open(root={!r})".format(str(root)),
+        first=writes,
+    )
     assert said == "unchanged", said

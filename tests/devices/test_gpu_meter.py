@@ -2,6 +2,7 @@
 
 Run by `make gpu`. Prints its figures as JSON, and writes them to $GPU_FIGURES if that is set.
 """
+
 import json
 import os
 import time
@@ -76,9 +77,14 @@ def test_power_agrees_with_the_counter_under_load(gpu, figures):
     powers = gpu.info()._replace(update_s=None, lag_s=nvml.UPDATE_S / 2)
     without = record.without_counter()
     traced = window.reading(without, powers, opened.start_s, opened.start_s + counted.seconds)
-    figures.update(load_seconds=counted.seconds, counter_joules=counted.joules,
-                   power_joules=traced.joules, counter_status=counted.status,
-                   sampler=meter.cost(), warnings=meter.warnings(),
-                   difference_percent=100 * (traced.joules / counted.joules - 1))
+    figures.update(
+        load_seconds=counted.seconds,
+        counter_joules=counted.joules,
+        power_joules=traced.joules,
+        counter_status=counted.status,
+        sampler=meter.cost(),
+        warnings=meter.warnings(),
+        difference_percent=100 * (traced.joules / counted.joules - 1),
+    )
     assert counted.source == "counter" and traced.source == "trace"
     assert traced.joules == pytest.approx(counted.joules, rel=0.03)

@@ -1,4 +1,5 @@
 """The doctor's checks: verdict, sentence, the command that mends."""
+
 import json
 import subprocess
 import sys
@@ -15,13 +16,22 @@ from edgejoule.devices.reading import DeviceInfo, Sample
 from edgejoule.devices.trace import PowerTrace
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CALM = {"celsius": {"CPU": 40.0}, "throttling": None, "power_mode": "MAXN", "swap": None,
-        "load_average": 0.0}
+CALM = {
+    "celsius": {"CPU": 40.0},
+    "throttling": None,
+    "power_mode": "MAXN",
+    "swap": None,
+    "load_average": 0.0,
+}
 
 
 def command(*words):
-    done = subprocess.run([sys.executable, str(ROOT / "edgejoule.py")] + list(words),
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=str(ROOT))
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "edgejoule.py")] + list(words),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=str(ROOT),
+    )
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -31,19 +41,23 @@ def test_a_calm_machine_is_fit():
     assert [c.verdict for c in checks if c.name not in ("clocks", "NVML binding")] == ["ok"] * 6
 
 
-@pytest.mark.parametrize("check,verdict,text", [
-    (health.sensor(none.open("no rail").info()), "refuse", "no rail"),
-    (health.sensor(replay.open(5).info()), "warn", "constant 5 W"),
-    (health.throttling(dict(CALM, throttling="cooling: gpu at 2"), []), "warn", "gpu at 2"),
-    (health.throttling(CALM, ["nvml: the GPU was slowed by: power brake"]), "warn", "brake"),
-    (health.strangers(["nvml: other processes used the GPU (pid 7)"]), "refuse", "pid 7"),
-    (health.load(dict(CALM, load_average=99.0)), "warn", "99.0"),
-    (health.swap(dict(CALM, swap={"used_bytes": 5e6})), "warn", "5 MB"),
-    (health.heat(CALM, dict(CALM, celsius={"CPU": 45.0})), "warn", "+5.0 C"),
-    (health.heat(CALM, CALM), "ok", "40.0 C"),
-    (health.idle(5.0, 5.2), "warn", "4.0 %"), (health.idle(5.0, 5.01), "ok", "5.01 W"),
-    (health.idle(None, 5.0), "warn", "not measured"),
-])
+@pytest.mark.parametrize(
+    "check,verdict,text",
+    [
+        (health.sensor(none.open("no rail").info()), "refuse", "no rail"),
+        (health.sensor(replay.open(5).info()), "warn", "constant 5 W"),
+        (health.throttling(dict(CALM, throttling="cooling: gpu at 2"), []), "warn", "gpu at 2"),
+        (health.throttling(CALM, ["nvml: the GPU was slowed by: power brake"]), "warn", "brake"),
+        (health.strangers(["nvml: other processes used the GPU (pid 7)"]), "refuse", "pid 7"),
+        (health.load(dict(CALM, load_average=99.0)), "warn", "99.0"),
+        (health.swap(dict(CALM, swap={"used_bytes": 5e6})), "warn", "5 MB"),
+        (health.heat(CALM, dict(CALM, celsius={"CPU": 45.0})), "warn", "+5.0 C"),
+        (health.heat(CALM, CALM), "ok", "40.0 C"),
+        (health.idle(5.0, 5.2), "warn", "4.0 %"),
+        (health.idle(5.0, 5.01), "ok", "5.01 W"),
+        (health.idle(None, 5.0), "warn", "not measured"),
+    ],
+)
 def test_a_finding_has_a_verdict(check, verdict, text):
     assert check.verdict == verdict and text in check.found
     assert check.mend or check.verdict == "ok" or check.name in ("idle power", "temperature")
@@ -75,6 +89,7 @@ def test_a_burst_on_a_board_costs_microseconds(tmp_path):
 
 def test_the_lag_of_a_step_is_found(monkeypatch):
     """A first-order sensor of 0.15 s over a step that begins with the load."""
+
     class Trailing:
         def __init__(self):
             self.begun = None

@@ -1,4 +1,5 @@
 """Gross, idle and net joules."""
+
 import time
 
 import pytest
@@ -19,7 +20,7 @@ def reading(joules=100.0, **more):
 def test_the_shares_add_up():
     split = idle.shares(reading(), REST)
     assert (split.gross, split.idle, split.net) == (100.0, 50.0, 50.0)
-    assert split.uncertainty_joules == pytest.approx(2 * (0.5 ** 2 + 0.1 ** 2) ** 0.5)
+    assert split.uncertainty_joules == pytest.approx(2 * (0.5**2 + 0.1**2) ** 0.5)
 
 
 def test_what_is_unknown_has_no_shares():
@@ -43,7 +44,8 @@ def test_a_meter_measures_rest_and_what_is_above_it():
             time.sleep(0.3)
     split = idle.shares(opened.reading, rest)
     assert rest.watts == pytest.approx(5.0) and split.net == pytest.approx(
-        4.0 * opened.reading.seconds)
+        4.0 * opened.reading.seconds
+    )
 
 
 def test_short_work_is_repeated_until_it_is_long_enough(monkeypatch):

@@ -1,4 +1,5 @@
 """The adapter on emulated trees: units, signs, children, lag, and its refusals."""
+
 import pytest
 from rigs import board_rig
 

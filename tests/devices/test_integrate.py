@@ -1,4 +1,5 @@
 """Trapezoids with interpolated edges against closed forms."""
+
 import math
 
 import pytest
@@ -25,13 +26,14 @@ def test_constant_power_is_exact_in_any_window(start, length, watts):
 def test_a_ramp_is_exact_in_any_window(start, length):
     end = min(start + length, 10.0)
     assert joules(lambda t: 3 + 2 * t, start, end) == pytest.approx(
-        3 * (end - start) + end ** 2 - start ** 2, rel=1e-9)
+        3 * (end - start) + end**2 - start**2, rel=1e-9
+    )
 
 
 def test_a_sine_is_second_order():
     found = joules(lambda t: 5 + math.sin(t), 0.33, 7.77)
     truth = 5 * 7.44 + math.cos(0.33) - math.cos(7.77)
-    assert found == pytest.approx(truth, abs=0.1 ** 2 * 7.44 / 12)
+    assert found == pytest.approx(truth, abs=0.1**2 * 7.44 / 12)
 
 
 @given(st.lists(st.floats(0.01, 9.99), min_size=1, max_size=5))

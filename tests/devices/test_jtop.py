@@ -1,4 +1,5 @@
 """The real jtop client and service over an emulated board: values, traps, every way to fail."""
+
 import importlib.util
 import os
 import signal
@@ -14,8 +15,9 @@ from edgejoule.devices.adapters import jtop
 from edgejoule.devices.meter import Meter
 
 # jtop is not imported here: its 7.x would change this process
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("jtop") is None,
-                                reason="jetson-stats is not installed")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("jtop") is None, reason="jetson-stats is not installed"
+)
 PERIOD_S = 0.1
 
 
@@ -51,7 +53,8 @@ def test_written_watts_come_back_as_joules(shared):
     found = reading(shared, 0.8)
     assert found.joules == pytest.approx(7.5 * found.seconds, rel=0.01)
     assert found.coverage == 1.0 and found.rails["VDD_SYS_GPU"] == pytest.approx(
-        0.3 * found.seconds, rel=0.01)
+        0.3 * found.seconds, rel=0.01
+    )
 
 
 def test_the_board_is_told(shared):
@@ -81,16 +84,21 @@ def test_a_load_that_changes_comes_back_within_a_percent_over_ten_seconds(shared
         found = meter.end("w")
         truth += (opened.start_s + found.seconds - last) * watts
     device.close()
-    print("jtop end to end: {:.3f} J of {:.3f} J, {:+.2f} %".format(
-        found.joules, truth, 100 * (found.joules / truth - 1)))
+    print(
+        "jtop end to end: {:.3f} J of {:.3f} J, {:+.2f} %".format(
+            found.joules, truth, 100 * (found.joules / truth - 1)
+        )
+    )
     assert found.joules == pytest.approx(truth, rel=0.01)
 
 
 def test_a_total_without_a_name_is_never_taken(own):
     """Then jtop adds the sub-rails up: 11 W where the board draws 3."""
+
     def lose():
         path = board_rig.power_file(own.sys, "VDD_IN")
         os.rename(str(path), str(path) + ".away")
+
     found = reading(own, 0.5, lose)
     assert found.status == "invalid"
     assert "no value for VDD_IN" in found.reason or "silent" in found.reason
@@ -163,14 +171,17 @@ def test_a_forbidden_socket_is_told(own):
     os.chmod(own.socket, 0)
     said = unprivileged.output(
         "from edgejoule.devices.adapters import jtop\ntry: jtop.open(0.1, {!r})\n"
-        "except RuntimeError as error: print(error)".format(own.socket))
+        "except RuntimeError as error: print(error)".format(own.socket)
+    )
     assert "can't access jtop.service" in said and "usermod -aG jtop" in said
 
 
 def test_a_slower_client_only_slows_the_samples(own):
-    code = "import sys, jtop.service\njtop.service.JTOP_PIPE = {!r}\nimport jtop\n" \
-           "j = jtop.jtop(interval=0.4)\nj.start()\nprint('up', flush=True)\n" \
-           "while j.ok(): pass".format(own.socket)
+    code = (
+        "import sys, jtop.service\njtop.service.JTOP_PIPE = {!r}\nimport jtop\n"
+        "j = jtop.jtop(interval=0.4)\nj.start()\nprint('up', flush=True)\n"
+        "while j.ok(): pass".format(own.socket)
+    )
     other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     try:
         assert other.stdout.readline() == b"up\n"

@@ -1,4 +1,5 @@
 """The commands `measure` and `watch`: exit codes, outputs, signals."""
+
 import json
 import os
 import signal
@@ -16,8 +17,9 @@ EDGEJOULE = [sys.executable, str(ROOT / "edgejoule.py")]
 
 
 def edgejoule(*words):
-    done = subprocess.run(EDGEJOULE + list(words), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          cwd=str(ROOT))
+    done = subprocess.run(
+        EDGEJOULE + list(words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=str(ROOT)
+    )
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -28,8 +30,18 @@ def test_the_output_is_the_commands_own_and_its_code_is_passed_on():
 
 
 def test_json_is_alone_on_stdout():
-    code, out, err = edgejoule("measure", "--fake-power", "8", "--idle", "0.2", "--json", "--",
-                               "sh", "-c", "echo hi; sleep 0.2")
+    code, out, err = edgejoule(
+        "measure",
+        "--fake-power",
+        "8",
+        "--idle",
+        "0.2",
+        "--json",
+        "--",
+        "sh",
+        "-c",
+        "echo hi; sleep 0.2",
+    )
     found = json.loads(out)
     assert code == 0 and "hi" in err
     assert found["reading"]["joules"] == pytest.approx(8 * found["reading"]["seconds"])
@@ -50,9 +62,20 @@ def test_a_command_killed_by_a_signal():
 
 
 def test_sigterm_goes_to_the_command_and_the_reading_is_still_told():
-    process = subprocess.Popen(EDGEJOULE + ["measure", "--fake-power", "8", "--", "sh", "-c",
-                                            "trap 'exit 5' TERM; echo up; while :; do sleep 0.05; "
-                                            "done"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        EDGEJOULE
+        + [
+            "measure",
+            "--fake-power",
+            "8",
+            "--",
+            "sh",
+            "-c",
+            "trap 'exit 5' TERM; echo up; while :; do sleep 0.05; done",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     assert process.stdout.readline() == b"up\n"
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=10)
@@ -67,13 +90,17 @@ def test_the_trace_is_saved_and_can_be_played(tmp_path):
     assert code == 0 and "trace run.trace.json" in err
 
 
-@pytest.mark.parametrize("words,told", [
-    (["measure"], "asked for no command"), (["measure", "--", "no-such-command"], "cannot run"),
-    (["measure", "--power", "nvlm", "--", "true"], "Did you mean 'nvml'"),
-    (["measure", "--fake-power", "-1", "--", "true"], "more than 0"),
-    (["watch", "--fake-power", "5", "--interval", "0"], "more than 0"),
-    (["watch", "--fake-power", "5", "--json"], "--seconds S"),
-])
+@pytest.mark.parametrize(
+    "words,told",
+    [
+        (["measure"], "asked for no command"),
+        (["measure", "--", "no-such-command"], "cannot run"),
+        (["measure", "--power", "nvlm", "--", "true"], "Did you mean 'nvml'"),
+        (["measure", "--fake-power", "-1", "--", "true"], "more than 0"),
+        (["watch", "--fake-power", "5", "--interval", "0"], "more than 0"),
+        (["watch", "--fake-power", "5", "--json"], "--seconds S"),
+    ],
+)
 def test_what_is_not_understood_is_one_line_and_code_4(words, told):
     code, out, err = edgejoule(*words)
     assert code == 4 and told in err and err.count("\n") == 1 and not out
@@ -87,8 +114,9 @@ def test_watch_prints_a_line_a_look():
 
 
 def test_watch_as_json():
-    code, out, _ = edgejoule("watch", "--fake-power", "5", "--interval", "0.1", "--seconds", "0.2",
-                             "--json")
+    code, out, _ = edgejoule(
+        "watch", "--fake-power", "5", "--interval", "0.1", "--seconds", "0.2", "--json"
+    )
     looks = json.loads(out)["looks"]
     assert code == 0 and [round(look["watts"], 6) for look in looks] == [5.0, 5.0]
 
@@ -99,9 +127,12 @@ def heed_interrupts():
 
 
 def test_watch_stops_at_ctrl_c():
-    process = subprocess.Popen(EDGEJOULE + ["watch", "--fake-power", "5", "--interval", "0.1"],
-                               stdout=subprocess.PIPE, env=dict(os.environ, PYTHONUNBUFFERED="1"),
-                               preexec_fn=heed_interrupts)
+    process = subprocess.Popen(
+        EDGEJOULE + ["watch", "--fake-power", "5", "--interval", "0.1"],
+        stdout=subprocess.PIPE,
+        env=dict(os.environ, PYTHONUNBUFFERED="1"),
+        preexec_fn=heed_interrupts,
+    )
     process.stdout.readline()
     process.stdout.readline()
     process.send_signal(signal.SIGINT)

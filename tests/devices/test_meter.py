@@ -1,4 +1,5 @@
 """The meter in real time: windows, edges, faults, cost."""
+
 import time
 
 import pytest
@@ -15,8 +16,9 @@ class Scripted:
 
     def __init__(self, read, **info):
         self.read = read
-        self._info = DeviceInfo("scripted", "scripted", "IN", "module",
-                                **dict({"period_s": 0.02}, **info))
+        self._info = DeviceInfo(
+            "scripted", "scripted", "IN", "module", **dict({"period_s": 0.02}, **info)
+        )
 
     def info(self):
         return self._info

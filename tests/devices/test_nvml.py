@@ -1,4 +1,5 @@
 """The real pynvml over an emulated libnvidia-ml: counter, polling, MIG, faults."""
+
 import os
 import subprocess
 import sys
@@ -12,14 +13,16 @@ from edgejoule.devices.meter import Meter
 from edgejoule.devices.vendors import gpus
 
 pynvml = pytest.importorskip("pynvml")
-pytestmark = pytest.mark.skipif(not gpu_rig.compiler(), reason="no C compiler: the emulated "
-                                "libnvidia-ml.so.1 cannot be built")
+pytestmark = pytest.mark.skipif(
+    not gpu_rig.compiler(), reason="no C compiler: the emulated libnvidia-ml.so.1 cannot be built"
+)
 PERIODS = 0.32  # three of the emulated register's, and the time to notice
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
     import ctypes
+
     return ctypes.CDLL(str(gpu_rig.build(tmp_path_factory.mktemp("nvml"))))
 
 
@@ -28,7 +31,7 @@ def gpu(library, tmp_path, monkeypatch):
     """The state of a fresh emulated GPU, which the real pynvml now talks to."""
     monkeypatch.setenv("NVML_EMULATOR", str(tmp_path / "state"))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(gpus, "cuda_uuids", lambda: [])
+    monkeypatch.setattr(gpus, "cuda_uuids", list)
     monkeypatch.setattr(pynvml, "nvmlLib", library)
     pynvml._nvmlGetFunctionPointer_cache.clear()
     yield gpu_rig.control(tmp_path / "state")
@@ -49,8 +52,9 @@ def measured(seconds, during=lambda: None, before=0.0):
 def test_the_counter_gives_the_joules(gpu):
     start, reading, _ = measured(1.5)
     assert reading.source == "counter"
-    assert reading.joules == pytest.approx(gpu_rig.truth(gpu, start, start + reading.seconds),
-                                           rel=0.1 / (4 * 1.5) + 0.001)
+    assert reading.joules == pytest.approx(
+        gpu_rig.truth(gpu, start, start + reading.seconds), rel=0.1 / (4 * 1.5) + 0.001
+    )
     assert reading.peak_watts == pytest.approx(100.0)
 
 
@@ -98,20 +102,23 @@ def test_zero_watts_is_no_value(gpu):
 def test_another_librarys_shutdown_is_survived(gpu):
     start, reading, _ = measured(0.7, pynvml.nvmlShutdown, before=0.3)
     assert reading.coverage > 0.95 and reading.joules == pytest.approx(
-        100.0 * reading.seconds, rel=0.05)
+        100.0 * reading.seconds, rel=0.05
+    )
 
 
 @pytest.mark.parametrize("error,text", [(15, "GPU is lost"), (3, "Not Supported")])
 def test_a_gpu_lost_mid_run_leaves_a_reason(gpu, error, text):
     start, reading, warnings = measured(
-        PERIODS, lambda: setattr(gpu, "any_error", error), before=0.5)
+        PERIODS, lambda: setattr(gpu, "any_error", error), before=0.5
+    )
     assert reading.status in ("degraded", "invalid") and text in reading.reason
     assert reading.joules is not None and reading.joules > 0
 
 
 def test_a_counter_stuck_mid_run_is_replaced_by_power(gpu):
     start, reading, _ = measured(
-        PERIODS, lambda: setattr(gpu, "frozen_s", time.monotonic()), before=0.5)
+        PERIODS, lambda: setattr(gpu, "frozen_s", time.monotonic()), before=0.5
+    )
     assert reading.source == "trace" and reading.status == "degraded"
     assert reading.joules == pytest.approx(100.0 * reading.seconds, rel=0.01)
 
@@ -157,9 +164,17 @@ def test_an_old_driver_without_the_new_calls(tmp_path):
     env = dict(os.environ, LD_LIBRARY_PATH=str(folder), NVML_EMULATOR=str(tmp_path / "state"))
     env.pop("CUDA_VISIBLE_DEVICES", None)
     out = subprocess.run(
-        [sys.executable, "-c", "from edgejoule.devices.adapters import nvml; d = nvml.open(); "
-         "print(d.info().rail, d.read().watts)"],
-        stdout=subprocess.PIPE, env=env, check=True, cwd=os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
+        [
+            sys.executable,
+            "-c",
+            "from edgejoule.devices.adapters import nvml; d = nvml.open(); "
+            "print(d.info().rail, d.read().watts)",
+        ],
+        stdout=subprocess.PIPE,
+        env=env,
+        check=True,
+        cwd=os.path.dirname(os.path.dirname(os.path.dirname(__file__))),
+    )
     assert out.stdout.decode().split("\n")[0] == "power averaged over 1 s 100.0"
 
 
@@ -174,6 +189,7 @@ def test_using_nvml_changes_nothing_of_the_process(tmp_path):
 def test_no_library_is_a_reason(monkeypatch):
     def missing():
         raise pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
+
     monkeypatch.setattr(pynvml, "nvmlInit", missing)
     assert not nvml.present()
     with pytest.raises(RuntimeError, match="nvml: "):
@@ -198,7 +214,10 @@ def test_ten_seconds_of_a_square_wave_come_back_within_a_percent(gpu, register):
     device.close()
     reading = opened.reading
     truth = gpu_rig.truth(gpu, opened.start_s, opened.start_s + reading.seconds)
-    print("nvml {}: {:.2f} J of {:.2f} J, {:+.3f} %".format(
-        register, reading.joules, truth, 100 * (reading.joules / truth - 1)))
+    print(
+        "nvml {}: {:.2f} J of {:.2f} J, {:+.3f} %".format(
+            register, reading.joules, truth, 100 * (reading.joules / truth - 1)
+        )
+    )
     assert reading.joules == pytest.approx(truth, rel=0.01)
     assert abs(reading.joules - truth) <= reading.uncertainty_joules

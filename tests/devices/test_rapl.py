@@ -1,4 +1,5 @@
 """Processor counters on an emulated powercap tree: zones, wraps, mirrors, permission."""
+
 import os
 
 import pytest

@@ -1,4 +1,5 @@
 """Columns of samples and runs of failures."""
+
 from edgejoule.devices.energy.record import Record
 from edgejoule.devices.energy.table import Table
 from edgejoule.devices.reading import Sample

@@ -1,4 +1,5 @@
 """Fake power: always labelled, and played as recorded."""
+
 import pytest
 
 from edgejoule.devices.adapters import none, replay

@@ -1,4 +1,5 @@
 """Counters: ticks, interpolation, resets."""
+
 import pytest
 
 from edgejoule.devices.energy import ticks

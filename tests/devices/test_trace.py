@@ -1,4 +1,5 @@
 """The saved form of power over time."""
+
 import json
 
 import pytest
@@ -37,11 +38,15 @@ def test_the_first_format_loads_for_ever():
     assert PowerTrace.from_json(text).joules(0, 1) == 2.5
 
 
-@pytest.mark.parametrize("text,told", [
-    ('{"schema": 9}', "found 9"), ("[1, 2]", "found 'list'"),
-    ('{"schema": 1, "times_s": [0], "watts": [1, 2]}', "one length"),
-    ('{"schema": 1, "times_s": [1, 0], "watts": [1, 2]}', "runs backwards"),
-])
+@pytest.mark.parametrize(
+    "text,told",
+    [
+        ('{"schema": 9}', "found 9"),
+        ("[1, 2]", "found 'list'"),
+        ('{"schema": 1, "times_s": [0], "watts": [1, 2]}', "one length"),
+        ('{"schema": 1, "times_s": [1, 0], "watts": [1, 2]}', "runs backwards"),
+    ],
+)
 def test_what_is_no_trace_is_told_apart(text, told):
     with pytest.raises(ValueError, match=told):
         PowerTrace.from_json(text)

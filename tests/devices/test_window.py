@@ -1,4 +1,5 @@
 """From record to reading: status, coverage, sources, error bars."""
+
 import math
 import random
 
@@ -17,8 +18,15 @@ def record(power=lambda t: 8.0, until=20.0, period=0.1, skip=(), joules=None, **
     for i in range(int(until / period) + 1):
         t = i * period
         if not any(a < t < b for a, b in skip):
-            found.add(t, t, Sample(watts=None if power is None else power(t),
-                                   joules=None if joules is None else joules(t), **more))
+            found.add(
+                t,
+                t,
+                Sample(
+                    watts=None if power is None else power(t),
+                    joules=None if joules is None else joules(t),
+                    **more,
+                ),
+            )
     return found
 
 
@@ -30,8 +38,9 @@ def test_constant_power_is_exact():
     assert reading.repeatability_joules == 0.0
 
 
-@pytest.mark.parametrize("skip,status", [
-    ((5.0, 5.05), "ok"), ((5.0, 5.45), "degraded"), ((5.0, 7.0), "invalid")])
+@pytest.mark.parametrize(
+    "skip,status", [((5.0, 5.05), "ok"), ((5.0, 5.45), "degraded"), ((5.0, 7.0), "invalid")]
+)
 def test_gaps_lower_coverage_and_status(skip, status):
     reading = window.reading(record(skip=[skip]), INFO, 0.0, 20.0)
     assert reading.status == status
@@ -104,15 +113,14 @@ def test_rails_are_integrated_with_the_same_edges():
         found.add(i * 0.1, i * 0.1, Sample(watts=9.0, rails=rails))
     reading = window.reading(found, INFO, 5.0, 15.0)
     assert reading.rails["CPU"] == pytest.approx(20.0)
-    assert reading.rails["GPU"] == pytest.approx(0.5 * (15 ** 2 - 5 ** 2) / 2, rel=1e-6)
+    assert reading.rails["GPU"] == pytest.approx(0.5 * (15**2 - 5**2) / 2, rel=1e-6)
 
 
 def test_noise_widens_the_interval_like_its_spread():
     dice = random.Random(7)
     found = record(lambda t: 8.0 + dice.gauss(0.0, 0.4))
     reading = window.reading(found, INFO, 2.0, 18.0)
-    assert reading.repeatability_joules == pytest.approx(
-        2 * 0.4 * math.sqrt(16.0 * 0.1), rel=0.15)
+    assert reading.repeatability_joules == pytest.approx(2 * 0.4 * math.sqrt(16.0 * 0.1), rel=0.15)
 
 
 def test_an_estimate_is_called_one():

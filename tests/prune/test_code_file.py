@@ -1,4 +1,5 @@
 """Codes on disk and between epochs: exact round trips, damage named, blocks equal the whole."""
+
 import struct
 
 import numpy as np
@@ -13,13 +14,17 @@ def some(seed, shapes):
     """Codes and bits of layers [rows, bits]."""
     random = np.random.RandomState(seed)
     bits = {"layer{}".format(i): width for i, (_, width) in enumerate(shapes)}
-    return {name: signs.pack(random.randn(rows, width).astype(np.float32))
-            for name, (rows, width) in zip(bits, shapes)}, bits
+    return {
+        name: signs.pack(random.randn(rows, width).astype(np.float32))
+        for name, (rows, width) in zip(bits, shapes)
+    }, bits
 
 
 @settings(max_examples=30, deadline=None)
-@given(shapes=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 200)), max_size=12),
-       element=st.sampled_from(sorted(signs.INFINITY)))
+@given(
+    shapes=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 200)), max_size=12),
+    element=st.sampled_from(sorted(signs.INFINITY)),
+)
 def test_round_trip(tmp_path_factory, shapes, element):
     path = tmp_path_factory.mktemp("codes") / "epoch.signs"
     words, bits = some(1, shapes)
@@ -38,7 +43,7 @@ def test_ten_lines_read_it(tmp_path):
     code_file.save(tmp_path / "x", words, bits)
     data = (tmp_path / "x").read_bytes()
     assert data[:8] == b"EJSIGNS1"
-    header = __import__("json").loads(data[16:16 + struct.unpack("<Q", data[8:16])[0]].decode())
+    header = __import__("json").loads(data[16 : 16 + struct.unpack("<Q", data[8:16])[0]].decode())
     for layer in header["layers"]:
         count = layer["rows"] * ((layer["bits"] + 63) // 64)
         assert layer["offset"] % 64 == 0
@@ -50,11 +55,15 @@ def test_damage_is_named(tmp_path):
     words, bits = some(3, [(4, 100)])
     code_file.save(tmp_path / "x", words, bits)
     data = (tmp_path / "x").read_bytes()
-    for text, message in [(b"", "not a file of sign codes"), (b"PK" + data[2:], "not a file"),
-                          (data[:-1], "was cut short"), (data[:40], "damaged header"),
-                          (data.replace(b'"rows": 4', b'"rows":-4'), "damaged header"),
-                          (data.replace(b'"float32"', b'"float99"'), "damaged header"),
-                          (data.replace(b'"bits": 100', b'"bits": 1e9'), "damaged header")]:
+    for text, message in [
+        (b"", "not a file of sign codes"),
+        (b"PK" + data[2:], "not a file"),
+        (data[:-1], "was cut short"),
+        (data[:40], "damaged header"),
+        (data.replace(b'"rows": 4', b'"rows":-4'), "damaged header"),
+        (data.replace(b'"float32"', b'"float99"'), "damaged header"),
+        (data.replace(b'"bits": 100', b'"bits": 1e9'), "damaged header"),
+    ]:
         (tmp_path / "y").write_bytes(text)
         with pytest.raises(ValueError, match=message):
             code_file.load(tmp_path / "y")

@@ -1,4 +1,5 @@
 """Codes renewed in place: the same distances as two whole sets, half the memory."""
+
 import numpy as np
 import pytest
 import torch
@@ -23,8 +24,9 @@ class Twice(nn.Module):
 
 
 def net():
-    return nn.Sequential(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), nn.ReLU(), nn.Flatten(),
-                         nn.Linear(180, 4))
+    return nn.Sequential(
+        nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), nn.ReLU(), nn.Flatten(), nn.Linear(180, 4)
+    )
 
 
 def moved(model):
@@ -65,6 +67,7 @@ def test_a_layer_called_twice_counts_once_with_the_bits_of_both_calls():
 
 def test_what_follows_in_place_leaves_the_codes_alone():
     """A shortcut added in place must not be taken for the batch norm's output."""
+
     class Shortcut(nn.Module):
         def __init__(self):
             super(Shortcut, self).__init__()
@@ -86,8 +89,9 @@ def test_what_follows_in_place_leaves_the_codes_alone():
 def test_a_search_records_the_distances_of_whole_sets(weights):
     searched, plain = FakeTrainer(epochs=6), FakeTrainer(epochs=6)
     images, states = codes.probes(plain, "train", 40), []
-    ticket = early_bird.run(searched, ratio=.5, criterion="l2", probe_images=40, epsilon=0.,
-                            weights=weights).ticket
+    ticket = early_bird.run(
+        searched, ratio=0.5, criterion="l2", probe_images=40, epsilon=0.0, weights=weights
+    ).ticket
     with plain.phase("search"):
         plain.train(6, after_epoch=lambda epoch: states.append(codes.codes(plain.model, images)))
     expected = [codes.distance(b, a, weights) for a, b in zip(states, states[1:])]

@@ -1,4 +1,5 @@
 """Sign codes of networks: known distances, metric axioms, layers, probes, packed size."""
+
 import numpy as np
 import pytest
 import torch
@@ -12,8 +13,10 @@ def coded(*layers):
     """Codes of arrays [probes, bits], one per layer."""
     arrays = [np.array(each, dtype=np.float32) for each in layers]
     names = [str(i) for i in range(len(arrays))]
-    return codes.Codes({n: signs.pack(a) for n, a in zip(names, arrays)},
-                       {n: a.shape[1] for n, a in zip(names, arrays)})
+    return codes.Codes(
+        {n: signs.pack(a) for n, a in zip(names, arrays)},
+        {n: a.shape[1] for n, a in zip(names, arrays)},
+    )
 
 
 def test_worked_example():
@@ -96,7 +99,7 @@ def test_independent_networks_are_about_half_apart():
     for model in (a, b):
         model(torch.randn(256, 3, 8, 8))
     shares = codes.by_layer(codes.codes(a, probes), codes.codes(b, probes))
-    assert all(.4 < share < .6 for share in shares.values())
+    assert all(0.4 < share < 0.6 for share in shares.values())
 
 
 def test_a_dead_norm_agrees_with_itself():
@@ -107,8 +110,10 @@ def test_a_dead_norm_agrees_with_itself():
     assert codes.by_layer(codes.codes(a, probes), codes.codes(b, probes))["1"] == 0
 
 
-@pytest.mark.parametrize("kind, count, expected", [
-    ("train", 40, 40), ("test", 16, 16), ("random", 9, 9), ("grid2", 30, 25)])
+@pytest.mark.parametrize(
+    "kind, count, expected",
+    [("train", 40, 40), ("test", 16, 16), ("random", 9, 9), ("grid2", 30, 25)],
+)
 def test_probes(kind, count, expected):
     found = codes.probes(FakeTrainer(), kind, count)
     assert sum(len(each) for each in found) == expected
@@ -134,6 +139,7 @@ def test_unknown_probes():
 def test_large_networks_have_the_known_number_of_bits():
     """276 480 bits per image for VGG-16 on CIFAR: packed codes are 1/32 of float32."""
     from edgejoule.bench.models import vgg16
+
     model = vgg16.build()
     found = codes.codes(model, [torch.randn(1, 3, 32, 32)])
     assert sum(found.bits.values()) == 276480

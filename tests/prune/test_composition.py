@@ -3,6 +3,7 @@
 Only the passes over the data are left out: the ledger gets the FLOPs per image that seed 000's
 tables imply for the dense and for the pruned network, the recipes decide the epochs.
 """
+
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -19,7 +20,7 @@ from edgejoule.prune.recipes import at_init, dense, early_bird, iterative, lotte
 from edgejoule.prune.signcodes import codes
 
 IMAGENET, CIFAR = 1281167, 50000
-R18, R50, VGG, PRERESNET = 3.64, 8.21, .63, .31  # GFLOP of one forward pass
+R18, R50, VGG, PRERESNET = 3.64, 8.21, 0.63, 0.31  # GFLOP of one forward pass
 
 
 class Blind:
@@ -27,8 +28,11 @@ class Blind:
 
     @contextmanager
     def window(self, name):
-        yield SimpleNamespace(reading=SimpleNamespace(
-            seconds=0.0, joules=None, uncertainty_joules=None, status="none", reason="no sensor"))
+        yield SimpleNamespace(
+            reading=SimpleNamespace(
+                seconds=0.0, joules=None, uncertainty_joules=None, status="none", reason="no sensor"
+            )
+        )
 
     def epoch(self, record):
         """Nothing to tell."""
@@ -53,67 +57,94 @@ class Many:
 def pflops(monkeypatch):
     """A function of (images, epochs, dense and pruned GFLOP, recipe, settings): PFLOP in all."""
     monkeypatch.setattr(Trainer, "_pass", lambda self, penalty: (1.0, 1))
-    monkeypatch.setattr(Trainer, "accuracy", lambda self: .5)
-    monkeypatch.setattr(Trainer, "batches", lambda self, count, split="train": [
-        (torch.randn(4, 3, 8, 8), torch.arange(4))] * count)
+    monkeypatch.setattr(Trainer, "accuracy", lambda self: 0.5)
+    monkeypatch.setattr(
+        Trainer,
+        "batches",
+        lambda self, count, split="train": [(torch.randn(4, 3, 8, 8), torch.arange(4))] * count,
+    )
 
     def total(images, epochs, full, small, run, **options):
         model = small_net()
         per_sample = {20: 3e9 * full}
-        monkeypatch.setattr(cost, "train_flops", lambda model, example, convention: per_sample.get(
-            model[0].out_channels + model[3].out_channels, 3e9 * small))
-        trainer = Trainer(model, Data(Many(images), Many(4), None),
-                          dict(settings.TRAIN, epochs=epochs),
-                          Ledger(Blind(), lambda: None), Blind(), lambda: None)
+        monkeypatch.setattr(
+            cost,
+            "train_flops",
+            lambda model, example, convention: per_sample.get(
+                model[0].out_channels + model[3].out_channels, 3e9 * small
+            ),
+        )
+        trainer = Trainer(
+            model,
+            Data(Many(images), Many(4), None),
+            dict(settings.TRAIN, epochs=epochs),
+            Ledger(Blind(), lambda: None),
+            Blind(),
+            lambda: None,
+        )
         run(trainer, **options)
         return sum(phase.flops["paper"] for phase in trainer.ledger.phases) / 1e15
+
     return total
 
 
-@pytest.mark.parametrize("images, epochs, full, expected", [
-    (IMAGENET, 90, R18, 1259.13), (IMAGENET, 90, R50, 2839.96), (CIFAR, 160, VGG, 15.12),
-    (CIFAR, 160, PRERESNET, 7.44)])
+@pytest.mark.parametrize(
+    "images, epochs, full, expected",
+    [
+        (IMAGENET, 90, R18, 1259.13),
+        (IMAGENET, 90, R50, 2839.96),
+        (CIFAR, 160, VGG, 15.12),
+        (CIFAR, 160, PRERESNET, 7.44),
+    ],
+)
 def test_dense(pflops, images, epochs, full, expected):
-    assert pflops(images, epochs, full, full, dense.run) == pytest.approx(expected, abs=.005)
+    assert pflops(images, epochs, full, full, dense.run) == pytest.approx(expected, abs=0.005)
 
 
 @pytest.mark.parametrize("full, expected", [(VGG, 30.24), (PRERESNET, 14.88)])
 def test_a_lottery_ticket_costs_two_dense_trainings(pflops, full, expected):
-    found = pflops(CIFAR, 160, full, full, lottery.run, ratio=.7, layers="conv")
-    assert found == pytest.approx(expected, abs=.005)
+    found = pflops(CIFAR, 160, full, full, lottery.run, ratio=0.7, layers="conv")
+    assert found == pytest.approx(expected, abs=0.005)
 
 
 def test_masking_before_training_costs_one(pflops):
-    assert pflops(CIFAR, 160, VGG, VGG, at_init.run, ratio=.5) == pytest.approx(15.12, abs=.005)
+    assert pflops(CIFAR, 160, VGG, VGG, at_init.run, ratio=0.5) == pytest.approx(15.12, abs=0.005)
 
 
-@pytest.mark.parametrize("small, expected", [
-    (.51, 27.36), (.31, 22.56), (.16, 18.96), (.06, 16.56)])
-@pytest.mark.parametrize("run, options", [
-    (thinet.run, {"between": 0}), (one_shot.run, {"criterion": "thinet"}),
-    (one_shot.run, {"criterion": "slim"}), (iterative.run, {"rounds": 1})])
+@pytest.mark.parametrize(
+    "small, expected", [(0.51, 27.36), (0.31, 22.56), (0.16, 18.96), (0.06, 16.56)]
+)
+@pytest.mark.parametrize(
+    "run, options",
+    [
+        (thinet.run, {"between": 0}),
+        (one_shot.run, {"criterion": "thinet"}),
+        (one_shot.run, {"criterion": "slim"}),
+        (iterative.run, {"rounds": 1}),
+    ],
+)
 def test_cutting_and_training_as_long_again(pflops, small, expected, run, options):
-    found = pflops(CIFAR, 160, VGG, small, run, ratio=.5, **options)
-    assert found == pytest.approx(expected, abs=.005)
+    found = pflops(CIFAR, 160, VGG, small, run, ratio=0.5, **options)
+    assert found == pytest.approx(expected, abs=0.005)
 
 
 @pytest.mark.parametrize("small, expected", [(3.12, 1101.24), (2.23, 831.00)])
 def test_early_bird_spline_on_imagenet(pflops, monkeypatch, small, expected):
     """The ticket is drawn after epoch 11; the cut network trains on to epoch 90."""
-    distances = iter([.5] * 8 + [.01] * 80)
+    distances = iter([0.5] * 8 + [0.01] * 80)
     monkeypatch.setattr(codes, "mean", lambda shares, bits, weights: next(distances))
-    found = pflops(IMAGENET, 90, R18, small, early_bird.run, ratio=.5)
-    assert found == pytest.approx(expected, abs=.005)
+    found = pflops(IMAGENET, 90, R18, small, early_bird.run, ratio=0.5)
+    assert found == pytest.approx(expected, abs=0.005)
 
 
 def test_early_bird_with_a_whole_schedule_after_it(pflops, monkeypatch):
-    distances = iter([.5] * 8 + [.01] * 80)
+    distances = iter([0.5] * 8 + [0.01] * 80)
     monkeypatch.setattr(codes, "mean", lambda shares, bits, weights: next(distances))
-    found = pflops(CIFAR, 160, VGG, .31, early_bird.run, ratio=.5, compose="full")
-    assert found == pytest.approx(3 * CIFAR * (11 * .63 + 160 * .31) / 1e6, abs=.005)
+    found = pflops(CIFAR, 160, VGG, 0.31, early_bird.run, ratio=0.5, compose="full")
+    assert found == pytest.approx(3 * CIFAR * (11 * 0.63 + 160 * 0.31) / 1e6, abs=0.005)
 
 
 def test_two_rounds_of_slimming(pflops):
     """Dense, 0.7 of the epochs at the first cut, all at the second (both cut here to .31)."""
-    found = pflops(CIFAR, 160, VGG, .31, iterative.run, ratio=.5)
-    assert found == pytest.approx(15.12 + 1.7 * 7.44, abs=.005)
+    found = pflops(CIFAR, 160, VGG, 0.31, iterative.run, ratio=0.5)
+    assert found == pytest.approx(15.12 + 1.7 * 7.44, abs=0.005)

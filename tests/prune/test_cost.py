@@ -1,4 +1,5 @@
 """Training FLOPs: closed forms, torch's own counter, and the published figures."""
+
 import pytest
 import torch
 from torch import nn
@@ -31,8 +32,9 @@ def test_a_convolution_is_its_closed_form(stride, groups, padding):
 
 @pytest.mark.parametrize("groups", [1, 2])
 def test_a_transposed_convolution_works_per_input_pixel(groups):
-    found = counted(nn.ConvTranspose2d(4, 6, 3, stride=2, groups=groups, bias=False),
-                    shape=(4, 5, 7))
+    found = counted(
+        nn.ConvTranspose2d(4, 6, 3, stride=2, groups=groups, bias=False), shape=(4, 5, 7)
+    )
     assert found.forward_macs == 4 * 5 * 7 * 9 * (6 // groups)
     assert found.input_gradient_macs == 0
 
@@ -144,12 +146,25 @@ def test_an_unknown_convention_names_the_known_ones():
         cost.train_flops(nn.ReLU(), torch.zeros(1, 1), "exakt")
 
 
-UNGROUPED = ["resnet20", "vgg16", "preresnet101", "resnet18", "resnet50", "densenet40", "resnet56",
-             "conv6", "lenet300", "gru_s"]
+UNGROUPED = [
+    "resnet20",
+    "vgg16",
+    "preresnet101",
+    "resnet18",
+    "resnet50",
+    "densenet40",
+    "resnet56",
+    "conv6",
+    "lenet300",
+    "gru_s",
+]
 # methods.md E.1: forward FLOPs of the reference counter (G), its published training PFLOPs
-PUBLISHED = {"vgg16": (0.627356, 50000 * 160, 15.12), "preresnet101": (0.313959, 50000 * 160, 7.44),
-             "resnet18": (3.63723, 1281167 * 90, 1259.13),
-             "resnet50": (8.21201, 1281167 * 90, 2839.96)}
+PUBLISHED = {
+    "vgg16": (0.627356, 50000 * 160, 15.12),
+    "preresnet101": (0.313959, 50000 * 160, 7.44),
+    "resnet18": (3.63723, 1281167 * 90, 1259.13),
+    "resnet50": (8.21201, 1281167 * 90, 2839.96),
+}
 
 
 def network(name):
@@ -183,12 +198,14 @@ def test_exact_equals_torch_on_ungrouped_networks(name):
 def test_a_network_of_depthwise_convolutions():
     """torch's counter gave 12.27970 GFLOP for this network, the truth is a seventh of it."""
     assert cost.train_flops(*network("mobilenetv2"), "exact") / 1e9 == pytest.approx(
-        1.78297, abs=5e-6)
+        1.78297, abs=5e-6
+    )
 
 
 def test_exact_equals_torch_on_transposed_convolutions():
-    net = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False),
-                        nn.ConvTranspose2d(4, 5, 3, stride=2, padding=1))
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3, bias=False), nn.ConvTranspose2d(4, 5, 3, stride=2, padding=1)
+    )
     example = torch.zeros((1,) + PICTURE)
     assert cost.train_flops(net, example, "exact") == torch_counter(net, example)
 
@@ -203,7 +220,8 @@ def test_exact_is_right_on_grouped_convolutions(groups):
     share = counted(nn.Conv2d(3, 8 // groups, 1), nn.Conv2d(8 // groups, 16 // groups, 3))
     stem = 3 * 8 * 120
     assert grouped.weight_gradient_macs - stem == (
-        groups * (share.weight_gradient_macs - stem // groups))
+        groups * (share.weight_gradient_macs - stem // groups)
+    )
     assert grouped.input_gradient_macs == groups * share.input_gradient_macs
 
 

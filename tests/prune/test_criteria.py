@@ -1,4 +1,5 @@
 """The simple criteria in closed form, and what holds for every criterion in the folder."""
+
 import inspect
 
 import pytest
@@ -10,8 +11,11 @@ from torch import nn
 from edgejoule.prune import cutting, steps
 from edgejoule.prune.criteria import l1, l2, random, slim
 
-NAMES = sorted(path.stem for path in (steps.Path(steps.__file__).parent / "criteria").glob("*.py")
-               if not path.stem.startswith("_"))
+NAMES = sorted(
+    path.stem
+    for path in (steps.Path(steps.__file__).parent / "criteria").glob("*.py")
+    if not path.stem.startswith("_")
+)
 
 
 def net():
@@ -46,7 +50,10 @@ def test_every_criterion_keeps_the_interface(name):
     assert module.__doc__ and module.scores.__doc__
     parameters = inspect.signature(module.scores).parameters.values()
     assert [each.name for each in parameters if each.kind != each.KEYWORD_ONLY] == [
-        "model", "groups", "batches"]
+        "model",
+        "groups",
+        "batches",
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,7 +69,7 @@ def test_every_criterion_counts_its_work(name):
 
 def test_norms_of_filters():
     model = nn.Sequential(nn.Conv2d(1, 2, (1, 2), bias=False), nn.Conv2d(2, 1, 1))
-    model[0].weight.data = torch.tensor([3., -4., 1., 0.]).view(2, 1, 1, 2)
+    model[0].weight.data = torch.tensor([3.0, -4.0, 1.0, 0.0]).view(2, 1, 1, 2)
     each = group(model, "0")
     assert l1.scores(model, [each], [])["0"].tolist() == [7, 1]
     assert l2.scores(model, [each], [])["0"].tolist() == [5, 1]
@@ -73,8 +80,9 @@ def test_several_layers_of_a_group_count_as_one_long_filter():
     model, (first, _) = net()
     both = first._replace(units=first.units * 2)
     assert torch.allclose(l1.scores(model, [both], [])["0"], 2 * l1.scores(model, [first], [])["0"])
-    assert torch.allclose(l2.scores(model, [both], [])["0"],
-                          2 ** .5 * l2.scores(model, [first], [])["0"])
+    assert torch.allclose(
+        l2.scores(model, [both], [])["0"], 2**0.5 * l2.scores(model, [first], [])["0"]
+    )
     assert torch.allclose(slim.scores(model, [both], [])["0"], model[1].weight.abs())
 
 
@@ -107,15 +115,16 @@ def test_slim_penalty_is_a_subgradient_step():
     """With no gradient from data, SGD moves |gamma| down by rate * strength; 0 stays."""
     model, groups = net()
     gamma = model[1].weight
-    gamma.data = torch.tensor([1., -1., .5, -.5, 2., -2., 0., .25])
+    gamma.data = torch.tensor([1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 0.0, 0.25])
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
-    slim.penalty(model, groups, strength=.1)
-    torch.optim.SGD([gamma], lr=.5).step()
-    expected = torch.tensor([.95, -.95, .45, -.45, 1.95, -1.95, 0., .2])
+    slim.penalty(model, groups, strength=0.1)
+    torch.optim.SGD([gamma], lr=0.5).step()
+    expected = torch.tensor([0.95, -0.95, 0.45, -0.45, 1.95, -1.95, 0.0, 0.2])
     assert torch.allclose(gamma.data, expected)
-    others = [p.grad for name, p in model.named_parameters()
-              if name not in ("1.weight", "4.weight")]
+    others = [
+        p.grad for name, p in model.named_parameters() if name not in ("1.weight", "4.weight")
+    ]
     assert all(not grad.any() for grad in others)
 
 
@@ -123,14 +132,14 @@ def test_slim_penalty_counts_a_shared_norm_once():
     model, groups = net()
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
-    slim.penalty(model, groups[:1] * 2, strength=1.)
+    slim.penalty(model, groups[:1] * 2, strength=1.0)
     assert torch.equal(model[1].weight.grad, model[1].weight.detach().sign())
 
 
 def test_a_setting_that_no_function_takes_is_refused():
     assert steps.method("slim", {"strength": 0}).penalty == {"strength": 0}
     with pytest.raises(ValueError, match="l2 has no setting 'rho'; it has: none"):
-        steps.method("l2", {"rho": .1})
+        steps.method("l2", {"rho": 0.1})
     with pytest.raises(ValueError, match="Did you mean 'slim'"):
         steps.method("slimm", {})
 
@@ -145,11 +154,11 @@ def slimmed(gammas, ratio):
 
 def test_exactly_the_asked_share_leaves():
     """The authors' threshold removes one more: of .9 .1 .5 .3 at one half it keeps .9 only."""
-    gammas = [.9, .1, .5, .3, .9, .1, .5, .3]
-    assert slimmed(gammas, .5) == [True, False, True, False] * 2
-    assert slimmed(gammas, 0.) == [True] * 8
+    gammas = [0.9, 0.1, 0.5, 0.3, 0.9, 0.1, 0.5, 0.3]
+    assert slimmed(gammas, 0.5) == [True, False, True, False] * 2
+    assert slimmed(gammas, 0.0) == [True] * 8
 
 
 def test_global_threshold_ignores_monotone_transforms():
-    gammas = [.9, .1, .5, .3, .7, .2, .6, .4]
-    assert slimmed(gammas, .5) == slimmed([each ** 3 for each in gammas], .5)
+    gammas = [0.9, 0.1, 0.5, 0.3, 0.7, 0.2, 0.6, 0.4]
+    assert slimmed(gammas, 0.5) == slimmed([each**3 for each in gammas], 0.5)

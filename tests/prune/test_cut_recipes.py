@@ -1,4 +1,5 @@
 """Recipes that cut channels more than once, or before training."""
+
 import numpy as np
 import pytest
 import torch
@@ -20,25 +21,26 @@ def kept(outcome):
 
 def test_composed_masks_speak_of_the_dense_model():
     flags = torch.tensor([1, 0, 1, 1], dtype=torch.bool)
-    found = cutting.composed(Mask({"a": flags}, ["x"]),
-                           Mask({"a": torch.tensor([1, 0, 1], dtype=torch.bool)}, ["y"]))
+    found = cutting.composed(
+        Mask({"a": flags}, ["x"]), Mask({"a": torch.tensor([1, 0, 1], dtype=torch.bool)}, ["y"])
+    )
     assert found["a"].tolist() == [True, False, False, True] and found.notes == ("x", "y")
     assert flags.tolist() == [True, False, True, True], "the first mask is untouched"
 
 
 def test_cut_before_training():
     trainer = FakeTrainer()
-    outcome = cut_at_init.run(trainer, ratio=.5)
+    outcome = cut_at_init.run(trainer, ratio=0.5)
     assert trainer.phases() == [("retrain", 4)] and widths(outcome.model) == [4, 6]
-    cut_at_init.run(FakeTrainer(epochs=1), ratio=.5, criterion="slim", strength=1e-4)
+    cut_at_init.run(FakeTrainer(epochs=1), ratio=0.5, criterion="slim", strength=1e-4)
     with pytest.raises(ValueError, match="strength acts in training"):
-        cut_at_init.run(FakeTrainer(), ratio=.5, criterion="slim", strength=1.)
+        cut_at_init.run(FakeTrainer(), ratio=0.5, criterion="slim", strength=1.0)
 
 
 @pytest.mark.parametrize("criterion", ["slim", "l2", "snap", "thinet", "spline"])
 def test_two_rounds_reach_the_ratio(criterion):
     trainer = FakeTrainer()
-    outcome = iterative.run(trainer, ratio=.5, criterion=criterion)
+    outcome = iterative.run(trainer, ratio=0.5, criterion=criterion)
     assert trainer.phases() == [("dense", 4), ("retrain", 3 + 4)]
     assert kept(outcome) == widths(outcome.model) and sum(kept(outcome)) == 10
     assert [row[4] for row in trainer.log] == [20] * 4 + [row[4] for row in trainer.log[4:]]
@@ -47,22 +49,22 @@ def test_two_rounds_reach_the_ratio(criterion):
 
 def test_five_rounds_of_a_fifth():
     trainer = FakeTrainer(epochs=1)
-    outcome = iterative.run(trainer, ratio=1 - .8 ** 5, criterion="slim", rounds=5, strength=0.)
-    assert sum(kept(outcome)) == 20 - int(20 * (1 - .8 ** 5))
+    outcome = iterative.run(trainer, ratio=1 - 0.8**5, criterion="slim", rounds=5, strength=0.0)
+    assert sum(kept(outcome)) == 20 - int(20 * (1 - 0.8**5))
     assert [row[4] for row in trainer.log[1:]] == [16, 13, 11, 9, 7]
 
 
 def test_one_round_is_one_shot():
     trainer = FakeTrainer()
-    assert sum(kept(iterative.run(trainer, ratio=.5, rounds=1))) == 10
+    assert sum(kept(iterative.run(trainer, ratio=0.5, rounds=1))) == 10
     assert trainer.phases() == [("dense", 4), ("retrain", 4)]
     with pytest.raises(ValueError, match="between=0"):
-        iterative.run(FakeTrainer(), ratio=.5, between=0)
+        iterative.run(FakeTrainer(), ratio=0.5, between=0)
 
 
 def test_snap_it_before_training():
     trainer = FakeTrainer(epochs=2)
-    outcome = snap_it.run(trainer, ratio=.7, mode="coupled")
+    outcome = snap_it.run(trainer, ratio=0.7, mode="coupled")
     assert trainer.phases() == [("retrain", 2)]
     assert sum(kept(outcome)) == 6 and kept(outcome) == widths(outcome.model)
     assert len(trainer.charged) == 7
@@ -70,7 +72,7 @@ def test_snap_it_before_training():
 
 def test_snap_it_during_training_gets_cheaper_as_it_goes():
     trainer = FakeTrainer(epochs=6)
-    outcome = snap_it.run(trainer, ratio=.7, when="during", steps=1, first_event=1, interval=2)
+    outcome = snap_it.run(trainer, ratio=0.7, when="during", steps=1, first_event=1, interval=2)
     assert trainer.phases() == [("search", 5), ("retrain", 1)]
     assert [row[4] for row in trainer.log] == [20, 10, 10, 8, 8, 6]
     assert [row[1] for row in trainer.log] == list(range(6))
@@ -79,25 +81,26 @@ def test_snap_it_during_training_gets_cheaper_as_it_goes():
 
 def test_snap_it_keeps_the_best_channel_and_says_so():
     trainer = FakeTrainer(epochs=1)
-    outcome = snap_it.run(trainer, ratio=.97)
+    outcome = snap_it.run(trainer, ratio=0.97)
     assert widths(outcome.model) == [1, 1]
     assert any("down to one channel" in sentence for sentence in trainer.warnings)
 
 
 def test_cnip_it_s_split():
-    assert cnip_it.split(np.array([1., 2., 9.]), np.array([5., 6.]), 3) == (2, 1)
-    assert cnip_it.split(np.array([1., 2., 3.]), np.array([50., 60.]), 3) == (3, 0)
+    assert cnip_it.split(np.array([1.0, 2.0, 9.0]), np.array([5.0, 6.0]), 3) == (2, 1)
+    assert cnip_it.split(np.array([1.0, 2.0, 3.0]), np.array([50.0, 60.0]), 3) == (3, 0)
     assert cnip_it.split(np.zeros(3), np.zeros(2), 4) == (3, 1)
 
 
-@pytest.mark.parametrize("options", [
-    {}, {"when": "during", "steps": 1, "first_event": 1, "interval": 1}])
+@pytest.mark.parametrize(
+    "options", [{}, {"when": "during", "steps": 1, "first_event": 1, "interval": 1}]
+)
 def test_cnip_it(options):
     trainer = FakeTrainer(epochs=5)
-    outcome = cnip_it.run(trainer, ratio=.8, **options)
+    outcome = cnip_it.run(trainer, ratio=0.8, **options)
     left = outcome.weight_mask.kept + outcome.mask.kept
     first = 216 + 864 + 48 + 20
-    assert left <= int(.2 * first + 1e-9) + 1
+    assert left <= int(0.2 * first + 1e-9) + 1
     assert widths(outcome.model) == kept(outcome)
     for name, flags in outcome.weight_mask.items():
         tensor = weight_mask.tensor_of(outcome.model, name).detach()
@@ -111,17 +114,17 @@ def test_cnip_it_cuts_worthless_channels_and_spares_valuable_ones():
     with torch.no_grad():
         model[4].weight[:6] = 0
     trainer = FakeTrainer(model, epochs=1)
-    outcome = cnip_it.run(trainer, ratio=.5)
+    outcome = cnip_it.run(trainer, ratio=0.5)
     assert widths(outcome.model)[1] <= 6
     assert widths(outcome.model)[0] == 8
 
 
 def test_thinet_goes_layer_by_layer():
     trainer = FakeTrainer()
-    outcome = thinet.run(trainer, ratio=.5)
+    outcome = thinet.run(trainer, ratio=0.5)
     assert trainer.phases() == [("dense", 4), ("retrain", 1 + 1 + 4)]
     assert [row[4] for row in trainer.log[4:6]] == [16, 10]
-    assert [row[3] for row in trainer.log[4:6]] == pytest.approx([.0005] * 2)
+    assert [row[3] for row in trainer.log[4:6]] == pytest.approx([0.0005] * 2)
     assert kept(outcome) == widths(outcome.model) == [4, 6]
 
 
@@ -137,8 +140,9 @@ def test_thinet_rescales_better_than_it_cuts():
         if not scaled:
             original, thinet.reconstruction.scale = thinet.reconstruction.scale, lambda *a: None
         try:
-            outcome = thinet.run(trainer, ratio=.25, between=0, points_per_image=30,
-                                 score_batches=3)
+            outcome = thinet.run(
+                trainer, ratio=0.25, between=0, points_per_image=30, score_batches=3
+            )
         finally:
             if not scaled:
                 thinet.reconstruction.scale = original
@@ -146,26 +150,32 @@ def test_thinet_rescales_better_than_it_cuts():
     assert errors[0] < errors[1]
 
 
-@pytest.mark.parametrize("run, options, word", [
-    (thinet.run, {"points_per_image": 0}, "points"), (thinet.run, {"between": -1}, "between"),
-    (snap_it.run, {"interval": 3}, "no effect"), (cnip_it.run, {"when": "after"}, "before, during"),
-    (snap_it.run, {"criterion": "l2", "score_batches": 3}, "no data"),
-    (iterative.run, {"rounds": 0}, "rounds")])
+@pytest.mark.parametrize(
+    "run, options, word",
+    [
+        (thinet.run, {"points_per_image": 0}, "points"),
+        (thinet.run, {"between": -1}, "between"),
+        (snap_it.run, {"interval": 3}, "no effect"),
+        (cnip_it.run, {"when": "after"}, "before, during"),
+        (snap_it.run, {"criterion": "l2", "score_batches": 3}, "no data"),
+        (iterative.run, {"rounds": 0}, "rounds"),
+    ],
+)
 def test_refuses(run, options, word):
     with pytest.raises(ValueError, match=word):
-        run(FakeTrainer(), ratio=.6, **options)
+        run(FakeTrainer(), ratio=0.6, **options)
 
 
 def test_groups_keep_their_names_through_a_cut():
     trainer = FakeTrainer(epochs=1)
     before = [group.name for group in grouping.find(trainer.model, trainer.example)]
-    outcome = cut_at_init.run(trainer, ratio=.5)
+    outcome = cut_at_init.run(trainer, ratio=0.5)
     assert [group.name for group in grouping.find(outcome.model, trainer.example)] == before
 
 
 def test_a_schedule_that_min_channels_stops_is_told():
     trainer = FakeTrainer(epochs=1)
-    outcome = snap_it.run(trainer, ratio=.8, min_channels=3)
+    outcome = snap_it.run(trainer, ratio=0.8, min_channels=3)
     assert widths(outcome.model) == [3, 3]
     assert any("only" in sentence for sentence in trainer.warnings)
 
@@ -175,14 +185,15 @@ def test_a_schedule_that_min_channels_stops_is_told():
 def test_every_cut_mode_of_a_pre_activation_network(mode, criterion):
     """An index in front of a reader has no hyperplane: spline leaves it whole and says so."""
     from edgejoule.bench.architectures.preact_resnets import PreactResNet
+
     torch.manual_seed(0)
     trainer = FakeTrainer(PreactResNet(2, 4, 3), epochs=1)
     found = grouping.find(trainer.model, trainer.example, mode=mode)
-    outcome = one_shot.run(trainer, ratio=.4, criterion=criterion, mode=mode)
+    outcome = one_shot.run(trainer, ratio=0.4, criterion=criterion, mode=mode)
     indexed = [group for group in found if group.units[0].axis == 1]
     assert bool(indexed) == (mode == "select")
     assert set(outcome.mask) == {group.name for group in found}
     skips = mode == "select" and criterion.startswith("spline")
     assert all(bool(outcome.mask[group.name].all()) for group in indexed) or not skips
     assert skips == any("cannot judge 6 of 19" in sentence for sentence in trainer.warnings)
-    assert outcome.mask.ratio > (.1 if skips else .35)
+    assert outcome.mask.ratio > (0.1 if skips else 0.35)

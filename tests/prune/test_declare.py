@@ -1,4 +1,5 @@
 """Declared groups: trusted for what they say, held against the masked model's numbers."""
+
 import pytest
 import torch
 from torch import nn
@@ -44,15 +45,20 @@ def test_declared_and_found_groups_are_cut_together():
 
 def test_a_declared_group_replaces_those_that_share_its_channels():
     model, x = built()
-    both = override(grouping.find(model, x), declared(model, {"mine": [("b.0.weight", 0), "b.1",
-                                                                     ("c.0.weight", 1)]}))
+    both = override(
+        grouping.find(model, x),
+        declared(model, {"mine": [("b.0.weight", 0), "b.1", ("c.0.weight", 1)]}),
+    )
     assert [group.name for group in both] == ["c.0", "mine"]
 
 
-@pytest.mark.parametrize("table", [
-    {"stem": [("a.0.weight", 0), "a.1"]},
-    {"stem": [("a.0.weight", 0), ("b.0.weight", 1)]},
-])
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"stem": [("a.0.weight", 0), "a.1"]},
+        {"stem": [("a.0.weight", 0), ("b.0.weight", 1)]},
+    ],
+)
 def test_a_declaration_that_forgets_a_layer_is_refused(table):
     model, x = built()
     with pytest.raises(RuntimeError):

@@ -1,4 +1,5 @@
 """Shrunk models in other formats give the same numbers, at another batch size too."""
+
 import pytest
 import torch
 
@@ -7,14 +8,20 @@ from edgejoule.bench.zoo.examination import cut
 from edgejoule.bench.zoo.net import awake, example
 from edgejoule.prune import deploy, grouping
 
-NETS = {"residual": branches.NETS["residual"], "se_linear": attention.NETS["se_linear"],
-        "c2f_yolo": splits.NETS["c2f_yolo"], "mixer": sequences.NETS["mixer"]}
+NETS = {
+    "residual": branches.NETS["residual"],
+    "se_linear": attention.NETS["se_linear"],
+    "c2f_yolo": splits.NETS["c2f_yolo"],
+    "mixer": sequences.NETS["mixer"],
+}
 
 
 def small(name, mode="coupled"):
     torch.manual_seed(0)
     model, inputs = awake(NETS[name].build()).eval(), example(NETS[name])
-    return cut(model, inputs, grouping.find(model, inputs, mode), 0.5, "random").small.eval(), inputs
+    return cut(
+        model, inputs, grouping.find(model, inputs, mode), 0.5, "random"
+    ).small.eval(), inputs
 
 
 @pytest.mark.parametrize("mode", ["coupled", "select"])
@@ -54,7 +61,7 @@ def test_onnx(name, mode, tmp_path):
     runtime = pytest.importorskip("onnxruntime")
     session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
     for batch in (inputs, inputs[:1]):
-        found, = session.run(None, {"input0": batch.numpy()})
+        (found,) = session.run(None, {"input0": batch.numpy()})
         assert torch.allclose(torch.from_numpy(found), model(batch), atol=1e-5)
 
 

@@ -1,4 +1,5 @@
 """The epoch matrix: what a search records of all its epochs, and the heat map of it."""
+
 import re
 
 import numpy as np
@@ -25,7 +26,7 @@ def full(facts):
     count = len(facts["epochs"])
     square = np.zeros((count, count))
     for i, row in enumerate(facts["below"]):
-        square[i + 1, :i + 1] = square[:i + 1, i + 1] = row
+        square[i + 1, : i + 1] = square[: i + 1, i + 1] = row
     return square
 
 
@@ -39,7 +40,7 @@ def followed(states, **options):
 
 def test_small_states_are_kept_whole_and_exact():
     dice = np.random.RandomState(0)
-    states = [{"a": dice.rand(3, 70) > .5, "b": dice.rand(3, 20) > .5} for _ in range(4)]
+    states = [{"a": dice.rand(3, 70) > 0.5, "b": dice.rand(3, 20) > 0.5} for _ in range(4)]
     facts = followed(states).facts(3)
     assert facts["epochs"] == [1, 2, 3, 4] and facts["held"] == 3
     assert facts["sampled_bits"] is None
@@ -54,11 +55,11 @@ def test_small_states_are_kept_whole_and_exact():
 
 def test_large_states_are_estimated_within_the_error_of_the_sample():
     dice = np.random.RandomState(1)
-    rows = dice.rand(200, 500) > .5
-    other = rows ^ (dice.rand(200, 500) < .2)
+    rows = dice.rand(200, 500) > 0.5
+    other = rows ^ (dice.rand(200, 500) < 0.2)
     facts = followed([{"a": rows}, {"a": other}]).facts(3)
     assert facts["sampled_bits"] == 64 * epoch_sampler.WORDS
-    assert full(facts)[1, 0] == pytest.approx(np.mean(rows != other), abs=.03)
+    assert full(facts)[1, 0] == pytest.approx(np.mean(rows != other), abs=0.03)
 
 
 def test_words_come_from_the_right_block():
@@ -77,7 +78,7 @@ def test_a_long_search_is_thinned_and_keeps_its_ends(monkeypatch):
 
 def test_masks_are_exact():
     found = epoch_sampler.Trail(first=0, words=None)
-    masks = [Mask({"b": torch.rand(300) > .5, "a": torch.rand(9000) > .5}) for _ in range(3)]
+    masks = [Mask({"b": torch.rand(300) > 0.5, "a": torch.rand(9000) > 0.5}) for _ in range(3)]
     for mask in masks:
         found.see_mask(mask)
     facts = found.facts(5)
@@ -85,24 +86,26 @@ def test_masks_are_exact():
     assert full(facts)[2, 0] == pytest.approx(masks[2].distance(masks[0]), abs=6e-5)
 
 
-@pytest.mark.parametrize("detector, first, held", [
-    ("spline", 1, 3), ("spline_code", 1, 4), ("mask", 0, 5)])
+@pytest.mark.parametrize(
+    "detector, first, held", [("spline", 1, 3), ("spline_code", 1, 4), ("mask", 0, 5)]
+)
 def test_a_search_records_its_matrix(detector, first, held):
     """Next to the diagonal stand the distances of the ticket, where it compares neighbours."""
     options = {} if detector == "mask" else {"probe_images": 8}
-    outcome = early_bird.run(FakeTrainer(epochs=7), ratio=.5, criterion="l2", detector=detector,
-                             epsilon=0., **options)
+    outcome = early_bird.run(
+        FakeTrainer(epochs=7), ratio=0.5, criterion="l2", detector=detector, epsilon=0.0, **options
+    )
     facts, seen = outcome.facts["epoch_matrix"], outcome.ticket.distances
     assert facts["epochs"] == list(range(first, 8)) and facts["held"] == held
     assert len(facts["epochs"]) == len(seen)
     for i, row in enumerate(facts["below"]):
         assert all(0 <= value <= 1 for value in row)
-        looked = row[-1:] if detector == "spline" else row[-(held - 1):]
+        looked = row[-1:] if detector == "spline" else row[-(held - 1) :]
         assert max(looked) == pytest.approx(seen[i + 1], abs=6e-5)
 
 
 def test_a_search_of_one_epoch_has_no_matrix():
-    outcome = early_bird.run(FakeTrainer(epochs=3), ratio=.5, criterion="l2", latest=1)
+    outcome = early_bird.run(FakeTrainer(epochs=3), ratio=0.5, criterion="l2", latest=1)
     assert outcome.facts is None
 
 
@@ -119,23 +122,33 @@ def test_the_matrix_is_that_of_whole_codes():
     found = Watching()
     original, early_bird.Trail = early_bird.Trail, lambda **options: found
     try:
-        early_bird.run(trainer, ratio=.5, criterion="l2", epsilon=0., probe_images=40)
+        early_bird.run(trainer, ratio=0.5, criterion="l2", epsilon=0.0, probe_images=40)
     finally:
         early_bird.Trail = original
-    shares = [epoch_matrix.matrix([each.words[name] for each in kept]) / (
-        kept[0].bits[name] * len(kept[0].words[name])) for name in kept[0].bits]
-    assert np.abs(full(found.facts(3)) - np.mean(shares, axis=0)).max() < .05
+    shares = [
+        epoch_matrix.matrix([each.words[name] for each in kept])
+        / (kept[0].bits[name] * len(kept[0].words[name]))
+        for name in kept[0].bits
+    ]
+    assert np.abs(full(found.facts(3)) - np.mean(shares, axis=0)).max() < 0.05
 
 
 # The section
 
+
 def facts(count, held=3, bits=8192):
     """States that drift apart evenly and settle."""
-    place = [1 - .5 ** i for i in range(count)]
-    return {"epoch_matrix": {
-        "epochs": list(range(1, count + 1)), "held": held, "sampled_bits": bits,
-        "below": [[round(abs(place[i] - place[j]), 4) for j in range(i)]
-                  for i in range(1, count)]}}
+    place = [1 - 0.5**i for i in range(count)]
+    return {
+        "epoch_matrix": {
+            "epochs": list(range(1, count + 1)),
+            "held": held,
+            "sampled_bits": bits,
+            "below": [
+                [round(abs(place[i] - place[j]), 4) for j in range(i)] for i in range(1, count)
+            ],
+        }
+    }
 
 
 def searched(label="early-bird spline 0.5", seed=0, **changes):
@@ -169,7 +182,7 @@ def test_the_ring_stands_round_the_states_of_the_ticket(tmp_path):
 
 def test_the_figure_is_bounded_however_long_the_search(tmp_path):
     text = section(tmp_path, searched(facts=facts(160)))
-    assert text.count("<rect") <= heat_map.MOST ** 2 + 12 and len(text) < 200000
+    assert text.count("<rect") <= heat_map.MOST**2 + 12 and len(text) < 200000
     assert "epochs 1–5 and 6–10" in text
 
 
@@ -179,19 +192,28 @@ def test_without_a_matrix_there_is_no_section(tmp_path):
     assert eb_matrix.TITLE not in page.page(gather.report(root))
 
 
-@pytest.mark.parametrize("change, words", [
-    ({"below": [[.1], [.2]]}, "no triangle"), ({"below": 3}, "no triangle"),
-    ({"epochs": [1, 2, 2, 4, 5]}, "ascend"), ({"epochs": "12345"}, "no list"),
-    ({"epochs": list(range(9000))}, "no list"), ({"held": -1}, "no number"),
-    ({"held": True}, "no number"), ({"held": 10 ** 40}, "no number"),
-    ({"below": None}, "no triangle"),
-    ({"below": [[.1], [.2, float("nan")], [.1] * 3, [.1] * 4]}, "no number from 0 to 1"),
-    ({"below": [[.1], [.2, 7], [.1] * 3, [.1] * 4]}, "no number from 0 to 1"),
-    ({"below": [[.1], [.2, HOSTILE], [.1] * 3, [.1] * 4]}, "no number from 0 to 1")])
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"below": [[0.1], [0.2]]}, "no triangle"),
+        ({"below": 3}, "no triangle"),
+        ({"epochs": [1, 2, 2, 4, 5]}, "ascend"),
+        ({"epochs": "12345"}, "no list"),
+        ({"epochs": list(range(9000))}, "no list"),
+        ({"held": -1}, "no number"),
+        ({"held": True}, "no number"),
+        ({"held": 10**40}, "no number"),
+        ({"below": None}, "no triangle"),
+        ({"below": [[0.1], [0.2, float("nan")], [0.1] * 3, [0.1] * 4]}, "no number from 0 to 1"),
+        ({"below": [[0.1], [0.2, 7], [0.1] * 3, [0.1] * 4]}, "no number from 0 to 1"),
+        ({"below": [[0.1], [0.2, HOSTILE], [0.1] * 3, [0.1] * 4]}, "no number from 0 to 1"),
+    ],
+)
 def test_a_corrupt_matrix_is_one_sentence(tmp_path, change, words):
     broken = {"epoch_matrix": dict(facts(5)["epoch_matrix"], **change)}
-    text = page.page(gather.report(bundles.write(tmp_path, [bundles.record(), searched(
-        facts=broken)])))
+    text = page.page(
+        gather.report(bundles.write(tmp_path, [bundles.record(), searched(facts=broken)]))
+    )
     assert "cannot be drawn" in text and words in outline(text).text
     assert "<script" not in text and text.count("matrix-") == 0
 

@@ -1,4 +1,5 @@
 """A shrunk model on disk: exact round trips, and hostile files refused in one line."""
+
 import json
 import os
 import pickle
@@ -41,9 +42,17 @@ def build():
     return branches.NETS["residual"].build()
 
 
-@pytest.mark.parametrize("net", [
-    splits.NETS["c2f_yolo"], splits.NETS["dw_multiplier2"], sequences.NETS["lstm_head"],
-    chains.NETS["lenet"], oddities.NETS["tied_convs"], oddities.NETS["multi_input"]])
+@pytest.mark.parametrize(
+    "net",
+    [
+        splits.NETS["c2f_yolo"],
+        splits.NETS["dw_multiplier2"],
+        sequences.NETS["lstm_head"],
+        chains.NETS["lenet"],
+        oddities.NETS["tied_convs"],
+        oddities.NETS["multi_input"],
+    ],
+)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_round_trip_is_exact(net, dtype, tmp_path):
     case, inputs = made(net, dtype)
@@ -67,8 +76,7 @@ def test_what_torch_1_and_torch_2_wrote_is_read_by_both(writer, mode):
 def test_the_plan_is_plain_json_and_proved_on_loading(saved):
     folder, small, _ = saved
     plan = json.load(open(os.path.join(folder, "plan.json")))
-    assert plan["schema"] == 1 and plan["inputs"] == [{"shape": [2, 3, 16, 16],
-                                                       "dtype": "float32"}]
+    assert plan["schema"] == 1 and plan["inputs"] == [{"shape": [2, 3, 16, 16], "dtype": "float32"}]
     assert plan["groups"]["stem.0"]["channels"] == 16
     rebuilt = export.rebuilt(build(), plan)
     assert [p.shape for p in rebuilt.parameters()] == [p.shape for p in small.parameters()]
@@ -84,10 +92,21 @@ def test_torch_reads_the_weights_as_tensors_only(saved):
 
 def test_every_type_of_number_is_read(tmp_path):
     path = str(tmp_path / "t.pt")
-    kinds = (torch.float16, torch.bfloat16, torch.float64, torch.int8, torch.uint8, torch.int32,
-             torch.bool)
-    nest = {"state_dict": {str(kind): torch.ones(3, 2).to(kind).t() for kind in kinds},
-            "epoch": 3, "none": torch.zeros(0, 4), "scalar": torch.tensor(2.5)}
+    kinds = (
+        torch.float16,
+        torch.bfloat16,
+        torch.float64,
+        torch.int8,
+        torch.uint8,
+        torch.int32,
+        torch.bool,
+    )
+    nest = {
+        "state_dict": {str(kind): torch.ones(3, 2).to(kind).t() for kind in kinds},
+        "epoch": 3,
+        "none": torch.zeros(0, 4),
+        "scalar": torch.tensor(2.5),
+    }
     torch.save(nest, path)
     found = tensor_file.read(path)
     assert found["epoch"] == 3 and found["none"].shape == (0, 4) and found["scalar"] == 2.5
@@ -113,8 +132,10 @@ def test_a_shrunk_model_is_recovered_from_the_dense_one_and_back():
     back = export.expanded(case.model, again, plan)
     shrunk = export.rebuilt(back, plan)
     assert all(torch.equal(a, b) for a, b in zip(again.parameters(), shrunk.parameters()))
-    assert any((a == b).any() and not (a == b).all()
-               for a, b in zip(back.parameters(), case.model.parameters()))
+    assert any(
+        (a == b).any() and not (a == b).all()
+        for a, b in zip(back.parameters(), case.model.parameters())
+    )
 
 
 class Bomb:
@@ -165,7 +186,7 @@ def test_whole_modules_are_refused(folder):
 def test_truncated_weights(folder, share):
     path = os.path.join(folder, "weights.pt")
     raw = open(path, "rb").read()
-    open(path, "wb").write(raw[:int(len(raw) * share)])
+    open(path, "wb").write(raw[: int(len(raw) * share)])
     refuse(folder, "")
 
 
@@ -203,7 +224,7 @@ def test_weights_that_choose_other_channels_are_refused(tmp_path):
 HOSTILE = {
     "negative": (lambda gone: [-1] + gone, "must rise within"),
     "repeated": (lambda gone: gone[:1] + gone, "must rise within"),
-    "beyond": (lambda gone: gone + [10 ** 9], "must rise within"),
+    "beyond": (lambda gone: gone + [10**9], "must rise within"),
     "reals": (lambda gone: [float(p) for p in gone], "no list of whole numbers"),
     "flags": (lambda gone: [True, False], "no list of whole numbers"),
     "text": (lambda gone: "import os", "no list of whole numbers"),
@@ -219,6 +240,7 @@ def test_hostile_positions(folder, name):
     def damage(plan):
         cut_ = next(c for c in plan["cuts"] if ["stem.0.weight", 0] in c["axes"])
         cut_["gone"] = change(cut_["gone"])
+
     damaged_plan(folder, damage)
     refuse(folder, message)
 
@@ -228,22 +250,28 @@ def test_a_plan_that_tears_channels_apart_is_refused(folder):
         for entry in plan["cuts"]:
             if ["stem.1.weight", 0] in entry["axes"]:
                 entry["axes"].remove(["stem.1.weight", 0])
+
     damaged_plan(folder, tear)
     refuse(folder, "the cut is refused")
 
 
-@pytest.mark.parametrize("change,message", [
-    (lambda plan: plan.update(schema=99), "schema"),
-    (lambda plan: plan.pop("cuts"), "list of cuts"),
-    (lambda plan: plan["cuts"].append(3), "names no axes"),
-    (lambda plan: plan["cuts"].append({"gone": [0], "axes": [["stem.0.weight", 7]]}),
-     "doesn't have"),
-    (lambda plan: plan["cuts"].append({"gone": [0], "axes": [["a.b.c", 0]]}), "doesn't have"),
-    (lambda plan: plan["cuts"].append({"gone": [0], "axes": [["stem.0.weight", 0]]}), "twice"),
-    (lambda plan: plan["cuts"].append({"gone": [0], "axes": ["stem"]}), "no tensor axis"),
-    (lambda plan: plan.update(inputs=[{"shape": [-1], "dtype": "float32"}]), "no tensor"),
-    (lambda plan: plan.update(inputs=[{"shape": [1], "dtype": "load"}]), "no tensor"),
-])
+@pytest.mark.parametrize(
+    "change,message",
+    [
+        (lambda plan: plan.update(schema=99), "schema"),
+        (lambda plan: plan.pop("cuts"), "list of cuts"),
+        (lambda plan: plan["cuts"].append(3), "names no axes"),
+        (
+            lambda plan: plan["cuts"].append({"gone": [0], "axes": [["stem.0.weight", 7]]}),
+            "doesn't have",
+        ),
+        (lambda plan: plan["cuts"].append({"gone": [0], "axes": [["a.b.c", 0]]}), "doesn't have"),
+        (lambda plan: plan["cuts"].append({"gone": [0], "axes": [["stem.0.weight", 0]]}), "twice"),
+        (lambda plan: plan["cuts"].append({"gone": [0], "axes": ["stem"]}), "no tensor axis"),
+        (lambda plan: plan.update(inputs=[{"shape": [-1], "dtype": "float32"}]), "no tensor"),
+        (lambda plan: plan.update(inputs=[{"shape": [1], "dtype": "load"}]), "no tensor"),
+    ],
+)
 def test_malformed_plans(folder, change, message):
     damaged_plan(folder, change)
     refuse(folder, message)

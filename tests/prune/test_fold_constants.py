@@ -1,4 +1,5 @@
 """Constants of removed channels: exact without padding, off at borders, exact with a map."""
+
 import pytest
 import torch
 from torch import nn
@@ -19,10 +20,23 @@ def case(model, inputs, mode="coupled"):
 
 def unpadded(bias):
     torch.manual_seed(0)
-    return awake(nn.Sequential(
-        nn.Conv2d(3, 8, 3, bias=bias), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 6, 3, bias=bias),
-        nn.BatchNorm2d(6), nn.Sigmoid(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
-        nn.Linear(6, 4))).double().eval()
+    return (
+        awake(
+            nn.Sequential(
+                nn.Conv2d(3, 8, 3, bias=bias),
+                nn.BatchNorm2d(8),
+                nn.ReLU(),
+                nn.Conv2d(8, 6, 3, bias=bias),
+                nn.BatchNorm2d(6),
+                nn.Sigmoid(),
+                nn.AdaptiveAvgPool2d(1),
+                nn.Flatten(),
+                nn.Linear(6, 4),
+            )
+        )
+        .double()
+        .eval()
+    )
 
 
 X = torch.randn(2, 3, 12, 12, generator=torch.Generator().manual_seed(0)).double()
@@ -50,10 +64,14 @@ def test_padding_leaves_an_error_at_the_borders_that_a_map_removes(build):
     model = awake(build()).double().eval()
     x = torch.randn(1, 3, 32, 32).double()
     found, mask = case(model, x)
-    plain, mapped = (fold_constants.fold(model, x, found, mask, borders) for borders in (False, True))
+    plain, mapped = (
+        fold_constants.fold(model, x, found, mask, borders) for borders in (False, True)
+    )
     assert plain.borders and plain.error > 1e-6
     assert not mapped.borders and mapped.error < 1e-9
-    dropped = parity(fold_constants.silenced(model, found, mask), shrink(model, x, found, mask), x, (False,))
+    dropped = parity(
+        fold_constants.silenced(model, found, mask), shrink(model, x, found, mask), x, (False,)
+    )
     assert plain.error < dropped
 
 
@@ -67,8 +85,11 @@ def test_a_constant_that_a_gate_moves_is_reported_lost():
 
 
 def test_a_layer_without_bias_or_norm_gets_a_bias():
-    model = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU(), nn.Conv2d(8, 4, 1, bias=False),
-                          nn.Flatten()).double().eval()
+    model = (
+        nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU(), nn.Conv2d(8, 4, 1, bias=False), nn.Flatten())
+        .double()
+        .eval()
+    )
     found, mask = case(model, X)
     result = fold_constants.fold(model, X, found, mask)
     assert result.model[2].bias is not None and result.error < 1e-12

@@ -1,4 +1,5 @@
 """Scores from gradients: SNIP's worked example, gates against hooks, what leaves no trace."""
+
 import pytest
 import torch
 from rigs.fake_trainer import small_net
@@ -20,7 +21,7 @@ def net(affine=True):
             each.weight.data.uniform_(-1, 1)
             each.bias.data.normal_()
             each.running_mean.normal_()
-            each.running_var.uniform_(.5, 2)
+            each.running_var.uniform_(0.5, 2)
     return model, [group(model, "0", "1", ["3"]), group(model, "3", "4", ["8"])]
 
 
@@ -32,12 +33,11 @@ def batches(count=3):
 def test_snip_s_worked_example(monkeypatch):
     """w = [3, -1], x = [1, 2], L = (w x)^2 / 2: elasticities [6, 4] of L = 1/2, shares [.6, .4]."""
     model = nn.Sequential(nn.Linear(2, 1, bias=False))
-    model[0].weight.data = torch.tensor([[3., -1.]])
-    monkeypatch.setattr(functional, "cross_entropy",
-                        lambda out, y, reduction: (out ** 2 / 2).sum())
-    data = [(torch.tensor([[1., 2.]]), torch.zeros(1))]
+    model[0].weight.data = torch.tensor([[3.0, -1.0]])
+    monkeypatch.setattr(functional, "cross_entropy", lambda out, y, reduction: (out**2 / 2).sum())
+    data = [(torch.tensor([[1.0, 2.0]]), torch.zeros(1))]
     mask = weight_mask.full(model, ["0.weight"])
-    assert snip.scores(model, mask, data)["0.weight"][0].tolist() == pytest.approx([.6, .4])
+    assert snip.scores(model, mask, data)["0.weight"][0].tolist() == pytest.approx([0.6, 0.4])
     raw = snip.sensitivities(model, mask, data, False)["0.weight"][0]
     _, loss = gradients.mean_gradients(model, data, [model[0].weight])
     assert (raw / loss).tolist() == pytest.approx([6, 4])
@@ -117,7 +117,7 @@ def test_before_the_norm_train_mode_cancels_the_gate_after_it_does_not():
     after, _ = gate_gradients.derivatives(model, groups, batches(), train_mode=True)
     assert before["0"].abs().mean() < 1e-3 * after["0"].abs().mean()
     still, _ = gate_gradients.derivatives(model, bare, batches())
-    assert still["0"].abs().mean() > .1 * after["0"].abs().mean()
+    assert still["0"].abs().mean() > 0.1 * after["0"].abs().mean()
 
 
 def test_a_dead_channel_scores_zero():
@@ -172,6 +172,7 @@ def test_a_gate_at_zero_is_a_cut():
     from edgejoule.prune import grouping
     from edgejoule.prune.mask import Mask
     from edgejoule.prune.shrink import shrink
+
     model, _ = net()
     model, x = model.double().eval(), torch.randn(4, 3, 8, 8, dtype=torch.float64)
     found = grouping.find(model, x[:1])

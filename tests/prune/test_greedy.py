@@ -1,4 +1,5 @@
 """The fast greedy order equals the obvious one, ties included."""
+
 import numpy as np
 import pytest
 import torch
@@ -27,14 +28,15 @@ def among(matrix):
     return lambda units: lambda rows: matrix[units[rows]][:, units]
 
 
-@pytest.mark.parametrize("size, levels, neighbours", [
-    (1, 5, 4), (2, 5, 4), (9, 3, 64), (23, 10 ** 6, 3), (23, 10 ** 6, 64), (40, 10 ** 6, 1)])
+@pytest.mark.parametrize(
+    "size, levels, neighbours",
+    [(1, 5, 4), (2, 5, 4), (9, 3, 64), (23, 10**6, 3), (23, 10**6, 64), (40, 10**6, 1)],
+)
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_order_equals_the_naive_one(size, levels, neighbours, seed):
     matrix = random_matrix(size, levels, seed)
     worth = np.random.RandomState(seed + 9).randint(0, 4, size)
-    order, gaps = greedy.removal_order(
-        among(torch.from_numpy(matrix)), worth, neighbours)
+    order, gaps = greedy.removal_order(among(torch.from_numpy(matrix)), worth, neighbours)
     expected, expected_gaps = naive_order(matrix, worth)
     assert order.tolist() == expected
     assert gaps.tolist() == expected_gaps
@@ -46,7 +48,7 @@ def test_nothing_to_order():
 
 
 def test_gaps_never_fall():
-    matrix = torch.from_numpy(random_matrix(50, 10 ** 6, 3))
+    matrix = torch.from_numpy(random_matrix(50, 10**6, 3))
     _, gaps = greedy.removal_order(among(matrix), np.zeros(50), 4)
     assert (np.diff(gaps[:-1]) >= 0).all()
 
@@ -60,6 +62,7 @@ def test_comparisons_counts_what_the_lists_ask_for(size):
         def distances(rows):
             asked.append(len(rows) * len(units) if len(rows) > 1 else 0)
             return (points[units[rows]][:, None] - points[units][None]).abs()
+
         return distances
 
     greedy.removal_order(counting, np.zeros(size))
@@ -67,7 +70,7 @@ def test_comparisons_counts_what_the_lists_ask_for(size):
 
 
 def test_nearest():
-    points = torch.tensor([0., 3., 4.])
+    points = torch.tensor([0.0, 3.0, 4.0])
     distances = (points[:, None] - points[None]).abs()
     assert greedy.nearest(among(distances), 3).tolist() == [3, 1, 1]
     assert greedy.nearest(None, 1).tolist() == [np.inf]

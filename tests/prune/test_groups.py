@@ -1,4 +1,5 @@
 """Which channels are found to leave together, how they are described, and what stays whole."""
+
 import copy
 import pickle
 
@@ -26,13 +27,25 @@ def by_name(each):
 
 
 def test_a_chain_is_described_to_the_last_index():
-    model = nn.Sequential(nn.Conv2d(3, 2, 3, bias=False), nn.BatchNorm2d(2), nn.ReLU(),
-                          nn.Flatten(), nn.Linear(8, 3))
+    model = nn.Sequential(
+        nn.Conv2d(3, 2, 3, bias=False), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(8, 3)
+    )
     one = ((0,), (1,))
-    assert list(grouping.find(model, torch.zeros(1, 3, 4, 4))) == [Group("0", 2, (
-        Slice("0.weight", 0, one), Slice("1.weight", 0, one), Slice("1.bias", 0, one),
-        Slice("1.running_mean", 0, one), Slice("1.running_var", 0, one),
-        Slice("4.weight", 1, ((0, 1, 2, 3), (4, 5, 6, 7)))), (Unit("0", "1"),))]
+    assert list(grouping.find(model, torch.zeros(1, 3, 4, 4))) == [
+        Group(
+            "0",
+            2,
+            (
+                Slice("0.weight", 0, one),
+                Slice("1.weight", 0, one),
+                Slice("1.bias", 0, one),
+                Slice("1.running_mean", 0, one),
+                Slice("1.running_var", 0, one),
+                Slice("4.weight", 1, ((0, 1, 2, 3), (4, 5, 6, 7))),
+            ),
+            (Unit("0", "1"),),
+        )
+    ]
 
 
 @pytest.mark.parametrize("shortcut,streams", [("A", 1), ("B", 3)])
@@ -48,7 +61,9 @@ def test_resnet20_streams(shortcut, streams):
 def test_a_residual_stream_has_every_writer_as_unit():
     _, each = found(branches.NETS["residual"])
     assert [(g.name, [u.producer for u in g.units]) for g in each] == [
-        ("stem.0", ["stem.0", "middle.f.1"]), ("middle.f.0.0", ["middle.f.0.0"])]
+        ("stem.0", ["stem.0", "middle.f.1"]),
+        ("middle.f.0.0", ["middle.f.0.0"]),
+    ]
     _, inner = found(branches.NETS["residual"], "inner")
     assert [group.name for group in inner] == ["middle.f.0.0"]
     assert dict(inner.whole)["stem.0"].startswith("its channel axis is part of a residual stream")
@@ -82,14 +97,14 @@ def test_filters_are_rows_and_norms_are_vectors():
     rows = groups.filters(model, stream)
     assert [tuple(r.shape) for r in rows] == [(16, 27), (16, 12 * 9)]
     assert torch.equal(rows[0], model.stem[0].weight.detach().flatten(1))
-    norm, = groups.norms(model, stream)
+    (norm,) = groups.norms(model, stream)
     assert norm.shape == (4, 16) and torch.equal(norm[3], model.stem[1].running_var)
     assert groups.norm_eps(model, stream) == [model.stem[1].eps]
 
 
 def test_filters_of_tied_positions_are_one_row():
     model, each = found(sequences.NETS["lstm_head"])
-    rows, = groups.filters(model, by_name(each)["rnn"])
+    (rows,) = groups.filters(model, by_name(each)["rnn"])
     weight = model.rnn.weight_ih_l0.detach()
     assert rows.shape == (12, 4 * 32)
     assert torch.equal(rows[5], torch.cat([weight[5 + 12 * gate] for gate in range(4)]))
@@ -98,7 +113,7 @@ def test_filters_of_tied_positions_are_one_row():
 def test_a_norm_without_scale_counts_as_the_identity():
     model, each = found(chains.NETS["norm_bn_noaffine"])
     middle = next(g for g in each if g.name == "middle.0")
-    norm, = groups.norms(model, middle)
+    (norm,) = groups.norms(model, middle)
     assert norm[0].unique().tolist() == [1.0] and norm[1].unique().tolist() == [0.0]
 
 
@@ -119,15 +134,22 @@ def test_an_unknown_mode_is_an_error():
         found(branches.NETS["residual"], "outer")
 
 
-@pytest.mark.parametrize("net,layer,reason", [
-    (hidden.NETS["unknown_op"], "a.0", "enters 'renorm', for which there is no rule"),
-    (chains.NETS["hard_view"], "b.0", "fails when its channels are fewer"),
-    (chains.NETS["norm_gn4"], "middle.0", "averaged over by group_norm in 'middle.1'"),
-    (attention.NETS["channel_count"], "middle.a.0", "numbers that depend on the number of channels"),
-    (hidden.NETS["scripted"], "a.0", "code that can't be traced"),
-    (sequences.NETS["projected"], "lead", "projected hidden states"),
-    (hidden.NETS["zeroed_slices"], "a.0", "treats its channels by fixed numbers"),
-])
+@pytest.mark.parametrize(
+    "net,layer,reason",
+    [
+        (hidden.NETS["unknown_op"], "a.0", "enters 'renorm', for which there is no rule"),
+        (chains.NETS["hard_view"], "b.0", "fails when its channels are fewer"),
+        (chains.NETS["norm_gn4"], "middle.0", "averaged over by group_norm in 'middle.1'"),
+        (
+            attention.NETS["channel_count"],
+            "middle.a.0",
+            "numbers that depend on the number of channels",
+        ),
+        (hidden.NETS["scripted"], "a.0", "code that can't be traced"),
+        (sequences.NETS["projected"], "lead", "projected hidden states"),
+        (hidden.NETS["zeroed_slices"], "a.0", "treats its channels by fixed numbers"),
+    ],
+)
 def test_what_stays_whole_says_why(net, layer, reason):
     _, each = found(net)
     assert reason in dict(each.whole)[layer]

@@ -1,4 +1,5 @@
 """Mode "select": streams stay whole, their readers choose."""
+
 import pytest
 import torch
 from torch import nn
@@ -28,9 +29,18 @@ class PreBlock(nn.Module):
 
 def preact():
     torch.manual_seed(0)
-    return awake(nn.Sequential(
-        nn.Conv2d(3, 8, 3, bias=False), PreBlock(), PreBlock(), nn.BatchNorm2d(8), nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4))).double()
+    return awake(
+        nn.Sequential(
+            nn.Conv2d(3, 8, 3, bias=False),
+            PreBlock(),
+            PreBlock(),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(8, 4),
+        )
+    ).double()
 
 
 X = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)).double()
@@ -39,7 +49,12 @@ X = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)).double()
 def test_every_norm_of_the_stream_selects_for_itself():
     found = grouping.find(preact(), X, "select")
     assert [(g.name, g.channels) for g in found] == [
-        ("1.bn1", 8), ("1.conv1", 6), ("2.bn1", 8), ("2.conv1", 6), ("3", 8)]
+        ("1.bn1", 8),
+        ("1.conv1", 6),
+        ("2.bn1", 8),
+        ("2.conv1", 6),
+        ("3", 8),
+    ]
     assert found[0].units == (Unit("1.conv1", "1.bn1", "", 1),)
     assert found[4].units == (Unit("7", "3", "", 1),)
     assert groups.filters(preact(), found[0])[0].shape == (8, 6 * 9)
@@ -67,10 +82,12 @@ def test_an_index_over_everything_is_no_layer():
 def test_parameters_keep_their_names_and_the_index_is_a_buffer():
     model = preact()
     case = cut(model, X, grouping.find(model, X, "select"), 0.5, "random")
-    assert [n for n, _ in case.small.named_parameters()] == [
-        n for n, _ in model.named_parameters()]
+    assert [n for n, _ in case.small.named_parameters()] == [n for n, _ in model.named_parameters()]
     assert set(dict(case.small.named_buffers())) - set(dict(model.named_buffers())) == {
-        "1.bn1.index", "2.bn1.index", "3.index"}
+        "1.bn1.index",
+        "2.bn1.index",
+        "3.index",
+    }
 
 
 def test_post_activation_blocks_select_in_front_of_their_first_convolution():

@@ -1,4 +1,5 @@
 """Every backend that this machine can run equals NumPy, on any shape, stride, type and value."""
+
 import numpy as np
 import pytest
 import torch
@@ -25,8 +26,14 @@ def test_a_compiled_backend_is_here():
 
 
 @QUICK
-@given(rows=st.integers(0, 9), bits=st.integers(0, 700), gap=st.integers(0, 3), seed=SEED,
-       integer=st.sampled_from(sorted(INFINITIES, key=str)), which=st.integers(0, 1))
+@given(
+    rows=st.integers(0, 9),
+    bits=st.integers(0, 700),
+    gap=st.integers(0, 3),
+    seed=SEED,
+    integer=st.sampled_from(sorted(INFINITIES, key=str)),
+    which=st.integers(0, 1),
+)
 def test_values(backend, rows, bits, gap, seed, integer, which):
     random = np.random.RandomState(seed)
     infinity = INFINITIES[integer][which % len(INFINITIES[integer])]
@@ -41,8 +48,14 @@ def test_values(backend, rows, bits, gap, seed, integer, which):
 
 
 @QUICK
-@given(rows_a=st.integers(0, 70), rows_b=st.integers(0, 70), words=st.integers(0, 40),
-       gap=st.integers(0, 2), wide=st.booleans(), seed=SEED)
+@given(
+    rows_a=st.integers(0, 70),
+    rows_b=st.integers(0, 70),
+    words=st.integers(0, 40),
+    gap=st.integers(0, 2),
+    wide=st.booleans(),
+    seed=SEED,
+)
 def test_codes(backend, rows_a, rows_b, words, gap, wide, seed):
     random = np.random.RandomState(seed)
     a, b = (codes(random, (rows, words + gap))[:, gap:] for rows in (rows_a, rows_b))
@@ -51,8 +64,9 @@ def test_codes(backend, rows_a, rows_b, words, gap, wide, seed):
     assert found.dtype == dtype and np.array_equal(found, reference.cdist(a, b))
     assert np.array_equal(backend.cdist(a, a, dtype), reference.cdist(a, a))
     least = min(rows_a, rows_b)
-    assert np.array_equal(backend.hamming(a[:least], b[:least]),
-                          reference.hamming(a[:least], b[:least]))
+    assert np.array_equal(
+        backend.hamming(a[:least], b[:least]), reference.hamming(a[:least], b[:least])
+    )
     assert np.array_equal(backend.popcount(a), reference.popcount(a))
 
 
@@ -89,8 +103,10 @@ def test_tensors_and_arrays_agree(name):
         assert np.array_equal(signs.pack(x.to(dtype).t().contiguous().t(), backend=name), expected)
 
 
-@pytest.mark.parametrize("length,work,count,expected", [
-    (100, 10, 8, 1), (100, 20, 8, 2), (100, 10**6, 8, 8), (3, 10**6, 8, 3), (0, 0, 8, 1)])
+@pytest.mark.parametrize(
+    "length,work,count,expected",
+    [(100, 10, 8, 1), (100, 20, 8, 2), (100, 10**6, 8, 8), (3, 10**6, 8, 3), (0, 0, 8, 1)],
+)
 def test_small_work_stays_in_one_thread(monkeypatch, length, work, count, expected):
     monkeypatch.setattr(threads, "available", lambda: count)
     parts = threads.split(length, work, 10)
@@ -108,5 +124,6 @@ def test_triangles_are_shared_evenly(monkeypatch):
 def test_an_error_in_a_thread_reaches_the_caller():
     def fail():
         raise RuntimeError("broken")
+
     with pytest.raises(RuntimeError, match="broken"):
         threads.run([lambda: 1, fail])

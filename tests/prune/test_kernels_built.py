@@ -1,4 +1,5 @@
 """Building: the cache's names, no half-written library, one line when something is missing."""
+
 import os
 import subprocess
 import sys
@@ -34,8 +35,11 @@ def test_a_library_is_built_once(cache, monkeypatch):
 
 def test_the_name_follows_sources_flags_and_compiler(monkeypatch, tmp_path):
     command = [builder.compiler()] + list(builder.FLAGS)
-    names = {builder.digest("portable", command), builder.digest("portable", command + ["-g"]),
-             builder.digest("portable", [sys.executable] + command[1:])}
+    names = {
+        builder.digest("portable", command),
+        builder.digest("portable", command + ["-g"]),
+        builder.digest("portable", [sys.executable] + command[1:]),
+    }
     for source in builder.SOURCES.glob("*.*pp"):
         (tmp_path / source.name).write_bytes(source.read_bytes())
     (tmp_path / "signs.h").write_text("changed")
@@ -97,8 +101,9 @@ def program(tmp_path, compiler, name, flags):
 def passes(command, tmp_path):
     """Runs a driver on a fresh file of cases and expects all of them right."""
     count = write_file(tmp_path / "cases")
-    done = subprocess.run(command + [str(tmp_path / "cases")], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT)
+    done = subprocess.run(
+        command + [str(tmp_path / "cases")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     text = done.stdout.decode()
     assert done.returncode == 0 and "{} cases, 0 wrong".format(count) in text, text
 
@@ -113,9 +118,12 @@ def test_sanitizers_find_nothing(tmp_path, name):
 def test_neon_is_right_under_an_emulator(tmp_path):
     compiler, emulator = "aarch64-linux-gnu-g++", "qemu-aarch64-static"
     for tool in (compiler, emulator):
-        if not any(os.access(os.path.join(folder, tool), os.X_OK)
-                   for folder in os.environ["PATH"].split(os.pathsep)):
-            pytest.skip("{} is missing: apt-get install g++-aarch64-linux-gnu "
-                        "qemu-user-static".format(tool))
+        if not any(
+            os.access(os.path.join(folder, tool), os.X_OK)
+            for folder in os.environ["PATH"].split(os.pathsep)
+        ):
+            pytest.skip(
+                "{} is missing: apt-get install g++-aarch64-linux-gnu qemu-user-static".format(tool)
+            )
     built = program(tmp_path, compiler, "neon", ["-O2"])
     passes([emulator, "-cpu", "cortex-a57", "-L", "/usr/aarch64-linux-gnu", built], tmp_path)

@@ -2,6 +2,7 @@
 
 The emulator stands in for libcuda: same function names, same grids, same arguments by pointer.
 """
+
 import ctypes
 import os
 import subprocess
@@ -25,9 +26,24 @@ SHAPES = [(1, 1), (3, 64), (2, 1000), (2, 1024), (3, 1030), (1, 3333), (5, 100),
 def emulator(tmp_path_factory):
     """The emulated driver, built with the kernels' own sources."""
     path = str(tmp_path_factory.mktemp("cuda") / "libcuda.so")
-    command = [builder.compiler(), "-O2", "-std=c++14", "-fPIC", "-shared", "-Wall", "-Wextra",
-               "-Werror", "-Wno-unknown-pragmas", "-I", str(builder.SOURCES), "-I", RIGS,
-               os.path.join(RIGS, "cuda_emulator.cpp"), "-o", path]
+    command = [
+        builder.compiler(),
+        "-O2",
+        "-std=c++14",
+        "-fPIC",
+        "-shared",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-Wno-unknown-pragmas",
+        "-I",
+        str(builder.SOURCES),
+        "-I",
+        RIGS,
+        os.path.join(RIGS, "cuda_emulator.cpp"),
+        "-o",
+        path,
+    ]
     built = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert built.returncode == 0, built.stdout.decode()
     return ctypes.CDLL(path)
@@ -38,6 +54,7 @@ def driver(emulator, monkeypatch):
     @contextmanager
     def no_stream(tensor):
         yield STREAM
+
     monkeypatch.setattr(gpu, "stream_of", no_stream)
     return gpu.Driver(emulator, lambda capability: b"emulated")
 
@@ -78,8 +95,10 @@ def check_codes(driver, rows_a, rows_b, words):
         found = driver.cdist(tensor(a), tensor(b), dtype)
         assert same(found, reference.cdist(a, b, dtype))
     least = min(rows_a, rows_b)
-    assert same(driver.hamming(tensor(a[:least]), tensor(b[:least])),
-                reference.hamming(a[:least], b[:least]))
+    assert same(
+        driver.hamming(tensor(a[:least]), tensor(b[:least])),
+        reference.hamming(a[:least], b[:least]),
+    )
     assert same(driver.popcount(tensor(a)), reference.popcount(a))
 
 
@@ -92,8 +111,9 @@ def test_values(driver, rows, bits):
 
 
 @pytest.mark.parametrize("number,kind", [(62, "popc"), (87, "bits"), (100, "bytes")])
-@pytest.mark.parametrize("rows_a,rows_b,words", [(1, 1, 1), (3, 70, 9), (70, 5, 16), (20, 130, 25),
-                                                 (4, 4, 130)])
+@pytest.mark.parametrize(
+    "rows_a,rows_b,words", [(1, 1, 1), (3, 70, 9), (70, 5, 16), (20, 130, 25), (4, 4, 130)]
+)
 def test_codes(driver, emulator, number, kind, rows_a, rows_b, words):
     capability(emulator, number)
     assert driver.all_pairs(torch.zeros(1)) == kind
@@ -148,6 +168,7 @@ def test_empty_inputs(driver):
 
 def test_a_share_never_overflows_its_counts(driver, emulator):
     """2^25 words would overflow an int32, 2^18 the byte form's; nothing that long is allocated."""
+
     class Shape:
         device = torch.device("cpu")
 
@@ -202,15 +223,19 @@ def test_an_image_is_built_once(tmp_path, monkeypatch):
 
 
 def test_a_machine_without_any_compiler_is_told_what_to_do(monkeypatch):
-    monkeypatch.setattr(cuda_build, "compilers", lambda: [])
+    monkeypatch.setattr(cuda_build, "compilers", list)
     with pytest.raises(RuntimeError, match="add /usr/local/cuda/bin to the PATH"):
         cuda_build.image(62)
 
 
 def test_sources_name_every_file_they_include():
     texts = cuda_build.sources()
-    included = {line.split('"')[1] for text in texts.values() for line in text.splitlines()
-                if line.startswith('#include "')}
+    included = {
+        line.split('"')[1]
+        for text in texts.values()
+        for line in text.splitlines()
+        if line.startswith('#include "')
+    }
     assert included - set(texts) == {"cuda_emulator.hpp"}
 
 

@@ -1,4 +1,5 @@
 """The operators inside torch: the same results, shapes without values, a graph without breaks."""
+
 import numpy as np
 import pytest
 import torch
@@ -43,5 +44,7 @@ def test_compiled_graphs_are_whole():
 
 def test_an_older_torch_is_named(monkeypatch):
     monkeypatch.setattr(torch_ops, "possible", lambda: False)
-    with pytest.raises(RuntimeError, match="torch 2.4; this is torch .*; call edgejoule.prune.signcodes.signs"):
+    with pytest.raises(
+        RuntimeError, match="torch 2.4; this is torch .*; call edgejoule.prune.signcodes.signs"
+    ):
         torch_ops.register()

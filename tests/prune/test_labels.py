@@ -1,5 +1,6 @@
 """Labels: union-find against the obvious version, views, and a proof that sees every confusion."""
-import numpy
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -31,7 +32,7 @@ def test_classes_equal_those_of_the_obvious_version(pairs):
     labels = Labels()
     labels.allot("x", 0, 30)
     for left, right in pairs:
-        labels.unify(numpy.array([left]), numpy.array([right]), "")
+        labels.unify(np.array([left]), np.array([right]), "")
     assert labels.resolve().root.tolist() == components(pairs, 31)
 
 
@@ -39,7 +40,7 @@ def test_what_meets_a_constant_is_frozen_and_says_where():
     labels = Labels()
     a, b = labels.allot("a", 0, 4), labels.allot("b", 0, 4)
     labels.unify(a, b, "there")
-    labels.unify(b, numpy.array([0, 0, 3, 4]), "pad")
+    labels.unify(b, np.array([0, 0, 3, 4]), "pad")
     classes = labels.resolve()
     assert classes.frozen[a].tolist() == [True, True, False, False]
     assert classes.reasons[classes.reason[a[0]]][0] == "pad"
@@ -68,13 +69,16 @@ def test_vectors_of_different_length_never_meet():
         labels.unify(labels.allot("a", 0, 3), labels.allot("b", 0, 2), "")
 
 
-@pytest.mark.parametrize("before,after,expected", [
-    ((2, 8, 4, 4), (2, 128), [([0], [0]), ([1, 2, 3], [1])]),
-    ((2, 12, 5), (2, 3, 4, 5), [([0], [0]), ([1], [1, 2]), ([2], [3])]),
-    ((6, 4), (4, 6), [([0, 1], [0, 1])]),
-    ((2, 8), (2, 8, 1, 1), [([0], [0]), ([1], [1, 2, 3])]),
-    ((), (1, 1), [([], [0, 1])]),
-])
+@pytest.mark.parametrize(
+    "before,after,expected",
+    [
+        ((2, 8, 4, 4), (2, 128), [([0], [0]), ([1, 2, 3], [1])]),
+        ((2, 12, 5), (2, 3, 4, 5), [([0], [0]), ([1], [1, 2]), ([2], [3])]),
+        ((6, 4), (4, 6), [([0, 1], [0, 1])]),
+        ((2, 8), (2, 8, 1, 1), [([0], [0]), ([1], [1, 2, 3])]),
+        ((), (1, 1), [([], [0, 1])]),
+    ],
+)
 def test_views_fall_into_blocks(before, after, expected):
     assert blocks(before, after) == expected
 
@@ -85,15 +89,24 @@ def test_blocks_have_equal_products(sizes, chance):
     after = list(sizes)
     chance.shuffle(after)
     for inner, outer in blocks(sizes, after):
-        assert numpy.multiply.reduce([sizes[i] for i in inner]) == numpy.multiply.reduce(
-            [after[i] for i in outer])
+        assert np.multiply.reduce([sizes[i] for i in inner]) == np.multiply.reduce(
+            [after[i] for i in outer]
+        )
 
 
 def small_net():
     torch.manual_seed(0)
-    return awake(nn.Sequential(
-        nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 6, 3), nn.ReLU(),
-        nn.Flatten(), nn.Linear(6 * 16, 5)))
+    return awake(
+        nn.Sequential(
+            nn.Conv2d(3, 8, 3),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.Conv2d(8, 6, 3),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(6 * 16, 5),
+        )
+    )
 
 
 CONFUSIONS = {
@@ -113,7 +126,7 @@ def test_the_proof_refuses_a_wrong_cut(confusion):
     keep = shrink.keeping(model, found, mask)
     name, axis, stay = CONFUSIONS[confusion]
     keep[name] = dict(keep[name])
-    keep[name][axis] = numpy.array(stay)
+    keep[name][axis] = np.array(stay)
     with pytest.raises(RuntimeError, match="the cut is refused"):
         shrink.prove(model, shrink.cut(model, keep), example, found, keep)
 

@@ -1,4 +1,5 @@
 """Masks: what they count, what they refuse, and that a masked channel emits nothing."""
+
 import pytest
 import torch
 from torch import nn
@@ -38,8 +39,9 @@ def test_only_bool_vectors_are_masks(value):
 
 def net():
     torch.manual_seed(0)
-    return awake(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(),
-                               nn.Conv2d(4, 3, 3)))
+    return awake(
+        nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 3, 3))
+    )
 
 
 def test_a_masked_channel_is_zero_everywhere():

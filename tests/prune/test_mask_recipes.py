@@ -1,4 +1,5 @@
 """Recipes for masks: what is rewound, what stays zero, how much is gone, which epochs run."""
+
 import pytest
 import torch
 from rigs.fake_trainer import FakeTrainer
@@ -11,14 +12,16 @@ TOTAL = 3 * 8 * 9 + 8 * 12 * 9 + 48
 
 def zeros(outcome):
     """True if exactly the masked weights are zero."""
-    tensors = ((weight_mask.tensor_of(outcome.model, name), flags)
-               for name, flags in outcome.weight_mask.items())
+    tensors = (
+        (weight_mask.tensor_of(outcome.model, name), flags)
+        for name, flags in outcome.weight_mask.items()
+    )
     return all(torch.equal(tensor.detach() != 0, flags) for tensor, flags in tensors)
 
 
 def test_one_shot_ticket():
     trainer = FakeTrainer()
-    outcome = lottery.run(trainer, ratio=.5)
+    outcome = lottery.run(trainer, ratio=0.5)
     assert trainer.phases() == [("dense", 4), ("retrain", 4)]
     assert outcome.weight_mask.weights - outcome.weight_mask.kept == TOTAL // 2
     assert zeros(outcome) and outcome.mask is None and outcome.groups is None
@@ -38,7 +41,7 @@ def rewound(monkeypatch, **options):
         return real(model, mask)
 
     monkeypatch.setattr(weight_mask, "held", spy)
-    lottery.run(trainer, ratio=.5, **options)
+    lottery.run(trainer, ratio=0.5, **options)
     return trainer, initial, starts
 
 
@@ -49,7 +52,7 @@ def test_survivors_return_to_their_initial_values_bit_by_bit(monkeypatch):
         assert all(torch.equal(value, initial[name]) for name, value in state.items())
     masks = [mask for _, mask in starts]
     assert all((b[name] <= a[name]).all() for a, b in zip(masks, masks[1:]) for name in a)
-    gone = [int(TOTAL * (1 - .5 ** (i / 3)) + 1e-9) for i in (1, 2, 3)]
+    gone = [int(TOTAL * (1 - 0.5 ** (i / 3)) + 1e-9) for i in (1, 2, 3)]
     assert gone == [mask.weights - mask.kept for mask in masks]
 
 
@@ -58,11 +61,18 @@ def test_late_reset_returns_to_an_epoch(monkeypatch):
     twin = FakeTrainer()
     with twin.phase("dense"):
         twin.train(1, total=4)
-    assert all(torch.equal(value, starts[0][0][name])
-               for name, value in twin.model.state_dict().items())
+    assert all(
+        torch.equal(value, starts[0][0][name]) for name, value in twin.model.state_dict().items()
+    )
     assert [row[:2] for row in trainer.log] == [
-        ("dense", 0), ("dense", 1), ("dense", 2), ("dense", 3),
-        ("retrain", 1), ("retrain", 2), ("retrain", 3)]
+        ("dense", 0),
+        ("dense", 1),
+        ("dense", 2),
+        ("dense", 3),
+        ("retrain", 1),
+        ("retrain", 2),
+        ("retrain", 3),
+    ]
 
 
 def test_rewinding_to_a_step(monkeypatch):
@@ -70,8 +80,9 @@ def test_rewinding_to_a_step(monkeypatch):
     twin = FakeTrainer()
     with twin.phase("dense"):
         twin.train(1, total=4)
-    assert all(torch.equal(value, starts[0][0][name])
-               for name, value in twin.model.state_dict().items())
+    assert all(
+        torch.equal(value, starts[0][0][name]) for name, value in twin.model.state_dict().items()
+    )
     assert trainer.phases() == [("dense", 4), ("retrain", 3)]
 
 
@@ -84,64 +95,81 @@ def test_other_starts(monkeypatch, treatment):
 
 
 def test_learning_rate_rewinding_and_fine_tuning():
-    for how, rates in ((None, [.05, .05, .005, .0005]), ("full", [.05, .05, .005, .0005]),
-                       ("last", [.0005] * 4)):
+    for how, rates in (
+        (None, [0.05, 0.05, 0.005, 0.0005]),
+        ("full", [0.05, 0.05, 0.005, 0.0005]),
+        ("last", [0.0005] * 4),
+    ):
         trainer = FakeTrainer()
-        lottery.run(trainer, ratio=.3, weights="keep", retrain=how, layers="conv", rounds=2)
+        lottery.run(trainer, ratio=0.3, weights="keep", retrain=how, layers="conv", rounds=2)
         assert [row[3] for row in trainer.log[4:]] == pytest.approx(rates * 2)
 
 
 def test_only_convolutions():
-    outcome = lottery.run(FakeTrainer(epochs=1), ratio=.5, layers="conv")
+    outcome = lottery.run(FakeTrainer(epochs=1), ratio=0.5, layers="conv")
     assert sorted(outcome.weight_mask) == ["0.weight", "3.weight"]
 
 
 def test_half_rate_of_the_classifier():
-    outcome = lottery.run(FakeTrainer(epochs=1), ratio=1 - .8 ** 3, rounds=3, scope="layer",
-                          classifier_rate=.5)
+    outcome = lottery.run(
+        FakeTrainer(epochs=1), ratio=1 - 0.8**3, rounds=3, scope="layer", classifier_rate=0.5
+    )
     density = {name: float(flags.float().mean()) for name, flags in outcome.weight_mask.items()}
-    assert density["8.weight"] == pytest.approx(.9 ** 3, abs=1 / 48)
-    assert density["3.weight"] == pytest.approx(.8 ** 3, abs=1 / 864)
+    assert density["8.weight"] == pytest.approx(0.9**3, abs=1 / 48)
+    assert density["3.weight"] == pytest.approx(0.8**3, abs=1 / 864)
 
 
-@pytest.mark.parametrize("options, word", [
-    ({"weights": "keep", "rewind_epoch": 1}, "no effect"), ({"retrain": "last"}, "no effect"),
-    ({"rewind_epoch": 4}, "between 0 and 3"), ({"rewind_epoch": 1, "rewind_step": 2}, "one of"),
-    ({"rewind_step": 99}, "12 steps"), ({"classifier_rate": .5}, "scope='layer'"),
-    ({"weights": "lost"}, "keep, rewind"), ({"rounds": 0}, "rounds start at 1"),
-    ({"weights": "keep", "retrain": "half"}, "full, last"), ({"ratio": 1.}, "lies in"),
-    ({"saliency": "magnitud"}, "Did you mean 'magnitude'"), ({"seed": 1}, "no setting 'seed'")])
+@pytest.mark.parametrize(
+    "options, word",
+    [
+        ({"weights": "keep", "rewind_epoch": 1}, "no effect"),
+        ({"retrain": "last"}, "no effect"),
+        ({"rewind_epoch": 4}, "between 0 and 3"),
+        ({"rewind_epoch": 1, "rewind_step": 2}, "one of"),
+        ({"rewind_step": 99}, "12 steps"),
+        ({"classifier_rate": 0.5}, "scope='layer'"),
+        ({"weights": "lost"}, "keep, rewind"),
+        ({"rounds": 0}, "rounds start at 1"),
+        ({"weights": "keep", "retrain": "half"}, "full, last"),
+        ({"ratio": 1.0}, "lies in"),
+        ({"saliency": "magnitud"}, "Did you mean 'magnitude'"),
+        ({"seed": 1}, "no setting 'seed'"),
+    ],
+)
 def test_lottery_refuses(options, word):
     with pytest.raises(ValueError, match=word):
-        lottery.run(FakeTrainer(), **dict({"ratio": .5}, **options))
+        lottery.run(FakeTrainer(), **dict({"ratio": 0.5}, **options))
 
 
 @pytest.mark.parametrize("saliency", ["snip", "magnitude", "random"])
 def test_before_training(saliency):
     trainer = FakeTrainer()
-    outcome = at_init.run(trainer, ratio=.6, saliency=saliency)
+    outcome = at_init.run(trainer, ratio=0.6, saliency=saliency)
     assert trainer.phases() == [("retrain", 4)]
-    assert outcome.weight_mask.weights - outcome.weight_mask.kept == int(.6 * TOTAL)
+    assert outcome.weight_mask.weights - outcome.weight_mask.kept == int(0.6 * TOTAL)
     assert zeros(outcome)
 
 
 def test_controls():
-    masks = {control: at_init.run(FakeTrainer(epochs=1), ratio=.5, saliency="magnitude",
-                                  control=control).weight_mask
-             for control in controls.CONTROLS}
+    masks = {
+        control: at_init.run(
+            FakeTrainer(epochs=1), ratio=0.5, saliency="magnitude", control=control
+        ).weight_mask
+        for control in controls.CONTROLS
+    }
     plain, shuffled, inverted = (masks[name] for name in controls.CONTROLS)
     assert all(int(plain[name].sum()) == int(shuffled[name].sum()) for name in plain)
     assert 0 < plain.distance(shuffled) < 1
-    assert plain.distance(inverted) > .99, "half by half, the complement up to one weight"
-    scores = {"a": torch.tensor([1., 3., 2.])}
+    assert plain.distance(inverted) > 0.99, "half by half, the complement up to one weight"
+    scores = {"a": torch.tensor([1.0, 3.0, 2.0])}
     assert controls.inverted(controls.inverted(scores))["a"].tolist() == [1, 3, 2]
     with pytest.raises(ValueError, match="none, shuffle, invert"):
-        at_init.run(FakeTrainer(), ratio=.5, control="reinit")
+        at_init.run(FakeTrainer(), ratio=0.5, control="reinit")
 
 
 def test_snip_is_charged_for_its_batches():
     trainer = FakeTrainer(epochs=1)
-    at_init.run(trainer, ratio=.6, score_batches=2)
+    at_init.run(trainer, ratio=0.6, score_batches=2)
     macs = 64 * 8 * 27 * 2 + 64 * 12 * 72 * 3 + 48 * 3
     assert trainer.charged == [("score", 2 * macs * 32, "snip scores")]
 
@@ -149,58 +177,72 @@ def test_snip_is_charged_for_its_batches():
 def test_fresh_weights_and_restored_variance(monkeypatch):
     seen = []
     real = weight_mask.held
-    monkeypatch.setattr(weight_mask, "held", lambda model, mask: (
-        seen.append(treatments.snapshot(model)), real(model, mask))[1])
+    monkeypatch.setattr(
+        weight_mask,
+        "held",
+        lambda model, mask: (seen.append(treatments.snapshot(model)), real(model, mask))[1],
+    )
     for options in ({}, {"weights": "reinit"}, {"rescale": True}):
-        at_init.run(FakeTrainer(epochs=1), ratio=.6, saliency="random", scope="layer", **options)
+        at_init.run(FakeTrainer(epochs=1), ratio=0.6, saliency="random", scope="layer", **options)
     plain, fresh, scaled = (state["3.weight"] for state in seen)
     assert torch.equal(fresh.flatten().sort()[0], plain.flatten().sort()[0])
     assert not torch.equal(fresh, plain)
-    density = (864 - int(.6 * 864)) / 864
-    assert torch.allclose(scaled, plain * density ** -.5)
+    density = (864 - int(0.6 * 864)) / 864
+    assert torch.allclose(scaled, plain * density**-0.5)
 
 
-@pytest.mark.parametrize("options, word", [
-    ({"saliency": "magnitude", "score_batches": 2}, "no data"), ({"score_batches": 0}, "at least"),
-    ({"weights": "rewind"}, "keep, reinit")])
+@pytest.mark.parametrize(
+    "options, word",
+    [
+        ({"saliency": "magnitude", "score_batches": 2}, "no data"),
+        ({"score_batches": 0}, "at least"),
+        ({"weights": "rewind"}, "keep, reinit"),
+    ],
+)
 def test_at_init_refuses(options, word):
     with pytest.raises(ValueError, match=word):
-        at_init.run(FakeTrainer(), ratio=.5, **options)
+        at_init.run(FakeTrainer(), ratio=0.5, **options)
 
 
 def test_snip_it_before_training():
     trainer = FakeTrainer(epochs=2)
-    outcome = snip_it.run(trainer, ratio=.98)
+    outcome = snip_it.run(trainer, ratio=0.98)
     assert trainer.phases() == [("retrain", 2)]
     assert [phase for phase, *_ in trainer.charged] == ["score"] * 7
-    assert outcome.weight_mask.weights - outcome.weight_mask.kept == int(.98 * TOTAL)
+    assert outcome.weight_mask.weights - outcome.weight_mask.kept == int(0.98 * TOTAL)
     assert zeros(outcome)
 
 
 def test_snip_it_during_training():
     trainer = FakeTrainer(epochs=9)
-    outcome = snip_it.run(trainer, ratio=.9, when="during", steps=1, first_event=2, interval=3)
+    outcome = snip_it.run(trainer, ratio=0.9, when="during", steps=1, first_event=2, interval=3)
     assert trainer.phases() == [("search", 8), ("retrain", 1)]
     assert [row[1] for row in trainer.log] == list(range(9))
     gone = [stage["weights"] - stage["kept"] for stage in outcome.facts["masked"]]
-    assert gone == [int(share * TOTAL + 1e-9) for share in (0, .5, .7, .9)]
+    assert gone == [int(share * TOTAL + 1e-9) for share in (0, 0.5, 0.7, 0.9)]
     assert [stage["epochs"] for stage in outcome.facts["masked"]] == [2, 3, 3, 1]
     assert zeros(outcome)
 
 
 def test_snip_it_s_guard_is_told():
     trainer = FakeTrainer(epochs=1)
-    outcome = snip_it.run(trainer, ratio=.3)
+    outcome = snip_it.run(trainer, ratio=0.3)
     assert "one event" in trainer.warnings[0]
-    assert outcome.weight_mask.weights - outcome.weight_mask.kept == int(.3 * TOTAL)
+    assert outcome.weight_mask.weights - outcome.weight_mask.kept == int(0.3 * TOTAL)
 
 
-@pytest.mark.parametrize("options, word", [
-    ({"when": "during"}, "end at epoch 32"), ({"interval": 2}, "no effect"),
-    ({"score_batches": 0}, "at least one"), ({"when": "after"}, "before, during")])
+@pytest.mark.parametrize(
+    "options, word",
+    [
+        ({"when": "during"}, "end at epoch 32"),
+        ({"interval": 2}, "no effect"),
+        ({"score_batches": 0}, "at least one"),
+        ({"when": "after"}, "before, during"),
+    ],
+)
 def test_snip_it_refuses(options, word):
     with pytest.raises(ValueError, match=word):
-        snip_it.run(FakeTrainer(), ratio=.9, **options)
+        snip_it.run(FakeTrainer(), ratio=0.9, **options)
 
 
 @pytest.mark.parametrize("technique", sorted(iterative_masks.TECHNIQUES))
@@ -218,14 +260,21 @@ def test_seed_003_s_techniques(technique):
     if technique in ("l1_s", "l2_s", "linf_s", "random_s", "hybrid"):
         assert left["3.weight"] == 12 * 9 * 4  # channels 8, 6, 5, 4
         columns = outcome.weight_mask["3.weight"].transpose(0, 1).flatten(1).float().mean(1)
-        assert set(columns.tolist()) == {0., 1.}
+        assert set(columns.tolist()) == {0.0, 1.0}
     assert zeros(outcome)
     assert len(outcome.facts["masked"]) == 3
 
 
-@pytest.mark.parametrize("options, word", [
-    ({"technique": "l3"}, "l1_us"), ({"rate": 1.}, "rate"), ({"rounds": 0}, "rounds"),
-    ({"weights": "zhou"}, "sigma_sign"), ({"weights": "keep", "rewind_epoch": 1}, "needs")])
+@pytest.mark.parametrize(
+    "options, word",
+    [
+        ({"technique": "l3"}, "l1_us"),
+        ({"rate": 1.0}, "rate"),
+        ({"rounds": 0}, "rounds"),
+        ({"weights": "zhou"}, "sigma_sign"),
+        ({"weights": "keep", "rewind_epoch": 1}, "needs"),
+    ],
+)
 def test_iterative_masks_refuses(options, word):
     with pytest.raises(ValueError, match=word):
         iterative_masks.run(FakeTrainer(), **dict({"technique": "l1_us"}, **options))

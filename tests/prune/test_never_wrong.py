@@ -1,5 +1,6 @@
 """Forwards made to fool a tracer: each is cut exactly, left whole or refused, never cut wrong."""
-import numpy
+
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -77,7 +78,7 @@ def branched(net, x):
 
 
 def numpied(net, x):
-    return torch.from_numpy(numpy.array(x.detach().cpu().numpy())[:, ::-1].copy()) + x
+    return torch.from_numpy(np.array(x.detach().cpu().numpy())[:, ::-1].copy()) + x
 
 
 def aliased(net, x):
@@ -105,7 +106,7 @@ def nonzero_product(net, x):
 
 
 FORWARDS = {
-    "pixels by channels": lambda net, x: x[:, :, x.shape[1] // 4:x.shape[1] // 4 + 3],
+    "pixels by channels": lambda net, x: x[:, :, x.shape[1] // 4 : x.shape[1] // 4 + 3],
     "one pixel by channels": lambda net, x: x.select(3, x.shape[1] // 4).unsqueeze(3),
     "narrowed by channels": lambda net, x: x.narrow(2, x.shape[1] // 4, 2),
     "padded with channels": lambda net, x: F.pad(x, (1, 1), value=x.shape[1] / 8),
@@ -115,11 +116,22 @@ FORWARDS = {
     "scaled by a tensor": lambda net, x: x * torch.tensor(float(x.shape[1])),
     "scaled by numel": lambda net, x: x * (1.0 / x[0, :, 0, 0].numel()),
     "numbered channels": lambda net, x: x * torch.arange(x.shape[1]).to(x).view(1, -1, 1, 1),
-    "unseen mean": unseen_mean, "unseen flip": unseen_flip, "written data": written_data,
-    "written out": written_out, "filled slice": filled_slice, "copied slice": copied_slice,
-    "scattered": scattered, "walked": walked, "grown": grown, "branched": branched,
-    "numpied": numpied, "aliased": aliased, "viewed wrong": viewed_wrong,
-    "interleaved": interleaved, "mixed tokens": mixed_tokens, "nonzero product": nonzero_product,
+    "unseen mean": unseen_mean,
+    "unseen flip": unseen_flip,
+    "written data": written_data,
+    "written out": written_out,
+    "filled slice": filled_slice,
+    "copied slice": copied_slice,
+    "scattered": scattered,
+    "walked": walked,
+    "grown": grown,
+    "branched": branched,
+    "numpied": numpied,
+    "aliased": aliased,
+    "viewed wrong": viewed_wrong,
+    "interleaved": interleaved,
+    "mixed tokens": mixed_tokens,
+    "nonzero product": nonzero_product,
     "smallest norm": lambda net, x: x * torch.norm(x, -1.0, 1, keepdim=True),
     "norm": lambda net, x: x * torch.norm(x, 2, 1, keepdim=True),
     "norm after sigmoid": lambda net, x: x * torch.norm(torch.sigmoid(x), 2, 1, keepdim=True),
@@ -147,8 +159,9 @@ FORWARDS = {
     "gathered": lambda net, x: x.gather(1, torch.zeros(len(x), 8, 8, 8).long()) + x,
     "where": lambda net, x: torch.where(x > 0, x, x * 0.1 + 0.2),
     "masked": lambda net, x: x.masked_fill(x < 0, 0.7),
-    "strided": lambda net, x: torch.as_strided(x.contiguous(), (len(x), 8, 8, 8),
-                                               (512, 64, 8, 1)) + x,
+    "strided": lambda net, x: (
+        torch.as_strided(x.contiguous(), (len(x), 8, 8, 8), (512, 64, 8, 1)) + x
+    ),
     "unfolded": lambda net, x: F.unfold(x, 3, padding=1).view(len(x), -1, 9, 8, 8)[:, :, 4],
     "folded": lambda net, x: F.fold(F.unfold(x, 2, stride=2), 8, 2, stride=2),
     "fixed groups": lambda net, x: F.conv2d(x, net.deep, groups=8),
@@ -200,8 +213,20 @@ def test_cut_exactly_or_not_at_all(name):
         assert parity(case, x, (False,)) < 1e-10
 
 
-EXACT = ("own groups", "norm", "sum", "log of one more", "two chunks turned", "where", "prelu",
-         "instance norm", "quotient", "unfolded", "interleaved", "outer")
+EXACT = (
+    "own groups",
+    "norm",
+    "sum",
+    "log of one more",
+    "two chunks turned",
+    "where",
+    "prelu",
+    "instance norm",
+    "quotient",
+    "unfolded",
+    "interleaved",
+    "outer",
+)
 
 
 @pytest.mark.parametrize("name", EXACT)

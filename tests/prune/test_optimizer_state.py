@@ -1,4 +1,5 @@
 """After a cut the optimiser goes on: its state is the dense one without the removed channels."""
+
 import pytest
 import torch
 
@@ -40,8 +41,10 @@ def test_training_on_equals_training_the_masked_model(name):
     silent = masked(case.model, case.groups, case.mask)
     whole = type(optimiser)([dict(optimiser.param_groups[0], params=list(silent.parameters()))])
     for old, new in zip(case.model.parameters(), silent.parameters()):
-        whole.state[new] = {key: value.clone() if isinstance(value, torch.Tensor) else value
-                            for key, value in optimiser.state[old].items()}
+        whole.state[new] = {
+            key: value.clone() if isinstance(value, torch.Tensor) else value
+            for key, value in optimiser.state[old].items()
+        }
     steps(case.small, small, inputs, 1)
     first = masked(case.model, case.groups, case.mask)
     steps(silent, whole, inputs, 1)
@@ -66,8 +69,7 @@ def test_the_dense_state_is_untouched():
     before = {id(p): s["momentum_buffer"].clone() for p, s in optimiser.state.items()}
     small = sliced(optimiser, case.model, case.small, case.groups, case.mask)
     steps(case.small, small, inputs, 1)
-    assert all(torch.equal(before[id(p)], s["momentum_buffer"])
-               for p, s in optimiser.state.items())
+    assert all(torch.equal(before[id(p)], s["momentum_buffer"]) for p, s in optimiser.state.items())
 
 
 def test_parameters_of_another_model_are_refused():

@@ -3,6 +3,7 @@
 A program is a list of steps; each reads one or two earlier maps and appends its own. Everything
 that joins, splits, shares or gates channels occurs, in any order.
 """
+
 import torch
 import torch.nn.functional as F
 from hypothesis import HealthCheck, assume, given, settings
@@ -13,8 +14,24 @@ from edgejoule.bench.zoo.examination import cut, empty, parity, untrained
 from edgejoule.bench.zoo.net import awake
 from edgejoule.prune import grouping
 
-KINDS = ("conv", "norm", "add", "cat", "chunk", "half", "grouped", "depthwise", "excite", "again",
-         "shuffle", "scale", "pool", "tail", "gate", "fixed")
+KINDS = (
+    "conv",
+    "norm",
+    "add",
+    "cat",
+    "chunk",
+    "half",
+    "grouped",
+    "depthwise",
+    "excite",
+    "again",
+    "shuffle",
+    "scale",
+    "pool",
+    "tail",
+    "gate",
+    "fixed",
+)
 WIDTHS = (4, 6, 8, 12)
 
 
@@ -74,7 +91,7 @@ class Program(nn.Module):
         return nn.Conv2d(a // 2, width, 1), width
 
     def run_half(self, layer, x, y):
-        return layer(x[:, :x.shape[1] // 2])
+        return layer(x[:, : x.shape[1] // 2])
 
     def make_grouped(self, a, b, width):
         return nn.Conv2d(a, width, 3, padding=1, groups=2), width
@@ -95,8 +112,12 @@ class Program(nn.Module):
     def make_again(self, a, b, width):
         """An earlier layer of the right widths once more."""
         for layer in self.layers:
-            if isinstance(layer, nn.Conv2d) and layer.in_channels == a and layer.out_channels > 1 \
-                    and layer.groups == 1:
+            if (
+                isinstance(layer, nn.Conv2d)
+                and layer.in_channels == a
+                and layer.out_channels > 1
+                and layer.groups == 1
+            ):
                 return layer, layer.out_channels
         return nn.Conv2d(a, a, 1), a
 
@@ -149,8 +170,9 @@ def runs(model, x):
         return False
 
 
-STEP = st.tuples(st.sampled_from(KINDS), st.integers(0, 30), st.integers(0, 30),
-                 st.sampled_from(WIDTHS))
+STEP = st.tuples(
+    st.sampled_from(KINDS), st.integers(0, 30), st.integers(0, 30), st.sampled_from(WIDTHS)
+)
 PROGRAMS = st.lists(STEP, min_size=2, max_size=9)
 
 

@@ -1,4 +1,5 @@
 """Every recipe and criterion with the network on a GPU."""
+
 import pytest
 import torch
 from rigs.fake_trainer import FakeTrainer
@@ -6,8 +7,10 @@ from rigs.fake_trainer import FakeTrainer
 from edgejoule.bench import plugins
 from edgejoule.prune.recipes import early_bird, lottery, one_shot
 
-pytestmark = [pytest.mark.gpu,
-              pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")]
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device"),
+]
 NEEDS = {"dense": {}, "iterative_masks": {"technique": "hybrid", "rounds": 2}}
 
 
@@ -15,7 +18,8 @@ NEEDS = {"dense": {}, "iterative_masks": {"technique": "hybrid", "rounds": 2}}
 def test_recipe(recipe):
     trainer = FakeTrainer(device="cuda")
     outcome = plugins.load("prune/recipes", recipe).run(
-        trainer, **NEEDS.get(recipe, {"ratio": .6}))
+        trainer, **NEEDS.get(recipe, {"ratio": 0.6})
+    )
     assert next(outcome.model.parameters()).is_cuda
     assert torch.isfinite(outcome.model(trainer.x)).all()
 
@@ -24,18 +28,18 @@ def test_recipe(recipe):
 def test_criterion_agrees_with_the_cpu(criterion):
     masks = []
     for device in ("cpu", "cuda"):
-        trainer = FakeTrainer(epochs=1, rate=0., device=device)
-        masks.append(one_shot.run(trainer, ratio=.5, criterion=criterion).mask)
-    assert masks[0].distance(masks[1]) <= .1
+        trainer = FakeTrainer(epochs=1, rate=0.0, device=device)
+        masks.append(one_shot.run(trainer, ratio=0.5, criterion=criterion).mask)
+    assert masks[0].distance(masks[1]) <= 0.1
 
 
 @pytest.mark.parametrize("options", [{"probes": probes} for probes in ("test", "random", "grid2")])
 def test_detectors(options):
-    outcome = early_bird.run(FakeTrainer(device="cuda"), ratio=.5, epsilon=.9, **options)
+    outcome = early_bird.run(FakeTrainer(device="cuda"), ratio=0.5, epsilon=0.9, **options)
     assert outcome.ticket.epoch == 3
 
 
 @pytest.mark.parametrize("weights", ["rewind", "reinit", "sigma_sign", "keep"])
 def test_treatments(weights):
-    outcome = lottery.run(FakeTrainer(device="cuda"), ratio=.5, weights=weights)
-    assert outcome.weight_mask.ratio == pytest.approx(.5, abs=1e-3)
+    outcome = lottery.run(FakeTrainer(device="cuda"), ratio=0.5, weights=weights)
+    assert outcome.weight_mask.ratio == pytest.approx(0.5, abs=1e-3)

@@ -1,4 +1,5 @@
 """ThiNet: contributions add up to outputs, the greedy order, least squares."""
+
 import itertools
 
 import numpy as np
@@ -23,9 +24,15 @@ def net():
     return model, [group(model, "0", "1", ["3"]), group(model, "3", "4", ["8"])]
 
 
-@pytest.mark.parametrize("layer", [
-    nn.Conv2d(4, 5, 3, padding=1, bias=False), nn.Conv2d(4, 5, 3, stride=2, bias=False),
-    nn.Conv2d(4, 5, (3, 1), dilation=2, padding=(2, 1), bias=False), nn.Linear(4, 5, bias=False)])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(4, 5, 3, padding=1, bias=False),
+        nn.Conv2d(4, 5, 3, stride=2, bias=False),
+        nn.Conv2d(4, 5, (3, 1), dilation=2, padding=(2, 1), bias=False),
+        nn.Linear(4, 5, bias=False),
+    ],
+)
 def test_contributions_add_up_to_outputs(layer):
     x = torch.randn((3, 4, 7, 7) if isinstance(layer, nn.Conv2d) else (3, 4))
     parts = reconstruction._contributions(layer, x, 9, np.random.RandomState(0))
@@ -40,8 +47,7 @@ def test_tokens_are_read_too():
     x = torch.randn(3, 6, 4)
     parts = reconstruction._contributions(layer, x, 2, np.random.RandomState(0))
     outputs = layer(x).detach().flatten(1)
-    assert all((outputs[i // 2] - total).abs().min() < 1e-5
-               for i, total in enumerate(parts.sum(1)))
+    assert all((outputs[i // 2] - total).abs().min() < 1e-5 for i, total in enumerate(parts.sum(1)))
 
 
 def test_channels_nobody_listens_to_leave_first_without_error():
@@ -57,7 +63,7 @@ def test_opposite_contributions_leave_together():
     """Once a is gone, its opposite b brings the error back to zero."""
     random = np.random.RandomState(1)
     parts = random.randn(50, 6)
-    parts[:, 0] *= .1
+    parts[:, 0] *= 0.1
     parts[:, 4] = -parts[:, 0]
     order, errors = reconstruction.order(parts.T.dot(parts))
     assert set(order[:2]) == {0, 4}
@@ -77,7 +83,7 @@ def naive(parts):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_order_equals_the_naive_one(seed):
-    parts = np.random.RandomState(seed).randn(40, 9) + .3
+    parts = np.random.RandomState(seed).randn(40, 9) + 0.3
     order, errors = reconstruction.order(parts.T.dot(parts))
     expected, costs = naive(parts)
     assert order.tolist() == expected and errors == pytest.approx(costs)
@@ -108,9 +114,11 @@ def test_scale_multiplies_the_readers():
     model, groups = net()
     before = model[3].weight.detach().clone()
     kept = np.array([1, 0] * 4, dtype=bool)
-    reconstruction.scale(model, groups[0], kept, np.array([2., 3., 4., 5.]))
-    assert torch.allclose(model[3].weight[:, ::2],
-                          before[:, ::2] * torch.tensor([2., 3., 4., 5.]).view(1, 4, 1, 1))
+    reconstruction.scale(model, groups[0], kept, np.array([2.0, 3.0, 4.0, 5.0]))
+    assert torch.allclose(
+        model[3].weight[:, ::2],
+        before[:, ::2] * torch.tensor([2.0, 3.0, 4.0, 5.0]).view(1, 4, 1, 1),
+    )
     assert torch.equal(model[3].weight[:, 1::2], before[:, 1::2])
 
 
@@ -118,7 +126,8 @@ def test_a_flattened_channel_owns_several_inputs():
     model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(4 * 64, 5))
     first = group(model, "0")
     wide = slices("2.weight", 1, 4)._replace(
-        indices=tuple(tuple(range(64 * c, 64 * c + 64)) for c in range(4)))
+        indices=tuple(tuple(range(64 * c, 64 * c + 64)) for c in range(4))
+    )
     each = first._replace(slices=first.slices + (wide,))
     gram = reconstruction.grams(model, [each], data(1), 3)["0"]
     assert gram.shape == (4, 4) and np.allclose(gram, gram.T)

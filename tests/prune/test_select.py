@@ -1,4 +1,5 @@
 """Selection: exact counts, one stable order, the guard against empty layers, hardware widths."""
+
 import math
 
 import pytest
@@ -14,15 +15,29 @@ SIZES = st.lists(st.integers(1, 12), min_size=1, max_size=5)
 
 def made(sizes, each=1):
     """Groups of these sizes whose channels own `each` positions."""
-    return [Group("g{}".format(i), n, (Slice("w{}".format(i), 0, tuple(
-        tuple(range(c * each, c * each + each)) for c in range(n))),), ())
-        for i, n in enumerate(sizes)]
+    return [
+        Group(
+            "g{}".format(i),
+            n,
+            (
+                Slice(
+                    "w{}".format(i),
+                    0,
+                    tuple(tuple(range(c * each, c * each + each)) for c in range(n)),
+                ),
+            ),
+            (),
+        )
+        for i, n in enumerate(sizes)
+    ]
 
 
 def scored(sizes, values=None):
     values = iter(values or torch.rand(sum(sizes), generator=torch.Generator().manual_seed(1)))
-    return {"g{}".format(i): torch.tensor([float(next(values)) for _ in range(n)])
-            for i, n in enumerate(sizes)}
+    return {
+        "g{}".format(i): torch.tensor([float(next(values)) for _ in range(n)])
+        for i, n in enumerate(sizes)
+    }
 
 
 @settings(max_examples=80, deadline=None)
@@ -42,7 +57,7 @@ def test_exactly_the_floor_is_removed_or_refused(sizes, percent):
 def test_the_rule_of_the_house_on_ten_scores():
     mask = select(scored([10], range(1, 11)), made([10]), 0.2)
     assert mask["g0"].tolist() == [False, False] + [True] * 8
-    gammas = select(scored([4], [.9, .1, .5, .3]), made([4]), 0.5)
+    gammas = select(scored([4], [0.9, 0.1, 0.5, 0.3]), made([4]), 0.5)
     assert gammas["g0"].tolist() == [True, False, True, False]
 
 
@@ -98,9 +113,15 @@ def test_rounding_that_can_t_be_met_is_noted():
     assert mask.kept == 6 and "no multiple of 8 fits" in mask.notes[0]
 
 
-@pytest.mark.parametrize("settings_", [
-    {"ratio": 1.0}, {"ratio": -0.1}, {"ratio": 0.5, "scope": "some"},
-    {"ratio": 0.5, "multiple_of": 0}])
+@pytest.mark.parametrize(
+    "settings_",
+    [
+        {"ratio": 1.0},
+        {"ratio": -0.1},
+        {"ratio": 0.5, "scope": "some"},
+        {"ratio": 0.5, "multiple_of": 0},
+    ],
+)
 def test_settings_out_of_range_are_errors(settings_):
     with pytest.raises(ValueError):
         select(scored([4]), made([4]), **settings_)

@@ -1,4 +1,5 @@
 """Cutting: the model untouched, sizes in line, training goes on, refusals in one line."""
+
 import copy
 
 import pytest
@@ -64,7 +65,8 @@ def test_what_wants_no_gradient_still_wants_none():
     model, inputs = built(oddities.NETS["frozen_stem"])
     small = halved(model, inputs).small
     assert [p.requires_grad for p in small.parameters()] == [
-        p.requires_grad for p in model.parameters()]
+        p.requires_grad for p in model.parameters()
+    ]
 
 
 def test_tied_weights_stay_tied():
@@ -79,7 +81,8 @@ def test_a_shrunk_model_is_cut_again():
         case = halved(model, inputs, 0.3)
         assert parity(case, inputs) < 1e-10
         assert sum(p.numel() for p in case.small.parameters()) < sum(
-            p.numel() for p in model.parameters())
+            p.numel() for p in model.parameters()
+        )
         model = case.small
 
 

@@ -1,4 +1,5 @@
 """The sign code: its definition on special values, its layout, its distances, its refusals."""
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +8,20 @@ from hypothesis import strategies as st
 
 from edgejoule.prune.signcodes import signs
 
-SPECIALS = [0.0, -0.0, 1.0, -1.0, float("inf"), float("-inf"), float("nan"), -float("nan"),
-            1e-45, -1e-45, 6e-8, 3e38]
+SPECIALS = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    float("inf"),
+    float("-inf"),
+    float("nan"),
+    -float("nan"),
+    1e-45,
+    -1e-45,
+    6e-8,
+    3e38,
+]
 
 
 def bits(code, count):
@@ -102,17 +115,18 @@ def test_popcount():
 
 def test_what_is_refused():
     code = signs.pack(np.ones((2, 70), np.float32))
-    for call, words in [(lambda: signs.pack(np.ones((2, 2))), "float64"),
-                        (lambda: signs.pack(np.ones(2, np.float32)), r"\[rows, bits\]"),
-                        (lambda: signs.hamming(code, code[:1]), "cdist"),
-                        (lambda: signs.cdist(code, code[:, :1]), "same words per row"),
-                        (lambda: signs.cdist(code, code, dtype=np.int8), "int32 and int64"),
-                        (lambda: signs.pack_hamming(np.ones((3, 70), "f4"), code), "same images"),
-                        (lambda: signs.pack_hamming(np.ones((2, 70), "f4"), code, code[::-1]),
-                         "contiguous"),
-                        (lambda: signs.hamming([[1]], code), "uint64 arrays"),
-                        (lambda: signs.hamming(code, code, backend="cuda"), "CUDA tensors"),
-                        (lambda: signs.hamming(code.astype(np.int64), code), "uint64"),
-                        (lambda: signs.hamming(code, code, backend="sve"), "there are: ")]:
+    for call, words in [
+        (lambda: signs.pack(np.ones((2, 2))), "float64"),
+        (lambda: signs.pack(np.ones(2, np.float32)), r"\[rows, bits\]"),
+        (lambda: signs.hamming(code, code[:1]), "cdist"),
+        (lambda: signs.cdist(code, code[:, :1]), "same words per row"),
+        (lambda: signs.cdist(code, code, dtype=np.int8), "int32 and int64"),
+        (lambda: signs.pack_hamming(np.ones((3, 70), "f4"), code), "same images"),
+        (lambda: signs.pack_hamming(np.ones((2, 70), "f4"), code, code[::-1]), "contiguous"),
+        (lambda: signs.hamming([[1]], code), "uint64 arrays"),
+        (lambda: signs.hamming(code, code, backend="cuda"), "CUDA tensors"),
+        (lambda: signs.hamming(code.astype(np.int64), code), "uint64"),
+        (lambda: signs.hamming(code, code, backend="sve"), "there are: "),
+    ]:
         with pytest.raises(ValueError, match=words):
             call()

@@ -1,4 +1,5 @@
 """Spline pruning against hand-worked numbers, Proposition 1 and the obvious implementation."""
+
 import itertools
 
 import numpy as np
@@ -11,14 +12,15 @@ from torch import nn
 from edgejoule.prune.criteria import spline
 from edgejoule.prune.scoring import hyperplanes, spline_order
 
-SLOPES = [[1., 0.], [0., 1.], [1., 1.], [-2., 0.]]
-BIASES = [0., 0., 1., .5]
+SLOPES = [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [-2.0, 0.0]]
+BIASES = [0.0, 0.0, 1.0, 0.5]
 
 
 def layer(slopes, biases):
     """A linear layer with these hyperplanes, and its group."""
-    model = nn.Sequential(nn.Linear(len(slopes[0]), len(slopes)), nn.ReLU(),
-                          nn.Linear(len(slopes), 2))
+    model = nn.Sequential(
+        nn.Linear(len(slopes[0]), len(slopes)), nn.ReLU(), nn.Linear(len(slopes), 2)
+    )
     model[0].weight.data = torch.tensor(slopes)
     model[0].bias.data = torch.tensor(biases)
     return model, group(model, "0")
@@ -35,10 +37,16 @@ def kept(model, each, count, **options):
     return sorted(ranks.argsort(descending=True)[:count].tolist())
 
 
-PAPER = {(0, 1): 1.0, (0, 2): .342893, (1, 2): .342893, (0, 3): .025, (1, 3): 1.025,
-         (2, 3): .317893}
+PAPER = {
+    (0, 1): 1.0,
+    (0, 2): 0.342893,
+    (1, 2): 0.342893,
+    (0, 3): 0.025,
+    (1, 3): 1.025,
+    (2, 3): 0.317893,
+}
 EXACT = dict(PAPER)
-EXACT.update({(0, 3): .0125, (0, 2): .328249, (1, 2): .328249, (2, 3): .340749, (1, 3): 1.0125})
+EXACT.update({(0, 3): 0.0125, (0, 2): 0.328249, (1, 2): 0.328249, (2, 3): 0.340749, (1, 3): 1.0125})
 
 
 @pytest.mark.parametrize("equation, expected", [("paper", PAPER), ("exact", EXACT)])
@@ -63,7 +71,7 @@ def test_mean_distance_victim_is_the_one_closer_to_the_rest():
 
 
 def test_random_victims_follow_the_seed():
-    model, each = layer(np.random.RandomState(0).randn(30, 3).tolist(), [0.] * 30)
+    model, each = layer(np.random.RandomState(0).randn(30, 3).tolist(), [0.0] * 30)
     runs = [spline.scores(model, [each], [], victim="random", seed=s)["0"] for s in (1, 1, 2)]
     assert torch.equal(runs[0], runs[1]) and not torch.equal(runs[0], runs[2])
 
@@ -87,19 +95,20 @@ def drop(slopes, biases, gone):
 
 
 def test_proposition_1_holds_in_exact_mode():
-    slopes, biases = [[1., 0.], [2., 0.], [-1., 0.]], [1., 2., -1.]
+    slopes, biases = [[1.0, 0.0], [2.0, 0.0], [-1.0, 0.0]], [1.0, 2.0, -1.0]
     model, each = layer(slopes, biases)
     assert matrix(model, each, equation="exact").abs().max() < 1e-12
     found = matrix(model, each, equation="paper")
     assert [found[0, 1].item(), found[0, 2].item(), found[1, 2].item()] == pytest.approx(
-        [.05, .10, .15])
+        [0.05, 0.10, 0.15]
+    )
     for gone in range(3):
         assert (regions(*drop(slopes, biases, gone)) == regions(slopes, biases)).all()
 
 
 def test_proposition_1_fails_for_the_literal_equation():
     """Eq. 2 is zero for every pair here, yet each unit has a hyperplane of its own."""
-    slopes, biases = [[1., 0.], [2., 0.], [-1., 0.]], [1., 1., 1.]
+    slopes, biases = [[1.0, 0.0], [2.0, 0.0], [-1.0, 0.0]], [1.0, 1.0, 1.0]
     model, each = layer(slopes, biases)
     assert matrix(model, each, equation="paper").abs().max() < 1e-12
     for gone in range(3):
@@ -107,7 +116,7 @@ def test_proposition_1_fails_for_the_literal_equation():
 
 
 @settings(max_examples=30, deadline=None)
-@given(strategies.integers(0, 10 ** 6), strategies.floats(.1, 9), strategies.booleans())
+@given(strategies.integers(0, 10**6), strategies.floats(0.1, 9), strategies.booleans())
 def test_proposition_1_is_a_property_of_exact_mode(seed, scale, flip):
     """A scaled (and flipped) copy of a unit is at distance 0; dropping either keeps the regions."""
     random = np.random.RandomState(seed)
@@ -130,7 +139,7 @@ def test_distance_is_symmetric_and_its_cosine_part_is_a_share(equation):
     cosine = matrix(model, each, rho=0, equation=equation)
     assert torch.allclose(found, found.t(), atol=1e-11)
     assert found.diagonal().abs().max() < 1e-11
-    assert 0 <= cosine.min() and cosine.max() <= 1
+    assert cosine.min() >= 0 and cosine.max() <= 1
 
 
 def test_exact_mode_ignores_scale():
@@ -143,10 +152,15 @@ def test_exact_mode_ignores_scale():
 
 def conv_net():
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(3, 10, 3, bias=False), nn.BatchNorm2d(10), nn.ReLU(),
-                          nn.Conv2d(10, 4, 3))
-    for name, value in (("running_mean", torch.randn(10)), ("running_var", torch.rand(10) + .5),
-                        ("weight", torch.randn(10)), ("bias", torch.randn(10))):
+    model = nn.Sequential(
+        nn.Conv2d(3, 10, 3, bias=False), nn.BatchNorm2d(10), nn.ReLU(), nn.Conv2d(10, 4, 3)
+    )
+    for name, value in (
+        ("running_mean", torch.randn(10)),
+        ("running_var", torch.rand(10) + 0.5),
+        ("weight", torch.randn(10)),
+        ("bias", torch.randn(10)),
+    ):
         getattr(model[1], name).data.copy_(value)
     return model, group(model, "0", "1", ["3"])
 
@@ -169,8 +183,13 @@ def test_without_folding_a_bias_free_layer_is_compared_by_angle_alone():
 
 def test_duplicates_leave_before_any_other():
     model, each = conv_net()
-    for tensor in (model[0].weight, model[1].weight, model[1].bias, model[1].running_mean,
-                   model[1].running_var):
+    for tensor in (
+        model[0].weight,
+        model[1].weight,
+        model[1].bias,
+        model[1].running_mean,
+        model[1].running_var,
+    ):
         tensor.data[7] = tensor.data[2]
     for equation in hyperplanes.EQUATIONS:
         assert spline.scores(model, [each], [], equation=equation)["0"].argmin().item() in (2, 7)
@@ -201,13 +220,15 @@ def naive(matrix, norms):
 def test_order_equals_the_naive_one(seed, equation):
     random = np.random.RandomState(seed)
     model, each = layer(random.randn(80, 6).tolist(), random.randn(80).tolist())
-    expected = naive(matrix(model, each, equation=equation).tolist(),
-                     model[0].weight.double().norm(dim=1).tolist())
+    expected = naive(
+        matrix(model, each, equation=equation).tolist(),
+        model[0].weight.double().norm(dim=1).tolist(),
+    )
     assert spline.scores(model, [each], [], equation=equation)["0"].argsort().tolist() == expected
 
 
 def test_layers_are_merged_by_distance():
-    near, near_group = layer([[1., 0.], [1., .01], [0., 1.]], [0.] * 3)
+    near, near_group = layer([[1.0, 0.0], [1.0, 0.01], [0.0, 1.0]], [0.0] * 3)
     far = nn.Sequential(near[0], nn.Linear(3, 3))
     far[1].weight.data = torch.eye(3)
     far[1].bias.data.zero_()
@@ -225,9 +246,14 @@ def test_a_shared_stream_is_judged_by_all_its_layers():
     assert torch.allclose(total, (matrix(model, a) + matrix(model, b)) / 2, atol=1e-11)
 
 
-@pytest.mark.parametrize("options, word", [
-    ({"equation": "literal"}, "paper, exact"), ({"victim": "both"}, "small_norm"),
-    ({"seed": 3}, "no effect")])
+@pytest.mark.parametrize(
+    "options, word",
+    [
+        ({"equation": "literal"}, "paper, exact"),
+        ({"victim": "both"}, "small_norm"),
+        ({"seed": 3}, "no effect"),
+    ],
+)
 def test_refuses(options, word):
     with pytest.raises(ValueError, match=word):
         spline.scores(*layer(SLOPES, BIASES)[:1], [layer(SLOPES, BIASES)[1]], [], **options)

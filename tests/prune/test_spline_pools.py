@@ -1,4 +1,5 @@
 """Global spline pruning: reductions against scikit-learn, pools against the obvious version."""
+
 import itertools
 import time
 
@@ -22,7 +23,7 @@ def net(seed=0):
         each.weight.data.uniform_(-1, 1)
         each.bias.data.normal_()
         each.running_mean.normal_()
-        each.running_var.uniform_(.5, 2)
+        each.running_var.uniform_(0.5, 2)
     return model, [group(model, "0", "1", ["3"]), group(model, "3", "4", ["8"])]
 
 
@@ -59,6 +60,7 @@ def test_common_dimension_is_the_smallest_side_of_any_layer():
 def test_common_dimension_of_the_paper_s_networks(build, expected):
     """VGG-16's first filters have 27 weights; the ResNets' first layers have few filters."""
     from edgejoule.bench import plugins
+
     module = plugins.load("bench/models", build)
     with torch.no_grad():
         model = module.build()
@@ -79,12 +81,21 @@ def naive(layers, rule, cross):
 
     table = {(a, b): n(a, b) for a, b in itertools.combinations(alive, 2)}
     inner = {pair: value for pair, value in table.items() if pair[0][0] == pair[1][0]}
-    loose = [np.mean([min(value for pair, value in inner.items() if each in pair)
-                      for each in alive if each[0] == i]) for i in range(len(layers))]
+    loose = [
+        np.mean(
+            [
+                min(value for pair, value in inner.items() if each in pair)
+                for each in alive
+                if each[0] == i
+            ]
+        )
+        for i in range(len(layers))
+    ]
     order = []
     while True:
-        pairs = [pair for pair in itertools.combinations(alive, 2)
-                 if cross or pair[0][0] == pair[1][0]]
+        pairs = [
+            pair for pair in itertools.combinations(alive, 2) if cross or pair[0][0] == pair[1][0]
+        ]
         if not pairs:
             return order + alive
         a, b = min(pairs, key=lambda pair: (table[pair], pair))
@@ -102,11 +113,15 @@ def naive(layers, rule, cross):
 def test_order_equals_the_naive_one(pool, reduce, seed):
     model, groups = net(seed)
     rule = Rule()
-    layers = [spline_pools._reduced(layer, reduce, 4)
-              for layer in spline_order.layers(model, groups, rule)]
+    layers = [
+        spline_pools._reduced(layer, reduce, 4)
+        for layer in spline_order.layers(model, groups, rule)
+    ]
     ranks = spline_pools.scores(model, groups, rule, reduce, pool, 4)
-    found = sorted(((i, c) for i, each in enumerate(groups) for c in range(each.channels)),
-                   key=lambda at: ranks[groups[at[0]].name][at[1]])
+    found = sorted(
+        ((i, c) for i, each in enumerate(groups) for c in range(each.channels)),
+        key=lambda at: ranks[groups[at[0]].name][at[1]],
+    )
     expected = naive(layers, rule, pool == "cross")
     if pool == "within":  # the last of each layer is never compared: any order
         found, expected = found[:-2], expected[:-2]
@@ -126,8 +141,13 @@ def test_every_channel_gets_its_own_rank(scores, pool, equation):
 def test_dead_units_and_duplicates_leave_first(pool):
     model, groups = net()
     model[4].weight.data[7] = 0
-    for tensor in (model[0].weight, model[1].weight, model[1].bias, model[1].running_mean,
-                   model[1].running_var):
+    for tensor in (
+        model[0].weight,
+        model[1].weight,
+        model[1].bias,
+        model[1].running_mean,
+        model[1].running_var,
+    ):
         tensor.data[5] = tensor.data[1]
     found = spline_pca.scores(model, groups, [], pool=pool)
     assert found["3"][7] == 0 and found["0"].argmin().item() in (1, 5)
@@ -137,16 +157,18 @@ def test_dead_units_and_duplicates_leave_first(pool):
 def test_a_stream_of_several_layers_is_reduced_as_one():
     model, groups = net()
     both = groups[0]._replace(units=groups[0].units * 2)
-    assert torch.equal(spline_pca.scores(model, [both], [])["0"],
-                       spline_pca.scores(model, groups[:1], [])["0"])
+    assert torch.equal(
+        spline_pca.scores(model, [both], [])["0"], spline_pca.scores(model, groups[:1], [])["0"]
+    )
 
 
 def test_work():
     model, groups = net()
     svd = 8 * 27 * 8 + 12 * 72 * 12
     assert spline_pca.flops(model, groups, []) == 2 * (svd + 8 * (64 + 144))
-    assert spline_pca.flops(model, groups, [], pool="cross", components=3, rho=.1) == 2 * (
-        svd + 3 * (400 + 64 + 144))
+    assert spline_pca.flops(model, groups, [], pool="cross", components=3, rho=0.1) == 2 * (
+        svd + 3 * (400 + 64 + 144)
+    )
 
 
 def test_unknown_pool():
@@ -155,14 +177,18 @@ def test_unknown_pool():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scores, options", [
-    (spline.scores, {}), (spline_pca.scores, {}), (spline_pca.scores, {"pool": "cross"})])
+@pytest.mark.parametrize(
+    "scores, options",
+    [(spline.scores, {}), (spline_pca.scores, {}), (spline_pca.scores, {"pool": "cross"})],
+)
 def test_all_of_a_resnet_50_in_seconds(scores, options):
     """26 560 filters, every convolution a group of its own: at most 20 s of one core."""
     from edgejoule.bench.models import resnet50
+
     model = resnet50.build()
-    groups = [group(model, name) for name, each in model.named_modules()
-              if isinstance(each, nn.Conv2d)]
+    groups = [
+        group(model, name) for name, each in model.named_modules() if isinstance(each, nn.Conv2d)
+    ]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     start = time.process_time()

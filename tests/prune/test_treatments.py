@@ -1,4 +1,5 @@
 """What survivors become: bit-exact rewinding, signs, fresh draws, restored variance."""
+
 import pytest
 import torch
 from rigs.fake_trainer import FakeTrainer, small_net
@@ -58,8 +59,9 @@ def test_reinit_draws_from_the_initial_values():
     treatments.treat(model, "reinit", initial, rewound, seed=1)
     fresh = treatments.snapshot(model)
     assert not torch.equal(fresh["0.weight"], initial["0.weight"])
-    assert torch.equal(fresh["0.weight"].flatten().sort()[0],
-                       initial["0.weight"].flatten().sort()[0])
+    assert torch.equal(
+        fresh["0.weight"].flatten().sort()[0], initial["0.weight"].flatten().sort()[0]
+    )
     treatments.treat(model, "reinit", initial, rewound, seed=1)
     assert same(model, fresh)
     treatments.treat(model, "reinit", initial, rewound, seed=2)
@@ -88,7 +90,8 @@ def test_state_at_a_step_is_that_of_a_training_cut_short(step):
 
     before = [treatments.snapshot(twin.model)]
     hook = twin.model.register_forward_pre_hook(
-        lambda module, inputs: before.__setitem__(0, treatments.snapshot(module)))
+        lambda module, inputs: before.__setitem__(0, treatments.snapshot(module))
+    )
     with twin.phase("dense"):
         twin.train(2, penalty=stop)
     hook.remove()
@@ -111,8 +114,8 @@ def test_rescaled_layers_keep_their_variance():
     x = torch.randn(300, 400)
     dense = layer(x).var().item()
     mask = weight_mask.full(layer, ["0.weight"])
-    mask["0.weight"] = torch.rand(600, 400) < .1
+    mask["0.weight"] = torch.rand(600, 400) < 0.1
     weight_mask.apply(layer, mask)
-    assert layer(x).var().item() < .2 * dense
+    assert layer(x).var().item() < 0.2 * dense
     treatments.rescale(layer, mask)
-    assert layer(x).var().item() == pytest.approx(dense, rel=.1)
+    assert layer(x).var().item() == pytest.approx(dense, rel=0.1)

@@ -1,4 +1,5 @@
 """Masks of single weights: exact counts, ties, what stays zero; torch's pruning is the oracle."""
+
 import numpy as np
 import pytest
 import torch
@@ -13,8 +14,9 @@ from edgejoule.prune.weightmasks.weight_mask import WeightMask
 
 
 def mask_of(*shapes):
-    return WeightMask((str(i), torch.ones(*shape, dtype=torch.bool))
-                      for i, shape in enumerate(shapes))
+    return WeightMask(
+        (str(i), torch.ones(*shape, dtype=torch.bool)) for i, shape in enumerate(shapes)
+    )
 
 
 def test_names_of_weights():
@@ -30,11 +32,11 @@ def test_names_of_weights():
 
 
 def test_lowest_over_all_tensors():
-    scores = {"0": torch.tensor([[4., 1.], [3., 9.]]), "1": torch.tensor([2., 8.])}
+    scores = {"0": torch.tensor([[4.0, 1.0], [3.0, 9.0]]), "1": torch.tensor([2.0, 8.0])}
     found = weight_mask.lowest(scores, mask_of((2, 2), (2,)), 3)
     assert found["0"].tolist() == [[True, False], [False, True]]
     assert found["1"].tolist() == [False, True]
-    assert found.kept == 3 and found.weights == 6 and found.ratio == .5
+    assert found.kept == 3 and found.weights == 6 and found.ratio == 0.5
 
 
 @settings(max_examples=60, deadline=None)
@@ -49,14 +51,14 @@ def test_lowest_flags_are_a_stable_sort(values, data):
 def test_what_is_gone_stays_gone_and_costs_nothing():
     mask = mask_of((6,))
     mask["0"][:3] = False
-    found = weight_mask.lowest({"0": torch.tensor([9., 9., 9., 3., 1., 2.])}, mask, 2)
+    found = weight_mask.lowest({"0": torch.tensor([9.0, 9.0, 9.0, 3.0, 1.0, 2.0])}, mask, 2)
     assert found["0"].tolist() == [False, False, False, True, False, False]
     with pytest.raises(ValueError, match="only 3 can leave"):
         weight_mask.lowest({"0": torch.ones(6)}, mask, 4)
 
 
 def test_least_keeps_the_best_of_every_tensor():
-    scores = {"0": torch.tensor([1., 2.]), "1": torch.tensor([7., 8., 9., 10.])}
+    scores = {"0": torch.tensor([1.0, 2.0]), "1": torch.tensor([7.0, 8.0, 9.0, 10.0])}
     found = weight_mask.lowest(scores, mask_of((2,), (4,)), 3, least=1)
     assert found["0"].tolist() == [False, True]
     assert found["1"].tolist() == [False, False, True, True]
@@ -64,25 +66,32 @@ def test_least_keeps_the_best_of_every_tensor():
 
 def test_nan_scores_are_refused():
     with pytest.raises(ValueError, match="diverged"):
-        weight_mask.lowest({"0": torch.tensor([1., float("nan")])}, mask_of((2,)), 1)
+        weight_mask.lowest({"0": torch.tensor([1.0, float("nan")])}, mask_of((2,)), 1)
 
 
-@pytest.mark.parametrize("ratio, n, expected", [(.2, 10, 2), (.5, 5, 2), (0., 9, 0), (.999, 10, 9)])
+@pytest.mark.parametrize(
+    "ratio, n, expected", [(0.2, 10, 2), (0.5, 5, 2), (0.0, 9, 0), (0.999, 10, 9)]
+)
 def test_removal_is_the_floor(ratio, n, expected):
     assert weight_mask.removal(ratio, n) == expected
     with pytest.raises(ValueError, match="must lie in"):
-        weight_mask.removal(1., 4)
+        weight_mask.removal(1.0, 4)
 
 
 def test_distance():
     a, b = mask_of((4,)), mask_of((4,))
     b["0"][:3] = False
-    assert a.distance(a) == 0 and a.distance(b) == b.distance(a) == .75
+    assert a.distance(a) == 0 and a.distance(b) == b.distance(a) == 0.75
     assert WeightMask().distance(WeightMask()) == 0 == WeightMask().ratio
 
 
-@pytest.mark.parametrize("make", [
-    lambda p: torch.optim.SGD(p, .1, momentum=.9, weight_decay=.1), lambda p: torch.optim.Adam(p)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, weight_decay=0.1),
+        lambda p: torch.optim.Adam(p),
+    ],
+)
 def test_held_weights_stay_zero_under_momentum_gathered_before(make):
     torch.manual_seed(0)
     model, x = small_net(), torch.randn(8, 3, 8, 8)
@@ -121,6 +130,7 @@ def test_effective_macs_follow_the_density_of_each_layer():
 
 def steps_cost(model, example):
     from edgejoule.prune.cost import count
+
     return count(model, example).train_macs
 
 
@@ -133,16 +143,17 @@ def test_sliced_follows_a_cut():
 
 def convs():
     torch.manual_seed(1)
-    return nn.Sequential(nn.Conv2d(1, 6, 3), nn.ReLU(), nn.Conv2d(6, 16, 3), nn.Flatten(),
-                         nn.Linear(64, 20))
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 3), nn.ReLU(), nn.Conv2d(6, 16, 3), nn.Flatten(), nn.Linear(64, 20)
+    )
 
 
 ORACLES = {
-    "magnitude": lambda m: oracle.l1_unstructured(m, "weight", amount=.2),
-    "l1": lambda m: oracle.ln_structured(m, "weight", amount=.2, n=1, dim=1),
-    "l2": lambda m: oracle.ln_structured(m, "weight", amount=.2, n=2, dim=1),
-    "linf": lambda m: oracle.ln_structured(m, "weight", amount=.2, n=float("inf"), dim=1),
-    "-linf": lambda m: oracle.ln_structured(m, "weight", amount=.2, n=-float("inf"), dim=1),
+    "magnitude": lambda m: oracle.l1_unstructured(m, "weight", amount=0.2),
+    "l1": lambda m: oracle.ln_structured(m, "weight", amount=0.2, n=1, dim=1),
+    "l2": lambda m: oracle.ln_structured(m, "weight", amount=0.2, n=2, dim=1),
+    "linf": lambda m: oracle.ln_structured(m, "weight", amount=0.2, n=float("inf"), dim=1),
+    "-linf": lambda m: oracle.ln_structured(m, "weight", amount=0.2, n=-float("inf"), dim=1),
 }
 
 
@@ -151,22 +162,25 @@ def test_masks_equal_those_of_torch_round_after_round(name):
     """Weights move between rounds, as training would move them."""
     model, twin = convs(), convs()
     trainer = FakeTrainer(model)
-    method = steps.method(*(("magnitude", {}) if name == "magnitude" else
-                            ("slices", {"norm": name})), folder="saliency")
+    method = steps.method(
+        *(("magnitude", {}) if name == "magnitude" else ("slices", {"norm": name})),
+        folder="saliency",
+    )
     mask, before = weight_mask.full(model, weight_mask.names(model)), None
     generator = torch.Generator().manual_seed(3)
     for _ in range(6):
         with trainer.phase("score"):
-            mask = mask_steps.thin(trainer, method, mask, .2)
+            mask = mask_steps.thin(trainer, method, mask, 0.2)
         for index, layer in enumerate(m for m in twin if hasattr(m, "weight")):
             ORACLES[name](layer)
             key = weight_mask.names(model)[index]
             assert torch.equal(mask[key], layer.weight_mask.bool()), key
         assert before is None or all((flags <= before[key]).all() for key, flags in mask.items())
         before = mask
-        for a, b in zip((m for m in model if hasattr(m, "weight")),
-                        (m for m in twin if hasattr(m, "weight"))):
-            noise = torch.randn(a.weight.shape, generator=generator) * .1
+        for a, b in zip(
+            (m for m in model if hasattr(m, "weight")), (m for m in twin if hasattr(m, "weight"))
+        ):
+            noise = torch.randn(a.weight.shape, generator=generator) * 0.1
             a.weight.data += noise
             b.weight_orig.data += noise
         weight_mask.apply(model, mask)
@@ -175,17 +189,23 @@ def test_masks_equal_those_of_torch_round_after_round(name):
 
 def counts(shape, rounds, saliency, options=None):
     """What is left along the axis (or of the weights) of one tensor, round by round."""
-    model = nn.Sequential(nn.Linear(*shape[::-1])) if len(shape) == 2 else nn.Sequential(
-        nn.Conv2d(shape[1], shape[0], shape[2]))
+    model = (
+        nn.Sequential(nn.Linear(*shape[::-1]))
+        if len(shape) == 2
+        else nn.Sequential(nn.Conv2d(shape[1], shape[0], shape[2]))
+    )
     trainer, method = FakeTrainer(small_net()), steps.method(saliency, options or {}, "saliency")
     trainer.model = model
     mask, found = weight_mask.full(model, ["0.weight"]), []
     for _ in range(rounds):
         with trainer.phase("score"):
-            mask = mask_steps.thin(trainer, method, mask, .2)
+            mask = mask_steps.thin(trainer, method, mask, 0.2)
         left = mask["0.weight"]
-        found.append(int(left.sum()) if method.module.AXIS is None
-                     else int(left.transpose(0, 1).flatten(1).any(1).sum()))
+        found.append(
+            int(left.sum())
+            if method.module.AXIS is None
+            else int(left.transpose(0, 1).flatten(1).any(1).sum())
+        )
     return found
 
 
@@ -199,13 +219,21 @@ def test_seed_003_s_rounding_stalls_narrow_layers(saliency):
 @pytest.mark.parametrize("saliency", ["magnitude", "random"])
 def test_seed_003_s_counts_of_single_weights(saliency):
     assert counts((120, 400), 8, saliency) == [
-        38400, 30720, 24576, 19661, 15729, 12583, 10066, 8053]
+        38400,
+        30720,
+        24576,
+        19661,
+        15729,
+        12583,
+        10066,
+        8053,
+    ]
 
 
 def test_random_thinning_counts_as_torch_does():
     layer = nn.Linear(13, 7)
     for expected in counts((7, 13), 5, "random"):
-        oracle.random_unstructured(layer, "weight", amount=.2)
+        oracle.random_unstructured(layer, "weight", amount=0.2)
         assert int(layer.weight_mask.sum()) == expected
 
 
@@ -218,13 +246,14 @@ def test_random_density_is_even():
         how = mask_steps.Thinning(scope)
         mask = mask_steps.start(trainer, method, how)
         with trainer.phase("score"):
-            found = mask_steps.draw(trainer, method, mask, .7, how)
-            again = mask_steps.draw(trainer, method, mask, .7, how)
+            found = mask_steps.draw(trainer, method, mask, 0.7, how)
+            again = mask_steps.draw(trainer, method, mask, 0.7, how)
         assert found.distance(again) == 0
         for flags in found.values():
-            spread = 3 * (.7 * .3 / flags.numel()) ** .5
-            assert abs(float(flags.float().mean()) - .3) <= (spread if scope == "global" else
-                                                           1 / flags.numel())
+            spread = 3 * (0.7 * 0.3 / flags.numel()) ** 0.5
+            assert abs(float(flags.float().mean()) - 0.3) <= (
+                spread if scope == "global" else 1 / flags.numel()
+            )
 
 
 def test_an_emptied_layer_is_told_and_least_prevents_it():
@@ -236,14 +265,18 @@ def test_an_emptied_layer_is_told_and_least_prevents_it():
         how = mask_steps.Thinning(least=least)
         mask = mask_steps.start(trainer, method, how)
         with trainer.phase("score"):
-            found = mask_steps.draw(trainer, method, mask, .5, how)
+            found = mask_steps.draw(trainer, method, mask, 0.5, how)
         assert len(trainer.warnings) == warnings and found["0.weight"].any() == bool(least)
 
 
-@pytest.mark.parametrize("saliency, how, word", [
-    ("magnitude", mask_steps.Thinning("all"), "'global' or 'layer'"),
-    ("slices", mask_steps.Thinning("global"), "no effect"),
-    ("slices", mask_steps.Thinning(least=1), "no effect")])
+@pytest.mark.parametrize(
+    "saliency, how, word",
+    [
+        ("magnitude", mask_steps.Thinning("all"), "'global' or 'layer'"),
+        ("slices", mask_steps.Thinning("global"), "no effect"),
+        ("slices", mask_steps.Thinning(least=1), "no effect"),
+    ],
+)
 def test_settings_without_effect_are_refused(saliency, how, word):
     with pytest.raises(ValueError, match=word):
         mask_steps.start(FakeTrainer(), steps.method(saliency, {}, "saliency"), how)
@@ -259,9 +292,10 @@ def drawn(scope, ratio, model):
 def test_layerwise_keeps_equal_shares_and_global_the_largest_overall():
     model = convs()
     model[0].weight.data *= 3
-    layer, whole = drawn("layer", .5, model), drawn("global", .5, model)
-    assert all(abs(float(flags.float().mean()) - .5) <= 1 / flags.numel()
-               for flags in layer.values())
+    layer, whole = drawn("layer", 0.5, model), drawn("global", 0.5, model)
+    assert all(
+        abs(float(flags.float().mean()) - 0.5) <= 1 / flags.numel() for flags in layer.values()
+    )
     sizes = {name: weight_mask.tensor_of(model, name).detach().abs() for name in whole}
     gone = max(float(sizes[name][~flags].max()) for name, flags in whole.items() if not flags.all())
     kept = min(float(sizes[name][flags].min()) for name, flags in whole.items() if flags.any())
@@ -271,4 +305,4 @@ def test_layerwise_keeps_equal_shares_and_global_the_largest_overall():
 def test_scopes_agree_where_layers_have_the_same_quantiles():
     model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
     model[1].weight.data = -model[0].weight.data.t().clone()
-    assert drawn("layer", .5, model).distance(drawn("global", .5, model)) == 0
+    assert drawn("layer", 0.5, model).distance(drawn("global", 0.5, model)) == 0

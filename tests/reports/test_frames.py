@@ -1,4 +1,5 @@
 """Frames: one row per run and per method; what may be compared, and what must not."""
+
 import json
 
 import pandas
@@ -72,9 +73,16 @@ def test_without_retraining_no_epoch_cost_is_known(tmp_path):
     assert row["epoch_reasons"] == ("no epoch was trained in the last phase, retrain",)
 
 
-@pytest.mark.parametrize("changes", [
-    {"rail": "VDD_SYS_GPU"}, {"power_mode": "MAXQ"}, {"name": "Jetson Nano"},
-    {"fake": "constant 9.5 W"}, {"estimate": True}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rail": "VDD_SYS_GPU"},
+        {"power_mode": "MAXQ"},
+        {"name": "Jetson Nano"},
+        {"fake": "constant 9.5 W"},
+        {"estimate": True},
+    ],
+)
 def test_two_rails_are_never_compared(tmp_path, changes):
     """Dense on one rail, slim on another: two blocks, no ratio, no shared mean."""
     slim = bundles.record("slim 0.5", power="module", device=bundles.device("module", **changes))
@@ -87,18 +95,29 @@ def test_two_rails_are_never_compared(tmp_path, changes):
 
 def test_other_epochs_are_another_block(tmp_path):
     """A quick run beside a full one."""
-    frame = _methods(bundles.write(tmp_path, [
-        bundles.record(epochs=4), bundles.record(epochs=2, case_id="quick")]))
-    assert sorted(frame["setting"]) == ["resnet20 on digits, 2 epochs",
-                                        "resnet20 on digits, 4 epochs"]
+    frame = _methods(
+        bundles.write(
+            tmp_path, [bundles.record(epochs=4), bundles.record(epochs=2, case_id="quick")]
+        )
+    )
+    assert sorted(frame["setting"]) == [
+        "resnet20 on digits, 2 epochs",
+        "resnet20 on digits, 4 epochs",
+    ]
 
 
 def test_methods_of_one_label_are_told_apart(tmp_path):
     """A label that a user gave to two methods; what differs is added."""
     prune = {"recipe": "one_shot", "criterion": "slim", "ratio": 0.5}
-    frame = _methods(bundles.write(tmp_path, [
-        bundles.record("mine", dict(prune, penalty=0.1)),
-        bundles.record("mine", dict(prune, penalty=0.2), case_id="b")]))
+    frame = _methods(
+        bundles.write(
+            tmp_path,
+            [
+                bundles.record("mine", dict(prune, penalty=0.1)),
+                bundles.record("mine", dict(prune, penalty=0.2), case_id="b"),
+            ],
+        )
+    )
     assert list(frame["name"]) == ["mine (penalty=0.1)", "mine (penalty=0.2)"]
 
 

@@ -1,4 +1,5 @@
 """The pages over all nights: verdict first, changes only, honest, escaped, the same every time."""
+
 import json
 import re
 from xml.etree import ElementTree
@@ -15,8 +16,10 @@ TWO = bundles.METHODS[:1] + bundles.METHODS[2:3]  # dense, slim 0.5
 
 
 def _texts(history, **options):
-    return {name: path.read_text(encoding="utf8")
-            for name, path in pages.write(history, **options).items()}
+    return {
+        name: path.read_text(encoding="utf8")
+        for name, path in pages.write(history, **options).items()
+    }
 
 
 def _last(number, **changes):
@@ -25,13 +28,34 @@ def _last(number, **changes):
 
 
 def _hostile(folder):
-    methods = (("dense", {"recipe": "dense"}),
-               (HOSTILE, {"recipe": "one_shot", "criterion": "slim", "ratio": 0.5}))
-    return histories.make(folder, 4, methods=methods, info={"name": HOSTILE}, document=_last(
-        3, verdict="FAIL", notes=[HOSTILE], context=HOSTILE, commit=HOSTILE, stage=HOSTILE,
-        findings=[histories.finding(3, HOSTILE, HOSTILE, sentence=HOSTILE, since={
-            "night": HOSTILE, "commit": HOSTILE})],
-        doctor={"before": [{"name": HOSTILE, "verdict": "warn", "found": HOSTILE}]}))
+    methods = (
+        ("dense", {"recipe": "dense"}),
+        (HOSTILE, {"recipe": "one_shot", "criterion": "slim", "ratio": 0.5}),
+    )
+    return histories.make(
+        folder,
+        4,
+        methods=methods,
+        info={"name": HOSTILE},
+        document=_last(
+            3,
+            verdict="FAIL",
+            notes=[HOSTILE],
+            context=HOSTILE,
+            commit=HOSTILE,
+            stage=HOSTILE,
+            findings=[
+                histories.finding(
+                    3,
+                    HOSTILE,
+                    HOSTILE,
+                    sentence=HOSTILE,
+                    since={"night": HOSTILE, "commit": HOSTILE},
+                )
+            ],
+            doctor={"before": [{"name": HOSTILE, "verdict": "warn", "found": HOSTILE}]},
+        ),
+    )
 
 
 def _kind(kind, folder):
@@ -60,8 +84,9 @@ def test_pages_are_whole_and_load_nothing(made):
         tags = [tag for tag, _ in parsed.tags]
         assert not {"script", "link", "img", "iframe"} & set(tags)
         for _, attributes in parsed.tags:
-            assert not [key for key in attributes if key.startswith("on") or key in (
-                "src", "style")]
+            assert not [
+                key for key in attributes if key.startswith("on") or key in ("src", "style")
+            ]
             assert not re.match(r"([a-z]+:|//)", (attributes.get("href") or "#").lower())
         assert dict(parsed.tags[3][1])["content"].startswith("default-src 'none'")
 
@@ -85,24 +110,39 @@ def test_the_same_history_gives_the_same_bytes(tmp_path):
 
 def test_verdict_and_changes_come_first(tmp_path):
     """With number, unit, interval, nights, commits and confirmation; the unchanged are folded."""
-    histories.make(tmp_path, 5, TWO, document=_last(
-        4, verdict="FAIL", findings=[histories.finding(3)]))
+    histories.make(
+        tmp_path, 5, TWO, document=_last(4, verdict="FAIL", findings=[histories.finding(3)])
+    )
     page = _texts(tmp_path)["nightly.html"]
     text = outline(page).text
-    order = [text.index(words) for words in (
-        "1 regression, 1 unchanged.", "FAIL: quick on jetson-tx2-ina3221", "regression slim",
-        "confirmed by an A/B", "+5.0 %", "[+4.6, +5.6] %", "2.000 kJ → 2.100 kJ", "over 3 nights",
-        "last good 2026-01-03 (a000002), first changed 2026-01-04 (a000003)",
-        "What differs from the night before", "All 2 methods")]
+    order = [
+        text.index(words)
+        for words in (
+            "1 regression, 1 unchanged.",
+            "FAIL: quick on jetson-tx2-ina3221",
+            "regression slim",
+            "confirmed by an A/B",
+            "+5.0 %",
+            "[+4.6, +5.6] %",
+            "2.000 kJ → 2.100 kJ",
+            "over 3 nights",
+            "last good 2026-01-03 (a000002), first changed 2026-01-04 (a000003)",
+            "What differs from the night before",
+            "All 2 methods",
+        )
+    ]
     assert order == sorted(order)
     assert page.index("<details>") < page.index('<table class="place-1">')
 
 
 def test_counts_add_up_to_the_methods(tmp_path):
     """A method with two findings counts once, by the graver; a refuted one is no regression."""
-    found = [histories.finding(3), histories.finding(3, metric="seconds", kind="improvement"),
-             histories.finding(3, "random 0.5", confirmed=False),
-             histories.finding(3, "gone 0.1", kind="missing")]
+    found = [
+        histories.finding(3),
+        histories.finding(3, metric="seconds", kind="improvement"),
+        histories.finding(3, "random 0.5", confirmed=False),
+        histories.finding(3, "gone 0.1", kind="missing"),
+    ]
     histories.make(tmp_path, 5, document=_last(4, verdict="FAIL", findings=found))
     text = outline(_texts(tmp_path)["nightly.html"]).text
     assert "1 regression, 1 suspicion refuted, 1 missing, 2 unchanged." in text
@@ -110,8 +150,11 @@ def test_counts_add_up_to_the_methods(tmp_path):
 
 def test_a_night_that_nobody_judged_is_not_called_unchanged(tmp_path):
     """Neither is an invalid one, or one whose gate had nothing to compare with."""
-    for verdict, words in ((None, "2 not judged."), ("INVALID", "2 invalid."),
-                           ("INCONCLUSIVE", "2 not judged.")):
+    for verdict, words in (
+        (None, "2 not judged."),
+        ("INVALID", "2 invalid."),
+        ("INCONCLUSIVE", "2 not judged."),
+    ):
         root = tmp_path / str(verdict)
         histories.make(root, 3, TWO, document=_last(2, verdict=verdict, stage="run"))
         text = outline(_texts(root)["nightly.html"]).text
@@ -136,9 +179,18 @@ def test_a_finding_of_the_whole_night_is_one_of_every_method(tmp_path):
 
 def test_the_trial_of_a_suspect_is_told_once(tmp_path):
     """Beside the change, not among the notes again."""
-    histories.make(tmp_path, 3, TWO, document=_last(
-        2, verdict="FAIL", findings=[histories.finding(1)], notes=["slim 0.5: b against a: FAIL"],
-        confirmation={"trials": [], "sentences": ["slim 0.5: b against a: FAIL"]}))
+    histories.make(
+        tmp_path,
+        3,
+        TWO,
+        document=_last(
+            2,
+            verdict="FAIL",
+            findings=[histories.finding(1)],
+            notes=["slim 0.5: b against a: FAIL"],
+            confirmation={"trials": [], "sentences": ["slim 0.5: b against a: FAIL"]},
+        ),
+    )
     text = outline(_texts(tmp_path)["nightly.html"]).text
     assert text.count("slim 0.5: b against a: FAIL.") == 1
 
@@ -167,8 +219,12 @@ def test_alarms_in_one_direction_are_suspicious(tmp_path):
     """Five regressions and no improvement are the mark of a broken baseline; one that is told
     for many nights is still one.
     """
-    histories.make(tmp_path, 15, TWO[:1], document=lambda n: {
-        "verdict": "FAIL", "findings": [histories.finding(3)]} if n % 3 else {})
+    histories.make(
+        tmp_path,
+        15,
+        TWO[:1],
+        document=lambda n: {"verdict": "FAIL", "findings": [histories.finding(3)]} if n % 3 else {},
+    )
     text = outline(_texts(tmp_path)["nightly.html"]).text
     assert "5 regressions and 0 improvements in 15 judged nights; alarms in one direction" in text
 
@@ -201,8 +257,9 @@ def test_trends_csv_is_tidy(tmp_path):
     """One number per line, base units, unknown empty."""
     texts = _texts(_kind("measured", tmp_path))
     lines = texts["trends.csv"].splitlines()
-    assert lines[0] == ("device,suite,night,method,metric,unit,value,seeds,commit,power,"
-                        "surroundings")
+    assert lines[0] == (
+        "device,suite,night,method,metric,unit,value,seeds,commit,power,surroundings"
+    )
     assert len(lines) == 1 + 12 * 2 * 7
     assert ",2026-01-01,dense,seconds,s,8.04,2," in texts["trends.csv"]
 
@@ -211,7 +268,7 @@ def test_pareto_has_front_bars_and_dense(tmp_path):
     """And says how many nights it is made of."""
     page = _texts(_kind("measured", tmp_path))["pareto.html"]
     assert 'class="front"' in page and 'class="guide"' in page and 'class="bar s0"' in page
-    assert "<td class=\"number\">12</td>" in page
+    assert '<td class="number">12</td>' in page
 
 
 @pytest.mark.parametrize("junk", [None, [], {}, "x", -1, 1e999, True, ["x", {}, 3, None]])
@@ -221,8 +278,11 @@ def test_whatever_night_json_holds_there_is_a_page(tmp_path, junk):
     histories.make(tmp_path, 2, TWO[:1])
     night = tmp_path / histories.DEVICE / histories.day(1) / histories.SUITE
     for key in keys:
-        document = dict(histories.document(histories.SUITE, 1), verdict="FAIL",
-                        findings=[dict(histories.finding(1), **{key: junk})])
+        document = dict(
+            histories.document(histories.SUITE, 1),
+            verdict="FAIL",
+            findings=[dict(histories.finding(1), **{key: junk})],
+        )
         document.update({key: junk} if key in document else {})
         (night / "night.json").write_text(json.dumps(document))
         found = past.gather(tmp_path, tmp_path / "report")
@@ -230,12 +290,16 @@ def test_whatever_night_json_holds_there_is_a_page(tmp_path, junk):
         outline(index_page.page(found))
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["--history", "{nowhere}"], "no history at"),
-    (["--device", "jetson"], "Did you mean 'jetson-tx2-ina3221'?"),
-    (["--suite", "quik"], "Did you mean 'quick'?"),
-    (["--night", "2020-01-01"], "no night called '2020-01-01'; the latest are: 2026-01-01"),
-    (["--out", "{file}"], "a file of that name is in the way")])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--history", "{nowhere}"], "no history at"),
+        (["--device", "jetson"], "Did you mean 'jetson-tx2-ina3221'?"),
+        (["--suite", "quik"], "Did you mean 'quick'?"),
+        (["--night", "2020-01-01"], "no night called '2020-01-01'; the latest are: 2026-01-01"),
+        (["--out", "{file}"], "a file of that name is in the way"),
+    ],
+)
 def test_bad_requests_are_one_line_and_4(tmp_path, capsys, arguments, words):
     """No traceback."""
     history = histories.make(tmp_path / "history", 2, TWO)
@@ -248,19 +312,35 @@ def test_bad_requests_are_one_line_and_4(tmp_path, capsys, arguments, words):
 
 def test_the_trial_of_an_earlier_night_still_holds(tmp_path):
     """A regression that nobody mended is told with the A/B that confirmed it."""
-    histories.make(tmp_path, 4, TWO, document=lambda n: {
-        "verdict": "FAIL", "findings": [histories.finding(1)], "confirmation": {
-            "sentences": ["slim 0.5: b against a: FAIL"] if n == 1 else []}} if n else {})
+    histories.make(
+        tmp_path,
+        4,
+        TWO,
+        document=lambda n: (
+            {
+                "verdict": "FAIL",
+                "findings": [histories.finding(1)],
+                "confirmation": {"sentences": ["slim 0.5: b against a: FAIL"] if n == 1 else []},
+            }
+            if n
+            else {}
+        ),
+    )
     text = outline(_texts(tmp_path)["nightly.html"]).text
     assert "On 2026-01-02: slim 0.5: b against a: FAIL." in text
 
 
 def test_json_is_one_document(tmp_path, capsys):
     """With the counts of the night that was asked for."""
-    histories.make(tmp_path, 3, TWO, document=_last(
-        1, verdict="FAIL", findings=[histories.finding(1)]))
-    assert command_line.main(["history", "--history", str(tmp_path), "--night", "2026-01-02",
-                           "--json"]) == 0
+    histories.make(
+        tmp_path, 3, TWO, document=_last(1, verdict="FAIL", findings=[histories.finding(1)])
+    )
+    assert (
+        command_line.main(
+            ["history", "--history", str(tmp_path), "--night", "2026-01-02", "--json"]
+        )
+        == 0
+    )
     document = json.loads(capsys.readouterr().out)
     assert document["headline"] == "1 regression, 1 unchanged."
     assert document["tonight"][0]["counts"]["regression"] == 1 and document["runs"] == 6

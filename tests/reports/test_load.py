@@ -1,4 +1,5 @@
 """Bundles in: what is broken is named and set aside, what is missing is counted, never a crash."""
+
 import json
 
 import pytest
@@ -13,15 +14,28 @@ def test_runs_come_in_the_order_of_the_suite(tmp_path):
     """The suite's order, not the alphabet's."""
     found = load.read(bundles.suite(tmp_path, methods=tuple(reversed(TWO)), seeds=(1, 0)))
     assert [(run.record.label, run.record.case["train"]["seed"]) for run in found.runs] == [
-        ("random 0.5", 1), ("random 0.5", 0), ("dense", 1), ("dense", 0)]
+        ("random 0.5", 1),
+        ("random 0.5", 0),
+        ("dense", 1),
+        ("dense", 0),
+    ]
     assert found.question == bundles.QUESTION and not found.aside and not found.missing
 
 
-@pytest.mark.parametrize("content, reason", [
-    (b"", "not a run record"), (b'{"schema": 1, "suite', "not a run record"),
-    (b"\xff\xfe\x00", "codec"), (b"[1, 2]", "no schema"), (b'{"schema": 99}', "update"),
-    (b'{"schema": 1}', "missing"), (b"[" * 100000, "recursion"), (b'{"schema": 1e999}', "schema")],
-    ids=("empty", "cut", "binary", "list", "future", "partial", "deep", "infinite"))
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        (b"", "not a run record"),
+        (b'{"schema": 1, "suite', "not a run record"),
+        (b"\xff\xfe\x00", "codec"),
+        (b"[1, 2]", "no schema"),
+        (b'{"schema": 99}', "update"),
+        (b'{"schema": 1}', "missing"),
+        (b"[" * 100000, "recursion"),
+        (b'{"schema": 1e999}', "schema"),
+    ],
+    ids=("empty", "cut", "binary", "list", "future", "partial", "deep", "infinite"),
+)
 def test_a_corrupt_bundle_is_named_and_the_rest_reported(tmp_path, content, reason):
     """Whatever the bytes, one bundle falls out and no other."""
     root = bundles.suite(tmp_path, methods=TWO)
@@ -41,11 +55,28 @@ def test_a_bundle_without_a_record_is_set_aside(tmp_path):
     assert load.read(root).aside[0].reason == "it has no run.json"
 
 
-@pytest.mark.parametrize("key, value", [
-    ("accuracy", 1.5), ("accuracy", None), ("accuracy", "high"), ("accuracy", True),
-    ("accuracy", float("nan")), ("phases", [{}]), ("epochs", None), ("final", {"params": "many"}),
-    ("device", None), ("warnings", None), ("warnings", [3]), ("environment", []), ("layers", [1]),
-    ("ticket", {"epoch": 1}), ("case", {}), ("finished_utc", None), ("label", ["x"])])
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        ("accuracy", 1.5),
+        ("accuracy", None),
+        ("accuracy", "high"),
+        ("accuracy", True),
+        ("accuracy", float("nan")),
+        ("phases", [{}]),
+        ("epochs", None),
+        ("final", {"params": "many"}),
+        ("device", None),
+        ("warnings", None),
+        ("warnings", [3]),
+        ("environment", []),
+        ("layers", [1]),
+        ("ticket", {"epoch": 1}),
+        ("case", {}),
+        ("finished_utc", None),
+        ("label", ["x"]),
+    ],
+)
 def test_a_record_with_a_broken_part_is_set_aside(tmp_path, key, value):
     """A record that parses but is not one."""
     root = bundles.suite(tmp_path, methods=TWO)

@@ -1,4 +1,5 @@
 """A suite of very many methods: the page draws the first of them and says so, files hold all."""
+
 import re
 
 import pytest
@@ -14,16 +15,21 @@ COUNT = 120
 
 def methods(count):
     """Dense training and methods that search and cut, one per ratio."""
-    return bundles.METHODS[:1] + tuple(("early-bird slim {:.3f}".format(each / count), {
-        "recipe": "early_bird", "criterion": "slim", "ratio": each / count})
-        for each in range(1, count))
+    return bundles.METHODS[:1] + tuple(
+        (
+            "early-bird slim {:.3f}".format(each / count),
+            {"recipe": "early_bird", "criterion": "slim", "ratio": each / count},
+        )
+        for each in range(1, count)
+    )
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     """120 methods with a seed each."""
-    return gather.report(bundles.suite(tmp_path_factory.mktemp("many"), (0,), "module",
-                                       methods(COUNT), epochs=2))
+    return gather.report(
+        bundles.suite(tmp_path_factory.mktemp("many"), (0,), "module", methods(COUNT), epochs=2)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +68,19 @@ def test_many_seeds_are_told_too(tmp_path):
 
 def test_every_block_has_its_share(tmp_path):
     """Two boards: neither pushes the other out of the page."""
-    records = [bundles.record(label, prune, 0, "module", 1, case_id=name + label.replace(" ", "-"),
-                              device=bundles.device("module", name=name))
-               for name in ("TX2", "Orin") for label, prune in methods(40)]
+    records = [
+        bundles.record(
+            label,
+            prune,
+            0,
+            "module",
+            1,
+            case_id=name + label.replace(" ", "-"),
+            device=bundles.device("module", name=name),
+        )
+        for name in ("TX2", "Orin")
+        for label, prune in methods(40)
+    ]
     drawn = excerpt.methods(gather.report(bundles.write(tmp_path, records)))[0]
     blocks = [method["block"] for method in drawn]
     assert [blocks.count(block) for block in dict.fromkeys(blocks)] == [12, 12]
@@ -73,9 +89,10 @@ def test_every_block_has_its_share(tmp_path):
 def test_phases_are_whole_in_the_file_alone(report, made, tmp_path):
     """100 methods in the page."""
     assert "of the first 100 of 120 methods; table.md has all" in _section(
-        made, "where-the-cost-goes")
+        made, "where-the-cost-goes"
+    )
     written = files.write(report, tmp_path)["markdown"].read_text(encoding="utf8")
-    phases = written[written.index("### Phases"):]
+    phases = written[written.index("### Phases") :]
     assert phases.count("early-bird slim") == COUNT - 1 and "of the first" not in phases
 
 
@@ -84,7 +101,7 @@ def test_labels_name_dense_and_the_front(report, made):
     section = _section(made, "accuracy-against-cost")
     figure = re.search("<svg.*?</svg>", section, re.S).group()
     assert figure.count('class="name"') <= pareto_plot.MOST_NAMES
-    assert '>dense</text>' in figure and figure.count('class="mark') == COUNT
+    assert ">dense</text>" in figure and figure.count('class="mark') == COUNT
 
 
 def test_the_list_of_runs_ends_and_says_so(report, monkeypatch):

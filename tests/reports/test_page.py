@@ -1,4 +1,5 @@
 """The page: self-contained, accessible, escaped, honest, and the same bytes every time."""
+
 import re
 from xml.etree import ElementTree
 
@@ -21,17 +22,37 @@ def made(request, tmp_path):
         return _page(bundles.suite(tmp_path, seeds=(0, 1, 2), power=kind))
     prune = {"recipe": "early_bird", "criterion": "slim", "ratio": 0.5}
     if kind == "hostile":
-        return _page(bundles.write(tmp_path, [bundles.record(), bundles.record(
-            HOSTILE, prune, case_id="x y&z#", warnings=[HOSTILE],
-            device=bundles.device("module", name=HOSTILE), environment={HOSTILE: HOSTILE},
-            layers=[{"group": HOSTILE, "channels": 8, "kept": 4}])],
-            question=HOSTILE, missing=[("m", HOSTILE)]))
+        return _page(
+            bundles.write(
+                tmp_path,
+                [
+                    bundles.record(),
+                    bundles.record(
+                        HOSTILE,
+                        prune,
+                        case_id="x y&z#",
+                        warnings=[HOSTILE],
+                        device=bundles.device("module", name=HOSTILE),
+                        environment={HOSTILE: HOSTILE},
+                        layers=[{"group": HOSTILE, "channels": 8, "kept": 4}],
+                    ),
+                ],
+                question=HOSTILE,
+                missing=[("m", HOSTILE)],
+            )
+        )
     if kind == "mixed":
-        return _page(bundles.write(tmp_path, [bundles.record(power="module"), bundles.record(
-            "slim 0.5", power="none")]))
+        return _page(
+            bundles.write(
+                tmp_path, [bundles.record(power="module"), bundles.record("slim 0.5", power="none")]
+            )
+        )
     if kind == "partial":
-        return _page(bundles.write(tmp_path, [bundles.record("slim 0.5", power="module")],
-                                   missing=[("a", "dense")]))
+        return _page(
+            bundles.write(
+                tmp_path, [bundles.record("slim 0.5", power="module")], missing=[("a", "dense")]
+            )
+        )
     return _page(bundles.write(tmp_path, [], missing=[("a", "dense")]))
 
 
@@ -48,8 +69,11 @@ def test_nothing_is_loaded_from_anywhere(made):
     parsed = outline(made)
     assert not [tag for tag, _ in parsed.tags if tag in ("script", "link", "img", "iframe")]
     for _, attributes in parsed.tags:
-        assert not [name for name in attributes if name.startswith("on") or name in (
-            "src", "srcset", "style", "data", "xlink:href")], attributes
+        assert not [
+            name
+            for name in attributes
+            if name.startswith("on") or name in ("src", "srcset", "style", "data", "xlink:href")
+        ], attributes
         address = attributes.get("href") or "#"
         assert not re.match(r"([a-z]+:|//)", address.lower()), address
     assert "url(" not in made and "@import" not in made
@@ -80,8 +104,13 @@ def test_it_is_accessible(made):
 def test_names_are_text_and_nothing_else(tmp_path):
     """Whatever a name holds, the reader sees it and the browser does not obey it."""
     prune = {"recipe": "one_shot", "criterion": "slim", "ratio": 0.5}
-    made = _page(bundles.write(tmp_path, [
-        bundles.record(), bundles.record(HOSTILE, prune, case_id="x")], question=HOSTILE))
+    made = _page(
+        bundles.write(
+            tmp_path,
+            [bundles.record(), bundles.record(HOSTILE, prune, case_id="x")],
+            question=HOSTILE,
+        )
+    )
     assert "<script" not in made and "<img" not in made and "\x1b" not in made
     assert "<script>alert(1)</script>" in outline(made).text and "{{ 7*7 }}" in outline(made).text
 
@@ -92,7 +121,7 @@ def test_unknown_joules_are_never_zero(tmp_path):
     text = outline(_page(root)).text
     assert text.count("not measured") > 8 and bundles.NO_SENSOR in text
     assert not re.search(r"\b0(\.0+)? ?(J|kJ|mJ|joules)\b", text)
-    joules = [cell for cell in re.findall(r"<td class=\"number[^>]*>[^<]*", _page(root))]
+    joules = list(re.findall(r"<td class=\"number[^>]*>[^<]*", _page(root)))
     assert sum("not measured" in cell for cell in joules) == 4 * 2 + 1 + 4 * 3
 
 
@@ -117,8 +146,16 @@ def test_fake_power_is_the_first_thing_said(tmp_path):
 def test_question_verdict_and_table_come_first(tmp_path):
     """In that order."""
     text = outline(_page(bundles.suite(tmp_path, power="module"))).text
-    order = [text.index(words) for words in (
-        bundles.QUESTION, "Verdict", "After the cut an epoch costs", "Results", "20.10")]
+    order = [
+        text.index(words)
+        for words in (
+            bundles.QUESTION,
+            "Verdict",
+            "After the cut an epoch costs",
+            "Results",
+            "20.10",
+        )
+    ]
     assert order == sorted(order)
 
 

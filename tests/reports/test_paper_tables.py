@@ -1,4 +1,5 @@
 """Our runs beside published rows: in the right cells, and "not run" everywhere else."""
+
 import csv
 import io
 import json
@@ -31,22 +32,25 @@ def spline(seed=0, **options):
 
 def filled(root, name="spline_2", **options):
     """The published table with the runs of a folder beside it."""
-    reference, = reference_tables.read([name])
+    (reference,) = reference_tables.read([name])
     return paper_tables.fill(reference, own_runs.gather([str(root)], **options))
 
 
 def rows(made, **where):
     """The frame's rows with these values."""
-    return [row for _, row in made.frame.iterrows()
-            if all(row[key] == value for key, value in where.items())]
+    return [
+        row
+        for _, row in made.frame.iterrows()
+        if all(row[key] == value for key, value in where.items())
+    ]
 
 
 def test_runs_appear_in_their_row_and_nowhere_else(tmp_path):
     root = bundles.write(tmp_path, [spline(seed, power="module") for seed in (0, 1, 2)])
     made = filled(root)
-    row, = rows(made, model="VGG-16", dataset="CIFAR-10", method="Spline", ratio="0.5")
-    assert row["runs"] == 3 and row["accuracy_ours"].mean == pytest.approx(.951)
-    assert row["energy_ours"].mean == pytest.approx(1.01 * 241, rel=.01)
+    (row,) = rows(made, model="VGG-16", dataset="CIFAR-10", method="Spline", ratio="0.5")
+    assert row["runs"] == 3 and row["accuracy_ours"].mean == pytest.approx(0.951)
+    assert row["energy_ours"].mean == pytest.approx(1.01 * 241, rel=0.01)
     assert row["power"] == "measured: rail VDD_IN (module) of Jetson TX2, mode MAXN"
     assert made.answered == 1 and made.possible == 72
     others = [each for _, each in made.frame.iterrows() if not each["runs"]]
@@ -56,9 +60,16 @@ def test_runs_appear_in_their_row_and_nowhere_else(tmp_path):
     assert "| Spline | 0.5 | 93.46 | 95.10 ± 0.10 | 603.4 |" in text
 
 
-@pytest.mark.parametrize("changes", [
-    {"model": "vgg19"}, {"dataset": "digits"}, {"prune": dict(SPLINE, criterion="spline")},
-    {"prune": dict(SPLINE, ratio=.4)}, {"prune": dict(SPLINE, recipe="iterative")}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": "vgg19"},
+        {"dataset": "digits"},
+        {"prune": dict(SPLINE, criterion="spline")},
+        {"prune": dict(SPLINE, ratio=0.4)},
+        {"prune": dict(SPLINE, recipe="iterative")},
+    ],
+)
 def test_another_model_data_set_criterion_ratio_or_recipe_is_no_answer(tmp_path, changes):
     options = dict({"prune": SPLINE}, **changes)
     made = filled(bundles.write(tmp_path, [record("other", options.pop("prune"), **options)]))
@@ -84,62 +95,71 @@ def test_what_differs_from_the_papers_training_is_a_footnote(tmp_path):
     root = bundles.write(tmp_path, [spline(train=dict(PAPER, epochs=20, batch_size=64))])
     text = tables.markdown(paper_tables.table(filled(root)))
     assert "epochs 20 (paper: 160) and batch size 64 (paper: 256)" in text
-    assert "not as published" not in tables.markdown(paper_tables.table(filled(
-        bundles.write(tmp_path / "b", [spline()]))))
+    assert "not as published" not in tables.markdown(
+        paper_tables.table(filled(bundles.write(tmp_path / "b", [spline()])))
+    )
 
 
 def test_the_closest_settings_are_shown_and_the_others_told(tmp_path):
-    short = [dict(spline(seed, train=dict(PAPER, epochs=2)), case_id="short-{}".format(seed),
-                  accuracy=.5) for seed in (0, 1, 2)]
+    short = [
+        dict(
+            spline(seed, train=dict(PAPER, epochs=2)), case_id="short-{}".format(seed), accuracy=0.5
+        )
+        for seed in (0, 1, 2)
+    ]
     made = filled(bundles.write(tmp_path, short + [spline()]))
-    row, = rows(made, runs=1)
-    assert row["accuracy_ours"].mean == pytest.approx(.95) and row["others"] == 1
+    (row,) = rows(made, runs=1)
+    assert row["accuracy_ours"].mean == pytest.approx(0.95) and row["others"] == 1
     assert "1 set of runs of the same method" in tables.markdown(paper_tables.table(made))
 
 
 def test_a_seed_counts_once_the_newest_run_of_it(tmp_path):
     """The same settings and seed in two runs folders."""
-    old = bundles.write(tmp_path / "a", [dict(spline(), accuracy=.4)])
+    old = bundles.write(tmp_path / "a", [dict(spline(), accuracy=0.4)])
     new = bundles.write(tmp_path / "b", [dict(spline(), finished_utc="2026-02-01T00:00:00Z")])
     pool = own_runs.gather([str(new), str(old)])
-    reference, = reference_tables.read(["spline_2"])
-    row, = rows(paper_tables.fill(reference, pool), runs=1)
-    assert pool.count == 2 and row["accuracy_ours"].mean == pytest.approx(.95)
+    (reference,) = reference_tables.read(["spline_2"])
+    (row,) = rows(paper_tables.fill(reference, pool), runs=1)
+    assert pool.count == 2 and row["accuracy_ours"].mean == pytest.approx(0.95)
 
 
 def test_dense_rows_need_no_ratio_and_tickets_tell_their_epoch(tmp_path):
     early = dict(SPLINE, recipe="early_bird", detector="spline")
     root = bundles.write(tmp_path, [record("dense", DENSE), record("early", early)])
     made = filled(root, "spline_6")
-    row, = rows(made, model="VGG-16", method="EB (SGD)", ratio="0.5")
-    assert row["epoch_ours"].mean == 2 and row["accuracy_ours"].mean == pytest.approx(.95)
-    row, = rows(made, model="VGG-16", method="Unpruned (SGD)")
-    assert row["accuracy_ours"].mean == pytest.approx(.98) and row["epoch_ours"] is None
+    (row,) = rows(made, model="VGG-16", method="EB (SGD)", ratio="0.5")
+    assert row["epoch_ours"].mean == 2 and row["accuracy_ours"].mean == pytest.approx(0.95)
+    (row,) = rows(made, model="VGG-16", method="Unpruned (SGD)")
+    assert row["accuracy_ours"].mean == pytest.approx(0.98) and row["epoch_ours"] is None
     text = tables.markdown(paper_tables.table(made))
     assert paper_tables.NO_COUNTERPART in text and "contradicts table 2" in text
 
 
 def test_weights_that_a_mask_removed_are_not_left(tmp_path):
-    snip = {"recipe": "at_init", "saliency": "snip", "ratio": .95}
+    snip = {"recipe": "at_init", "saliency": "snip", "ratio": 0.95}
     stage = {"epochs": 4, "weights": 260000, "kept": 13000}
     document = record("snip", snip, model="vgg_d", facts={"masked": [stage]})
     made = filled(bundles.write(tmp_path, [document]), "survey_snip")
-    row, = rows(made, runs=1)
-    assert row["model"] == "VGG-D" and row["error_ours"].mean == pytest.approx(.05)
+    (row,) = rows(made, runs=1)
+    assert row["model"] == "VGG-D" and row["error_ours"].mean == pytest.approx(0.05)
     assert row["params_ours"].mean == 70000 - (260000 - 13000)
 
 
 def test_the_latest_night_of_a_history_counts(tmp_path):
     device = tmp_path / "history" / "jetson-tx2-ina3221"
-    bundles.write(device / "2026-11-09", [dict(spline(), accuracy=.3)], name="spline-cifar")
+    bundles.write(device / "2026-11-09", [dict(spline(), accuracy=0.3)], name="spline-cifar")
     for night in ("2026-11-09.2", "2026-11-09.10"):
-        bundles.write(device / night, [dict(spline(), accuracy=.9 if "10" in night else .2)],
-                      name="spline-cifar")
-    reference, = reference_tables.read(["spline_2"])
-    pool = own_runs.gather([str(bundles.write(tmp_path / "x", [record("dense", DENSE)]))],
-                           str(tmp_path / "history"))
-    row, = rows(paper_tables.fill(reference, pool), runs=1)
-    assert row["accuracy_ours"].mean == pytest.approx(.9)
+        bundles.write(
+            device / night,
+            [dict(spline(), accuracy=0.9 if "10" in night else 0.2)],
+            name="spline-cifar",
+        )
+    (reference,) = reference_tables.read(["spline_2"])
+    pool = own_runs.gather(
+        [str(bundles.write(tmp_path / "x", [record("dense", DENSE)]))], str(tmp_path / "history")
+    )
+    (row,) = rows(paper_tables.fill(reference, pool), runs=1)
+    assert row["accuracy_ours"].mean == pytest.approx(0.9)
 
 
 @pytest.mark.parametrize("power, words", [("fake", "FAKE POWER"), ("estimate", "ESTIMATED POWER")])
@@ -163,10 +183,20 @@ def test_broken_bundles_are_counted(tmp_path):
 def everything(tmp_path_factory):
     """All tables with a few runs, one of them hostile."""
     folder = tmp_path_factory.mktemp("papers")
-    root = bundles.write(folder, [
-        spline(0, power="module"), spline(1, power="module"),
-        record("hostile", dict(SPLINE, ratio=.3), device=bundles.device("module", name=HOSTILE),
-               power="module", train=dict(PAPER, batch_size=HOSTILE))])
+    root = bundles.write(
+        folder,
+        [
+            spline(0, power="module"),
+            spline(1, power="module"),
+            record(
+                "hostile",
+                dict(SPLINE, ratio=0.3),
+                device=bundles.device("module", name=HOSTILE),
+                power="module",
+                train=dict(PAPER, batch_size=HOSTILE),
+            ),
+        ],
+    )
     pool = own_runs.gather([str(root)])
     return [paper_tables.fill(each, pool) for each in reference_tables.read()]
 
@@ -188,8 +218,10 @@ def test_the_page_is_whole_self_contained_and_escaped(everything):
 
 def test_files_are_the_same_tables(everything, tmp_path):
     written = paper_page.write(everything, tmp_path / "out")
-    assert sorted(written) == sorted(["index.html", "tables.md", "tables.tex"] + [
-        each.reference.key + ".csv" for each in everything])
+    assert sorted(written) == sorted(
+        ["index.html", "tables.md", "tables.tex"]
+        + [each.reference.key + ".csv" for each in everything]
+    )
     latex = written["tables.tex"].read_text(encoding="utf8")
     assert latex.count(r"\begin{table}") == latex.count(r"\bottomrule") == 26
     for each in everything:
@@ -199,8 +231,11 @@ def test_files_are_the_same_tables(everything, tmp_path):
         for row, printed in zip(found, each.reference.rows):
             for column in each.reference.columns:
                 text = printed[column.name]
-                assert row[column.name] == text or text.startswith("-") and float(
-                    row[column.name]) == float(text)
+                assert (
+                    row[column.name] == text
+                    or text.startswith("-")
+                    and float(row[column.name]) == float(text)
+                )
     again = paper_page.write(everything, tmp_path / "again")
     assert all(path.read_bytes() == written[name].read_bytes() for name, path in again.items())
 
@@ -220,9 +255,14 @@ def test_the_command_lists_shows_and_writes(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "o" / "index.html").exists() and len(found["files"]) == 16
 
 
-@pytest.mark.parametrize("argv, words", [
-    (["spline_99"], "Did you mean"), (["spline_2", "--runs", "nowhere"], "no runs there"),
-    (["--history", "nowhere"], "there is no such folder")])
+@pytest.mark.parametrize(
+    "argv, words",
+    [
+        (["spline_99"], "Did you mean"),
+        (["spline_2", "--runs", "nowhere"], "no runs there"),
+        (["--history", "nowhere"], "there is no such folder"),
+    ],
+)
 def test_a_refusal_is_one_line(tmp_path, monkeypatch, capsys, argv, words):
     monkeypatch.chdir(tmp_path)
     assert command_line.main(["papers"] + argv) == 4

@@ -1,4 +1,5 @@
 """Numbers as text: units that fit, and no digit that the spread does not support."""
+
 import re
 
 import pytest
@@ -10,10 +11,18 @@ from edgejoule.reports.quantity import COUNT, ENERGY, FLOPS, ONE, PERCENT
 from edgejoule.reports.spread import Ratio, Spread
 
 
-@pytest.mark.parametrize("mean, sd, written", [
-    (0.9805, 0.0007, ("98.05", "± 0.07")), (0.98, 0.004, ("98.0", "± 0.4")),
-    (0.9, 0.0123, ("90.0", "± 1.2")), (0.9, 0.0197, ("90", "± 2")), (0.9, 0.2, ("90", "± 20")),
-    (0.98, 0.0, ("98.0", "± 0")), (0.98, None, ("98.0", ""))])
+@pytest.mark.parametrize(
+    "mean, sd, written",
+    [
+        (0.9805, 0.0007, ("98.05", "± 0.07")),
+        (0.98, 0.004, ("98.0", "± 0.4")),
+        (0.9, 0.0123, ("90.0", "± 1.2")),
+        (0.9, 0.0197, ("90", "± 2")),
+        (0.9, 0.2, ("90", "± 20")),
+        (0.98, 0.0, ("98.0", "± 0")),
+        (0.98, None, ("98.0", "")),
+    ],
+)
 def test_the_spread_decides_the_digits_of_the_mean(mean, sd, written):
     """One digit of the standard deviation, two if the first is a 1."""
     assert quantity.written(Spread(2, mean, sd, mean, mean), PERCENT) == written
@@ -51,16 +60,23 @@ def test_significant_digits(value):
     assert len(text.replace(".", "").strip("0")) <= 3
 
 
-@pytest.mark.parametrize("value, text", [
-    (0, "0"), (999.6, "1000"), (0.09996, "0.100"), (12345, "12300"), (1.0, "1.00")])
+@pytest.mark.parametrize(
+    "value, text", [(0, "0"), (999.6, "1000"), (0.09996, "0.100"), (12345, "12300"), (1.0, "1.00")]
+)
 def test_significant_digits_at_the_edges(value, text):
     """Where rounding adds a digit."""
     assert quantity.significant(value) == text
 
 
-@pytest.mark.parametrize("low, high, n, written", [
-    (0.52, 0.54, 3, ("0.530", "[0.520–0.540]")), (0.2, 0.8, 2, ("0.5", "(0.2–0.8)")),
-    (0.53, 0.53, 1, ("0.53", "")), (0.53, 0.5300001, 2, ("0.53", ""))])
+@pytest.mark.parametrize(
+    "low, high, n, written",
+    [
+        (0.52, 0.54, 3, ("0.530", "[0.520–0.540]")),
+        (0.2, 0.8, 2, ("0.5", "(0.2–0.8)")),
+        (0.53, 0.53, 1, ("0.53", "")),
+        (0.53, 0.5300001, 2, ("0.53", "")),
+    ],
+)
 def test_ratios_show_an_interval_or_a_range(low, high, n, written):
     """Square brackets are an interval, round ones smallest and largest."""
     assert quantity.written_ratio(Ratio(n, 0.53, low, high)) == written

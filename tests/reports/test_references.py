@@ -1,4 +1,5 @@
 """Published tables as data: whole, plausible, matched by settings that exist, costs recounted."""
+
 import csv
 import re
 
@@ -11,12 +12,34 @@ from edgejoule.reports.papers.own_runs import NOT_RECORDED
 from edgejoule.reports.papers.paper_tables import UNITS
 
 TABLES = {table.key: table for table in reference_tables.read()}
-ROWS = {"spline_1": 46, "spline_2": 72, "spline_3": 17, "spline_4": 60, "spline_5": 24,
-        "spline_6": 24, "spline_7": 12, "spline_8": 24, "spline_9": 12, "spline_10": 16,
-        "spline_11": 18, "spline_12": 30, "spline_gains": 80, "snipit_1": 14, "snipit_2": 64,
-        "snipit_3": 8, "snipit_4": 14, "masks_1": 36, "masks_2": 200, "survey_imp": 36,
-        "survey_snip": 24, "survey_grasp": 112, "survey_polarization": 14,
-        "survey_hrank_resnet": 15, "survey_hrank_densenet": 7, "survey_hrank_imagenet": 14}
+ROWS = {
+    "spline_1": 46,
+    "spline_2": 72,
+    "spline_3": 17,
+    "spline_4": 60,
+    "spline_5": 24,
+    "spline_6": 24,
+    "spline_7": 12,
+    "spline_8": 24,
+    "spline_9": 12,
+    "spline_10": 16,
+    "spline_11": 18,
+    "spline_12": 30,
+    "spline_gains": 80,
+    "snipit_1": 14,
+    "snipit_2": 64,
+    "snipit_3": 8,
+    "snipit_4": 14,
+    "masks_1": 36,
+    "masks_2": 200,
+    "survey_imp": 36,
+    "survey_snip": 24,
+    "survey_grasp": 112,
+    "survey_polarization": 14,
+    "survey_hrank_resnet": 15,
+    "survey_hrank_densenet": 7,
+    "survey_hrank_imagenet": 14,
+}
 EACH = pytest.mark.parametrize("key", sorted(TABLES))
 
 
@@ -81,8 +104,14 @@ def test_a_rule_names_what_a_suite_may_set(key):
         seen.add(repr(wanted))
         plugins.check("bench/models", wanted["model.name"])
         plugins.check("bench/datasets", wanted["dataset.name"])
-        settings.resolve("prune", {name.split(".")[1]: value for name, value in wanted.items()
-                                   if name.startswith("prune.")})
+        settings.resolve(
+            "prune",
+            {
+                name.split(".")[1]: value
+                for name, value in wanted.items()
+                if name.startswith("prune.")
+            },
+        )
         assert NOT_RECORDED not in wanted.values()
     assert {name.split(".")[0] for name in table.settings} <= {"train", "prune"}
     for name in table.settings:
@@ -97,72 +126,99 @@ def test_unknown_names_are_refused_with_the_nearest():
 
 # Our own counters stand beside the printed costs.
 
-@pytest.mark.parametrize("name, images, epochs, model, published", [
-    ("vgg16", 50000, 160, "VGG-16", "spline_2"),
-    ("preresnet101", 50000, 160, "PreResNet-101", "spline_2"),
-    ("resnet18", 1281167, 90, "ResNet-18", "spline_3")])
+
+@pytest.mark.parametrize(
+    "name, images, epochs, model, published",
+    [
+        ("vgg16", 50000, 160, "VGG-16", "spline_2"),
+        ("preresnet101", 50000, 160, "PreResNet-101", "spline_2"),
+        ("resnet18", 1281167, 90, "ResNet-18", "spline_3"),
+    ],
+)
 def test_our_counter_reproduces_the_dense_flops(name, images, epochs, model, published):
     torch = pytest.importorskip("torch")
     from edgejoule.prune import cost
+
     module = plugins.load("bench/models", name)
-    flops = cost.train_flops(module.build(1000 if epochs == 90 else 10, 3).eval(),
-                             torch.zeros((1,) + tuple(module.INPUT_SHAPE)), "paper")
+    flops = cost.train_flops(
+        module.build(1000 if epochs == 90 else 10, 3).eval(),
+        torch.zeros((1,) + tuple(module.INPUT_SHAPE)),
+        "paper",
+    )
     found = flops * images * epochs / 1e15
     method = "Unpruned" if epochs == 90 else "SNIP"
     printed = one(published, "flops", model=model, method=method)
     if model == "PreResNet-101":  # its erratum
-        assert found == pytest.approx(7.44, abs=.005) and printed == 7.40
-        assert 2 * found == pytest.approx(one(
-            "spline_2", "flops", model=model, method="LT (one-shot)"), abs=.05)
+        assert found == pytest.approx(7.44, abs=0.005) and printed == 7.40
+        assert 2 * found == pytest.approx(
+            one("spline_2", "flops", model=model, method="LT (one-shot)"), abs=0.05
+        )
     else:
-        assert found == pytest.approx(printed, abs=.05 if method == "SNIP" else .005)
+        assert found == pytest.approx(printed, abs=0.05 if method == "SNIP" else 0.005)
 
 
-@pytest.mark.parametrize("name, key, model, macs, params", [
-    ("resnet56", "survey_hrank_resnet", "ResNet-56", 125.49, .85),
-    ("resnet110", "survey_hrank_resnet", "ResNet-110", 252.89, 1.72),
-    ("densenet40", "survey_hrank_densenet", "DenseNet-40", 282.92, 1.05)])
+@pytest.mark.parametrize(
+    "name, key, model, macs, params",
+    [
+        ("resnet56", "survey_hrank_resnet", "ResNet-56", 125.49, 0.85),
+        ("resnet110", "survey_hrank_resnet", "ResNet-110", 252.89, 1.72),
+        ("densenet40", "survey_hrank_densenet", "DenseNet-40", 282.92, 1.05),
+    ],
+)
 def test_our_networks_are_those_of_hrank(name, key, model, macs, params):
     torch = pytest.importorskip("torch")
     from edgejoule.prune import cost
+
     module = plugins.load("bench/models", name)
     found = cost.count(module.build(10, 3).eval(), torch.zeros((1,) + tuple(module.INPUT_SHAPE)))
-    assert found.forward_macs / 1e6 == pytest.approx(macs, abs=.01)
-    assert found.params / 1e6 == pytest.approx(params, abs=.01)
+    assert found.forward_macs / 1e6 == pytest.approx(macs, abs=0.01)
+    assert found.params / 1e6 == pytest.approx(params, abs=0.01)
     printed = one(key, "macs", model=model, method="Baseline")
-    wrong = abs(printed - macs) > .005
+    wrong = abs(printed - macs) > 0.005
     assert wrong == any(row["method"] == "Baseline" for row in marked(key, "macs"))
 
 
 def test_the_wide_residual_network_has_what_its_erratum_says():
     from edgejoule.prune import cost
+
     torch = pytest.importorskip("torch")
     module = plugins.load("bench/models", "wrn_16_8")
-    found = cost.count(module.build(10, 3).eval(),
-                       torch.zeros((1,) + tuple(module.INPUT_SHAPE))).params / 1e6
-    assert found == pytest.approx(10.96, abs=.01)
-    assert one("survey_snip", "params", model="WRN-16-8", method="SNIP") / .05 == pytest.approx(
-        10.96)
+    found = (
+        cost.count(module.build(10, 3).eval(), torch.zeros((1,) + tuple(module.INPUT_SHAPE))).params
+        / 1e6
+    )
+    assert found == pytest.approx(10.96, abs=0.01)
+    assert one("survey_snip", "params", model="WRN-16-8", method="SNIP") / 0.05 == pytest.approx(
+        10.96
+    )
 
 
 def test_the_suite_of_table_2_answers_to_its_rows():
     """All but the lottery ticket and SNIP at 10 %, which it leaves out."""
     from edgejoule.bench import suite
     from edgejoule.reports.papers import own_runs
+
     cases = [case._asdict() for case in suite.read("spline-cifar").cases]
     table, missing = TABLES["spline_2"], []
     for row in table.rows:
         wanted = reference_tables.rule(table, row)
-        found = [case for case in cases if all(
-            own_runs.setting(case, key) == value for key, value in wanted.items())]
-        assert all(own_runs.setting(case, key) == value for case in found
-                   for key, value in table.settings.items())
+        found = [
+            case
+            for case in cases
+            if all(own_runs.setting(case, key) == value for key, value in wanted.items())
+        ]
+        assert all(
+            own_runs.setting(case, key) == value
+            for case in found
+            for key, value in table.settings.items()
+        )
         missing += [] if found else [(row["method"], row["ratio"])]
     assert missing == [("LT (one-shot)", "0.1"), ("SNIP", "0.1")]
 
 
 def test_the_guide_names_every_table():
     guide = (reference_tables.FOLDER.parent.parent / "docs" / "papers.md").read_text(
-        encoding="utf8")
+        encoding="utf8"
+    )
     for key in TABLES:
         assert key in guide or re.match(r"spline_([2-9]|1[01])$|snipit_[23]$", key)

@@ -1,4 +1,5 @@
 """`edgejoule report`: what it prints, what it writes, how it ends."""
+
 import json
 import os
 import subprocess
@@ -24,8 +25,13 @@ sys.exit(command_line.main(sys.argv[1:]))
 
 
 def _run(*arguments, **environment):
-    done = subprocess.Popen((sys.executable,) + arguments, cwd=str(ROOT), stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, env=dict(os.environ, **environment))
+    done = subprocess.Popen(
+        (sys.executable,) + arguments,
+        cwd=str(ROOT),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(os.environ, **environment),
+    )
     out, err = done.communicate()
     return done.returncode, out.decode("utf8", "replace"), err.decode("utf8", "replace")
 
@@ -36,11 +42,21 @@ def test_it_prints_table_verdict_and_paths(tmp_path, capsys):
     assert command_line.main(["report", "quick", "--runs", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert out.startswith(bundles.QUESTION)
-    for words in ("Results of quick", "not measured [a]", "Verdict", "Warnings",
-                  str(root / "report" / "index.html")):
+    for words in (
+        "Results of quick",
+        "not measured [a]",
+        "Verdict",
+        "Warnings",
+        str(root / "report" / "index.html"),
+    ):
         assert words in out
     assert sorted(each.name for each in (root / "report").iterdir()) == [
-        "index.html", "runs.csv", "table.csv", "table.md", "table.tex"]
+        "index.html",
+        "runs.csv",
+        "table.csv",
+        "table.md",
+        "table.tex",
+    ]
 
 
 def test_json_is_one_document(tmp_path, capsys):
@@ -62,12 +78,16 @@ def test_nothing_to_report_ends_with_3(tmp_path):
     assert (tmp_path / "quick" / "report" / "index.html").exists()
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["nosuch"], "no runs of a suite called 'nosuch'"),
-    (["quick", "--convention", "flops"], "exact, paper, fvcore"),
-    (["quick", "--out", "{file}"], "a file of that name is in the way"),
-    (["quick", "--out", "{file}/deeper"], "a file of that name is in the way"),
-    (["quick", "--runs", "{file}"], "is a file")])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["nosuch"], "no runs of a suite called 'nosuch'"),
+        (["quick", "--convention", "flops"], "exact, paper, fvcore"),
+        (["quick", "--out", "{file}"], "a file of that name is in the way"),
+        (["quick", "--out", "{file}/deeper"], "a file of that name is in the way"),
+        (["quick", "--runs", "{file}"], "is a file"),
+    ],
+)
 def test_bad_requests_are_one_line_and_4(tmp_path, capsys, arguments, words):
     """No traceback."""
     bundles.suite(tmp_path, methods=bundles.METHODS[:1])
@@ -105,6 +125,7 @@ def test_a_write_that_fails_keeps_the_old_file(tmp_path, monkeypatch):
 
     def full(_):
         raise OSError(28, "No space left on device")
+
     monkeypatch.setattr(os, "fsync", full)
     assert command_line.main(["report", "--runs", str(tmp_path)]) == 4
     assert (root / "report" / "index.html").read_bytes() == before
@@ -121,6 +142,7 @@ def test_it_needs_no_torch(tmp_path):
 def test_it_prints_on_a_terminal_that_knows_only_ascii(tmp_path):
     """A board over ssh without a locale."""
     bundles.suite(tmp_path, methods=bundles.METHODS[:2])
-    code, out, err = _run("edgejoule.py", "report", "--runs", str(tmp_path),
-                          PYTHONIOENCODING="ascii")
+    code, out, err = _run(
+        "edgejoule.py", "report", "--runs", str(tmp_path), PYTHONIOENCODING="ascii"
+    )
     assert (code, err) == (0, "") and "98.05 +- 0.07" in out

@@ -1,4 +1,5 @@
 """Every file in reports/sections keeps the folder's promise, whatever the suite holds."""
+
 import pytest
 from markupsafe import Markup
 from rigs import bundles
@@ -38,11 +39,18 @@ def test_it_is_left_out_where_there_is_nothing(module, tmp_path):
     assert bool(module.render(report)) == (module.__name__.split(".")[-1] in EMPTY_TOO)
 
 
-@pytest.mark.parametrize("name, words", [
-    ("early_bird", "ticket drawn after 2 epochs"), ("kept_layers", "stages.1"),
-    ("pareto", "Energy per epoch"), ("epoch_curves", "J per epoch"),
-    ("environment", "git.commit"), ("raw_files", "../resnet20-digits-dense-s0-0123abcd/run.json"),
-    ("cautions", "No run warned")])
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("early_bird", "ticket drawn after 2 epochs"),
+        ("kept_layers", "stages.1"),
+        ("pareto", "Energy per epoch"),
+        ("epoch_curves", "J per epoch"),
+        ("environment", "git.commit"),
+        ("raw_files", "../resnet20-digits-dense-s0-0123abcd/run.json"),
+        ("cautions", "No run warned"),
+    ],
+)
 def test_what_it_shows(name, words, tmp_path):
     """One thing that only this section knows."""
     report = gather.report(bundles.suite(tmp_path, power="module"))
@@ -58,8 +66,11 @@ def test_dense_alone_has_no_early_bird_and_no_layers(tmp_path):
 
 def test_warnings_are_said_once_with_their_runs(tmp_path):
     """And what only shows side by side: other versions, other seeds."""
-    records = [bundles.record(seed=0, warnings=["hot", "hot"]), bundles.record(seed=1),
-               bundles.record("slim 0.5", seed=0, warnings=["hot"])]
+    records = [
+        bundles.record(seed=0, warnings=["hot", "hot"]),
+        bundles.record(seed=1),
+        bundles.record("slim 0.5", seed=0, warnings=["hot"]),
+    ]
     records[1]["environment"]["packages"]["torch"] = "1.10.1"
     records[1]["warnings"] = []
     made = SECTIONS[NAMES.index("cautions")].render(gather.report(bundles.write(tmp_path, records)))

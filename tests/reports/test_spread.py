@@ -1,4 +1,5 @@
 """Means, spreads and paired ratios, against closed forms."""
+
 import math
 
 import pytest
@@ -24,9 +25,16 @@ def test_ratios_are_paired_by_seed():
     assert found == (2, 0.5, 0.5, 0.5) and not found.is_interval
 
 
-@pytest.mark.parametrize("values, baseline", [
-    ({0: 1.0}, {1: 1.0}), ({0: None}, {0: 1.0}), ({0: 1.0}, {0: float("nan")}), ({}, {}),
-    ({0: 1.0}, {0: 0.0})])
+@pytest.mark.parametrize(
+    "values, baseline",
+    [
+        ({0: 1.0}, {1: 1.0}),
+        ({0: None}, {0: 1.0}),
+        ({0: 1.0}, {0: float("nan")}),
+        ({}, {}),
+        ({0: 1.0}, {0: 0.0}),
+    ],
+)
 def test_no_ratio_without_a_pair(values, baseline):
     """Nothing is compared with another seed, with the unknown, or with zero."""
     assert spread.ratio(values, baseline) is None
@@ -34,7 +42,7 @@ def test_no_ratio_without_a_pair(values, baseline):
 
 def test_two_pairs_give_their_range_three_an_interval():
     """The interval lies within the extremes and holds the median."""
-    ones = {seed: 1.0 for seed in range(9)}
+    ones = dict.fromkeys(range(9), 1.0)
     assert spread.ratio({0: 0.4, 1: 0.9}, ones)[2:] == (0.4, 0.9)
     found = spread.ratio({seed: 0.5 + 0.01 * seed for seed in range(9)}, ones)
     assert found.is_interval and 0.5 < found.low < found.value == 0.54 < found.high < 0.58
@@ -42,17 +50,20 @@ def test_two_pairs_give_their_range_three_an_interval():
 
 def test_the_interval_covers_as_it_says():
     """95 % nominal; the percentile bootstrap of a median of 12 keeps 88 to 99 % in practice."""
-    import numpy
-    draws = numpy.random.RandomState(1).normal(0.0, 0.02, (300, 12))
-    inside = sum(low <= 1.0 <= high for low, high in
-                 (spread.interval(numpy.exp(row)) for row in draws))
+    import numpy as np
+
+    draws = np.random.RandomState(1).normal(0.0, 0.02, (300, 12))
+    inside = sum(
+        low <= 1.0 <= high for low, high in (spread.interval(np.exp(row)) for row in draws)
+    )
     assert 0.88 <= inside / 300 <= 0.99
 
 
 def test_the_interval_is_the_same_every_time():
     """A fixed seed of its own: no global state is read or left behind."""
-    import numpy
-    numpy.random.seed(3)
-    before = numpy.random.get_state()[1].tolist()
+    import numpy as np
+
+    np.random.seed(3)
+    before = np.random.get_state()[1].tolist()
     assert spread.interval([0.5, 0.6, 0.7, 0.9]) == spread.interval([0.9, 0.7, 0.6, 0.5])
-    assert numpy.random.get_state()[1].tolist() == before
+    assert np.random.get_state()[1].tolist() == before

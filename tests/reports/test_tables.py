@@ -1,4 +1,5 @@
 """One table in four formats: the same numbers in each, and nothing a reader would obey."""
+
 import csv
 import io
 
@@ -31,9 +32,18 @@ def _row(table, name):
 def test_every_column_says_what_and_in_which_unit(measured):
     """The header carries the unit that fits and the convention of the FLOPs."""
     assert [column.header for column in results.results(measured).columns] == [
-        "Method", "Seeds", "Accuracy (%)", "Parameters (k)", "Forward MACs per sample (M)",
-        "Training TFLOPs, exact", "Seconds per epoch", "Joules per epoch", "Joules, whole run",
-        "Joules per epoch ÷ dense", "Joules, whole run ÷ dense"]
+        "Method",
+        "Seeds",
+        "Accuracy (%)",
+        "Parameters (k)",
+        "Forward MACs per sample (M)",
+        "Training TFLOPs, exact",
+        "Seconds per epoch",
+        "Joules per epoch",
+        "Joules, whole run",
+        "Joules per epoch ÷ dense",
+        "Joules, whole run ÷ dense",
+    ]
 
 
 def test_the_numbers_are_those_of_the_fixture(measured):
@@ -76,8 +86,10 @@ def test_a_hole_in_a_sum_is_a_lower_bound(tmp_path):
     assert ("a", "a part was not measured: score phase: too short") in table.notes
 
 
-@pytest.mark.parametrize("power, words", [
-    ("fake", "FAKE POWER: constant 9.5 W"), ("estimate", "ESTIMATED POWER: 10 W was given")])
+@pytest.mark.parametrize(
+    "power, words",
+    [("fake", "FAKE POWER: constant 9.5 W"), ("estimate", "ESTIMATED POWER: 10 W was given")],
+)
 def test_power_that_was_not_measured_is_labelled_everywhere(tmp_path, power, words):
     """In titles, in headers, in every format."""
     report = gather.report(bundles.suite(tmp_path, power=power))
@@ -100,8 +112,13 @@ def test_phases_add_up(measured):
 
 def _hostile(tmp_path):
     prune = {"recipe": "one_shot", "criterion": "slim", "ratio": 0.5}
-    return gather.report(bundles.write(tmp_path, [
-        bundles.record(), bundles.record(HOSTILE, prune, case_id="x")], question=HOSTILE))
+    return gather.report(
+        bundles.write(
+            tmp_path,
+            [bundles.record(), bundles.record(HOSTILE, prune, case_id="x")],
+            question=HOSTILE,
+        )
+    )
 
 
 def test_hostile_names_in_markdown(tmp_path):
@@ -128,9 +145,17 @@ def test_hostile_names_on_a_terminal(tmp_path):
 
 def test_csv_reads_back_and_starts_no_formula(tmp_path):
     """A spreadsheet would run `=cmd()`."""
-    rows = [{"name": "=cmd()|x", "n": 2, "joules": None, "share": 0.25, "flops": 2e13, "ok": True},
-            {"name": 'say "hi",\nyou', "n": 3, "joules": float("nan"), "share": 1 / 3, "flops": 1.5,
-             "ok": False}]
+    rows = [
+        {"name": "=cmd()|x", "n": 2, "joules": None, "share": 0.25, "flops": 2e13, "ok": True},
+        {
+            "name": 'say "hi",\nyou',
+            "n": 3,
+            "joules": float("nan"),
+            "share": 1 / 3,
+            "flops": 1.5,
+            "ok": False,
+        },
+    ]
     back = list(csv.DictReader(io.StringIO(tables.csv(rows))))
     assert back[0]["name"] == "'=cmd()|x" and back[1]["name"] == 'say "hi",\nyou'
     assert [row["joules"] for row in back] == ["", ""]
@@ -139,8 +164,10 @@ def test_csv_reads_back_and_starts_no_formula(tmp_path):
 
 def test_csv_has_the_numbers_behind_the_table(measured):
     """SI units, fractions; unknown empty."""
-    rows = {row["method"]: row for row in csv.DictReader(io.StringIO(
-        tables.csv(export.methods(measured))))}
+    rows = {
+        row["method"]: row
+        for row in csv.DictReader(io.StringIO(tables.csv(export.methods(measured))))
+    }
     slim = rows["slim 0.5"]
     assert float(slim["joules_per_epoch_mean"]) == pytest.approx(20.2)
     assert float(slim["accuracy_mean"]) == pytest.approx(0.971)
@@ -171,8 +198,14 @@ def test_the_same_sentence_has_the_same_letter():
 
 def test_blocks_are_headed_in_every_format():
     """Two settings are two blocks of rows."""
-    table = Table("t", (Column("Method", False), Column("n")), tuple(
-        Row((Cell(name), Cell("1")), setting) for name, setting in (("a", "one"), ("b", "two"))), ())
+    table = Table(
+        "t",
+        (Column("Method", False), Column("n")),
+        tuple(
+            Row((Cell(name), Cell("1")), setting) for name, setting in (("a", "one"), ("b", "two"))
+        ),
+        (),
+    )
     for write in (tables.markdown, tables.latex, terminal.text):
         text = write(table)
         assert text.index("one") < text.index("two") < len(text)
@@ -185,5 +218,7 @@ def test_a_doubtful_reading_keeps_its_number_and_gets_a_footnote(tmp_path):
         phase["status"] = status
     table = results.results(gather.report(bundles.write(tmp_path, [document])))
     assert _row(table, "slim 0.5")["Joules, whole run"].text == "241 [a]"
-    assert dict(table.notes)["a"] == ("rough: too short for this sensor in phase dense and score; "
-                                      "rough: the sensor missed samples in phase retrain")
+    assert dict(table.notes)["a"] == (
+        "rough: too short for this sensor in phase dense and score; "
+        "rough: the sensor missed samples in phase retrain"
+    )

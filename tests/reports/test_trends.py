@@ -1,4 +1,5 @@
 """Trends: steps with their commits, series that end with their surroundings, nights of holes."""
+
 import re
 
 from rigs import bundles, histories
@@ -35,8 +36,14 @@ def test_a_counted_number_steps_at_any_change(tmp_path):
     histories.make(tmp_path, 12, TWO)
     assert "the same in every night: FLOPs, Parameters" in outline(_page(tmp_path)).text
     for number in range(6, 12):
-        path = tmp_path / histories.DEVICE / histories.day(number) / histories.SUITE / \
-            bundles.case_id("slim 0.5") / "run.json"
+        path = (
+            tmp_path
+            / histories.DEVICE
+            / histories.day(number)
+            / histories.SUITE
+            / bundles.case_id("slim 0.5")
+            / "run.json"
+        )
         path.write_text(path.read_text().replace('"params": 70000', '"params": 70700'))
     page = _page(tmp_path)
     assert "a000005..a000006" in _figure(page, "Parameters of slim 0.5")
@@ -46,8 +53,9 @@ def test_a_counted_number_steps_at_any_change(tmp_path):
 def test_other_surroundings_begin_a_new_series(tmp_path):
     """No step across them, and a mark that says what changed."""
     histories.make(tmp_path, 10, TWO)
-    histories.make(tmp_path, 10, TWO, first=10, power=histories.step(0, 1.5),
-                   info={"power_mode": "15W"})
+    histories.make(
+        tmp_path, 10, TWO, first=10, power=histories.step(0, 1.5), info={"power_mode": "15W"}
+    )
     dense = _figure(_page(tmp_path), "Joules of dense")
     assert 'class="step"' not in dense and 'class="border"' in dense
     assert "other surroundings from here: 15W instead of MAXN" in dense
@@ -55,8 +63,9 @@ def test_other_surroundings_begin_a_new_series(tmp_path):
 
 def test_a_night_without_a_value_is_a_hole(tmp_path):
     """Marked with its reason; the line is not drawn across it."""
-    histories.make(tmp_path, 9, TWO, document=lambda number: {
-        "verdict": "INVALID"} if number == 4 else {})
+    histories.make(
+        tmp_path, 9, TWO, document=lambda number: {"verdict": "INVALID"} if number == 4 else {}
+    )
     dense = _figure(_page(tmp_path), "Joules of dense")
     assert "2026-01-05: an invalid night" in dense and dense.count('class="hole"') == 1
     assert dense.count('class="thread s0"') == 2 and dense.count('class="dot s0"') == 8
@@ -78,10 +87,14 @@ def test_figures_of_a_metric_share_their_axes(tmp_path):
     """Whatever a method costs, the same percent is the same height."""
     histories.make(tmp_path, 10, TWO, power=histories.step(5, 1.2, "slim 0.5"))
     page = _page(tmp_path)
-    grids = [re.findall(r'class="grid"', _figure(page, "Joules of " + label))
-             for label in ("dense", "slim 0.5")]
-    ticks = [re.findall(r'class="tick">(-?\d+)</text>', _figure(page, "Joules of " + label))
-             for label in ("dense", "slim 0.5")]
+    grids = [
+        re.findall(r'class="grid"', _figure(page, "Joules of " + label))
+        for label in ("dense", "slim 0.5")
+    ]
+    ticks = [
+        re.findall(r'class="tick">(-?\d+)</text>', _figure(page, "Joules of " + label))
+        for label in ("dense", "slim 0.5")
+    ]
     assert len(grids[0]) == len(grids[1]) and ticks[0] == ticks[1] and "20" in ticks[0]
 
 
@@ -97,8 +110,10 @@ def test_a_method_keeps_its_colour_when_another_joins(tmp_path):
 
 def test_many_methods_without_a_step_are_folded(tmp_path):
     """The one with a step stays in sight."""
-    methods = TWO + tuple(("slim 0.{}".format(number), dict(
-        TWO[1][1], ratio=number / 100)) for number in range(10, 22))
+    methods = TWO + tuple(
+        ("slim 0.{}".format(number), dict(TWO[1][1], ratio=number / 100))
+        for number in range(10, 22)
+    )
     histories.make(tmp_path, 20, methods, power=histories.step(12, 1.06, "slim 0.5"))
     page = _page(tmp_path)
     assert "13 methods without a step" in page
@@ -121,8 +136,16 @@ def test_days_below_an_axis_never_repeat():
 
 
 def _trend(steps=(), heights=(0.0,) * 40):
-    return trend_plot.Trend("slim", 1, (tuple(enumerate(heights)),), ((0, 39, 0.0),), steps, (), (),
-                            tuple(trend_plot.Dot(x, y, "n", "") for x, y in enumerate(heights)))
+    return trend_plot.Trend(
+        "slim",
+        1,
+        (tuple(enumerate(heights)),),
+        ((0, 39, 0.0),),
+        steps,
+        (),
+        (),
+        tuple(trend_plot.Dot(x, y, "n", "") for x, y in enumerate(heights)),
+    )
 
 
 def test_words_of_steps_never_cover_each_other():

@@ -1,48 +1,105 @@
 """Emulated sysfs trees of Jetson boards: iio (L4T <= 32), hwmon (L4T >= 34), INA238 (Thor)."""
+
 import os
 from pathlib import Path
 
 # board: (layout, device tree model, compatible, {chip: [(rail, mW), ...]})
-TX2 = {"0-0040": [("VDD_SYS_GPU", 300), ("VDD_SYS_SOC", 500), ("VDD_4V0_WIFI", 0)],
-       "0-0041": [("VDD_IN", 3056), ("VDD_SYS_CPU", 700), ("VDD_SYS_DDR", 374)],
-       "0-0042": [("VDD_MUX", 1900), ("VDD_5V0_IO_SYS", 800), ("VDD_3V3_SYS", 400)],
-       "0-0043": [("VDD_3V3_IO_SLP", 20), ("VDD_1V8_IO", 100), ("VDD_3V3_SYS_M2", 60)]}
-TX1 = {"1-0040": [("VDD_IN", 4000), ("VDD_GPU", 500), ("VDD_CPU", 800)],
-       "1-0042": [("VDD_MUX", 2000), ("VDD_5V_IO_SYS", 700), ("VDD_3V3_SYS", 300)],
-       "1-0043": [("VDD_3V3_IO", 10), ("VDD_1V8_IO", 90), ("VDD_M2_IN", 40)]}
+TX2 = {
+    "0-0040": [("VDD_SYS_GPU", 300), ("VDD_SYS_SOC", 500), ("VDD_4V0_WIFI", 0)],
+    "0-0041": [("VDD_IN", 3056), ("VDD_SYS_CPU", 700), ("VDD_SYS_DDR", 374)],
+    "0-0042": [("VDD_MUX", 1900), ("VDD_5V0_IO_SYS", 800), ("VDD_3V3_SYS", 400)],
+    "0-0043": [("VDD_3V3_IO_SLP", 20), ("VDD_1V8_IO", 100), ("VDD_3V3_SYS_M2", 60)],
+}
+TX1 = {
+    "1-0040": [("VDD_IN", 4000), ("VDD_GPU", 500), ("VDD_CPU", 800)],
+    "1-0042": [("VDD_MUX", 2000), ("VDD_5V_IO_SYS", 700), ("VDD_3V3_SYS", 300)],
+    "1-0043": [("VDD_3V3_IO", 10), ("VDD_1V8_IO", 90), ("VDD_M2_IN", 40)],
+}
 BOARDS = {
-    "nano": ("iio", "NVIDIA Jetson Nano Developer Kit", "nvidia,p3448-0000", {
-        "6-0040": [("POM_5V_IN", 2500), ("POM_5V_GPU", 100), ("POM_5V_CPU", 500)]}),
+    "nano": (
+        "iio",
+        "NVIDIA Jetson Nano Developer Kit",
+        "nvidia,p3448-0000",
+        {"6-0040": [("POM_5V_IN", 2500), ("POM_5V_GPU", 100), ("POM_5V_CPU", 500)]},
+    ),
     "tx1": ("iio", "NVIDIA Jetson TX1", "nvidia,p2180", TX1),
     "tx2": ("iio", "NVIDIA Jetson TX2", "nvidia,p3310", TX2),
-    "tx2i": ("iio", "NVIDIA Jetson TX2i", "nvidia,p3489-0000", dict(
-        TX2, **{"0-0040": [("VDD_SYS_GPU", 300), ("VDD_SYS_SOC", 500), ("NC", 0)]})),
+    "tx2i": (
+        "iio",
+        "NVIDIA Jetson TX2i",
+        "nvidia,p3489-0000",
+        dict(TX2, **{"0-0040": [("VDD_SYS_GPU", 300), ("VDD_SYS_SOC", 500), ("NC", 0)]}),
+    ),
     "tx2_4gb": ("iio", "NVIDIA Jetson TX2 4GB", "nvidia,p3489-0888", TX2),
-    "tx2_nx": ("iio", "NVIDIA Jetson TX2 NX", "nvidia,p3636-0001", {
-        "7-0040": [("VDD_IN", 3100), ("VDD_CPU_GPU", 900), ("VDD_SOC", 600)]}),
-    "agx_xavier": ("iio", "NVIDIA Jetson AGX Xavier", "nvidia,p2888-0001", {
-        "1-0040": [("GPU", 700), ("CPU", 900), ("SOC", 1500)],
-        "1-0041": [("CV", 0), ("VDDRQ", 400), ("SYS5V", 2000)]}),
-    "xavier_nx": ("iio", "NVIDIA Jetson Xavier NX", "nvidia,p3668-0000", {
-        "7-0040": [("VDD_IN", 3600), ("VDD_CPU_GPU_CV", 500), ("VDD_SOC", 1100)]}),
-    "orin_nano": ("hwmon", "NVIDIA Jetson Orin Nano", "nvidia,p3767-0003", {
-        "1-0040": [("VDD_IN", 4400), ("VDD_CPU_GPU_CV", 560), ("VDD_SOC", 1300)]}),
-    "agx_orin": ("hwmon", "NVIDIA Jetson AGX Orin", "nvidia,p3701-0000", {
-        "1-0040": [("VDD_GPU_SOC", 4405), ("VDD_CPU_CV", 3205), ("VIN_SYS_5V0", 14820)],
-        "1-0041": [("NC", 0), ("VDDQ_VDD2_1V8AO", 1090), ("NC", 0)]}),
-    "igx": ("hwmon", "NVIDIA IGX Orin", "nvidia,p3740-0002+p3701-0008", {
-        "1-0040": [("VDD_GPU_SOC", 4400), ("VDD_CPU_CV", 3200), ("VIN_SYS_5V0", 5000)],
-        "1-0041": [("NC", 0), ("VDDQ_VDD2_1V8AO", 1000), ("NC", 0)],
-        "7-0041": [("CVB_ATX_12V", 20000), ("CVB_ATX_3V3", 3000), ("CVB_ATX_5V", 4000)]}),
-    "thor": ("hwmon", "NVIDIA Jetson AGX Thor", "nvidia,p4071-0000+p3834-0008", {
-        "1-0040": [("VDD_GPU", 1960), ("VDD_CPU_SOC_MSS", 5890), ("VIN_SYS_5V0", 5640)],
-        "2-0044": [("VIN", 19800)]}),
+    "tx2_nx": (
+        "iio",
+        "NVIDIA Jetson TX2 NX",
+        "nvidia,p3636-0001",
+        {"7-0040": [("VDD_IN", 3100), ("VDD_CPU_GPU", 900), ("VDD_SOC", 600)]},
+    ),
+    "agx_xavier": (
+        "iio",
+        "NVIDIA Jetson AGX Xavier",
+        "nvidia,p2888-0001",
+        {
+            "1-0040": [("GPU", 700), ("CPU", 900), ("SOC", 1500)],
+            "1-0041": [("CV", 0), ("VDDRQ", 400), ("SYS5V", 2000)],
+        },
+    ),
+    "xavier_nx": (
+        "iio",
+        "NVIDIA Jetson Xavier NX",
+        "nvidia,p3668-0000",
+        {"7-0040": [("VDD_IN", 3600), ("VDD_CPU_GPU_CV", 500), ("VDD_SOC", 1100)]},
+    ),
+    "orin_nano": (
+        "hwmon",
+        "NVIDIA Jetson Orin Nano",
+        "nvidia,p3767-0003",
+        {"1-0040": [("VDD_IN", 4400), ("VDD_CPU_GPU_CV", 560), ("VDD_SOC", 1300)]},
+    ),
+    "agx_orin": (
+        "hwmon",
+        "NVIDIA Jetson AGX Orin",
+        "nvidia,p3701-0000",
+        {
+            "1-0040": [("VDD_GPU_SOC", 4405), ("VDD_CPU_CV", 3205), ("VIN_SYS_5V0", 14820)],
+            "1-0041": [("NC", 0), ("VDDQ_VDD2_1V8AO", 1090), ("NC", 0)],
+        },
+    ),
+    "igx": (
+        "hwmon",
+        "NVIDIA IGX Orin",
+        "nvidia,p3740-0002+p3701-0008",
+        {
+            "1-0040": [("VDD_GPU_SOC", 4400), ("VDD_CPU_CV", 3200), ("VIN_SYS_5V0", 5000)],
+            "1-0041": [("NC", 0), ("VDDQ_VDD2_1V8AO", 1000), ("NC", 0)],
+            "7-0041": [("CVB_ATX_12V", 20000), ("CVB_ATX_3V3", 3000), ("CVB_ATX_5V", 4000)],
+        },
+    ),
+    "thor": (
+        "hwmon",
+        "NVIDIA Jetson AGX Thor",
+        "nvidia,p4071-0000+p3834-0008",
+        {
+            "1-0040": [("VDD_GPU", 1960), ("VDD_CPU_SOC_MSS", 5890), ("VIN_SYS_5V0", 5640)],
+            "2-0044": [("VIN", 19800)],
+        },
+    ),
 }
 TOTALS = {  # (scope, watts) of the usual total
-    "nano": ("board", 2.5), "tx1": ("module", 4.0), "tx2": ("module", 3.056),
-    "tx2i": ("module", 3.056), "tx2_4gb": ("module", 3.056), "tx2_nx": ("module", 3.1),
-    "agx_xavier": ("module", 5.5), "xavier_nx": ("module", 3.6), "orin_nano": ("module", 4.4),
-    "agx_orin": ("module", 22.43), "igx": ("module", 12.6), "thor": ("board", 19.8),
+    "nano": ("board", 2.5),
+    "tx1": ("module", 4.0),
+    "tx2": ("module", 3.056),
+    "tx2i": ("module", 3.056),
+    "tx2_4gb": ("module", 3.056),
+    "tx2_nx": ("module", 3.1),
+    "agx_xavier": ("module", 5.5),
+    "xavier_nx": ("module", 3.6),
+    "orin_nano": ("module", 4.4),
+    "agx_orin": ("module", 22.43),
+    "igx": ("module", 12.6),
+    "thor": ("board", 19.8),
 }
 VOLTS_MV = 5000  # so that 1 mA is 5 mW in the hwmon layout
 
@@ -54,8 +111,9 @@ def build(folder, board: str) -> Path:
     put(root / "firmware/devicetree/base/model", model + "\0")
     put(root / "firmware/devicetree/base/compatible", compatible + "\0nvidia,tegra\0")
     for number, (chip, rails) in enumerate(sorted(chips.items())):
-        driver = "ina238" if rails[0][0] == "VIN" else "ina3221" if layout == "hwmon" \
-            else "ina3221x"
+        driver = (
+            "ina238" if rails[0][0] == "VIN" else "ina3221" if layout == "hwmon" else "ina3221x"
+        )
         home = root / "devices" / "i2c" / chip
         put(home / "name", driver + "\n")
         fill = {"ina238": _ina238, "ina3221": _hwmon, "ina3221x": _iio}[driver]

@@ -3,6 +3,7 @@
 axe-core is none of our dependencies: `npm install axe-core` anywhere, and name its file in
 AXE_PATH or run from a folder above its node_modules.
 """
+
 import json
 import os
 import re
@@ -12,9 +13,19 @@ from pathlib import Path
 from urllib.parse import unquote
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync",
-         "--hide-scrollbars", "--virtual-time-budget=60000", "--dump-dom")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--virtual-time-budget=60000",
+    "--dump-dom",
+)
 RUN = """<pre id="axe-result"></pre><script>%s</script><script>
 var dark = matchMedia("(prefers-color-scheme: dark)").matches;
 axe.run(document, {resultTypes: ["violations"]}).then(function (found) {
@@ -34,8 +45,10 @@ def script():
     """The path of axe.min.js, None if there is none."""
     places = [Path(os.environ["AXE_PATH"])] if os.environ.get("AXE_PATH") else []
     here = Path(__file__).resolve()
-    places += [folder / "node_modules" / "axe-core" / "axe.min.js"
-               for folder in list(here.parents) + [Path.cwd(), Path.home()]]
+    places += [
+        folder / "node_modules" / "axe-core" / "axe.min.js"
+        for folder in list(here.parents) + [Path.cwd(), Path.home()]
+    ]
     places = [each / "axe.min.js" if each.is_dir() else each for each in places]
     return next((each for each in places if each.is_file()), None)
 
@@ -45,13 +58,19 @@ def violations(page, folder, dark=False, width=1440):
     text = page.replace("<details>", "<details open>")
     text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
     copy = folder / "copy.html"
-    copy.write_text(text.replace("</body>", RUN.replace(
-        "%s", script().read_text(encoding="utf8"))), encoding="utf8")
-    command = [browser()] + list(FLAGS) + [
-        "--user-data-dir={}".format(folder / "profile"), "--window-size={},2000".format(width)]
+    copy.write_text(
+        text.replace("</body>", RUN.replace("%s", script().read_text(encoding="utf8"))),
+        encoding="utf8",
+    )
+    command = (
+        [browser()]
+        + list(FLAGS)
+        + ["--user-data-dir={}".format(folder / "profile"), "--window-size={},2000".format(width)]
+    )
     command += ["--blink-settings=preferredColorScheme=0"] if dark else []
-    done = subprocess.Popen(command + ["file://{}".format(copy)], stdout=subprocess.PIPE,
-                            stderr=subprocess.DEVNULL)
+    done = subprocess.Popen(
+        command + ["file://{}".format(copy)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     result = _result(done.communicate()[0].decode("utf8", "replace"))
     assert result["dark"] is dark, "the browser did not take the colours it was told to"
     return result["found"]

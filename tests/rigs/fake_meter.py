@@ -22,11 +22,15 @@ class FakeMeter:
     def window(self, name):
         class Window:
             reading = None
+
         start, target = self.now, Window()
         yield target
         seconds = self.now - start
-        target.reading = Reading(seconds, None if self.watts is None else seconds * self.watts,
-                                 reason="no sensor" if self.watts is None else None)
+        target.reading = Reading(
+            seconds,
+            None if self.watts is None else seconds * self.watts,
+            reason="no sensor" if self.watts is None else None,
+        )
 
 
 class Silent:

@@ -1,4 +1,5 @@
 """A trainer for tests of recipes: the protocol on a handful of random images, everything logged."""
+
 from contextlib import contextmanager
 
 import torch
@@ -9,16 +10,24 @@ from torch.nn import functional
 def small_net(classes=4):
     """Two convolutions with batch norms, a linear layer: [n, 3, 8, 8] -> [n, classes]."""
     return nn.Sequential(
-        nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(),
-        nn.Conv2d(8, 12, 3, padding=1, bias=False), nn.BatchNorm2d(12), nn.ReLU(),
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, classes))
+        nn.Conv2d(3, 8, 3, padding=1, bias=False),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Conv2d(8, 12, 3, padding=1, bias=False),
+        nn.BatchNorm2d(12),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(12, classes),
+    )
 
 
 class FakeTrainer:
     """Trains for real with SGD; the learning rate falls tenfold at half and three quarters."""
 
-    def __init__(self, model=None, epochs=4, seed=0, rate=0.05, images=48, momentum=0.9,
-                 device="cpu"):
+    def __init__(
+        self, model=None, epochs=4, seed=0, rate=0.05, images=48, momentum=0.9, device="cpu"
+    ):
         torch.manual_seed(seed)
         self.model = (small_net() if model is None else model).to(device)
         self.epochs, self.seed, self.rate, self.momentum = epochs, seed, rate, momentum
@@ -40,10 +49,10 @@ class FakeTrainer:
 
     def train(self, epochs, first=0, total=None, penalty=None, after_epoch=None, memory=None):
         total = self.epochs if total is None else total
-        assert self.running and 0 <= first and first + epochs <= total
+        assert self.running and first >= 0 and first + epochs <= total
         for epoch in range(first, first + epochs):
             for group in self.optimiser.param_groups:
-                group["lr"] = self.rate * .1 ** ((2 * epoch >= total) + (4 * epoch >= 3 * total))
+                group["lr"] = self.rate * 0.1 ** ((2 * epoch >= total) + (4 * epoch >= 3 * total))
             self.log.append((self.running, epoch, total, group["lr"], self.channels()))
             self._epoch(epoch, penalty)
             if after_epoch and after_epoch(epoch):
@@ -52,13 +61,14 @@ class FakeTrainer:
 
     def batches(self, count, split="train"):
         size = 16
-        found = [(self.x[i:i + size], self.y[i:i + size]) for i in range(0, len(self.x), size)]
+        found = [(self.x[i : i + size], self.y[i : i + size]) for i in range(0, len(self.x), size)]
         return (found * count)[:count]
 
     def replace(self, model):
         self.model = model
-        self.optimiser = torch.optim.SGD(model.parameters(), lr=self.rate, momentum=self.momentum,
-                                         weight_decay=1e-4)
+        self.optimiser = torch.optim.SGD(
+            model.parameters(), lr=self.rate, momentum=self.momentum, weight_decay=1e-4
+        )
 
     def charge(self, flops, what):
         assert self.running, "charged outside a phase"

@@ -1,4 +1,5 @@
 """Builds the emulated libnvidia-ml.so.1 and steers it: real pynvml, no GPU."""
+
 import ctypes
 import mmap
 import shutil
@@ -8,16 +9,30 @@ from pathlib import Path
 
 SOURCE = Path(__file__).with_name("nvml_emulator.c")
 DOUBLES = ("low_w", "high_w", "wave_s", "update_s", "average_s", "origin_s", "frozen_s", "lost_j")
-INTEGERS = ("devices", "architecture", "energy_error", "power_error", "field_error", "any_error",
-            "throttle", "limit_mw", "celsius", "mig", "processes", "energy_calls", "power_calls",
-            "initialised")
+INTEGERS = (
+    "devices",
+    "architecture",
+    "energy_error",
+    "power_error",
+    "field_error",
+    "any_error",
+    "throttle",
+    "limit_mw",
+    "celsius",
+    "mig",
+    "processes",
+    "energy_calls",
+    "power_calls",
+    "initialised",
+)
 
 
 class Control(ctypes.Structure):
     """The emulator's `struct control`."""
 
-    _fields_ = [(name, ctypes.c_double) for name in DOUBLES] + \
-        [(name, ctypes.c_int64) for name in INTEGERS]
+    _fields_ = [(name, ctypes.c_double) for name in DOUBLES] + [
+        (name, ctypes.c_int64) for name in INTEGERS
+    ]
 
 
 def compiler():
@@ -28,9 +43,22 @@ def compiler():
 def build(folder, *flags) -> Path:
     """The compiled library in the folder."""
     library = Path(str(folder)) / "libnvidia-ml.so.1"
-    subprocess.run([compiler(), "-std=gnu99", "-O2", "-shared", "-fPIC",
-                    "-Wl,-soname,libnvidia-ml.so.1", *flags, "-o", str(library), str(SOURCE),
-                    "-lm"], check=True)
+    subprocess.run(
+        [
+            compiler(),
+            "-std=gnu99",
+            "-O2",
+            "-shared",
+            "-fPIC",
+            "-Wl,-soname,libnvidia-ml.so.1",
+            *flags,
+            "-o",
+            str(library),
+            str(SOURCE),
+            "-lm",
+        ],
+        check=True,
+    )
     return library
 
 
@@ -56,5 +84,8 @@ def _joules(state, moment):
         return t * state.low_w
     half, waves = state.wave_s / 2, t // state.wave_s
     rest = t - waves * state.wave_s
-    return waves * half * (state.low_w + state.high_w) + min(rest, half) * state.low_w \
+    return (
+        waves * half * (state.low_w + state.high_w)
+        + min(rest, half) * state.low_w
         + max(rest - half, 0.0) * state.high_w
+    )

@@ -1,4 +1,5 @@
 """Starts and torments a real jtop.service (tests/rigs/jtop_service.py)."""
+
 import os
 import select
 import signal
@@ -26,10 +27,16 @@ class Jtop:
         """Start the service and wait until it says it is ready."""
         script = str(Path(__file__).with_name("jtop_service.py"))
         self.process = subprocess.Popen(
-            [sys.executable, script, str(self.root), self.number], stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, env=dict(os.environ, **environment), preexec_fn=os.setsid)
-        if not select.select([self.process.stdout], [], [], START_S)[0] \
-                or self.process.stdout.readline() != b"ready\n":
+            [sys.executable, script, str(self.root), self.number],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=dict(os.environ, **environment),
+            preexec_fn=os.setsid,
+        )
+        if (
+            not select.select([self.process.stdout], [], [], START_S)[0]
+            or self.process.stdout.readline() != b"ready\n"
+        ):
             self.stop()
             raise RuntimeError("the emulated jtop.service did not start")
 

@@ -4,6 +4,7 @@ Run: python jtop_service.py ROOT P-NUMBER
 Only the ends are emulated: where the tree, the socket and the settings are, and who may run it.
 Power is read, added, synchronised and served by jetson-stats itself, 4.3.2 or 7.x.
 """
+
 import grp
 import os
 import sys
@@ -12,9 +13,16 @@ import jtop.core.config as config
 import jtop.core.power as power
 import jtop.service as service
 
-HARDWARE = {"Model": "NVIDIA Jetson TX2", "699-level Part Number": "699-83310-1000-D00",
-            "Module": "NVIDIA Jetson TX2", "SoC": "tegra186",
-            "CUDA Arch BIN": "6.2", "L4T": "32.7.1", "Jetpack": "4.6.1", "Serial Number": "0"}
+HARDWARE = {
+    "Model": "NVIDIA Jetson TX2",
+    "699-level Part Number": "699-83310-1000-D00",
+    "Module": "NVIDIA Jetson TX2",
+    "SoC": "tegra186",
+    "CUDA Arch BIN": "6.2",
+    "L4T": "32.7.1",
+    "Jetpack": "4.6.1",
+    "Serial Number": "0",
+}
 
 
 def main(root):

@@ -1,11 +1,26 @@
 """Cases for the compiled sign-code kernels: shapes, special values, and files of both."""
+
 import numpy as np
 
 from edgejoule.prune.kernels import builder, reference
 
 INFINITIES = {np.int32: (0x7F800000,), np.int16: (0x7C00, 0x7F80)}
-SHAPES = [(0, 5), (3, 0), (1, 1), (2, 63), (3, 64), (5, 65), (4, 128), (7, 200), (33, 1000),
-          (70, 2111), (130, 640), (9, 8200), (5, 17000), (64, 513)]
+SHAPES = [
+    (0, 5),
+    (3, 0),
+    (1, 1),
+    (2, 63),
+    (3, 64),
+    (5, 65),
+    (4, 128),
+    (7, 200),
+    (33, 1000),
+    (70, 2111),
+    (130, 640),
+    (9, 8200),
+    (5, 17000),
+    (64, 513),
+]
 KINDS = ["pack", "pack_hamming", "hamming", "cdist", "symmetric", "popcount", "nans"]
 
 
@@ -13,8 +28,22 @@ def values(random, shape, integer, infinity):
     """Float bit patterns: a third any pattern, a third near the borders, a third small numbers."""
     info = np.iinfo(integer)
     any_pattern = random.randint(info.min, int(info.max) + 1, shape, dtype=np.int64)
-    borders = np.array([0, 1, 2, infinity - 1, infinity, infinity + 1, info.max, info.min,
-                        info.min + 1, info.min + infinity, info.min + infinity + 1, -1])
+    borders = np.array(
+        [
+            0,
+            1,
+            2,
+            infinity - 1,
+            infinity,
+            infinity + 1,
+            info.max,
+            info.min,
+            info.min + 1,
+            info.min + infinity,
+            info.min + infinity + 1,
+            -1,
+        ]
+    )
     choice = random.randint(0, 3, shape)
     near = borders[random.randint(0, len(borders), shape)]
     small = random.randint(-3, 4, shape)
@@ -58,9 +87,15 @@ def of_values(random, rows, bits):
                 nans = np.array([reference.nans(x, infinity)], np.int64)
                 found += [
                     (head("pack", rows, bits, stride, infinity), flat, packed),
-                    (head("pack_hamming", rows, bits, stride, infinity, rows), flat, stored, packed,
-                     reference.hamming(packed, stored)),
-                    (head("nans", rows, bits, stride, infinity), flat, nans)]
+                    (
+                        head("pack_hamming", rows, bits, stride, infinity, rows),
+                        flat,
+                        stored,
+                        packed,
+                        reference.hamming(packed, stored),
+                    ),
+                    (head("nans", rows, bits, stride, infinity), flat, nans),
+                ]
     return found
 
 
@@ -71,16 +106,29 @@ def of_codes(random, rows, words):
         a = codes(random, (rows, stride))[:, :words]
         flat, bits = scattered(a, stride), words * 64
         b = codes(random, (rows, words))
-        found += [(head("hamming", rows, bits, stride, 0, rows), flat, b, reference.hamming(a, b)),
-                  (head("popcount", rows, bits, stride), flat, reference.popcount(a))]
+        found += [
+            (head("hamming", rows, bits, stride, 0, rows), flat, b, reference.hamming(a, b)),
+            (head("popcount", rows, bits, stride), flat, reference.popcount(a)),
+        ]
         for dtype in (np.int32, np.int64):
             size = np.dtype(dtype).itemsize
             for rows_b in (0, 1, 8, 37):
                 b = codes(random, (rows_b, words))
-                found.append((head("cdist", rows, bits, stride, 0, rows_b, size), flat, b,
-                              reference.cdist(a, b, dtype)))
-            found.append((head("symmetric", rows, bits, stride, 0, 0, size), flat,
-                          reference.cdist(a, a, dtype)))
+                found.append(
+                    (
+                        head("cdist", rows, bits, stride, 0, rows_b, size),
+                        flat,
+                        b,
+                        reference.cdist(a, b, dtype),
+                    )
+                )
+            found.append(
+                (
+                    head("symmetric", rows, bits, stride, 0, 0, size),
+                    flat,
+                    reference.cdist(a, a, dtype),
+                )
+            )
     return found
 
 
@@ -89,7 +137,7 @@ def scattered(array, stride):
     rows, columns = array.shape
     whole = np.zeros((rows, stride), array.dtype)
     whole[:, :columns] = array
-    return whole.ravel()[:(rows - 1) * stride + columns if rows else 0]
+    return whole.ravel()[: (rows - 1) * stride + columns if rows else 0]
 
 
 def sources(name):

@@ -9,6 +9,7 @@ a disk keeps of unsynced writes; "boot_id": pretend to run in this boot; "journa
 collects what was done; "light": cases and pages that cost no time; "suspect": the gate finds a
 step}
 """
+
 import json
 import os
 import signal
@@ -44,13 +45,22 @@ def main(plan, words) -> int:
 
 def lighten(plan):
     """Replaces what costs seconds: training, drawing pages, waiting for the disk."""
+
     def work(path):
         job = json.loads((path / "case.json").read_text())
         note(plan, "case " + job["case_id"])
         prune = {key: value for key, value in job["case"]["prune"].items() if key != "label"}
-        found = bundles.record(job["case"]["prune"]["recipe"], prune, 0, "fake", 1,
-                               case=job["case"], case_id=job["case_id"], suite=job["suite"],
-                               attempts=job["attempts"])
+        found = bundles.record(
+            job["case"]["prune"]["recipe"],
+            prune,
+            0,
+            "fake",
+            1,
+            case=job["case"],
+            case_id=job["case_id"],
+            suite=job["suite"],
+            attempts=job["attempts"],
+        )
         bundle.write_text(path / "run.json", json.dumps(found))
         bundle.write_text(path / "trace.json", "{}")
         records.from_json((path / "run.json").read_text())
@@ -74,10 +84,19 @@ def judged(plan):
     note(plan, "judged")
     if not plan.get("suspect"):
         return Judgement("PASS", [], ["compared by hand"], 2, [])
-    finding = {"label": "dense", "metric": "joules", "unit": "J", "kind": "regression",
-               "before": 1.0, "after": 1.05, "ratio": 1.05, "confirmed": None,
-               "until": {"night": "2026-11-19", "commit": "a" * 40},
-               "since": {"night": "2026-11-20", "commit": "b" * 40}, "sentence": "it rose"}
+    finding = {
+        "label": "dense",
+        "metric": "joules",
+        "unit": "J",
+        "kind": "regression",
+        "before": 1.0,
+        "after": 1.05,
+        "ratio": 1.05,
+        "confirmed": None,
+        "until": {"night": "2026-11-19", "commit": "a" * 40},
+        "since": {"night": "2026-11-20", "commit": "b" * 40},
+        "sentence": "it rose",
+    }
     return Judgement("FAIL", [finding], [], 2, [])
 
 
@@ -86,8 +105,13 @@ def confirmed(plan):
     note(plan, "confirmed")
     ratio = {"median": 1.05, "low": 1.04, "high": 1.06}
     metrics = {"joules": {"ratio": ratio, "verdict": plan["suspect"]}}
-    return {"verdict": plan["suspect"], "a": "commit a", "b": "commit b", "notes": [],
-            "subjects": [{"label": "dense", "pairs": 8, "metrics": metrics}]}
+    return {
+        "verdict": plan["suspect"],
+        "a": "commit a",
+        "b": "commit b",
+        "notes": [],
+        "subjects": [{"label": "dense", "pairs": 8, "metrics": metrics}],
+    }
 
 
 def mine(plan):
@@ -116,6 +140,7 @@ def stop_round(plan, table, stage, moment):
             if str(new).endswith("night.json") and left(plan, old, stage):
                 die(plan)
             return real(old, new)
+
         os.replace = replace
         return
     work = table[stage]
@@ -125,6 +150,7 @@ def stop_round(plan, table, stage, moment):
             die(plan)
         work(*words)
         return die(plan)
+
     table[stage] = wrapped
 
 

@@ -1,4 +1,5 @@
 """Starts nightly runs of a tiny suite in a folder, whole or killed by `night_driver`."""
+
 import json
 import os
 import subprocess
@@ -42,9 +43,13 @@ class Place:
         path.write_text(json.dumps(dict(self.plan, **plan)))
         words = [sys.executable, str(ROOT / "tests" / "rigs" / "night_driver.py"), str(path)]
         return subprocess.Popen(
-            words + self._words(*more), start_new_session=True, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, cwd=str(self.folder),
-            env=dict(os.environ, EDGEJOULE_LOCKS=str(self.folder / "locks")))
+            words + self._words(*more),
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=str(self.folder),
+            env=dict(os.environ, EDGEJOULE_LOCKS=str(self.folder / "locks")),
+        )
 
     def run(self, *more, **plan):
         """(exit code, stdout, stderr) of a nightly; a light one is forked, which is quick."""
@@ -79,8 +84,13 @@ class Place:
             os._exit(code if isinstance(code, int) else 98)
 
     def _words(self, *more):
-        words = list(more) or [str(self.folder / "tiny.toml"), "--fake-power", "8",
-                               "--night", NIGHT]
+        words = list(more) or [
+            str(self.folder / "tiny.toml"),
+            "--fake-power",
+            "8",
+            "--night",
+            NIGHT,
+        ]
         return ["nightly"] + words + ["--history", str(self.history)]
 
     def document(self, night=NIGHT):
@@ -89,8 +99,10 @@ class Place:
 
     def bundles(self, night=NIGHT):
         """{case id: modification time} of finished bundles."""
-        return {path.parent.name: path.stat().st_mtime for path in
-                (self.history / DEVICE / night / "tiny").glob("[!.]*/run.json")}
+        return {
+            path.parent.name: path.stat().st_mtime
+            for path in (self.history / DEVICE / night / "tiny").glob("[!.]*/run.json")
+        }
 
     def done(self, what):
         """How often something was done, by the journal."""

@@ -50,16 +50,20 @@ def outline(text):
 def palettes():
     """The colours of style.css: light, dark."""
     css = (markup.TEMPLATES / "style.css").read_text(encoding="utf8")
-    found = [dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", block))
-             for block in re.findall(r":root \{(.*?)\}", css, re.S)]
+    found = [
+        dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", block))
+        for block in re.findall(r":root \{(.*?)\}", css, re.S)
+    ]
     return found[:2]
 
 
 def contrast(one, two):
     """WCAG 2.1 contrast ratio of two colours, 1 to 21."""
+
     def luminance(colour):
-        parts = [int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
         linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
     low, high = sorted((luminance(one), luminance(two)))
     return (high + 0.05) / (low + 0.05)

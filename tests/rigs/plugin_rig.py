@@ -1,4 +1,5 @@
 """Runs pytest with our plugin in a folder of its own, over the real pynvml and an emulated GPU."""
+
 import json
 import os
 import re
@@ -36,8 +37,10 @@ class Run(NamedTuple):
 
     def counts(self):
         """(failures, errors) of JUnit's XML."""
-        return tuple(int(re.search(name + r'="(\d+)"', self.junit).group(1))
-                     for name in ("failures", "errors"))
+        return tuple(
+            int(re.search(name + r'="(\d+)"', self.junit).group(1))
+            for name in ("failures", "errors")
+        )
 
 
 class Project:
@@ -62,8 +65,9 @@ class Project:
 
     def edit(self, change):
         """Write the baseline with entries of `change(entries)`."""
-        (self.folder / STORE / "blessed.json").write_text(json.dumps(
-            {"schema": 1, "benchmarks": change(self.entries())}))
+        (self.folder / STORE / "blessed.json").write_text(
+            json.dumps({"schema": 1, "benchmarks": change(self.entries())})
+        )
 
     def pytest(self, *words, watts=100.0, **gpu):
         """The `Run` of one session; again if the machine stood still while it measured."""
@@ -74,22 +78,45 @@ class Project:
         return run
 
     def _pytest(self, words, env):
-        command = [sys.executable, "-m", "pytest", "-p", "pytest_benchmark.plugin", "-p",
-                   "edgejoule.bench.pytest_plugin", "-p", "no:cacheprovider", "--benchmark-quiet",
-                   "--junitxml=junit.xml"]
-        done = subprocess.run(command + list(words), cwd=str(self.folder), env=env,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "pytest_benchmark.plugin",
+            "-p",
+            "edgejoule.bench.pytest_plugin",
+            "-p",
+            "no:cacheprovider",
+            "--benchmark-quiet",
+            "--junitxml=junit.xml",
+        ]
+        done = subprocess.run(
+            command + list(words),
+            cwd=str(self.folder),
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         junit = self.folder / "junit.xml"
-        return Run(done.returncode, done.stdout.decode("utf8"),
-                   junit.read_text(encoding="utf8") if junit.exists() else "")
+        return Run(
+            done.returncode,
+            done.stdout.decode("utf8"),
+            junit.read_text(encoding="utf8") if junit.exists() else "",
+        )
 
     def _environment(self, gpu):
         state = gpu_rig.control(self.folder / "gpu")
         for name, value in dict(gpu, update_s=UPDATE_S).items():
             setattr(state, name, value)
-        env = dict(os.environ, LD_LIBRARY_PATH=str(self.library.parent), OMP_NUM_THREADS="1",
-                   NVML_EMULATOR=str(self.folder / "gpu"), PYTHONPATH=str(ROOT),
-                   PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+        env = dict(
+            os.environ,
+            LD_LIBRARY_PATH=str(self.library.parent),
+            OMP_NUM_THREADS="1",
+            NVML_EMULATOR=str(self.folder / "gpu"),
+            PYTHONPATH=str(ROOT),
+            PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
+        )
         for name in ("CUDA_VISIBLE_DEVICES", "PYTEST_ADDOPTS"):
             env.pop(name, None)
         return env

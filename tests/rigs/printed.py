@@ -7,8 +7,11 @@ TABLES = {table.key: table for table in reference_tables.read()}
 
 def numbers(key, column, **where):
     """The printed numbers of a column in rows with these values."""
-    return [float(row[column]) for row in TABLES[key].rows
-            if row[column] and all(row[name] == value for name, value in where.items())]
+    return [
+        float(row[column])
+        for row in TABLES[key].rows
+        if row[column] and all(row[name] == value for name, value in where.items())
+    ]
 
 
 def one(key, column, **where):
@@ -19,5 +22,4 @@ def one(key, column, **where):
 
 def marked(key, column):
     """The rows whose number in this column has an erratum."""
-    return [row for row in TABLES[key].rows
-            if reference_tables.reasons(TABLES[key], row, column)]
+    return [row for row in TABLES[key].rows if reference_tables.reasons(TABLES[key], row, column)]

@@ -1,4 +1,5 @@
 """Proves that using a device changes nothing of the process: run in a process of its own."""
+
 import subprocess
 import sys
 from pathlib import Path
@@ -42,5 +43,9 @@ def after_using(*expressions, **options):
     """What the proof prints: "unchanged", or what changed. Expressions open devices."""
     done = subprocess.run(
         [sys.executable, "-c", options.get("first", "") + CODE] + list(expressions),
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT, env=options.get("env"))
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=ROOT,
+        env=options.get("env"),
+    )
     return done.stdout.decode().strip().split("\n")[-1]

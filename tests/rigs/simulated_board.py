@@ -1,4 +1,5 @@
 """The simulated board of `simulated_nights.py`: a git repository of its own."""
+
 import json
 import os
 import shutil
@@ -118,7 +119,7 @@ def build(classes=10, channels=1):
         nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32),
         nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(128, classes))
 '''
-SUITE = '''\
+SUITE = """\
 question = "What does a night on the simulated board cost?"
 note = "A simulated board: watts are replayed, seconds are paced by a clock."
 model = "smallcnn"
@@ -137,9 +138,16 @@ recipe = "dense"
 recipe = "one_shot"
 criterion = "l2"
 ratio = 0.5
-'''
-SUBJECTS = ("Tell the reader what a mask is", "Shorten a docstring", "Name the rail in a message",
-            "Sort the imports", "Test an empty trace", "Explain the cool-down", "Fix a typo")
+"""
+SUBJECTS = (
+    "Tell the reader what a mask is",
+    "Shorten a docstring",
+    "Name the rail in a message",
+    "Sort the imports",
+    "Test an empty trace",
+    "Explain the cool-down",
+    "Fix a typo",
+)
 
 
 class Board:
@@ -152,8 +160,12 @@ class Board:
         """A new repository with this code and the board in it."""
         self.folder.mkdir(parents=True)
         for name in CODE:
-            shutil.copytree(str(ROOT / name), str(self.folder / name), symlinks=True,
-                            ignore=shutil.ignore_patterns("__pycache__", "*.so", "out"))
+            shutil.copytree(
+                str(ROOT / name),
+                str(self.folder / name),
+                symlinks=True,
+                ignore=shutil.ignore_patterns("__pycache__", "*.so", "out"),
+            )
         for name in FILES:
             if (ROOT / name).exists():
                 shutil.copy(str(ROOT / name), str(self.folder))
@@ -182,8 +194,18 @@ class Board:
         """Everything as it is, dated that day."""
         when = "{}T18:00:00 +0000".format(day)
         self.git("add", "-A")
-        self.git("-c", "user.name=Board", "-c", "user.email=board@localhost", "commit", "-q",
-                 "-m", subject, GIT_AUTHOR_DATE=when, GIT_COMMITTER_DATE=when)
+        self.git(
+            "-c",
+            "user.name=Board",
+            "-c",
+            "user.email=board@localhost",
+            "commit",
+            "-q",
+            "-m",
+            subject,
+            GIT_AUTHOR_DATE=when,
+            GIT_COMMITTER_DATE=when,
+        )
 
     def write(self, name, text):
         """A file of the repository."""
@@ -191,5 +213,6 @@ class Board:
 
     def git(self, *words, **environment):
         """Git, in the repository."""
-        subprocess.check_call(("git", "-C", str(self.folder)) + words,
-                              env=dict(os.environ, **environment))
+        subprocess.check_call(
+            ("git", "-C", str(self.folder)) + words, env=dict(os.environ, **environment)
+        )

@@ -17,6 +17,7 @@ What is simulated, and how:
 - no process is started for a case of a night: torch is imported once and each case is a fork.
   The A/B of two commits starts real processes, as it always does.
 """
+
 import argparse
 import json
 import os
@@ -47,11 +48,20 @@ def history(board, args):
     pictures = digits.load()
     digits.load = lambda root=None: pictures
     runner._worker = lambda path: unstarved(path, lambda: forked(lambda: worker.main(path)))
-    night_stages.edgejoule = lambda words: (forked(lambda: command_line.main(words), quiet=True),
-                                            "see its own message")
+    night_stages.edgejoule = lambda words: (
+        forked(lambda: command_line.main(words), quiet=True),
+        "see its own message",
+    )
     chance, percent = random.Random(args.seed), 1 + args.percent / 100
-    options = {"suite": "nights", "overrides": [], "confirm": True, "keep_traces": 28,
-               "cool_to": 45.0, "max_wait": 0.0, "doctor_seconds": 0.0}
+    options = {
+        "suite": "nights",
+        "overrides": [],
+        "confirm": True,
+        "keep_traces": 28,
+        "cool_to": 45.0,
+        "max_wait": 0.0,
+        "doctor_seconds": 0.0,
+    }
     for number in range(1, args.nights + 1):
         day = FIRST + timedelta(number - 1)
         changed(board, number, day, args.step, percent, chance)
@@ -60,10 +70,15 @@ def history(board, args):
         if number == 20:
             os.environ["SIMULATED_STRANGER"] = "python3 train.py (pid 4711)"
         began = time.monotonic()
-        done = night_work.tonight(args.out / "history", options, day.isoformat(), False,
-                                  lambda text: told(text, args))[-1]
-        print("{} {:12} {:5.1f} s {}".format(day, done["verdict"], time.monotonic() - began,
-                                             "; ".join(done["notes"])[:200]), flush=True)
+        done = night_work.tonight(
+            args.out / "history", options, day.isoformat(), False, lambda text: told(text, args)
+        )[-1]
+        print(
+            "{} {:12} {:5.1f} s {}".format(
+                day, done["verdict"], time.monotonic() - began, "; ".join(done["notes"])[:200]
+            ),
+            flush=True,
+        )
 
 
 def changed(board, number, day, step, percent, chance):
@@ -131,9 +146,16 @@ def main() -> int:
     if not args.inside:
         board.make()
         words = [sys.executable, str(Path(__file__).resolve()), "--inside"] + sys.argv[1:]
-        os.execve(words[0], words, dict(
-            os.environ, PYTHONPATH=str(board.folder), OMP_NUM_THREADS="1",
-            EDGEJOULE_LOCKS=str(args.out / "locks")))
+        os.execve(
+            words[0],
+            words,
+            dict(
+                os.environ,
+                PYTHONPATH=str(board.folder),
+                OMP_NUM_THREADS="1",
+                EDGEJOULE_LOCKS=str(args.out / "locks"),
+            ),
+        )
     history(board, args)
     return 0
 

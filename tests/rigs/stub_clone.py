@@ -3,12 +3,13 @@
 Each commit has its own file COSTS: joules, seconds, accuracy and FLOPs times what `bundles`
 makes; the noise of a run is drawn from its pair's number, so the same pair costs the same again.
 """
+
 import json
 import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-ENTRY = '''
+ENTRY = """
 import json, os, random, sys
 sys.path[:0] = [{root!r}, {tests!r}]
 from rigs import bundles
@@ -41,21 +42,32 @@ if fake:
 folder = os.path.join(words[3], "side")
 os.makedirs(os.path.join(folder, record["case_id"]))
 json.dump(record, open(os.path.join(folder, record["case_id"], "run.json"), "w"))
-'''
+"""
 
 
 def make(folder, *costs):
     """(the clone, its commits): one commit for each dict of costs."""
     folder.mkdir()
     git(folder, "init", "-q")
-    (folder / "edgejoule.py").write_text(ENTRY.format(
-        root=str(ROOT), tests=str(ROOT / "tests"), log=str(log(folder))))
+    (folder / "edgejoule.py").write_text(
+        ENTRY.format(root=str(ROOT), tests=str(ROOT / "tests"), log=str(log(folder)))
+    )
     commits = []
     for each in costs:
         (folder / "COSTS").write_text(json.dumps(each))
         git(folder, "add", "-A")
-        git(folder, "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "--allow-empty",
-            "-m", "costs")
+        git(
+            folder,
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@t",
+            "commit",
+            "-q",
+            "--allow-empty",
+            "-m",
+            "costs",
+        )
         commits.append(git(folder, "rev-parse", "HEAD"))
     return folder, commits
 

@@ -1,4 +1,5 @@
 """A training loop without a framework: what a sensor's failure must not disturb."""
+
 import time
 
 POINTS = [(0.1 * i, 3.0 * 0.1 * i - 1.0) for i in range(50)]

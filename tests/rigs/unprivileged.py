@@ -1,4 +1,5 @@
 """Runs code as a user whom file modes bind, also where the tests run as root."""
+
 import os
 import subprocess
 import sys
@@ -16,7 +17,11 @@ os.execv(sys.executable, [sys.executable, "-c", sys.argv[1]])
 
 def output(code: str) -> str:
     """What the code prints."""
-    done = subprocess.run([sys.executable, "-c", DROP, code], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, cwd=ROOT,
-                          env=dict(os.environ, PYTHONPATH=ROOT))
+    done = subprocess.run(
+        [sys.executable, "-c", DROP, code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=ROOT,
+        env=dict(os.environ, PYTHONPATH=ROOT),
+    )
     return done.stdout.decode()
