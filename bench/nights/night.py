@@ -28,7 +28,7 @@ class Work(NamedTuple):
     """What the stages of a night need: the request, the place, and somewhere to talk."""
 
     asked: suite.Suite
-    store: Path
+    history: Path
     device: str
     night: str
     options: Dict  # of the command line, as night.json keeps them
