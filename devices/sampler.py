@@ -15,11 +15,12 @@ import threading
 import time
 from collections import deque
 
+from edgejoule.devices.clock import MACHINE
 from edgejoule.devices.energy import recorded_trace, window
 from edgejoule.devices.energy.record import Record
 from edgejoule.devices.reading import Reading, Sample
 from edgejoule.devices.trace import PowerTrace
-from edgejoule.devices.wakeup import Bell, until
+from edgejoule.devices.wakeup import Wakeup
 
 DEFAULT_PERIOD_S, SHORTEST_PERIOD_S = 0.1, 0.02
 STRAY_EVERY = 10  # grid reads between two at random moments
@@ -47,16 +48,16 @@ class Sampler:
 
     def start(self):
         """Begin to sample; waits briefly for the first sample."""
-        self._bell = Bell()
+        self._bell = Wakeup()
         self._begun, self._stopping = time.monotonic(), False
         self._launch()
-        until(lambda: self._newest_s() or self.record.failures, PATIENCE_S)
+        MACHINE.until(lambda: self._newest_s() or self.record.failures, PATIENCE_S)
 
     def stop(self):
         """Stop the thread; a read that hangs is left behind rather than waited for."""
         self._stopping = True
         self._bell.ring()
-        if until(lambda: not self._thread.is_alive(), 2 * PATIENCE_S):
+        if MACHINE.until(lambda: not self._thread.is_alive(), 2 * PATIENCE_S):
             self._bell.close()
         self._bell = None
 
@@ -70,7 +71,7 @@ class Sampler:
         """True once a sample is at least that new; not waited for if the sensor fails."""
         failures = self.record.failures
         limit = max(min(1.5 * self.period_s, 1.5), PATIENCE_S)
-        until(
+        MACHINE.until(
             lambda: self._newest_s() >= moment_s or failures and failures[-1][1] >= moment_s, limit
         )
         return self._newest_s() >= moment_s

@@ -9,7 +9,7 @@ import select
 import time
 
 
-class Bell:
+class Wakeup:
     """A pipe: one end rings, the other waits."""
 
     def __init__(self):
@@ -33,13 +33,3 @@ class Bell:
         """Give the pipe back."""
         os.close(self._out)
         os.close(self._in)
-
-
-def until(done, limit_s: float) -> bool:
-    """True once `done()` is true; polls every half millisecond for `limit_s` seconds."""
-    deadline = time.monotonic() + limit_s
-    while not done():
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(0.0005)
-    return True
