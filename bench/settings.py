@@ -6,8 +6,8 @@ their functions: adding a parameter there adds a setting here, and nothing else 
 
 from typing import Dict
 
-from edgejoule.bench import plugins
-from edgejoule.bench.plugins import REQUIRED
+from edgejoule import plugins
+from edgejoule.plugins import REQUIRED
 
 SECTIONS = ("model", "dataset", "train", "prune", "measure")
 TRAIN = {
@@ -34,11 +34,12 @@ BOUNDS = {
     "period_s": (0.001, 60, "seconds between power samples, from 0.001"),
 }
 PLUGINS = {
-    ("model", "name"): "bench/models",
-    ("dataset", "name"): "bench/datasets",
-    ("prune", "recipe"): "prune/recipes",
-    ("prune", "criterion"): "prune/criteria",
-    ("prune", "saliency"): "prune/saliency",
+    ("model", "name"): "models",
+    ("dataset", "name"): "datasets",
+    ("prune", "recipe"): "recipes",
+    ("prune", "criterion"): "criteria",
+    ("prune", "saliency"): "saliency",
+    ("prune", "regularizer"): "regularizers",
 }
 
 
@@ -49,9 +50,9 @@ def allowed(section: str, table: Dict) -> Dict:
     if section == "measure":
         return MEASURE
     if section == "model":
-        return dict(plugins.options("bench/models", table["name"], "build"), name=REQUIRED)
+        return dict(plugins.options("models", table["name"], "build"), name=REQUIRED)
     if section == "dataset":
-        options = plugins.options("bench/datasets", table["name"], "load")
+        options = plugins.options("datasets", table["name"], "load")
         return dict(options, name=REQUIRED, root="data")
     return _allowed_pruning(table)
 
@@ -89,15 +90,17 @@ def differing(section: str, table: Dict) -> Dict:
 
 
 def _allowed_pruning(table: Dict) -> Dict:
+    """Settings of a recipe, then those of the plug-ins that it lets a suite choose."""
     recipe = table["recipe"]
-    known = dict(plugins.options("prune/recipes", recipe, "run"), recipe=REQUIRED, label="")
-    if not plugins.takes_more("prune/recipes", recipe, "run"):
-        return known
-    for key, functions in (("criterion", ("scores", "penalty")), ("saliency", ("scores",))):
-        name = table.get(key, known.get(key))
-        if key in known and name not in (None, REQUIRED):
-            for function in functions:
-                known.update(plugins.options(PLUGINS["prune", key], name, function))
+    known = dict(plugins.options("recipes", recipe, "run"), recipe=REQUIRED, label="")
+    for key in plugins.choices("recipes", recipe, "run"):
+        kind, name = PLUGINS["prune", key], table.get(key, known[key])
+        if key == "regularizer" and name is None:  # the one that the criterion's paper trains with
+            name = plugins.constant(
+                "criteria", table.get("criterion", known["criterion"]), "REGULARIZER"
+            )
+        if name not in (None, REQUIRED):
+            known.update(plugins.options(kind, name, plugins.KINDS[kind].defines[0]))
     return known
 
 

@@ -3,6 +3,7 @@
 question = "Does slimming half the channels halve the joules per epoch?"   # mandatory
 model = ["resnet20", "vgg16"]          # a list is an axis of the grid
 dataset = "digits"
+plugins = ["my_methods"]               # optional: folders of one's own files, beside this one
 [train]
 epochs = 12
 seed = [0, 1]
@@ -19,10 +20,12 @@ import json
 from pathlib import Path
 from typing import Dict, NamedTuple, Tuple
 
-from edgejoule.bench import grid, plugins, settings
+from edgejoule import plugins
+from edgejoule.bench import grid, settings
 
 SUITES = Path(__file__).parent / "suites"
 QUICK_EPOCHS = 2
+PLUGIN_KEYS = ("plugins", "import_from")  # folders beside the suite; see `edgejoule.plugins`
 WHERE = ("root", "download", "verify", "preload", "label")  # where data lie, how a run is called
 
 
@@ -71,6 +74,7 @@ def read(name: str, overrides=(), sweeps=(), quick: bool = False) -> Suite:
     except (OSError, ValueError) as error:
         raise ValueError("suite {}: cannot be read: {}".format(path, error))
     try:
+        _use_plugins(path.parent, tables)
         return _suite(path.stem, tables, overrides, sweeps, quick)
     except ValueError as error:
         raise ValueError("suite {}: {}".format(path.name, error))
@@ -108,6 +112,17 @@ def method(case: Case) -> str:
     return _canonical(case, without=("seed",))
 
 
+def _use_plugins(folder: Path, tables: Dict) -> None:
+    """Lets the names of this suite stand for a user's own files; paths start at the suite."""
+    named = {key: tables.pop(key, []) for key in PLUGIN_KEYS}
+    for key, value in named.items():
+        value = [value] if isinstance(value, str) else value
+        if not (isinstance(value, list) and all(isinstance(each, str) for each in value)):
+            raise ValueError("{} = {!r}; it is a list of folders".format(key, value))
+        named[key] = [str(folder / each) for each in value]
+    plugins.use(**named)
+
+
 def _suite(name, tables, overrides, sweeps, quick) -> Suite:
     question = tables.pop("question", None)
     note, name = tables.pop("note", ""), tables.pop("name", name)
@@ -115,7 +130,7 @@ def _suite(name, tables, overrides, sweeps, quick) -> Suite:
         raise ValueError(
             'the question is missing; add question = "...", the sentence that the report answers'
         )
-    settings.check_known("suite", tables, settings.SECTIONS)
+    settings.check_known("suite", tables, settings.SECTIONS + PLUGIN_KEYS)
     sections = {key: grid.tables(key, tables.get(key)) for key in settings.SECTIONS}
     for text in overrides:
         grid.override(sections, text)

@@ -1,48 +1,28 @@
 """Cutting channels: find groups, draw a mask from scores, make the network smaller."""
 
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import Dict, Optional
 
 import torch
 
 from edgejoule.prune.grouping import find
 from edgejoule.prune.mask import Mask
 from edgejoule.prune.select import select
+from edgejoule.prune.settings import Criterion, Cut
 from edgejoule.prune.shrink import shrink
-from edgejoule.prune.steps import Method, score
-
-
-class Cut(NamedTuple):
-    """Which channels may leave and how many: the settings of `grouping.find` and `select`."""
-
-    ratio: float
-    mode: str = "coupled"
-    scope: Optional[str] = None
-    ignore: Tuple[str, ...] = ()
-    min_channels: int = 1
-    multiple_of: int = 1
+from edgejoule.prune.steps import score
 
 
 def groups(trainer, cut: Cut):
-    """The channel groups of the trainer's model now; refuses a cut that could never be made."""
-    if not 0 <= cut.ratio < 1:
-        raise ValueError("ratio is {!r}; it must lie in [0, 1)".format(cut.ratio))
-    if cut.scope not in (None, "global", "layer"):
-        raise ValueError("no scope called {!r}; choose 'global' or 'layer'".format(cut.scope))
-    if cut.min_channels < 1 or cut.multiple_of < 1:
-        raise ValueError(
-            "min_channels={!r}, multiple_of={!r}; both start at 1".format(
-                cut.min_channels, cut.multiple_of
-            )
-        )
+    """The channel groups of the trainer's model now."""
     return find(trainer.model, trainer.example, mode=cut.mode, ignore=tuple(cut.ignore))
 
 
-def draw(trainer, criterion: Method, found, cut: Cut, batches: Optional[int] = None) -> Mask:
+def draw(trainer, criterion: Criterion, found, cut: Cut, batches: Optional[int] = None) -> Mask:
     """The mask that removes the lowest scores; groups without a score stay whole."""
     return chosen(criterion, score(trainer, criterion, found, batches), found, cut)
 
 
-def chosen(criterion: Method, scores: Dict, found, cut: Cut) -> Mask:
+def chosen(criterion: Criterion, scores: Dict, found, cut: Cut) -> Mask:
     """The mask that scores lead to; groups that the criterion could not judge stay whole."""
     judged = [group for group in found if group.name in scores]
     if not judged:
@@ -74,7 +54,7 @@ def whole(found) -> Mask:
 
 
 def cut_to(
-    trainer, criterion: Method, mask: Mask, gone: float, cut: Cut, batches: Optional[int] = None
+    trainer, criterion: Criterion, mask: Mask, gone: float, cut: Cut, batches: Optional[int] = None
 ) -> Mask:
     """Cuts the model further, until a share `gone` of its first channels is gone; the whole mask.
 

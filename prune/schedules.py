@@ -2,6 +2,8 @@
 
 from typing import List, Optional, Tuple
 
+from edgejoule.prune.settings import Events
+
 
 def kappas(final: float, steps: int) -> Tuple[List[float], str]:
     """SNIP-it's shares removed after each event, ascending, and a note if the guard fired.
@@ -64,3 +66,9 @@ def events(
             )
         )
     return found
+
+
+def planned(asked: Events, ratio: float, total: int) -> Tuple[List[float], List[int], str]:
+    """(share gone after each event, epoch of each event, a note on both) of pruning in steps."""
+    shares, note = kappas(ratio, asked.steps)
+    return shares, events(asked.when, len(shares), asked.interval, asked.first_event, total), note

@@ -4,24 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from edgejoule.bench import plugins
+from edgejoule import plugins
 
 GUIDE = (Path(plugins.__file__).resolve().parent.parent / "docs" / "methods.md").read_text(
     encoding="utf8"
 )
 FUNCTIONS = {
-    "prune/recipes": ["run"],
-    "prune/criteria": ["scores", "penalty"],
-    "prune/saliency": ["scores"],
+    "recipes": "run",
+    "criteria": "scores",
+    "saliency": "scores",
+    "regularizers": "penalty",
 }
 
 
 @pytest.mark.parametrize(
-    "folder, name", [(folder, name) for folder in FUNCTIONS for name in plugins.names(folder)]
+    "kind, name", [(kind, name) for kind in FUNCTIONS for name in plugins.names(kind)]
 )
-def test_it_is_in_the_guide(folder, name):
+def test_it_is_in_the_guide(kind, name):
     assert "`{}`".format(name) in GUIDE
-    for function in FUNCTIONS[folder]:
-        for setting in plugins.options(folder, name, function):
-            word = setting in ("ratio", "criterion", "saliency") or "`{}`".format(setting)
-            assert word is True or word in GUIDE, "{} of {}".format(setting, name)
+    for setting in plugins.options(kind, name, FUNCTIONS[kind]):
+        word = setting in ("ratio", "criterion", "saliency") or "`{}`".format(setting)
+        assert word is True or word in GUIDE, "{} of {}".format(setting, name)

@@ -1,90 +1,107 @@
-"""Every module of a plug-in folder has the interface that its folder's docstring promises."""
+"""Every member of a plug-in folder has the interface that its folder's docstring promises."""
 
+import importlib
 import inspect
-from pathlib import Path
 
 import pytest
 
-from edgejoule.bench import plugins
+from edgejoule import plugins
+from edgejoule.plugins import KINDS, REQUIRED, ROOT
 
-ROOT = Path(plugins.__file__).resolve().parent.parent
-INTERFACES = {
-    "bench/models": ("INPUT_SHAPE", "CLASSES", "build"),
-    "bench/datasets": (
-        "CLASSES",
-        "INPUT_SHAPE",
-        "TRAIN_IMAGES",
-        "TEST_IMAGES",
-        "LICENCE",
-        "CHECKSUMS",
-        "load",
-    ),
-    "prune/criteria": ("scores",),
-    "prune/saliency": ("scores",),
-    "prune/recipes": ("run",),
-    "devices/adapters": ("present", "open"),
-    "bench/commands": ("arguments", "run"),
-    "devices/commands": ("arguments", "run"),
-    "reports/commands": ("arguments", "run"),
-    "reports/sections": ("TITLE", "render"),
-}
-MEMBERS = [(folder, name) for folder in INTERFACES for name in plugins.names(folder)]
-FUNCTIONS = {
-    "bench/models": ["build"],
-    "bench/datasets": ["load"],
-    "prune/recipes": ["run"],
-    "prune/saliency": ["scores"],
-    "prune/criteria": ["scores", "penalty"],
-}
-SETTINGS = [
-    (folder, name, function) for folder, name in MEMBERS for function in FUNCTIONS.get(folder, [])
+DATASET = ("TRAIN_IMAGES", "TEST_IMAGES", "LICENCE", "CHECKSUMS")
+MORE = {"models": ("INPUT_SHAPE", "CLASSES"), "datasets": DATASET}
+MEMBERS = [(kind, name) for kind in KINDS for name in plugins.names(kind)]
+SETTINGS = [(kind, name) for kind, name in MEMBERS if kind not in ("adapters", "sections")]
+COMMANDS = [
+    (package, path.stem)
+    for package in ("bench", "devices", "reports")
+    for path in sorted((ROOT / package / "commands").glob("[!_]*.py"))
 ]
 
 
-@pytest.mark.parametrize("folder,name", MEMBERS)
-def test_it_has_the_interface_of_its_folder(folder, name):
-    module = plugins.load(folder, name)
-    missing = [each for each in INTERFACES[folder] if not hasattr(module, each)]
-    assert not missing, "{}/{}.py lacks {}".format(folder, name, missing)
-    assert inspect.getdoc(module), "{}/{}.py says nothing about itself".format(folder, name)
+@pytest.mark.parametrize("kind,name", MEMBERS)
+def test_it_has_the_interface_of_its_folder(kind, name):
+    module = plugins.load(kind, name)
+    missing = [
+        each for each in KINDS[kind].defines + MORE.get(kind, ()) if not hasattr(module, each)
+    ]
+    assert not missing, "{}: {} lacks {}".format(kind, name, missing)
+    assert inspect.getdoc(module), "{}: {} says nothing about itself".format(kind, name)
 
 
-@pytest.mark.parametrize("folder,name,function", SETTINGS)
-def test_settings_read_from_the_file_are_those_of_the_function(folder, name, function):
-    real = getattr(plugins.load(folder, name), function, None)
-    if real is None:
-        assert plugins.options(folder, name, function) == {}
-        return
-    keywords = {
-        p.name: p.default
-        for p in inspect.signature(real).parameters.values()
-        if p.kind is p.KEYWORD_ONLY
-    }
-    read = plugins.options(folder, name, function)
-    assert set(read) == set(keywords)
-    for key, default in keywords.items():
-        wanted = plugins.REQUIRED if default is inspect.Parameter.empty else default
-        assert read[key] == wanted
+@pytest.mark.parametrize("package,name", COMMANDS)
+def test_a_command_has_arguments_and_runs(package, name):
+    module = importlib.import_module("edgejoule.{}.commands.{}".format(package, name))
+    assert callable(module.arguments) and callable(module.run) and inspect.getdoc(module)
 
 
-@pytest.mark.parametrize("recipe", plugins.names("prune/recipes"))
-def test_a_criterion_and_a_recipe_never_share_a_setting(recipe):
-    own = set(plugins.options("prune/recipes", recipe, "run"))
-    for criterion in plugins.names("prune/criteria"):
-        for function in FUNCTIONS["prune/criteria"]:
-            shared = own & set(plugins.options("prune/criteria", criterion, function))
-            assert not shared, "{} and {} both take {}".format(recipe, criterion, shared)
+@pytest.mark.parametrize("kind,name", SETTINGS)
+def test_settings_read_from_the_file_are_those_of_the_function(kind, name):
+    """Python's own view of a signature, its groups taken apart, is what the syntax tree says."""
+    function = KINDS[kind].defines[0]
+    real = getattr(plugins.load(kind, name), function)
+    if isinstance(plugins.load(kind, name), plugins.Member):
+        real = plugins.load(kind, name).module.build
+    keywords = [
+        each
+        for each in inspect.signature(real).parameters.values()
+        if each.kind is each.KEYWORD_ONLY
+    ]
+    read = plugins.options(kind, name, function)
+    expected = {}
+    for each in keywords:
+        expected.update(asked_by(each))
+    assert list(read) == list(expected)
+    facts = getattr(plugins.load(kind, name), "facts", {})
+    for key, default in expected.items():
+        assert read[key] == facts.get(key, default)
 
 
-@pytest.mark.parametrize("folder", sorted(INTERFACES))
-def test_every_folder_says_how_to_add_to_it(folder):
-    text = (ROOT / folder / "__init__.py").read_text(encoding="utf8")
-    for name in INTERFACES[folder]:
-        assert name in text, "{}/__init__.py does not name {}".format(folder, name)
+def asked_by(parameter):
+    """{setting: default} of one keyword-only parameter, without looking at the syntax tree."""
+    from edgejoule.prune.settings import Choice, Default, Settings
+
+    kinds = [parameter.annotation] + list(getattr(parameter.annotation, "__args__", None) or ())
+    kinds = [each for each in kinds if isinstance(each, type)]
+    default = parameter.default
+    if any(issubclass(each, Settings) for each in kinds):
+        given = default.fields if isinstance(default, Default) else {}
+        fields = kinds[0].__dataclass_fields__.values()
+        whole = {each.name: each.default for each in fields}
+        closed = fixed_in(parameter, given)
+        whole.update(given)
+        required = {key: REQUIRED for key, value in whole.items() if "MISSING" in repr(value)}
+        return {key: value for key, value in dict(whole, **required).items() if key not in closed}
+    if any(issubclass(each, Choice) for each in kinds) and isinstance(default, Default):
+        default = default.name
+    return {parameter.name: REQUIRED if default is inspect.Parameter.empty else default}
+
+
+def fixed_in(parameter, given):
+    """Fields that a recipe sets itself; at run time a fixed value looks like any other."""
+    return {"scope", "multiple_of", "invert"} & set(given) - {"mode"}
+
+
+@pytest.mark.parametrize("recipe", plugins.names("recipes"))
+def test_what_a_recipe_lets_choose_never_shares_a_setting_with_it(recipe):
+    own = set(plugins.options("recipes", recipe, "run"))
+    kinds = {"criterion": "criteria", "saliency": "saliency", "regularizer": "regularizers"}
+    for choice in plugins.choices("recipes", recipe, "run"):
+        kind = kinds[choice]
+        for name in plugins.names(kind):
+            shared = own & set(plugins.options(kind, name, KINDS[kind].defines[0]))
+            assert not shared, "{} and {} both take {}".format(recipe, name, shared)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_folder_says_how_to_add_to_it(kind):
+    text = (ROOT / KINDS[kind].folder / "__init__.py").read_text(encoding="utf8")
+    for name in KINDS[kind].defines[:2]:
+        assert name in text, "{}/__init__.py does not name {}".format(KINDS[kind].folder, name)
 
 
 def test_an_unknown_name_gets_the_nearest_neighbour():
     with pytest.raises(ValueError) as caught:
-        plugins.check("prune/criteria", "slimm")
-    assert "no criterion called 'slimm'" in str(caught.value)
+        plugins.check("criteria", "slimm")
+    assert "no criterion called 'slimm'; prune/criteria/ has: " in str(caught.value)
     assert "Did you mean 'slim'?" in str(caught.value)

@@ -1,34 +1,47 @@
 """What there is: suites, models, data sets, criteria, recipes with their settings, and runs.
 
 A setting without a value has no default and must be given; `edgejoule list criteria` shows one
-kind only.
+kind only. Your own files are listed too: --plugins FOLDER, or SUITE.toml for those of a suite.
 """
 
 import json
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Dict
 
-from edgejoule.bench import bundle, plugins, suite
+from edgejoule import plugins
+from edgejoule.bench import bundle, grid, suite
 
-FOLDERS = {
-    "models": ("bench/models", ["build"]),
-    "datasets": ("bench/datasets", ["load"]),
-    "criteria": ("prune/criteria", ["scores", "penalty"]),
-    "saliency": ("prune/saliency", ["scores"]),
-    "recipes": ("prune/recipes", ["run"]),
-    "devices": ("devices/adapters", []),
+SETTINGS = {  # kind: where a suite's settings of it come from
+    "models": "build",
+    "datasets": "load",
+    "criteria": "scores",
+    "saliency": "scores",
+    "regularizers": "penalty",
+    "recipes": "run",
 }
-KINDS = ["suites"] + list(FOLDERS) + ["runs"]
+NAMES = {"devices": "adapters"}  # a kind that people know by another name
+KINDS = ["suites"] + list(SETTINGS) + list(NAMES) + ["sections", "runs"]
 
 
-def arguments(parser):
+def arguments(parser: ArgumentParser) -> None:
     """What `edgejoule list` takes."""
     parser.add_argument("kind", nargs="?", choices=KINDS, help="only this kind")
     parser.add_argument("--runs", default="runs", help="folder of run bundles [runs]")
+    parser.add_argument(
+        "--plugins",
+        action="append",
+        default=[],
+        metavar="FOLDER_OR_SUITE",
+        help="list your own files too: a folder of plug-ins, or a suite that names some",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
-def run(args) -> int:
+def run(args: Namespace) -> int:
     """Exit code 0."""
+    for each in args.plugins:
+        _use(each)
     found = {kind: _members(kind, args.runs) for kind in ([args.kind] if args.kind else KINDS)}
     if args.json:
         print(json.dumps(found))
@@ -36,32 +49,43 @@ def run(args) -> int:
     for kind, members in found.items():
         print("{}:{}".format(kind, "" if members else " none yet"))
         for name, facts in members.items():
-            print("  {:28} {}".format(name, facts))
+            print("  {:28} {}".format(name, facts).rstrip())
     return 0
 
 
-def _members(kind: str, runs: str):
+def _use(asked: str) -> None:
+    if asked.endswith(".toml"):
+        suite.read(asked)
+    else:
+        plugins.use([asked])
+
+
+def _members(kind: str, runs: str) -> Dict[str, str]:
     if kind == "suites":
-        return {
-            path.stem: suite.read(str(path)).question
-            for path in sorted(suite.SUITES.glob("*.toml"))
-        }
+        return {path.stem: _question(path) for path in sorted(suite.SUITES.glob("*.toml"))}
     if kind == "runs":
         return _runs(Path(runs))
-    folder, functions = FOLDERS[kind]
-    return {name: _settings(folder, name, functions) for name in plugins.names(folder)}
+    kind = NAMES.get(kind, kind)
+    return {name: _facts(kind, name) for name in plugins.names(kind)}
 
 
-def _settings(folder: str, name: str, functions) -> str:
-    pairs = [
-        pair for function in functions for pair in plugins.options(folder, name, function).items()
+def _question(path: Path) -> str:
+    """A suite's question; its cases, which may be thousands, are not worked out."""
+    return grid.tomllib.loads(path.read_bytes().decode("utf8"))["question"]
+
+
+def _facts(kind: str, name: str) -> str:
+    """The settings of a member, and which folder of the user's it comes from."""
+    known = plugins.options(kind, name, SETTINGS[kind]) if kind in SETTINGS else {}
+    words = [
+        key if value is plugins.REQUIRED else "{}={!r}".format(key, value)
+        for key, value in known.items()
     ]
-    return ", ".join(
-        key if value is plugins.REQUIRED else "{}={!r}".format(key, value) for key, value in pairs
-    )
+    place = plugins.source(kind, name).path.parent.parent
+    return ", ".join(words) + ("  ({})".format(place) if place in plugins.PATH else "")
 
 
-def _runs(root: Path):
+def _runs(root: Path) -> Dict[str, str]:
     folders = sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
     found = {}
     for folder in folders:

@@ -19,7 +19,8 @@ import sys
 import torch
 
 from edgejoule.bench import before_after, grid, plugins, settings, width_sweep
-from edgejoule.prune import cutting, deploy, export, grouping, shrink, steps, tensor_file
+from edgejoule.prune import cutting, deploy, export, grouping, shrink, tensor_file
+from edgejoule.prune.settings import Criterion
 
 DEVICE = "device"  # asks it which widths run well
 
@@ -85,7 +86,7 @@ def run(args) -> int:
     model, shape = _model(args)
     example = torch.randn((1,) + shape)
     found = grouping.find(model, example, mode=args.mode, ignore=tuple(args.ignore))
-    criterion = steps.method(args.criterion, dict(_option(args, text) for text in args.option))
+    criterion = Criterion(args.criterion, **dict(_option(args, text) for text in args.option))
     cut = cutting.Cut(
         ratio,
         args.mode,
@@ -227,7 +228,7 @@ def _scores(criterion, model, found, shape):
         )
         for _ in range(criterion.module.BATCHES)
     ]
-    return criterion.module.scores(model, found, batches, **criterion.scores)
+    return criterion.module.scores(model, found, batches, **criterion.options)
 
 
 def _option(args, text: str):

@@ -1,7 +1,7 @@
 """Network slimming (Liu et al., 2017, arXiv:1708.06519, eq. 1).
 
-A channel's score is |gamma| of its batch norm, compared over all layers at once; training adds
-the subgradient strength * sign(gamma). Strength 0 is the variant without L1. Deviations: where a
+A channel's score is |gamma| of its batch norm, compared over all layers at once, after
+training with the regularizer "gamma_l1". Deviations: where a
 group has several batch norms the score is their mean (a sum would favour residual streams); the
 exact number of channels leaves, while the authors' threshold removes one more.
 """
@@ -9,12 +9,12 @@ exact number of channels leaves, while the authors' threshold removes one more.
 from math import log2
 
 import torch
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from edgejoule.prune.groups import norms
 
 SCOPE = "global"
 BATCHES = 0
+REGULARIZER = "gamma_l1"
 
 
 def scores(model, groups, batches):
@@ -25,15 +25,6 @@ def scores(model, groups, batches):
         for name, each in found.items()
         if each
     }
-
-
-def penalty(model, groups, *, strength=1e-4):
-    """Adds the subgradient of strength * sum |gamma| to the gradients of the groups' gammas."""
-    for name in sorted({each.tensor for group in groups for each in group.slices}):
-        owner, _, last = name.rpartition(".")
-        module = model.get_submodule(owner)
-        if last == "weight" and isinstance(module, _BatchNorm) and module.weight.grad is not None:
-            module.weight.grad.add_(module.weight.detach().sign(), alpha=strength)
 
 
 def flops(model, groups, batches):

@@ -16,7 +16,7 @@ def register():
     if not possible():
         raise RuntimeError(
             "signs: operators need torch.library.custom_op of torch 2.4; this is "
-            "torch {}; call edgejoule.prune.signs instead".format(torch.__version__)
+            "torch {}; call edgejoule.prune.signcodes.signs instead".format(torch.__version__)
         )
     if not hasattr(torch.ops.edgejoule, "pack"):
         for function, shape in ((pack, packed), (hamming, paired), (cdist, crossed)):

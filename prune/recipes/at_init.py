@@ -6,35 +6,35 @@ the default trains those that were scored. Seed 004's small networks: saliency "
 asks what the mask is good for (Frankle et al., 2021; `prune.weightmasks.controls`).
 """
 
-from edgejoule.prune import steps
+from dataclasses import replace
+
 from edgejoule.prune.outcome import Outcome
+from edgejoule.prune.recipe import recipe
+from edgejoule.prune.settings import Saliency, Thinning, default, fixed
 from edgejoule.prune.weightmasks import controls, mask_steps, treatments
 
 
+@recipe
 def run(
     trainer,
     *,
     ratio,
-    saliency="snip",
+    saliency: Saliency = default("snip"),
     score_batches=None,
     weights="keep",
     rescale=False,
     control="none",
-    scope=None,
-    layers="all",
-    least=0,
-    **options,
+    how: Thinning = default(invert=fixed(False)),
 ):
     """The network with a share `ratio` of its weights masked before it is trained."""
-    method = steps.method(saliency, options, "saliency")
     if weights not in ("keep", "reinit"):
         raise ValueError("weights={!r}; before training there are: keep, reinit".format(weights))
     controls.check(control)
-    how = mask_steps.Thinning(scope, layers, least, invert=control == "invert")
-    mask = mask_steps.start(trainer, method, how)
+    how = replace(how, invert=control == "invert")
+    mask = mask_steps.start(trainer, saliency, how)
     initial = treatments.snapshot(trainer.model)
     with trainer.phase("score"):
-        mask = mask_steps.draw(trainer, method, mask, ratio, how, score_batches)
+        mask = mask_steps.draw(trainer, saliency, mask, ratio, how, score_batches)
         if control == "shuffle":
             mask = controls.shuffled(mask, trainer.seed)
         treatments.treat(trainer.model, weights, initial, initial, trainer.seed)

@@ -12,37 +12,31 @@ import numpy as np
 from edgejoule.prune import cutting, schedules, shrink
 from edgejoule.prune.cost import count
 from edgejoule.prune.outcome import Outcome
+from edgejoule.prune.recipe import recipe
 from edgejoule.prune.saliency import snip
 from edgejoule.prune.scoring import gate_gradients
 from edgejoule.prune.select import select
+from edgejoule.prune.settings import Cut, Events, default, fixed
 from edgejoule.prune.weightmasks import mask_steps, weight_mask
 
 
+@recipe
 def run(
     trainer,
     *,
-    ratio,
-    when="before",
-    steps=5,
-    interval=None,
-    first_event=None,
-    score_batches=5,
-    mode="inner",
-    ignore=(),
+    events: Events,
+    cut: Cut = default(mode="inner", scope=fixed("global"), multiple_of=fixed(1)),
     layers="all",
-    min_channels=1,
 ):
     """The network with a share `ratio` of its weights and channels gone, in steps."""
-    shares, note = schedules.kappas(ratio, steps)
-    epochs = schedules.events(when, len(shares), interval, first_event, trainer.epochs)
+    shares, epochs, note = schedules.planned(events, cut.ratio, trainer.epochs)
     if note:
         trainer.warn(note)
-    cut = cutting.Cut(ratio, mode, "global", ignore, min_channels)
     found, stages, done = cutting.groups(trainer, cut), [], 0
     channels = cutting.whole(found)
     weights = weight_mask.full(trainer.model, weight_mask.names(trainer.model, layers))
     first = weights.weights + channels.channels
-    with trainer.phase("score" if when == "before" else "search"):
+    with trainer.phase("score" if events.when == "before" else "search"):
         for share, epoch in zip(shares, epochs):
             if epoch > done:
                 stages.append(
@@ -50,7 +44,12 @@ def run(
                 )
                 done = epoch
             channels, weights = _event(
-                trainer, channels, weights, cut, score_batches, int((1 - share) * first + 1e-9)
+                trainer,
+                channels,
+                weights,
+                cut,
+                events.score_batches,
+                int((1 - share) * first + 1e-9),
             )
     with trainer.phase("retrain"):
         stages.append(

@@ -4,29 +4,18 @@ Any criterion may score the fresh network; criterion "random" is the small netwo
 that pruned ones must beat.
 """
 
-from edgejoule.prune import cutting, steps
+from edgejoule.prune import cutting
 from edgejoule.prune.outcome import Outcome
+from edgejoule.prune.recipe import recipe
+from edgejoule.prune.settings import Criterion, Cut, default
 
 
-def run(
-    trainer,
-    *,
-    ratio,
-    criterion="random",
-    mode="coupled",
-    scope=None,
-    ignore=(),
-    min_channels=1,
-    multiple_of=1,
-    **options,
-):
+@recipe
+def run(trainer, *, criterion: Criterion = default("random"), cut: Cut):
     """The network cut to `1 - ratio` of its channels and then trained."""
-    method = steps.method(criterion, options)
-    steps.refuse_penalty(method)
-    cut = cutting.Cut(ratio, mode, scope, ignore, min_channels, multiple_of)
     found = cutting.groups(trainer, cut)
     with trainer.phase("score"):
-        mask = cutting.draw(trainer, method, found, cut)
+        mask = cutting.draw(trainer, criterion, found, cut)
         cutting.apply(trainer, found, mask)
     with trainer.phase("retrain"):
         trainer.train(trainer.epochs)

@@ -4,15 +4,20 @@ The search trains densely until a detector fires (`prune.tickets`): "spline" com
 probe images between epochs and needs neither criterion nor ratio (max-affine spline insights, 2021,
 algorithm 1), "spline_code" is the rule in the authors' code, "mask" compares the criterion's own
 masks (You et al., 2020). `compose` "continue" trains the cut network for the remaining epochs of
-the same schedule (the authors' ImageNet runs), "full" repeats the whole schedule. The criterion's
-penalty acts before and after the cut, as in the authors' scripts. A search that never settles
+the same schedule (the authors' ImageNet runs), "full" repeats the whole schedule. The regularizer
+acts before and after the cut, as in the authors' scripts. A search that never settles
 ends at its `latest` epoch; it is cut there all the same, but the outcome holds no ticket epoch.
 The facts hold the distances of all epochs of the search to each other (`prune.signcodes.epoch_sampler`).
 """
 
+from dataclasses import dataclass
+from typing import Any, Dict, Optional
+
 from edgejoule.prune import cutting, steps, tickets
 from edgejoule.prune.cost import count
 from edgejoule.prune.outcome import Outcome
+from edgejoule.prune.recipe import recipe
+from edgejoule.prune.settings import Criterion, Cut, Regularizer, Settings, default
 from edgejoule.prune.signcodes import codes
 from edgejoule.prune.signcodes.code_stream import Stream
 from edgejoule.prune.signcodes.epoch_sampler import Trail
@@ -25,51 +30,59 @@ RULES = {
 PROBING = {"probes": "train", "probe_images": 1000, "weights": "layer_mean"}
 
 
+@dataclass(frozen=True)
+class Patience(Settings):
+    """How near states must be to have settled, and how many in a row; None: the rule's own."""
+
+    epsilon: Optional[float] = None
+    queue: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class Probing(Settings):
+    """What sign codes are taken of and how layers are weighed; None: as PROBING says."""
+
+    probes: Optional[str] = None
+    probe_images: Optional[int] = None
+    weights: Optional[str] = None
+
+
+@recipe
 def run(
     trainer,
     *,
-    ratio,
-    criterion="spline",
+    criterion: Criterion = default("spline"),
+    regularizer: Optional[Regularizer] = None,
     detector="spline",
     compose="continue",
-    epsilon=None,
-    queue=None,
-    probes=None,
-    probe_images=None,
-    weights=None,
+    patience: Patience,
+    probing: Probing,
     latest=None,
-    mode="coupled",
-    scope=None,
-    ignore=(),
-    min_channels=1,
-    multiple_of=1,
-    **options,
+    cut: Cut,
 ):
     """The network cut at its early-bird epoch and trained on."""
-    method = steps.method(criterion, options)
-    cut = cutting.Cut(ratio, mode, scope, ignore, min_channels, multiple_of)
-    watch = tickets.Watch(_rule(detector, epsilon, queue))
-    probing = _probing(detector, probes, probe_images, weights)
+    watch = tickets.Watch(_rule(detector, patience))
+    looks = _probing(detector, probing)
     _checked(compose, latest, trainer.epochs)
     found = cutting.groups(trainer, cut)
-    trail = _trail(detector, probing)
+    trail = _trail(detector, looks)
     with trainer.phase("search"):
         see = (
-            _masks(trainer, watch, method, found, cut, trail)
+            _masks(trainer, watch, criterion, found, cut, trail)
             if detector == "mask"
-            else _codes(trainer, watch, probing, trail)
+            else _codes(trainer, watch, looks, trail)
         )
         search = Search(see, watch, trail)
         epochs = trainer.train(
             latest or trainer.epochs,
             first=0,
             total=trainer.epochs,
-            penalty=steps.penalty(method, found),
+            penalty=steps.penalty(regularizer, found),
             after_epoch=search,
             memory=search,
         )
     with trainer.phase("score"):
-        mask = cutting.draw(trainer, method, found, cut)
+        mask = cutting.draw(trainer, criterion, found, cut)
         cutting.apply(trainer, found, mask)
     if not search.settled:
         _warn_unsettled(trainer, watch.rule, epochs, compose)
@@ -79,7 +92,7 @@ def run(
             trainer.epochs - first,
             first=first,
             total=trainer.epochs,
-            penalty=steps.penalty(method, cutting.groups(trainer, cut)),
+            penalty=steps.penalty(regularizer, cutting.groups(trainer, cut)),
         )
     matrix = search.matrix()
     return Outcome(
@@ -120,19 +133,18 @@ class Search:
         self._watch.distances[:] = facts["distances"]
 
 
-def _rule(detector, epsilon, queue):
+def _rule(detector: str, patience: Patience) -> tickets.Rule:
     if detector not in RULES:
         raise ValueError(
             "no detector called {!r}; there are: {}".format(detector, ", ".join(RULES))
         )
-    given = {"epsilon": epsilon, "length": queue}
+    given = {"epsilon": patience.epsilon, "length": patience.queue}
     return RULES[detector](**{key: value for key, value in given.items() if value is not None})
 
 
-def _probing(detector, probes, probe_images, weights):
+def _probing(detector: str, asked: Probing) -> Dict[str, Any]:
     """The probes' settings; a detector that looks at masks has none."""
-    given = {"probes": probes, "probe_images": probe_images, "weights": weights}
-    given = {key: value for key, value in given.items() if value is not None}
+    given = {key: value for key, value in vars(asked).items() if value is not None}
     if detector == "mask" and given:
         raise ValueError(
             "detector 'mask' compares masks: {} has no effect; remove it or choose "
@@ -211,12 +223,12 @@ def _older(images, weights, length, trail):
     return look
 
 
-def _masks(trainer, watch, method, found, cut, trail):
+def _masks(trainer, watch, criterion, found, cut, trail):
     """See the model through the mask it would get now; the first is drawn before training."""
     memory = tickets.Memory(watch.rule.length, lambda a, b: a.distance(b))
 
     def see():
-        mask = cutting.draw(trainer, method, found, cut)
+        mask = cutting.draw(trainer, criterion, found, cut)
         trail.see_mask(mask)
         return watch.see(memory.see(mask))
 

@@ -8,8 +8,8 @@ layers with few channels stall. `weights` after each round as in `lottery`; `rew
 resetting. Biases are never masked.
 """
 
-from edgejoule.prune import steps
 from edgejoule.prune.outcome import Outcome
+from edgejoule.prune.settings import Saliency
 from edgejoule.prune.weightmasks import mask_steps, treatments, weight_mask
 
 TECHNIQUES = {
@@ -28,7 +28,7 @@ def run(trainer, *, technique, rate=0.2, rounds=20, weights="rewind", rewind_epo
     """The network after `rounds` of training and masking, trained once more at the end."""
     _check(technique, rate, rounds, weights, rewind_epoch, trainer.epochs)
     plan = [
-        (steps.method(name, options, "saliency"), weight_mask.names(trainer.model, kind))
+        (Saliency(name, **options), weight_mask.names(trainer.model, kind))
         for kind, (name, options) in TECHNIQUES[technique].items()
     ]
     mask = weight_mask.full(trainer.model, [name for _, names in plan for name in names])

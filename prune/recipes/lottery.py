@@ -10,32 +10,30 @@ magnitude pruning of convolutions. `classifier_rate` 0.5 with scope "layer" is t
 rate.
 """
 
-from edgejoule.prune import schedules, steps
+from edgejoule.prune import schedules
 from edgejoule.prune.outcome import Outcome
+from edgejoule.prune.recipe import recipe
+from edgejoule.prune.settings import Retraining, Saliency, Thinning, default, fixed
 from edgejoule.prune.weightmasks import mask_steps, treatments
 
 
+@recipe
 def run(
     trainer,
     *,
     ratio,
-    saliency="magnitude",
+    saliency: Saliency = default("magnitude"),
     rounds=1,
     weights="rewind",
     rewind_epoch=0,
     rewind_step=None,
     retrain=None,
-    scope=None,
-    layers="all",
-    least=0,
+    how: Thinning = default(invert=fixed(False)),
     classifier_rate=1.0,
-    **options,
 ):
     """The network with a share `ratio` of its weights masked, trained again after every round."""
-    method = steps.method(saliency, options, "saliency")
-    how = mask_steps.Thinning(scope, layers, least)
-    mask = mask_steps.start(trainer, method, how)
-    shares = _shares(mask, ratio, rounds, classifier_rate, scope or method.module.SCOPE)
+    mask = mask_steps.start(trainer, saliency, how)
+    shares = _shares(mask, ratio, rounds, classifier_rate, how.scope or saliency.module.SCOPE)
     _check(trainer, weights, rewind_epoch, rewind_step, retrain)
     initial = treatments.snapshot(trainer.model)
     with trainer.phase("dense"):
@@ -43,7 +41,7 @@ def run(
     stages = []
     for gone in shares:
         with trainer.phase("score"):
-            mask = mask_steps.draw(trainer, method, mask, gone, how)
+            mask = mask_steps.draw(trainer, saliency, mask, gone, how)
             treatments.treat(trainer.model, weights, initial, rewound, trainer.seed)
             trainer.replace(trainer.model)
         with trainer.phase("retrain"):
@@ -92,7 +90,7 @@ def _check(trainer, weights, epoch, step, retrain):
             "retrain={!r} has no effect with weights={!r}; rewound and fresh weights "
             "follow the schedule. Set weights='keep'".format(retrain, weights)
         )
-    steps.check_retrain(retrain or "full")
+    Retraining(retrain or "full")  # refuses what it does not know
 
 
 def _train(trainer, epoch, step):

@@ -7,41 +7,31 @@ whole by default (`mode` "inner"), since the reference knows no residual network
 """
 
 from edgejoule.prune import cutting, schedules
-from edgejoule.prune import steps as pruning
 from edgejoule.prune.outcome import Outcome
+from edgejoule.prune.recipe import recipe
+from edgejoule.prune.settings import Criterion, Cut, Events, default, fixed
 
 
+@recipe
 def run(
     trainer,
     *,
-    ratio,
-    when="before",
-    criterion="snap",
-    steps=5,
-    interval=None,
-    first_event=None,
-    score_batches=5,
-    mode="inner",
-    ignore=(),
-    min_channels=1,
-    **options,
+    criterion: Criterion = default("snap"),
+    events: Events,
+    cut: Cut = default(mode="inner", scope=fixed("global"), multiple_of=fixed(1)),
 ):
     """The network cut to `1 - ratio` of its channels in steps."""
-    method = pruning.method(criterion, options)
-    pruning.refuse_penalty(method)
-    cut = cutting.Cut(ratio, mode, "global", ignore, min_channels)
-    shares, note = schedules.kappas(ratio, steps)
-    epochs = schedules.events(when, len(shares), interval, first_event, trainer.epochs)
+    shares, epochs, note = schedules.planned(events, cut.ratio, trainer.epochs)
     if note:
         trainer.warn(note)
     found, done = cutting.groups(trainer, cut), 0
     mask = cutting.whole(found)
-    with trainer.phase("score" if when == "before" else "search"):
+    with trainer.phase("score" if events.when == "before" else "search"):
         for share, epoch in zip(shares, epochs):
             if epoch > done:
                 trainer.train(epoch - done, first=done, total=trainer.epochs)
                 done = epoch
-            mask = cutting.cut_to(trainer, method, mask, share, cut, score_batches)
+            mask = cutting.cut_to(trainer, criterion, mask, share, cut, events.score_batches)
     with trainer.phase("retrain"):
         trainer.train(trainer.epochs - done, first=done, total=trainer.epochs)
     return Outcome(trainer.model, found, mask)

@@ -8,40 +8,33 @@ the training are told, not silently adapted. Deviations: as `prune.saliency.snip
 """
 
 from edgejoule.prune import schedules
-from edgejoule.prune import steps as pruning
 from edgejoule.prune.outcome import Outcome
+from edgejoule.prune.recipe import recipe
+from edgejoule.prune.settings import Events, Saliency, Thinning, default, fixed
 from edgejoule.prune.weightmasks import mask_steps, weight_mask
 
 
+@recipe
 def run(
     trainer,
     *,
     ratio,
-    when="before",
-    saliency="snip",
-    steps=5,
-    interval=None,
-    first_event=None,
-    score_batches=5,
-    layers="all",
-    least=0,
-    **options,
+    saliency: Saliency = default("snip"),
+    events: Events,
+    how: Thinning = default(scope=fixed("global"), invert=fixed(False)),
 ):
     """The network with a share `ratio` of its weights masked in steps."""
-    method = pruning.method(saliency, options, "saliency")
-    how = mask_steps.Thinning("global", layers, least)
-    shares, note = schedules.kappas(ratio, steps)
-    epochs = schedules.events(when, len(shares), interval, first_event, trainer.epochs)
-    mask = mask_steps.start(trainer, method, how)
+    shares, epochs, note = schedules.planned(events, ratio, trainer.epochs)
+    mask = mask_steps.start(trainer, saliency, how)
     if note:
         trainer.warn(note)
     stages, done = [], 0
-    with trainer.phase("score" if when == "before" else "search"):
+    with trainer.phase("score" if events.when == "before" else "search"):
         for share, epoch in zip(shares, epochs):
             if epoch > done:
                 stages.append(mask_steps.train(trainer, mask, epoch - done, done, trainer.epochs))
                 done = epoch
-            mask = mask_steps.draw(trainer, method, mask, share, how, score_batches)
+            mask = mask_steps.draw(trainer, saliency, mask, share, how, events.score_batches)
             weight_mask.apply(trainer.model, mask)
     with trainer.phase("retrain"):
         stages.append(mask_steps.train(trainer, mask, trainer.epochs - done, done, trainer.epochs))

@@ -10,52 +10,49 @@ import torch
 
 from edgejoule.prune import cutting, steps
 from edgejoule.prune.outcome import Outcome
+from edgejoule.prune.recipe import recipe
 from edgejoule.prune.scoring import reconstruction
 from edgejoule.prune.select import select
+from edgejoule.prune.settings import Criterion, Cut, Retraining, default, fixed
 
 
+@recipe
 def run(
     trainer,
     *,
-    ratio,
     between=1,
     score_batches=2,
     points_per_image=10,
-    mode="inner",
-    ignore=(),
-    min_channels=1,
-    retrain="full",
-    retrain_epochs=None,
+    cut: Cut = default(mode="inner", scope=fixed("layer"), multiple_of=fixed(1)),
+    retraining: Retraining,
 ):
     """The network with every group cut to `1 - ratio` of its channels, one after the other."""
     if between < 0:
         raise ValueError("between={!r}; epochs start at 0".format(between))
-    steps.check_retrain(retrain, retrain_epochs)
-    cut = cutting.Cut(ratio, mode, "layer", ignore, min_channels)
-    method = steps.method("thinet", {"points": points_per_image})
+    criterion = Criterion("thinet", points=points_per_image)
     found = cutting.groups(trainer, cut)
     mask = cutting.whole(found)
     with trainer.phase("dense"):
         trainer.train(trainer.epochs)
     for group in found:
         with trainer.phase("score"):
-            mask = _layer(trainer, method, mask, group.name, cut, score_batches)
+            mask = _layer(trainer, criterion, mask, group.name, cut, score_batches)
         if between:
             with trainer.phase("retrain"):
-                steps.retrain(trainer, "last", between)
+                steps.retrain(trainer, Retraining("last", between))
     with trainer.phase("retrain"):
-        steps.retrain(trainer, retrain, retrain_epochs)
+        steps.retrain(trainer, retraining)
     return Outcome(trainer.model, found, mask)
 
 
-def _layer(trainer, method, mask, name: str, cut, batches: int):
+def _layer(trainer, criterion, mask, name: str, cut, batches: int):
     """Cuts one group and rescales its readers; the mask of the dense model's groups."""
     found = cutting.groups(trainer, cut)
     group = next(each for each in found if each.name == name)
     data = trainer.batches(batches)
-    points = method.scores["points"]
+    points = criterion.options["points"]
     trainer.charge(
-        method.module.flops(trainer.model, [group], data, points=points), "thinet scores"
+        criterion.module.flops(trainer.model, [group], data, points=points), "thinet scores"
     )
     gram = reconstruction.grams(trainer.model, [group], data, points, trainer.seed).get(name)
     if gram is None:

@@ -1,25 +1,17 @@
 """The steps that recipes for masks of single weights compose."""
 
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, Optional
 
 from edgejoule.prune import steps
 from edgejoule.prune.cost import count
+from edgejoule.prune.settings import Saliency, Thinning
 from edgejoule.prune.weightmasks import controls, weight_mask
 from edgejoule.prune.weightmasks.weight_mask import WeightMask
 
 ROUNDINGS = ("floor", "nearest")
 
 
-class Thinning(NamedTuple):
-    """Which weights compete with which: the settings of every draw of a recipe."""
-
-    scope: Optional[str] = None
-    layers: str = "all"
-    least: int = 0
-    invert: bool = False
-
-
-def start(trainer, saliency: steps.Method, how: Thinning) -> WeightMask:
+def start(trainer, saliency: Saliency, how: Thinning) -> WeightMask:
     """The mask that keeps every weight the recipe may remove."""
     scope = how.scope or saliency.module.SCOPE
     if scope not in ("global", "layer"):
@@ -34,7 +26,7 @@ def start(trainer, saliency: steps.Method, how: Thinning) -> WeightMask:
 
 def draw(
     trainer,
-    saliency: steps.Method,
+    saliency: Saliency,
     mask: WeightMask,
     gone,
     how: Thinning,
@@ -65,7 +57,7 @@ def draw(
 
 def thin(
     trainer,
-    saliency: steps.Method,
+    saliency: Saliency,
     mask: WeightMask,
     rate: float,
     rounding: str = "nearest",

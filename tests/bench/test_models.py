@@ -4,16 +4,15 @@ import pytest
 import torch
 from torch import nn
 
-from edgejoule.bench import plugins
+from edgejoule import plugins
 from edgejoule.bench.architectures import cifar_resnets, weights
 from edgejoule.prune import cost
 
-FOLDER = "bench/models"
-NAMES = plugins.names(FOLDER)
+NAMES = plugins.names("models")
 
 
 def module_of(name):
-    return plugins.load(FOLDER, name)
+    return plugins.load("models", name)
 
 
 @pytest.fixture
@@ -44,6 +43,10 @@ def test_any_number_of_classes_and_channels(name, undrawn):
 @pytest.mark.parametrize("name", NAMES)
 def test_defaults_are_the_shape_it_is_made_for(name):
     module = module_of(name)
+    if isinstance(module, plugins.Member):
+        net = module.build()
+        assert [each for each in net.parameters()][-1].shape[0] == module.CLASSES
+        return
     defaults = module.build.__defaults__
     assert defaults == (module.CLASSES, module.INPUT_SHAPE[0])
 

@@ -5,11 +5,14 @@ import copy
 import pytest
 import torch
 
-from edgejoule.bench.models import resnet20, vgg11
+from edgejoule import plugins
 from edgejoule.prune import grouping, select
 from edgejoule.prune.criteria import l1, spline
 from edgejoule.prune.scoring import hyperplanes
 from edgejoule.prune.shrink import shrink
+
+resnet20 = plugins.load("models", "resnet20")
+vgg11 = plugins.load("models", "vgg11")
 
 EXAMPLE = torch.zeros(2, 3, 32, 32)
 

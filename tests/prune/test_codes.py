@@ -138,7 +138,9 @@ def test_unknown_probes():
 
 def test_large_networks_have_the_known_number_of_bits():
     """276 480 bits per image for VGG-16 on CIFAR: packed codes are 1/32 of float32."""
-    from edgejoule.bench.models import vgg16
+    from edgejoule import plugins
+
+    vgg16 = plugins.load("models", "vgg16")
 
     model = vgg16.build()
     found = codes.codes(model, [torch.randn(1, 3, 32, 32)])

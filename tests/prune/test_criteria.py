@@ -8,14 +8,13 @@ from rigs.fake_trainer import small_net
 from rigs.hand_groups import group
 from torch import nn
 
-from edgejoule.prune import cutting, steps
+from edgejoule import plugins
+from edgejoule.prune import cutting
 from edgejoule.prune.criteria import l1, l2, random, slim
+from edgejoule.prune.regularizers import gamma_l1
+from edgejoule.prune.settings import Criterion, Cut, Regularizer
 
-NAMES = sorted(
-    path.stem
-    for path in (steps.Path(steps.__file__).parent / "criteria").glob("*.py")
-    if not path.stem.startswith("_")
-)
+NAMES = plugins.names("criteria")
 
 
 def net():
@@ -34,7 +33,7 @@ def batches():
 @pytest.mark.parametrize("name", NAMES)
 def test_every_criterion_scores_every_channel(name):
     model, groups = net()
-    module = steps.plugin(name, "criteria")
+    module = plugins.load("criteria", name)
     before = {key: value.clone() for key, value in model.state_dict().items()}
     scores = module.scores(model, groups, batches() if module.BATCHES else [])
     assert set(scores) == {"0", "3"}
@@ -45,7 +44,7 @@ def test_every_criterion_scores_every_channel(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_criterion_keeps_the_interface(name):
-    module = steps.plugin(name, "criteria")
+    module = plugins.load("criteria", name)
     assert module.SCOPE in ("layer", "global") and module.BATCHES >= 0
     assert module.__doc__ and module.scores.__doc__
     parameters = inspect.signature(module.scores).parameters.values()
@@ -59,7 +58,7 @@ def test_every_criterion_keeps_the_interface(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_criterion_counts_its_work(name):
     model, groups = net()
-    module = steps.plugin(name, "criteria")
+    module = plugins.load("criteria", name)
     if hasattr(module, "flops"):
         work = module.flops(model, groups, batches() if module.BATCHES else [])
         assert isinstance(work, int) and work > 0
@@ -118,7 +117,7 @@ def test_slim_penalty_is_a_subgradient_step():
     gamma.data = torch.tensor([1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 0.0, 0.25])
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
-    slim.penalty(model, groups, strength=0.1)
+    gamma_l1.penalty(model, groups, strength=0.1)
     torch.optim.SGD([gamma], lr=0.5).step()
     expected = torch.tensor([0.95, -0.95, 0.45, -0.45, 1.95, -1.95, 0.0, 0.2])
     assert torch.allclose(gamma.data, expected)
@@ -132,24 +131,24 @@ def test_slim_penalty_counts_a_shared_norm_once():
     model, groups = net()
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
-    slim.penalty(model, groups[:1] * 2, strength=1.0)
+    gamma_l1.penalty(model, groups[:1] * 2, strength=1.0)
     assert torch.equal(model[1].weight.grad, model[1].weight.detach().sign())
 
 
 def test_a_setting_that_no_function_takes_is_refused():
-    assert steps.method("slim", {"strength": 0}).penalty == {"strength": 0}
+    assert Regularizer("gamma_l1", strength=0).options == {"strength": 0}
     with pytest.raises(ValueError, match="l2 has no setting 'rho'; it has: none"):
-        steps.method("l2", {"rho": 0.1})
+        Criterion("l2", rho=0.1)
     with pytest.raises(ValueError, match="Did you mean 'slim'"):
-        steps.method("slimm", {})
+        Criterion("slimm")
 
 
 def slimmed(gammas, ratio):
     model, groups = net()
     model[1].weight.data = torch.tensor(gammas)
-    method = steps.method("slim", {})
+    method = Criterion("slim")
     scores = slim.scores(model, groups[:1], [])
-    return cutting.chosen(method, scores, groups[:1], cutting.Cut(ratio))["0"].tolist()
+    return cutting.chosen(method, scores, groups[:1], Cut(ratio))["0"].tolist()
 
 
 def test_exactly_the_asked_share_leaves():

@@ -32,8 +32,8 @@ def test_cut_before_training():
     trainer = FakeTrainer()
     outcome = cut_at_init.run(trainer, ratio=0.5)
     assert trainer.phases() == [("retrain", 4)] and widths(outcome.model) == [4, 6]
-    cut_at_init.run(FakeTrainer(epochs=1), ratio=0.5, criterion="slim", strength=1e-4)
-    with pytest.raises(ValueError, match="strength acts in training"):
+    cut_at_init.run(FakeTrainer(epochs=1), ratio=0.5, criterion="slim")
+    with pytest.raises(ValueError, match="cut_at_init with slim has no setting 'strength'"):
         cut_at_init.run(FakeTrainer(), ratio=0.5, criterion="slim", strength=1.0)
 
 

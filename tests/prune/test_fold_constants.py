@@ -4,13 +4,16 @@ import pytest
 import torch
 from torch import nn
 
-from edgejoule.bench.models import resnet20, vgg16
+from edgejoule import plugins
 from edgejoule.bench.zoo import attention, branches, chains
 from edgejoule.bench.zoo.examination import scores
 from edgejoule.bench.zoo.net import awake, example
 from edgejoule.prune import fold_constants, grouping, select
 from edgejoule.prune.parity import parity
 from edgejoule.prune.shrink import shrink
+
+resnet20 = plugins.load("models", "resnet20")
+vgg16 = plugins.load("models", "vgg16")
 
 
 def case(model, inputs, mode="coupled"):

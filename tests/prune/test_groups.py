@@ -7,11 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from edgejoule.bench.models import resnet20
+from edgejoule import plugins
 from edgejoule.bench.zoo import attention, branches, chains, hidden, sequences, splits
 from edgejoule.bench.zoo.net import awake, example
 from edgejoule.prune import grouping, groups
 from edgejoule.prune.groups import Group, Slice, Unit
+
+resnet20 = plugins.load("models", "resnet20")
 
 IMAGE = torch.zeros(1, 3, 32, 32)
 

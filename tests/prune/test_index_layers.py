@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgejoule.bench.models import preresnet101, resnet20
+from edgejoule import plugins
 from edgejoule.bench.zoo import branches
 from edgejoule.bench.zoo.examination import cut, parity
 from edgejoule.bench.zoo.net import awake, example
@@ -12,6 +12,9 @@ from edgejoule.prune import grouping, groups, index_layers
 from edgejoule.prune.groups import Unit
 from edgejoule.prune.mask import Mask
 from edgejoule.prune.shrink import shrink
+
+preresnet101 = plugins.load("models", "preresnet101")
+resnet20 = plugins.load("models", "resnet20")
 
 
 class PreBlock(nn.Module):

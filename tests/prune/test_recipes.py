@@ -91,7 +91,7 @@ def refused(run, options, word):
     "options, word",
     [
         ({"criterion": "slimm"}, "Did you mean 'slim'"),
-        ({"rho": 1}, "slim has no setting 'rho'"),
+        ({"rho": 1}, "one_shot with slim and gamma_l1 has no setting 'rho'"),
         ({"retrain": "half"}, "full, last"),
         ({"mode": "loose"}, "mode"),
         ({"scope": "all"}, "scope"),

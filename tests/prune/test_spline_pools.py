@@ -183,7 +183,9 @@ def test_unknown_pool():
 )
 def test_all_of_a_resnet_50_in_seconds(scores, options):
     """26 560 filters, every convolution a group of its own: at most 20 s of one core."""
-    from edgejoule.bench.models import resnet50
+    from edgejoule import plugins
+
+    resnet50 = plugins.load("models", "resnet50")
 
     model = resnet50.build()
     groups = [

@@ -8,7 +8,7 @@ from rigs.fake_trainer import FakeTrainer, small_net
 from torch import nn
 from torch.nn.utils import prune as oracle
 
-from edgejoule.prune import steps
+from edgejoule.prune.settings import Saliency, Thinning
 from edgejoule.prune.weightmasks import mask_steps, weight_mask
 from edgejoule.prune.weightmasks.weight_mask import WeightMask
 
@@ -104,7 +104,7 @@ def test_held_weights_stay_zero_under_momentum_gathered_before(make):
 
     for _ in range(3):
         step()
-    mask = mask_steps.masking.full(model, weight_mask.names(model))
+    mask = weight_mask.full(model, weight_mask.names(model))
     mask["3.weight"][::2] = False
     with weight_mask.held(model, mask):
         for _ in range(3):
@@ -162,10 +162,7 @@ def test_masks_equal_those_of_torch_round_after_round(name):
     """Weights move between rounds, as training would move them."""
     model, twin = convs(), convs()
     trainer = FakeTrainer(model)
-    method = steps.method(
-        *(("magnitude", {}) if name == "magnitude" else ("slices", {"norm": name})),
-        folder="saliency",
-    )
+    method = Saliency("magnitude") if name == "magnitude" else Saliency("slices", norm=name)
     mask, before = weight_mask.full(model, weight_mask.names(model)), None
     generator = torch.Generator().manual_seed(3)
     for _ in range(6):
@@ -194,7 +191,7 @@ def counts(shape, rounds, saliency, options=None):
         if len(shape) == 2
         else nn.Sequential(nn.Conv2d(shape[1], shape[0], shape[2]))
     )
-    trainer, method = FakeTrainer(small_net()), steps.method(saliency, options or {}, "saliency")
+    trainer, method = FakeTrainer(small_net()), Saliency(saliency, **(options or {}))
     trainer.model = model
     mask, found = weight_mask.full(model, ["0.weight"]), []
     for _ in range(rounds):
@@ -241,9 +238,9 @@ def test_random_density_is_even():
     """Globally drawn, every tensor's density is within three standard deviations of the asked."""
     torch.manual_seed(0)
     trainer = FakeTrainer(convs())
-    method = steps.method("random", {"seed": 5}, "saliency")
+    method = Saliency("random", seed=5)
     for scope in ("global", "layer"):
-        how = mask_steps.Thinning(scope)
+        how = Thinning(scope)
         mask = mask_steps.start(trainer, method, how)
         with trainer.phase("score"):
             found = mask_steps.draw(trainer, method, mask, 0.7, how)
@@ -259,10 +256,10 @@ def test_random_density_is_even():
 def test_an_emptied_layer_is_told_and_least_prevents_it():
     trainer = FakeTrainer(convs())
     trainer.model[0].weight.data *= 1e-6
-    method = steps.method("magnitude", {}, "saliency")
+    method = Saliency("magnitude")
     for least, warnings in ((0, 1), (1, 0)):
         trainer.warnings = []
-        how = mask_steps.Thinning(least=least)
+        how = Thinning(least=least)
         mask = mask_steps.start(trainer, method, how)
         with trainer.phase("score"):
             found = mask_steps.draw(trainer, method, mask, 0.5, how)
@@ -272,19 +269,19 @@ def test_an_emptied_layer_is_told_and_least_prevents_it():
 @pytest.mark.parametrize(
     "saliency, how, word",
     [
-        ("magnitude", mask_steps.Thinning("all"), "'global' or 'layer'"),
-        ("slices", mask_steps.Thinning("global"), "no effect"),
-        ("slices", mask_steps.Thinning(least=1), "no effect"),
+        ("magnitude", Thinning("all"), "'global' or 'layer'"),
+        ("slices", Thinning("global"), "no effect"),
+        ("slices", Thinning(least=1), "no effect"),
     ],
 )
 def test_settings_without_effect_are_refused(saliency, how, word):
     with pytest.raises(ValueError, match=word):
-        mask_steps.start(FakeTrainer(), steps.method(saliency, {}, "saliency"), how)
+        mask_steps.start(FakeTrainer(), Saliency(saliency), how)
 
 
 def drawn(scope, ratio, model):
-    trainer, how = FakeTrainer(model), mask_steps.Thinning(scope)
-    method = steps.method("magnitude", {}, "saliency")
+    trainer, how = FakeTrainer(model), Thinning(scope)
+    method = Saliency("magnitude")
     with trainer.phase("score"):
         return mask_steps.draw(trainer, method, mask_steps.start(trainer, method, how), ratio, how)
 
