@@ -30,6 +30,7 @@ COMMANDS = (
     ("gate", "bench", "is last night red? against the nights before and the blessed one"),
     ("bless", "bench", "make a night the baseline that later ones are held to"),
     ("list", "bench", "what there is: suites, models, data sets, criteria, recipes, runs"),
+    ("new", "bench", "begin a criterion, model, recipe, ... of your own"),
     ("show", "bench", "one run: settings, phases, ticket, warnings"),
     ("report", "reports", "the page and the tables of a suite's runs"),
     ("history", "reports", "the pages over all nights: last night, trends, all runs"),

@@ -29,7 +29,9 @@ class Kind(NamedTuple):
 
 KINDS = {
     "models": Kind("model", "bench/models", ("build",)),
-    "datasets": Kind("dataset", "bench/datasets", ("load", "CLASSES", "INPUT_SHAPE")),
+    "datasets": Kind(
+        "dataset", "bench/datasets", ("load", "CLASSES", "INPUT_SHAPE", "TRAIN_IMAGES")
+    ),
     "criteria": Kind("criterion", "prune/criteria", ("scores", "SCOPE", "BATCHES")),
     "saliency": Kind("saliency", "prune/saliency", ("scores", "SCOPE", "BATCHES", "AXIS")),
     "regularizers": Kind("regularizer", "prune/regularizers", ("penalty",)),

@@ -66,21 +66,33 @@ class Choice:
 
 
 class Criterion(Choice):
-    """What scores channels."""
+    """What scores channels: Criterion("l2"), Criterion("spline", rho=0.1)."""
 
     KIND, FUNCTION = "criteria", "scores"
 
+    def scores(self, model: Any, groups: Sequence[Any], batches: Sequence[Any] = ()) -> Dict:
+        """{group name: scores [channels]}, higher means keep; `batches` are (x, y) pairs."""
+        return self.module.scores(model, groups, batches, **self.options)
+
 
 class Saliency(Choice):
-    """What scores single weights."""
+    """What scores single weights: Saliency("magnitude")."""
 
     KIND, FUNCTION = "saliency", "scores"
+
+    def scores(self, model: Any, mask: Dict, batches: Sequence[Any] = ()) -> Dict:
+        """{tensor name: scores} of the tensors that a mask names, higher means keep."""
+        return self.module.scores(model, mask, batches, **self.options)
 
 
 class Regularizer(Choice):
     """What pulls towards sparsity in training; by default what the criterion comes with."""
 
     KIND, FUNCTION = "regularizers", "penalty"
+
+    def penalty(self, model: Any, groups: Sequence[Any]) -> None:
+        """Adds its subgradient to the gradients in place, between backward and step."""
+        self.module.penalty(model, groups, **self.options)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,12 @@
 """The steps that recipes compose: score, penalise, retrain."""
 
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, Optional, Union
 
-from edgejoule.prune.settings import Choice, Regularizer, Retraining
+from edgejoule.prune.settings import Criterion, Regularizer, Retraining, Saliency
 
 
 def score(
-    trainer: Any, criterion: Choice, found: Any, batches: Optional[int] = None
+    trainer: Any, criterion: Union[Criterion, Saliency], found: Any, batches: Optional[int] = None
 ) -> Dict[str, Any]:
     """The criterion's scores of groups (or of a mask's weights); charged to the running phase.
 
@@ -24,15 +24,14 @@ def score(
     if hasattr(module, "flops"):
         work = module.flops(trainer.model, found, data, **criterion.options)
         trainer.charge(work, "{} scores".format(criterion.name))
-    return module.scores(trainer.model, found, data, **criterion.options)
+    return criterion.scores(trainer.model, found, data)
 
 
 def penalty(regularizer: Optional[Regularizer], found: Any) -> Optional[Callable]:
     """What the trainer calls between backward and step, None without a regularizer."""
     if regularizer is None:
         return None
-    module, options = regularizer.module, regularizer.options
-    return lambda model: module.penalty(model, found, **options)
+    return lambda model: regularizer.penalty(model, found)
 
 
 def retrain(trainer: Any, how: Retraining) -> None:
