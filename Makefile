@@ -13,6 +13,11 @@ bench: $(VENV)/ready  ## train, prune and measure on embedded data, then the rep
 	$(RUN) run $(SUITE)
 	$(RUN) report $(SUITE)
 
+check: $(VENV)/ready  ## lint, format and types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
 test: $(VENV)/ready  ## the test suite on this Python
 	$(VENV)/bin/python -m pytest -q
 
@@ -62,5 +67,5 @@ $(OLD_VENV)/ready: requirements/jetpack4.txt
 	$(OLD_VENV)/bin/python -m pip install -q -r requirements/jetpack4.txt
 	@touch $@
 
-.PHONY: help bench test test-all test-jetpack4 benchmarks kernels cuda-check gpu clean
+.PHONY: help bench check test test-all test-jetpack4 benchmarks kernels cuda-check gpu clean
 .DEFAULT_GOAL := help
