@@ -7,7 +7,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("bench", "prune", "devices", "reports")
-FLOOR = {"launch", "plugins", "signatures", "version"}  # of edgejoule/ itself; standard library
+FLOOR = {
+    "launch",
+    "members",
+    "plugins",
+    "signatures",
+    "version",
+}  # of edgejoule/ itself; standard library
 MAY_IMPORT = {
     "devices": {"devices"} | FLOOR,
     "prune": {"prune"} | FLOOR,

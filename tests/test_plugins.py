@@ -5,7 +5,7 @@ import inspect
 
 import pytest
 
-from edgejoule import plugins
+from edgejoule import members, plugins
 from edgejoule.plugins import KINDS, REQUIRED, ROOT
 
 DATASET = ("TRAIN_IMAGES", "TEST_IMAGES", "LICENCE", "CHECKSUMS")
@@ -40,7 +40,7 @@ def test_settings_read_from_the_file_are_those_of_the_function(kind, name):
     """Python's own view of a signature, its groups taken apart, is what the syntax tree says."""
     function = KINDS[kind].defines[0]
     real = getattr(plugins.load(kind, name), function)
-    if isinstance(plugins.load(kind, name), plugins.Member):
+    if isinstance(plugins.load(kind, name), members.Member):
         real = plugins.load(kind, name).module.build
     keywords = [
         each

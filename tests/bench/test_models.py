@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgejoule import plugins
+from edgejoule import members, plugins
 from edgejoule.bench.architectures import cifar_resnets, weights
 from edgejoule.prune import cost
 
@@ -43,7 +43,7 @@ def test_any_number_of_classes_and_channels(name, undrawn):
 @pytest.mark.parametrize("name", NAMES)
 def test_defaults_are_the_shape_it_is_made_for(name):
     module = module_of(name)
-    if isinstance(module, plugins.Member):
+    if isinstance(module, members.Member):
         net = module.build()
         assert [each for each in net.parameters()][-1].shape[0] == module.CLASSES
         return
