@@ -104,7 +104,7 @@ def test_held_weights_stay_zero_under_momentum_gathered_before(make):
 
     for _ in range(3):
         step()
-    mask = mask_steps.masking.full(model, weight_mask.names(model))
+    mask = weight_mask.full(model, weight_mask.names(model))
     mask["3.weight"][::2] = False
     with weight_mask.held(model, mask):
         for _ in range(3):
@@ -296,7 +296,7 @@ def test_layerwise_keeps_equal_shares_and_global_the_largest_overall():
     assert all(
         abs(float(flags.float().mean()) - 0.5) <= 1 / flags.numel() for flags in layer.values()
     )
-    sizes = {name: weight_mask.tensor_of(model, name).detach().abs() for name in whole}
+    sizes = {name: model.get_parameter(name).detach().abs() for name in whole}
     gone = max(float(sizes[name][~flags].max()) for name, flags in whole.items() if not flags.all())
     kept = min(float(sizes[name][flags].min()) for name, flags in whole.items() if flags.any())
     assert gone <= kept
