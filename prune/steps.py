@@ -4,7 +4,7 @@ import difflib
 import importlib
 import inspect
 from pathlib import Path
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 RETRAIN = ("full", "last")
 
@@ -13,7 +13,7 @@ class Method(NamedTuple):
     """A criterion with its settings, sorted by the function they belong to."""
 
     name: str
-    module: object
+    module: Any
     scores: Dict
     penalty: Dict
 
