@@ -4,6 +4,7 @@ Layerwise. Deviation: where several layers write to one group, their filters cou
 filter.
 """
 
+from functools import reduce
 from typing import Sequence
 
 import torch
@@ -19,8 +20,8 @@ BATCHES = 0
 def scores(model: nn.Module, groups: Sequence[Group], batches: Batches) -> Scores:
     """Per group, the Euclidean norm of each channel's weights [channels], unitless."""
     return {
-        group.name: sum(
-            (rows.detach().pow(2).sum(1) for rows in filters(model, group)), torch.zeros(())
+        group.name: reduce(
+            torch.add, (rows.detach().pow(2).sum(1) for rows in filters(model, group))
         ).sqrt()
         for group in groups
         if group.units

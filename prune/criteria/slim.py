@@ -24,7 +24,7 @@ def scores(model: nn.Module, groups: Sequence[Group], batches: Batches) -> Score
     """Per group that has batch norms, the mean |gamma| of each channel [channels]."""
     found = {group.name: norms(model, group) for group in groups}
     return {
-        name: torch.stack([norm[0].detach().abs() for norm in each]).mean(0)
+        name: torch.stack([norm[0].detach().abs() for norm in each]).mean(0)  # [0]: gamma
         for name, each in found.items()
         if each
     }

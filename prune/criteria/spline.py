@@ -52,4 +52,5 @@ def check(
 
 def flops(model: nn.Module, groups: Sequence[Group], batches: Batches, **options: Any) -> int:
     """FLOPs of one scoring: 2 per multiply-accumulate of the slopes' inner products."""
+    # no setting changes the number of pairs that are compared
     return spline_order.gram_flops(model, groups)

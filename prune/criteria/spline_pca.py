@@ -76,6 +76,7 @@ def projected(rows: np.ndarray, components: int) -> np.ndarray:
 
     Through the smaller of the two matrices of inner products: a fraction of a full SVD's time.
     """
+    # eigenvectors of rows * rows^T are the left singular vectors, those of rows^T * rows the right
     wide = rows.shape[0] < rows.shape[1]
     products = rows.dot(rows.T) if wide else rows.T.dot(rows)
     values, vectors = eigh(

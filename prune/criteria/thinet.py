@@ -28,6 +28,7 @@ def scores(
     seed = torch.initial_seed() % 2**32  # NumPy takes no longer seeds
     found = reconstruction.grams(model, groups, batches, points, seed)
     return {
+        # argsort turns the order of removal into each channel's place in it
         name: torch.from_numpy(reconstruction.order(gram)[0].argsort()).double()
         for name, gram in found.items()
     }

@@ -102,25 +102,25 @@ def fastest() -> Backend:
     for name in builder.candidates():
         try:
             return load(name)
-        except (RuntimeError, OSError) as error:
+        except (RuntimeError, OSError) as error:  # OSError: built, but ctypes cannot load it
             reasons.append(str(error))
     warnings.warn(
         "signs: no compiled kernels, NumPy does the work at 1/50 of the speed: {}".format(
             reasons[-1]
         ),
         RuntimeWarning,
-        stacklevel=3,
+        stacklevel=3,  # past `cpu`, to the function of `signs` that was called
     )
     return reference
 
 
 def survey() -> List[Tuple[str, Optional[str]]]:
-    """(name, None or why it is not to be had) of every backend, in order."""
+    """(name, None or why this machine cannot use it) of every backend, in order."""
     return [(name, reason(name)) for name in NAMES]
 
 
 def reason(name: str) -> Optional[str]:
-    """Why backend `name` cannot be had here, or None if it can."""
+    """Why this machine cannot use backend `name`, None if it can."""
     try:
         load(name)
     except (RuntimeError, OSError) as error:

@@ -18,8 +18,9 @@ from edgejoule.prune.whole_file import Replacement
 
 SOURCES = Path(__file__).resolve().parent
 SHARED = ("signs.h", "rows.hpp", "tiles.hpp", "entry.hpp")
+# C++14 because JetPack 4's compiler is gcc 7; hidden, so that signs.h alone is exported
 FLAGS = ("-O3", "-std=c++14", "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra")
-X86, ARM = ("x86_64", "amd64"), ("aarch64", "arm64")
+X86, ARM = ("x86_64", "amd64"), ("aarch64", "arm64")  # as Linux and other systems call them
 
 
 class Recipe(NamedTuple):

@@ -25,7 +25,7 @@ def image(capability: int) -> bytes:
     for compiler in compilers():
         try:
             return cached(compiler, capability)
-        except (RuntimeError, OSError) as error:
+        except (RuntimeError, OSError) as error:  # the next compiler may know this GPU
             reasons.append(str(error))
     raise RuntimeError(
         "signs: no compiler for the CUDA kernels: {}".format(
@@ -45,11 +45,13 @@ def compilers() -> List[str]:
 
 def nvcc() -> Optional[str]:
     """Path of nvcc, or None."""
+    # JetPack installs it there without changing the PATH
     return shutil.which("nvcc") or shutil.which("/usr/local/cuda/bin/nvcc")
 
 
 def cached(compiler: str, capability: int) -> bytes:
     """The image that `compiler` makes, from the cache if it is there."""
+    # as in `builder.digest`: size and date stand for the compiler's version
     found = os.stat(os.path.realpath(compiler))
     text = repr((compiler, found.st_size, int(found.st_mtime), capability, sources()))
     name = hashlib.sha256(text.encode("utf8")).hexdigest()[:16]

@@ -30,7 +30,7 @@ class Library:
     def __init__(self, name: str, path: Path) -> None:
         self.name, self.path = name, path
         self._library = ctypes.CDLL(str(path))
-        self._library.signs_scratch.restype = INT64
+        self._library.signs_scratch.restype = INT64  # ctypes would take it for an int of 32 bits
         self._own = threading.local()
         if self._library.signs_abi() != ABI:
             raise RuntimeError(

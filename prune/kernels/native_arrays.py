@@ -55,6 +55,7 @@ def at(array: np.ndarray) -> ctypes.c_void_p:
 def aligned(shape: Tuple[int, ...], dtype: Any) -> np.ndarray:
     """An uninitialised array that begins at a cache line."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    # NumPy aligns to 16 bytes, and results written past the caches need whole lines
     memory = np.empty(size + LINE - 1, np.uint8)
     start = -memory.ctypes.data % LINE
     return memory[start : start + size].view(dtype).reshape(shape)

@@ -15,7 +15,7 @@ class Compiler:
         self.path = path
         self._library = ctypes.CDLL(path)
         major, minor = c_int(), c_int()
-        self._library.nvrtcGetErrorString.restype = c_char_p
+        self._library.nvrtcGetErrorString.restype = c_char_p  # ctypes would cut it to an int
         self._check("nvrtcVersion", byref(major), byref(minor))
         self.version = (major.value, minor.value)
 
@@ -34,7 +34,7 @@ class Compiler:
             RuntimeError: they do not compile; one line with the first error.
         """
         program = c_void_p()
-        headers = sorted(set(sources) - {main})
+        headers = sorted(set(sources) - {main})  # NVRTC reads them from memory, not from files
         texts = (c_char_p * len(headers))(*[sources[name].encode("utf8") for name in headers])
         names = (c_char_p * len(headers))(*[name.encode("utf8") for name in headers])
         self._check(
@@ -94,11 +94,13 @@ class Compiler:
 def find() -> List[str]:
     """Paths of the NVRTC libraries of this Python's torch and of this machine's toolkits."""
     patterns = []
+    # torch's wheels bring it in torch/lib (1.10) or in packages of NVIDIA's beside torch
     for folder in sys.path:
         patterns += [
             os.path.join(folder, "torch", "lib", "libnvrtc-*.so*"),
             os.path.join(folder, "nvidia", "*", "lib", "libnvrtc.so*"),
         ]
     patterns += ["/usr/local/cuda*/lib64/libnvrtc.so", "/usr/local/cuda*/targets/*/lib/libnvrtc.so"]
+    # newest first: only a newer one knows a newer GPU
     found = [path for pattern in patterns for path in sorted(glob.glob(pattern), reverse=True)]
     return [path for path in found if "builtins" not in os.path.basename(path)]

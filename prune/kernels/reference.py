@@ -19,7 +19,7 @@ def pack(values: np.ndarray, infinity: int) -> np.ndarray:
         signs = (values[part] > 0) & (values[part] <= infinity)
         packed = np.packbits(signs, axis=1, bitorder="little")
         codes[part, : packed.shape[1]] = packed
-    return codes.view(np.uint64)
+    return codes.view(np.uint64)  # byte j is bits 8 j.. of a word: little-endian
 
 
 def pack_hamming(
@@ -54,12 +54,14 @@ def cdist(
 
 def popcount(codes: np.ndarray) -> np.ndarray:
     """Number of ones per row of codes [rows, words]: int64 [rows]."""
+    # NumPy counts bits only since 2.0; a table of 2^16 fits the second-level cache
     halves = np.ascontiguousarray(codes).view(np.uint16)
     return COUNTS[halves].sum(axis=1, dtype=np.int64)
 
 
 def nans(values: np.ndarray, infinity: int) -> int:
     """Number of NaNs among float bit patterns [rows, bits]."""
+    # all bits but the sign; a NaN is above infinity there
     magnitude = values.dtype.type(np.iinfo(values.dtype).max)
     return sum(int(((values[part] & magnitude) > infinity).sum()) for part in blocks(*values.shape))
 

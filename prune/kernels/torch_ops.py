@@ -24,7 +24,7 @@ def register() -> Any:
             "signs: operators need torch.library.custom_op of torch 2.4; this is "
             "torch {}; call edgejoule.prune.signcodes.signs instead".format(torch.__version__)
         )
-    if not hasattr(torch.ops.edgejoule, "pack"):
+    if not hasattr(torch.ops.edgejoule, "pack"):  # torch refuses to register a name twice
         for function, shape in ((pack, packed), (hamming, paired), (cdist, crossed)):
             name = "edgejoule::" + function.__name__
             torch.library.custom_op(name, function, mutates_args=()).register_fake(shape)
@@ -68,6 +68,7 @@ def crossed(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 def words(codes: torch.Tensor) -> Union[np.ndarray, torch.Tensor]:
     """Codes as `prune.signcodes.signs` takes them: a CPU tensor as an array of uint64."""
+    # torch has no uint64 before 2.3, so codes travel as int64 with the same bits
     return codes if codes.is_cuda else codes.contiguous().numpy().view(np.uint64)
 
 

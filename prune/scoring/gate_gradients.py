@@ -6,6 +6,7 @@ channel that is always zero scores zero.
 """
 
 from contextlib import contextmanager
+from functools import reduce
 from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Sequence, Tuple
 
 import torch
@@ -36,7 +37,7 @@ def derivatives(
         found, loss = mean_gradients(model, batches, list(gates.values()), train_mode)
     by_module = dict(zip(gates, found))
     return {
-        name: sum((by_module[module][index].sum(1) for module, index in each), torch.zeros(()))
+        name: reduce(torch.add, (by_module[module][index].sum(1) for module, index in each))
         for name, each in sites.items()
         if each
     }, loss
@@ -88,7 +89,7 @@ def _gates(model: nn.Module, modules: Iterable[str]) -> Dict[str, Tensor]:
     return gates
 
 
-def _multiplier(gate: Tensor) -> Callable:
+def _multiplier(gate: Tensor) -> Callable[[nn.Module, Any, Tensor], Tensor]:
     def hook(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
         # a linear layer's channels lie along the last axis, those of all others along axis 1
         if isinstance(module, nn.Linear):

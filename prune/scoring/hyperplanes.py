@@ -13,6 +13,7 @@ Deviations: the batch norm that feeds the activation is folded into slope and bi
 several layers write to has one hyperplane in each, and the distance is their mean.
 """
 
+from functools import reduce
 from typing import List, NamedTuple, Optional, Sequence, Tuple, cast
 
 import torch
@@ -34,6 +35,7 @@ class Planes(NamedTuple):
 
 def planes(model: nn.Module, group: Group, fold_bn: bool = True) -> List[Planes]:
     """One `Planes` per layer that writes the group, batch norms folded in or ignored."""
+    # float64: in float32 near duplicates would be as far apart as rounding puts them
     return [
         _unit(model, group, unit, rows.detach().double(), fold_bn)
         for unit, rows in neurons(model, group)
@@ -77,11 +79,12 @@ def among(layers: Sequence[Planes], units: Tensor, rho: float, equation: str) ->
 
 def sizes(layers: Sequence[Planes]) -> Tensor:
     """Euclidean norm of each unit's slopes over the layers of a group [channels]."""
-    return sum((layer.slopes.pow(2).sum(1) for layer in layers), torch.zeros(())).sqrt()
+    return reduce(torch.add, (layer.slopes.pow(2).sum(1) for layer in layers)).sqrt()
 
 
 def _unit(model: nn.Module, group: Group, unit: Unit, slopes: Tensor, fold_bn: bool) -> Planes:
     """The hyperplanes of one layer, its batch norm folded in if there is one and it is wanted."""
+    # a recurrent layer calls them weight_ih_l0 and bias_ih_l0
     owner, _, weight = (unit.weight or unit.producer + ".weight").rpartition(".")
     bias = _vector(model, group, owner + "." + weight.replace("weight", "bias"))
     bias = slopes.new_zeros(len(slopes)) if bias is None else bias
@@ -98,6 +101,7 @@ def _unit(model: nn.Module, group: Group, unit: Unit, slopes: Tensor, fold_bn: b
                 unit.norm
             )
         )
+    # gamma (w x + b - mean) / sqrt(var + eps) + beta is again one slope and one bias
     scale = (var + norm.eps).rsqrt() * (1 if gamma is None else gamma)
     return Planes(slopes * scale[:, None], (bias - mean) * scale + (0 if beta is None else beta))
 
@@ -122,11 +126,15 @@ def _scaled(layer: Planes, equation: str) -> Planes:
 
 
 def _distances(layer: Planes, rows: Tensor, rho: float, equation: str) -> Tensor:
-    """In place where it can be: this runs over n^2 pairs and memory traffic is what it costs."""
+    """Eq. 2 of some units with all of a layer [rows, channels].
+
+    In place where it can be: this runs over n^2 pairs, and memory traffic is what it costs.
+    """
     cosines = layer.slopes[rows] @ layer.slopes.t()
     if equation == "exact":
         signs = 1 - 2 * (cosines < 0).to(cosines)
         gaps = signs.mul_(layer.biases[None]).sub_(layer.biases[rows][:, None]).abs_()
     else:
         gaps = (layer.biases[rows][:, None] - layer.biases[None]).abs_()
+    # rounding can lift a cosine above 1, and a distance must not be negative
     return cosines.abs_().clamp_(max=1).neg_().add_(1).add_(gaps, alpha=rho)

@@ -35,7 +35,7 @@ def readers(model: nn.Module, group: Group) -> List[Reader]:
     for part in group.slices:
         module = model.get_submodule(part.tensor.rpartition(".")[0])
         if not isinstance(module, (nn.Conv2d, nn.Linear)) or getattr(module, "groups", 1) != 1:
-            continue
+            continue  # a filter of a grouped convolution reads a part of the channels only
         if part.axis == 1 and part.tensor.endswith("weight"):
             positions = torch.tensor([list(each) for each in part.indices])
             found.append(Reader(part.tensor, module, positions))
@@ -82,9 +82,10 @@ def order(gram: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     gone, errors, error = [], [], 0.0
     cross, alive = np.zeros(size), np.ones(size, dtype=bool)
     for _ in range(size):
+        # |s + x_c|^2 = |s|^2 + 2 s.x_c + |x_c|^2, s the sum of the parts that are gone
         after = np.where(alive, error + 2 * cross + np.diag(gram), np.inf)
         channel = int(after.argmin())
-        error = max(float(after[channel]), 0.0)
+        error = max(float(after[channel]), 0.0)  # rounding may leave a little less than nothing
         alive[channel] = False
         cross += gram[channel]
         gone.append(channel)
@@ -134,11 +135,12 @@ def _observer(
     reader: Reader,
     points: int,
     random: np.random.RandomState,
-) -> Callable:
+) -> Callable[[nn.Module, Tuple[Tensor, ...]], None]:
     """A hook that adds what a group contributes to one reader to the group's Gram matrix."""
 
     def hook(module: nn.Module, inputs: Tuple[Tensor, ...]) -> None:
         parts = contributions(reader.module, inputs[0], points, random)
+        # float64 before products are summed: opposite parts cancel to a small difference
         each = parts.cpu().double()[:, reader.positions].sum(2).numpy()
         found[name] += each.T.dot(each)
 

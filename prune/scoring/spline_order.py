@@ -47,6 +47,7 @@ def ranks(runs: Sequence[Run]) -> List[Tensor]:
     """Ranks [channels] of the channels of several runs, float64: merged by gap, then as given."""
     gaps = np.concatenate([gap for _, gap in runs]) if runs else np.zeros(0)
     place = np.empty(len(gaps))
+    # stable: of equal distances the earlier layer's channel leaves first, in every NumPy alike
     place[gaps.argsort(kind="stable")] = np.arange(len(gaps))
     merged, first = [], 0
     for order, _ in runs:
@@ -100,7 +101,7 @@ def worth(layer: Layer, rule: Rule) -> np.ndarray:
     if rule.victim == "small_norm":
         return layer.sizes.cpu().numpy()
     if rule.victim == "larger_index":
-        return np.zeros(size)
+        return np.zeros(size)  # of equal worth, `greedy` removes the larger index
     if rule.victim == "random":
         seed = torch.initial_seed() if rule.seed is None else rule.seed
         return torch.rand(size, generator=torch.Generator().manual_seed(seed)).numpy()
@@ -114,6 +115,7 @@ def ordered(layer: Layer, rule: Rule, values: Optional[np.ndarray] = None) -> Ru
     `values` [channels] says what each unit is worth; without them the rule does.
     """
     values = worth(layer, rule) if values is None else values
+    # a unit without slope has no hyperplane, so no distance to any other
     dead = (layer.sizes == 0).nonzero().flatten().cpu()
     living = (layer.sizes > 0).nonzero().flatten().cpu()
     all_among = among(layer, rule)

@@ -55,6 +55,7 @@ def check(rule: Rule, pool: str) -> None:
 
 def dimension(model: nn.Module, groups: Sequence[Group], components: Optional[int] = None) -> int:
     """The common dimension: given, or the largest that every layer can be reduced to."""
+    # n rows of width d have at most min(n, d) principal components
     limits = {group.name: min(group.channels, _width(model, group)) for group in groups}
     if not limits:
         return 0
@@ -88,6 +89,7 @@ def flops(
     found = spline_order.judged(model, groups)
     shapes = [(group.channels, _width(model, group)) for group in found]
     sizes = [rows for rows, _ in shapes]
+    # "cross" compares inside layers too, to say which of two layers is the denser one
     pools = sizes if pool == "within" else [sum(sizes)] + sizes
     compared = dimension(model, found, components) * sum(greedy.comparisons(n) for n in pools)
     return 2 * (compared + sum(rows * columns * min(rows, columns) for rows, columns in shapes))

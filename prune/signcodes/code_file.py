@@ -114,7 +114,7 @@ def _parsed(path: FilePath, text: bytes) -> Dict[str, Any]:
             and layer["offset"] % ALIGNED == 0
             for layer in header["layers"]
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:  # no UTF-8, no JSON, a key missing, no dict
         raise ValueError("{}: damaged header of sign codes ({})".format(path, error)) from None
     if not whole:
         raise ValueError("{}: damaged header of sign codes".format(path))

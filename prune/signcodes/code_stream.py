@@ -67,6 +67,7 @@ class Stream:
             start = time.perf_counter()
             counts = changed.setdefault(name, [])
             stored = self._stored(name, len(counts), (values.shape[0], values.shape[1]))
+            # `out=stored`: the new codes replace the old while they are compared
             distances = signs.pack_hamming(values.cpu(), stored, out=stored)[1]
             counts.append(int(distances.sum()))
             self.seconds += time.perf_counter() - start
@@ -76,6 +77,7 @@ class Stream:
     def _stored(self, name: str, place: int, shape: Tuple[int, int]) -> np.ndarray:
         """The stored words of call number `place` of a layer, zeros if it was never seen."""
         rows, bits = shape
+        # a layer that is called more than once in a forward pass has a block for each call
         blocks = self.blocks.setdefault(name, [])
         if place == len(blocks):
             blocks.append(Block(bits, np.zeros((rows, -(-bits // 64)), np.uint64)))

@@ -37,6 +37,7 @@ def layers(model: nn.Module) -> List[str]:
     """
     named = list(model.named_modules())
     norms = [name for name, each in named if isinstance(each, _BatchNorm)]
+    # all but the last: no activation follows what makes the logits
     found = norms or [name for name, each in named if isinstance(each, (_ConvNd, nn.Linear))][:-1]
     if not found:
         raise ValueError(
@@ -73,7 +74,7 @@ def look(
     def hook(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
         def taking(module: nn.Module, inputs: Any, output: Tensor) -> None:
             values = output.detach().flatten(1)
-            # the kernels know no float64, and rounding to float32 keeps signs
+            # the kernels know no float64; float32 rounds only values below 1e-45 to zero
             take(name, values.float() if values.dtype == torch.float64 else values)
 
         return taking
@@ -114,7 +115,7 @@ def distance(a: Codes, b: Codes, weights: str = "layer_mean") -> float:
 
 
 def mean(shares: Dict[str, float], bits: Dict[str, int], weights: str = "layer_mean") -> float:
-    """One share of the layers' shares: their mean, or that over all bits ("bit_mean")."""
+    """The mean of the layers' shares, where each layer counts once, or ("bit_mean") by its bits."""
     check("weights", weights, WEIGHTS)
     share = [1 if weights == "layer_mean" else bits[name] for name in shares]
     return float(np.average(list(shares.values()), weights=share))
@@ -166,7 +167,7 @@ def grid2(batches: Batches, count: int) -> Tensor:
 
 def _first(trainer: Trainer, split: str, count: int) -> List[Tensor]:
     """Batches of the first `count` images of a split; the last one is cut to fit."""
-    size = len(trainer.batches(1, split)[0][0])
+    size = len(trainer.batches(1, split)[0][0])  # as all batches but the last
     batches = [x for x, _ in trainer.batches(-(-count // size), split)]
     left = count - size * (len(batches) - 1)
     return batches[:-1] + [batches[-1][:left]]
@@ -180,6 +181,7 @@ def _packed(
     bits: Dict[str, int] = {}
 
     def keep(name: str, values: Tensor) -> None:
+        # packed at once: the activations of all layers together would be 32 times as large
         words.setdefault(name, []).append(signs.pack(values.cpu()))
         bits[name] = bits.get(name, 0) + values.shape[1]
 

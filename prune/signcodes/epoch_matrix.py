@@ -31,6 +31,7 @@ def matrix(codes: Sequence[np.ndarray], backend: Optional[str] = None) -> np.nda
     step = max(1, BLOCK_BYTES // 8 // max(1, len(flat)))
     for start in range(0, lengths[0] if lengths else 0, step):
         block = np.stack([np.asarray(each[start : start + step]) for each in flat])
+        # the same object twice, so that each pair is compared once
         total += signs.cdist(block, block, backend=backend, dtype=np.int64)
     return total
 

@@ -10,8 +10,6 @@ from edgejoule.prune.trainer import Trainer
 from edgejoule.prune.weightmasks import controls, weight_mask
 from edgejoule.prune.weightmasks.weight_mask import WeightMask
 
-ROUNDINGS = ("floor", "nearest")
-
 
 class Thinning(NamedTuple):
     """Which weights compete with which: the settings of every draw of a recipe.
@@ -68,6 +66,7 @@ def draw(
     else:
         drawn = WeightMask()
         for name, flags in mask.items():
+            # earlier rounds' removals count towards the share, which is of the unpruned network
             removed = max(0, weight_mask.removal(shares[name], flags.numel()) - int((~flags).sum()))
             drawn.update(weight_mask.lowest(scores, WeightMask({name: flags}), removed, how.least))
     _tell_empty(trainer, mask, drawn)
@@ -79,21 +78,20 @@ def thin(
     saliency: steps.Method,
     mask: WeightMask,
     rate: float,
-    rounding: str = "nearest",
     tensors: Optional[Iterable[str]] = None,
 ) -> WeightMask:
     """The mask without a share `rate` of what is left in each tensor, weights or whole slices.
 
-    "nearest" rounds as torch.nn.utils.prune does (halves to even), "floor" never removes more than
-    the share. `tensors` names those that are thinned; without it all are.
+    The number is rounded as torch.nn.utils.prune does it, halves to even. `tensors` names those
+    that are thinned; without it all are.
     """
+    # a mask of those alone, because each layer kind may be scored by a saliency of its own
     chosen = WeightMask((name, mask[name]) for name in (mask if tensors is None else tensors))
     scores = steps.score(trainer, saliency, chosen)
     axis, drawn = saliency.module.AXIS, WeightMask(mask)
     for name, flags in chosen.items():
         left = flags if axis is None else _slices(flags, axis)
-        amount = rate * int(left.sum())
-        remove = int(round(amount)) if rounding == "nearest" else int(amount + 1e-9)
+        remove = int(round(rate * int(left.sum())))
         kept = weight_mask.lowest(scores, WeightMask({name: left}), remove)[name]
         drawn[name] = kept if axis is None else flags & _spread(kept, flags, axis)
     _tell_empty(trainer, mask, drawn)
@@ -110,7 +108,7 @@ def train(
     """
     with weight_mask.held(trainer.model, mask):
         done = trainer.train(epochs, first=first, total=total)
-    dense = count(trainer.model, trainer.example).train_macs
+    dense = count(trainer.model, trainer.example).train_macs  # zeros are multiplied like others
     effective = weight_mask.effective_macs(trainer.model, trainer.example, mask)
     return {
         "epochs": done,

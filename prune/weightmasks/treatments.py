@@ -45,8 +45,9 @@ def treat(
     if treatment == "keep":
         return
     if treatment == "rewind":
-        model.load_state_dict(dict(rewound))
+        model.load_state_dict(rewound)
         return
+    # buffers stay as at step 0: shuffled statistics of a batch norm would mean nothing
     change = {"reinit": _shuffled(seed), "sign": _signs, "sigma_sign": _sigma_signs}[treatment]
     learned = {name for name, _ in model.named_parameters()}
     model.load_state_dict(

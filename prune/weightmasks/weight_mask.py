@@ -1,4 +1,4 @@
-"""Masks of single weights: drawn exactly, held at zero during training, counted honestly.
+"""Masks of single weights: drawn exactly, held at zero during training, and counted.
 
 A masked network executes the dense work: nothing here is faster. `effective_macs` says what
 hardware that skips zeros would have to do.
@@ -148,7 +148,7 @@ def held(model: nn.Module, mask: Optional[WeightMask]) -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
-        apply(model, mask)
+        apply(model, mask)  # the last step came after the last pass
 
 
 def _masking(flags: Tensor) -> Callable[[Tensor], Tensor]:
@@ -158,7 +158,7 @@ def _masking(flags: Tensor) -> Callable[[Tensor], Tensor]:
 
 def _flat(scores: Tensor, flags: Tensor, least: int) -> np.ndarray:
     """Scores as float64 [n], infinite for weights that are gone and for the `least` best."""
-    values = scores.detach().double().cpu().numpy().ravel().copy()
+    values = scores.detach().double().cpu().numpy().ravel().copy()  # written to below
     if not np.isfinite(values[flags.cpu().numpy().ravel()]).all():
         raise ValueError("scores hold NaN or infinity; the network or its loss has diverged")
     values[~flags.cpu().numpy().ravel()] = np.inf
@@ -176,6 +176,7 @@ def effective_macs(model: nn.Module, example: Tensor, mask: WeightMask) -> int:
     """
     density = {name.rpartition(".")[0]: float(flags.float().mean()) for name, flags in mask.items()}
     total = sum(
+        # every MAC of a layer belongs to one weight, and all weights of a layer have equally many
         (call.forward + call.input_gradient + call.weight_gradient) * density.get(call.name, 1.0)
         for call in macs.observe(model, example).calls
     )
