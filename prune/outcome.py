@@ -1,8 +1,13 @@
 """What a recipe hands back."""
 
-from typing import NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from torch import nn
+
+from edgejoule.prune.groups import Group
+from edgejoule.prune.mask import Mask
+from edgejoule.prune.tickets import Ticket
+from edgejoule.prune.weightmasks.weight_mask import WeightMask
 
 
 class Outcome(NamedTuple):
@@ -15,9 +20,9 @@ class Outcome(NamedTuple):
     """
 
     model: nn.Module
-    groups: Optional[list] = None
-    mask: Optional[dict] = None
-    ticket: Optional[tuple] = None
+    groups: Optional[List[Group]] = None
+    mask: Optional[Mask] = None
+    ticket: Optional[Ticket] = None
     notes: Tuple[str, ...] = ()
-    weight_mask: Optional[dict] = None
-    facts: Optional[dict] = None
+    weight_mask: Optional[WeightMask] = None
+    facts: Optional[Dict[str, Any]] = None

@@ -6,12 +6,16 @@ A watch is told how far every new state is from the latest ones and fires when t
 - `lookback_max`: the same authors' code: the new epoch against each of the last three, below 0.16.
 - `mask_distance`: You et al., 2020, arXiv:1909.11957: the newest pruning mask against each of the
   last four, not above 0.1.
-The rules do not know what is compared. `Memory` keeps states, anything that `distance(a, b)` takes;
-what knows its own distance to the state before needs none for a rule of consecutive states.
+The rules work on distances alone, whatever the states are. `Memory` keeps states and compares them;
+who already knows how far each state is from the one before (`prune.signcodes.code_stream`) needs
+none for a rule of consecutive states.
 """
 
 from collections import deque
-from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Deque, List, NamedTuple, Optional, Sequence, Tuple
+
+if TYPE_CHECKING:
+    from edgejoule.prune.mask import Mask
 
 
 class Ticket(NamedTuple):
@@ -22,7 +26,7 @@ class Ticket(NamedTuple):
     observation alone, None while there was nothing to compare with.
     """
 
-    mask: Optional[dict]
+    mask: Optional["Mask"]
     epoch: Optional[int]
     distances: Tuple[Optional[float], ...]
     detector: str
@@ -59,12 +63,13 @@ def mask_distance(length: int = 4, epsilon: float = 0.1) -> Rule:
 
 
 class Memory:
-    """The latest `length` states."""
+    """The latest `length` states, compared by `distance(newer, older)`."""
 
-    def __init__(self, length: int, distance: Callable):
-        self.distance, self._states = distance, deque(maxlen=length)
+    def __init__(self, length: int, distance: Callable[[Any, Any], float]):
+        self.distance = distance
+        self._states: Deque[Any] = deque(maxlen=length)
 
-    def see(self, state) -> List[float]:
+    def see(self, state: Any) -> List[float]:
         """Distances of the newest state to those before it, oldest first."""
         apart = [self.distance(state, old) for old in self._states]
         self._states.append(state)
@@ -72,7 +77,11 @@ class Memory:
 
 
 class Watch:
-    """Remembers the latest distances and what was held against the threshold at every state."""
+    """Remembers the latest distances and what was held against the threshold at every state.
+
+    Raises:
+        ValueError: the rule compares nothing, or its threshold is no share from 0 to 1.
+    """
 
     def __init__(self, rule: Rule):
         if rule.length < 1 or not 0 <= rule.threshold <= 1:
@@ -82,8 +91,9 @@ class Watch:
                     rule.name, rule.length, rule.threshold
                 )
             )
-        self.rule, self.distances = rule, []
-        self._queue = deque(maxlen=rule.length)
+        self.rule = rule
+        self.distances: List[Optional[float]] = []
+        self._queue: Deque[float] = deque(maxlen=rule.length)
 
     def see(self, apart: Sequence[float]) -> bool:
         """True if the training has settled; `apart` is how far a new state is from older ones.
@@ -94,13 +104,14 @@ class Watch:
         self.distances.append(max(apart) if apart else None)
         self._queue.extend(apart)
         held = apart if self.rule.lookback else self._queue
-        return len(held) == self.rule.length and self._below(held)
+        return len(held) == self.rule.length and self._below(max(held))
 
-    def ticket(self, mask, epoch: Optional[int]) -> Ticket:
+    def ticket(self, mask: Optional["Mask"], epoch: Optional[int]) -> Ticket:
         """The ticket drawn now; `epoch` None if the search ended without one."""
         return Ticket(mask, epoch, tuple(self.distances), self.rule.name, self.rule.threshold)
 
-    def _below(self, values) -> bool:
+    def _below(self, distance: float) -> bool:
+        # Early-Bird's code goes on searching above its threshold, the spline paper at it too
         if self.rule.inclusive:
-            return max(values) <= self.rule.threshold
-        return max(values) < self.rule.threshold
+            return distance <= self.rule.threshold
+        return distance < self.rule.threshold

@@ -4,21 +4,30 @@ Layerwise. Deviation: where several layers write to one group, their filters cou
 filter.
 """
 
-from edgejoule.prune.groups import filters
+from functools import reduce
+from typing import Sequence
+
+import torch
+from torch import nn
+
+from edgejoule.prune.groups import Group, filters
+from edgejoule.prune.trainer import Batches, Scores
 
 SCOPE = "layer"
 BATCHES = 0
 
 
-def scores(model, groups, batches):
+def scores(model: nn.Module, groups: Sequence[Group], batches: Batches) -> Scores:
     """Per group, the Euclidean norm of each channel's weights [channels], unitless."""
     return {
-        group.name: sum(rows.detach().pow(2).sum(1) for rows in filters(model, group)).sqrt()
+        group.name: reduce(
+            torch.add, (rows.detach().pow(2).sum(1) for rows in filters(model, group))
+        ).sqrt()
         for group in groups
         if group.units
     }
 
 
-def flops(model, groups, batches):
+def flops(model: nn.Module, groups: Sequence[Group], batches: Batches) -> int:
     """FLOPs of one scoring: a multiply-accumulate per weight."""
     return sum(2 * rows.numel() for group in groups for rows in filters(model, group))

@@ -7,27 +7,30 @@ exact number of channels leaves, while the authors' threshold removes one more.
 """
 
 from math import log2
+from typing import Sequence
 
 import torch
+from torch import nn
 
-from edgejoule.prune.groups import norms
+from edgejoule.prune.groups import Group, norms
+from edgejoule.prune.trainer import Batches, Scores
 
 SCOPE = "global"
 BATCHES = 0
 REGULARIZER = "gamma_l1"
 
 
-def scores(model, groups, batches):
+def scores(model: nn.Module, groups: Sequence[Group], batches: Batches) -> Scores:
     """Per group that has batch norms, the mean |gamma| of each channel [channels]."""
     found = {group.name: norms(model, group) for group in groups}
     return {
-        name: torch.stack([norm[0].detach().abs() for norm in each]).mean(0)
+        name: torch.stack([norm[0].detach().abs() for norm in each]).mean(0)  # [0]: gamma
         for name, each in found.items()
         if each
     }
 
 
-def flops(model, groups, batches):
+def flops(model: nn.Module, groups: Sequence[Group], batches: Batches) -> int:
     """FLOPs of one scoring: sorting n scalars and reading them, 3 n log2 n + 2 n."""
     n = sum(group.channels for group in groups)
     return int(3 * n * log2(n) + 2 * n) if n else 0

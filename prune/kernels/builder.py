@@ -1,9 +1,9 @@
 """Backends built by this machine's own compiler at first use, kept in a per-user cache.
 
 A library is named by a digest of its sources, its flags and its compiler, so a newer checkout or a
-newer compiler builds anew and nothing is ever stale. It is written under a temporary name and then
-renamed: builders may race, the last wins, all are equal, and no lock file can be left behind. The
-libraries know neither Python nor torch; one file serves every interpreter of this user.
+newer compiler builds anew and nothing is ever stale. Builders may race: the last one's file stays,
+and all are equal. The libraries know neither Python nor torch; one file serves every interpreter of
+this user.
 """
 
 import hashlib
@@ -11,14 +11,16 @@ import os
 import platform
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
-from typing import NamedTuple, Tuple
+from typing import Callable, List, NamedTuple, Sequence, Tuple
+
+from edgejoule.prune.whole_file import Replacement
 
 SOURCES = Path(__file__).resolve().parent
 SHARED = ("signs.h", "rows.hpp", "tiles.hpp", "entry.hpp")
+# C++14 because JetPack 4's compiler is gcc 7; hidden, so that signs.h alone is exported
 FLAGS = ("-O3", "-std=c++14", "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra")
-X86, ARM = ("x86_64", "amd64"), ("aarch64", "arm64")
+X86, ARM = ("x86_64", "amd64"), ("aarch64", "arm64")  # as Linux and other systems call them
 
 
 class Recipe(NamedTuple):
@@ -43,14 +45,18 @@ RECIPES = {
 }
 
 
-def candidates():
+def candidates() -> List[str]:
     """Names of the backends that are written for this kind of machine, fastest first."""
     machine = platform.machine().lower()
     return [name for name, recipe in RECIPES.items() if machine in (recipe.machines or (machine,))]
 
 
-def library(name) -> Path:
-    """Path of the library of backend `name`, built if the cache has none."""
+def library(name: str) -> Path:
+    """Path of the library of backend `name`, built if the cache has none.
+
+    Raises:
+        RuntimeError: it is for another machine, there is no compiler, or the build fails.
+    """
     if name not in candidates():
         raise RuntimeError(
             "signs: backend {!r} is for {}, this machine is {!r}; use one of {}".format(
@@ -65,27 +71,31 @@ def library(name) -> Path:
     return path
 
 
-def place(path, make):
-    """Makes a file at `path`; `make(temporary name)` writes it, and only a whole one is renamed."""
+def place(path: Path, make: Callable[[str], object]) -> None:
+    """Makes a file of the cache at `path`; `make(temporary name)` writes it.
+
+    Raises:
+        RuntimeError: the cache cannot be written to.
+    """
     try:
+        # 0700: whoever could write here could run code as this user
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=path.stem, suffix=".tmp", dir=str(path.parent))
+        replacement = Replacement(path)
     except OSError as error:
         raise RuntimeError(
             "signs: cannot write to the cache {} ({}); set XDG_CACHE_HOME to a "
             "folder of yours".format(path.parent, error.strerror)
         ) from None
-    os.close(handle)
-    try:
+    with replacement as temporary:
         make(temporary)
-        os.replace(temporary, str(path))
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
 
 
-def run(command) -> str:
-    """What `command` printed; a failure is one line with the first error it named."""
+def run(command: Sequence[str]) -> str:
+    """What `command` printed.
+
+    Raises:
+        RuntimeError: it failed; one line with the first error that it named.
+    """
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     text = done.stdout.decode("utf8", "replace")
     if done.returncode:
@@ -99,7 +109,11 @@ def run(command) -> str:
 
 
 def compiler() -> str:
-    """Path of the C++ compiler: $CXX, else the first of c++, g++ and clang++."""
+    """Path of the C++ compiler: $CXX, else the first of c++, g++ and clang++.
+
+    Raises:
+        RuntimeError: there is none.
+    """
     asked = os.environ.get("CXX")
     for name in [asked] if asked else ["c++", "g++", "clang++"]:
         found = shutil.which(name)
@@ -111,8 +125,9 @@ def compiler() -> str:
     )
 
 
-def digest(name, command) -> str:
+def digest(name: str, command: Sequence[str]) -> str:
     """16 hex digits that change with the backend's sources, its flags and the compiler."""
+    # the compiler's size and date stand for its version, which only running it would tell
     found = os.stat(os.path.realpath(command[0]))
     text = repr((command, found.st_size, int(found.st_mtime), platform.machine())).encode("utf8")
     recipe = RECIPES[name]

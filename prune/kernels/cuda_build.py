@@ -7,6 +7,7 @@ the other way, and the only one on a Jetson whose torch brings no NVRTC.
 import hashlib
 import os
 import shutil
+from typing import Dict, List, Optional
 
 from edgejoule.prune.kernels import builder, nvrtc
 
@@ -14,13 +15,17 @@ MAIN = "signs.cu"
 NAMES = (MAIN, "cuda_machine.cuh", "cuda_rows.cuh", "cuda_pairs.cuh", "cuda_tensor.cuh")
 
 
-def image(capability):
-    """Code of all kernels for a compute capability such as 62, for cuModuleLoadData."""
+def image(capability: int) -> bytes:
+    """Code of all kernels for a compute capability such as 62, for cuModuleLoadData.
+
+    Raises:
+        RuntimeError: there is no compiler, or none can build them.
+    """
     reasons = []
     for compiler in compilers():
         try:
             return cached(compiler, capability)
-        except (RuntimeError, OSError) as error:
+        except (RuntimeError, OSError) as error:  # the next compiler may know this GPU
             reasons.append(str(error))
     raise RuntimeError(
         "signs: no compiler for the CUDA kernels: {}".format(
@@ -32,18 +37,21 @@ def image(capability):
     )
 
 
-def compilers():
+def compilers() -> List[str]:
     """Paths of the compilers to try, in order."""
-    return nvrtc.find() + [path for path in [nvcc()] if path]
+    last = nvcc()
+    return nvrtc.find() + ([last] if last else [])
 
 
-def nvcc():
+def nvcc() -> Optional[str]:
     """Path of nvcc, or None."""
+    # JetPack installs it there without changing the PATH
     return shutil.which("nvcc") or shutil.which("/usr/local/cuda/bin/nvcc")
 
 
-def cached(compiler, capability):
+def cached(compiler: str, capability: int) -> bytes:
     """The image that `compiler` makes, from the cache if it is there."""
+    # as in `builder.digest`: size and date stand for the compiler's version
     found = os.stat(os.path.realpath(compiler))
     text = repr((compiler, found.st_size, int(found.st_mtime), capability, sources()))
     name = hashlib.sha256(text.encode("utf8")).hexdigest()[:16]
@@ -53,7 +61,7 @@ def cached(compiler, capability):
     return path.read_bytes()
 
 
-def compile_to(path, compiler, capability):
+def compile_to(path: str, compiler: str, capability: int) -> None:
     """Writes the image for a compute capability to `path`."""
     if os.path.basename(compiler).startswith("nvcc"):
         builder.run(
@@ -73,6 +81,6 @@ def compile_to(path, compiler, capability):
         file.write(code)
 
 
-def sources():
+def sources() -> Dict[str, str]:
     """{name: text} of all CUDA sources."""
     return {name: (builder.SOURCES / name).read_text(encoding="utf8") for name in NAMES}

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from edgejoule.prune.kernels import builder, cuda_build, nvrtc
 
@@ -35,7 +35,10 @@ class Row(NamedTuple):
     error: str = ""
 
 
-def main(argv=None) -> int:
+Built = Tuple[int, Optional[int]]  # kernels, and bytes spilled where the compiler tells
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
     """Exit code: 0 if all compiled, 1 if something did not, 3 if there was no toolchain."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -53,25 +56,28 @@ def main(argv=None) -> int:
     return 1 if any(row.error for row in rows) else 0
 
 
-def attempts(folders):
+def attempts(folders: Sequence[str]) -> Iterator[Row]:
     """Rows of every toolchain and target, as they are tried."""
     assembler = next(iter(below(folders, "ptxas")), None)
-    if cuda_build.nvcc():
-        yield from with_nvcc(cuda_build.nvcc())
+    nvcc = cuda_build.nvcc()
+    if nvcc:
+        yield from with_nvcc(nvcc)
     for path in below(folders, "libnvrtc.so.*") + below(folders, "libnvrtc-*.so.*"):
+        # the built-ins are no compiler, and "alt" is a second build of the same one
         if "builtins" not in path and ".alt." not in path:
             yield from with_nvrtc(nvrtc.Compiler(path), assembler)
 
 
-def with_nvcc(compiler):
+def with_nvcc(compiler: str) -> Iterator[Row]:
     """Rows of nvcc, for all real architectures it lists."""
-    version = re.search(r"release ([\d.]+)", builder.run([compiler, "--version"])).group(1)
+    release = re.search(r"release ([\d.]+)", builder.run([compiler, "--version"]))
+    version = release.group(1) if release else "of unknown release"
     listed = builder.run([compiler, "--list-gpu-code"]).split()
     for target in sorted({name for name in listed if re.match(r"sm_\d+$", name)}, key=by_number):
         yield timed("nvcc " + version, target, compiled, compiler, target)
 
 
-def compiled(compiler, target):
+def compiled(compiler: str, target: str) -> Built:
     """Kernels and bytes spilled of the sources compiled by nvcc."""
     with tempfile.TemporaryDirectory() as folder:
         return resources(
@@ -91,18 +97,18 @@ def compiled(compiler, target):
         )
 
 
-def with_nvrtc(compiler, assembler):
+def with_nvrtc(compiler: nvrtc.Compiler, assembler: Optional[str]) -> Iterator[Row]:
     """Rows of one NVRTC: machine code, or PTX and its assembly where there is an assembler."""
     name = "NVRTC {}.{}".format(*compiler.version)
     if compiler.makes_cubins:
         for target in EDGE:
             yield timed(name, "sm_{}".format(target), machine_code, compiler, target)
         return
-    images = {}
+    images: Dict[int, bytes] = {}
     for target in VIRTUAL:
         yield timed(name, "compute_{}".format(target), translated, compiler, target, images)
-    for target, virtual in ASSEMBLED.items() if assembler else ():
-        if virtual in images:
+    for target, virtual in ASSEMBLED.items():
+        if assembler and virtual in images:
             yield timed(
                 "{}, ptxas of compute_{}".format(name, virtual),
                 "sm_{}".format(target),
@@ -113,7 +119,7 @@ def with_nvrtc(compiler, assembler):
             )
 
 
-def machine_code(compiler, target):
+def machine_code(compiler: nvrtc.Compiler, target: int) -> Built:
     """Kernels and bytes spilled of the sources compiled by NVRTC."""
     return resources(
         compiler.compile(
@@ -122,17 +128,17 @@ def machine_code(compiler, target):
     )
 
 
-def translated(compiler, target, images):
+def translated(compiler: nvrtc.Compiler, target: int, images: Dict[int, bytes]) -> Built:
     """Kernels in the PTX of an old NVRTC, which goes to `images`; spills show when assembled."""
     images[target] = compiler.compile(cuda_build.sources(), cuda_build.MAIN, target)[0]
     return images[target].count(b".visible .entry"), None
 
 
-def assembled(assembler, image, target):
+def assembled(assembler: str, image: bytes, target: int) -> Built:
     """Kernels and bytes spilled of PTX assembled for a real architecture."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "signs.ptx"
-        source.write_bytes(image.rstrip(b"\0"))
+        source.write_bytes(image.rstrip(b"\0"))  # NVRTC ends its text like C does
         return resources(
             builder.run(
                 [
@@ -147,14 +153,14 @@ def assembled(assembler, image, target):
         )
 
 
-def resources(log):
+def resources(log: str) -> Built:
     """Number of kernels in an assembler's log, and the bytes that they spill."""
     spilled = [int(number) for number in re.findall(r"(\d+) bytes spill", log)]
     return len(re.findall("Compiling entry function", log)), sum(spilled)
 
 
-def timed(toolchain, target, build, *arguments):
-    """The row of one attempt."""
+def timed(toolchain: str, target: str, build: Callable[..., Built], *arguments: Any) -> Row:
+    """The row of one attempt, `build(*arguments)`."""
     start = time.perf_counter()
     try:
         kernels, spilled = build(*arguments)
@@ -165,7 +171,7 @@ def timed(toolchain, target, build, *arguments):
     return Row(toolchain, target, kernels, spilled, time.perf_counter() - start)
 
 
-def below(folders, pattern):
+def below(folders: Sequence[str], pattern: str) -> List[str]:
     """Paths of files called like `pattern` anywhere below the folders."""
     return sorted(
         {
@@ -177,13 +183,13 @@ def below(folders, pattern):
     )
 
 
-def by_number(target):
-    """Sorts sm_75 before sm_100."""
+def by_number(target: str) -> int:
+    """The number in "sm_75", which sorts it before "sm_100"."""
     return int(target.split("_")[1])
 
 
-def table(rows):
-    """Lines for a terminal."""
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """Lines for a terminal, one per attempt."""
     form = "{:34} {:12} {:>7} {:>13} {:>8}"
     yield form.format("toolchain", "target", "kernels", "spilled bytes", "seconds")
     for row in rows:

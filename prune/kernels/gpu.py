@@ -1,16 +1,18 @@
-"""The CUDA backend: kernels launched through the driver, on torch's current stream and device.
+"""The CUDA backend: sign codes on the device that holds the tensors.
 
-ctypes calls libcuda itself, so neither a toolkit nor CUDA's headers are needed, and any torch with
-CUDA serves. Codes are int64 tensors [rows, words] with the bits of the CPU's uint64 ones.
+Codes are int64 tensors [rows, words] with the bits of the CPU's uint64 ones.
 """
 
 import ctypes
-from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any, Callable, List, Optional, Tuple
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from edgejoule.prune.kernels import cuda_build
+from edgejoule.prune.kernels.cuda_driver import PROCESSORS, Argument, Grid, Launcher, blocks
 
 # From this compute capability on, the all-pairs kernel of this name; by table of rates, not yet by
 # measurement: binary tensor cores beat the popcount unit eightfold where they are native (8.0 to
@@ -18,14 +20,16 @@ from edgejoule.prune.kernels import cuda_build
 ALL_PAIRS = ((100, "bytes"), (80, "bits"), (0, "popc"))
 SIDES = {"bytes": 128, "bits": 128, "popc": 64}  # distances per block, squared
 MOST_WORDS = {"bytes": 1 << 17, "bits": 1 << 24, "popc": 1 << 24}  # that a block's counts can hold
-THREADS = 256
-WORDS_PER_LANE = 64
-MAJOR, MINOR, PROCESSORS = 75, 76, 16  # CU_DEVICE_ATTRIBUTE_...
+WORDS_PER_LANE = 64  # of a row that one thread reads before the row is shared by more
 
 
 @lru_cache(maxsize=None)
-def load():
-    """The CUDA backend of this machine's driver."""
+def load() -> "Driver":
+    """The CUDA backend of this machine's driver.
+
+    Raises:
+        RuntimeError: this machine has no NVIDIA driver.
+    """
     try:
         return Driver(ctypes.CDLL("libcuda.so.1"))
     except OSError:
@@ -34,22 +38,29 @@ def load():
         ) from None
 
 
-class Driver:
-    """The kernels on every device of one driver."""
+class Driver(Launcher):
+    """The backend's functions, on every device of one driver."""
 
-    def __init__(self, driver, image=cuda_build.image):
-        self._driver, self._image, self._functions = driver, image, {}
-        self._check(driver.cuInit(0), "cuInit")
+    def __init__(
+        self, driver: ctypes.CDLL, image: Callable[[int], bytes] = cuda_build.image
+    ) -> None:
+        super().__init__(driver, image)
 
-    def pack(self, x, infinity):
+    def pack(self, x: Tensor, infinity: int) -> Tensor:
         """Codes int64 [rows, words] of a tensor [rows, bits] of float patterns."""
-        codes = self._codes(x)
+        codes = _room_for_codes(x)
         self._pack(x, infinity, None, codes, None)
         return codes
 
-    def pack_hamming(self, x, infinity, stored, out=None):
-        """Codes of `x`, in `out` if given, and their distances int64 [rows] to `stored`."""
-        codes = self._codes(x) if out is None else out
+    def pack_hamming(
+        self, x: Tensor, infinity: int, stored: Any, out: Optional[Any] = None
+    ) -> Tuple[Tensor, Tensor]:
+        """Codes of `x`, in `out` if given, and their distances int64 [rows] to `stored`.
+
+        Raises:
+            ValueError: `stored` or `out` is no tensor of codes, or `out` cannot take them.
+        """
+        codes = _room_for_codes(x) if out is None else out
         if checked(codes) is not codes or codes.shape != stored.shape:
             raise ValueError(
                 "signs: `out` must be a contiguous int64 tensor {!r}".format(tuple(stored.shape))
@@ -58,75 +69,82 @@ class Driver:
         self._pack(x, infinity, checked(stored), codes, distances)
         return codes, distances
 
-    def hamming(self, a, b):
+    def hamming(self, a: Tensor, b: Tensor) -> Tensor:
         """Distance of row i of `a` to row i of `b`, [rows, words]: int64 [rows], in bits."""
         return self._paired(checked(a), checked(b))
 
-    def popcount(self, codes):
+    def popcount(self, codes: Tensor) -> Tensor:
         """Number of ones per row of codes [rows, words]: int64 [rows]."""
         return self._paired(checked(codes), None)
 
-    def nans(self, x, infinity):
-        """Number of NaNs in a tensor [rows, bits] of float patterns, as an int."""
+    def nans(self, x: Tensor, infinity: int) -> int:
+        """Number of NaNs in a tensor [rows, bits] of float patterns."""
         x, count = whole_rows(x), torch.zeros(1, dtype=torch.int64, device=x.device)
-        self._launch(
+        self.launch(
             x,
             "signs_nans_{}".format(8 * x.element_size()),
-            (blocks(len(x) * -(-x.shape[1] // 1024) * 32), 1, 1),
+            (blocks(len(x) * -(-x.shape[1] // 1024) * 32), 1, 1),  # a warp per 1024 elements
             [x, len(x), x.shape[1], stride(x), ctypes.c_uint(infinity), count],
         )
         return int(count)
 
-    def cdist(self, a, b, dtype, out=None, kind=None):
-        """Distances of all rows of `a` [rows_a, words] to all of `b`: [rows_a, rows_b] bits."""
+    def cdist(
+        self,
+        a: Tensor,
+        b: Tensor,
+        dtype: np.dtype,
+        out: Optional[Tensor] = None,
+        kind: Optional[str] = None,
+    ) -> Tensor:
+        """Distances of all rows of `a` [rows_a, words] to all of `b`: [rows_a, rows_b] bits.
+
+        `kind` names the kernel, for those who compare them; without it the device decides.
+        """
         a, b = checked(a), checked(b)
         kind = kind or self.all_pairs(a)
-        grid, share = self._tiling(a, b, kind)
-        counter = torch.int32 if dtype.itemsize == 4 else torch.int64
+        processors = self.attribute(PROCESSORS, a)
+        grid, share = tiling(len(a), len(b), a.shape[1], kind, processors)
         if out is None:
+            counter = torch.int32 if dtype.itemsize == 4 else torch.int64
             out = torch.empty((len(a), len(b)), dtype=counter, device=a.device)
-        if grid[2] > 1:
+        if grid[2] > 1:  # several blocks add to each distance
             out.zero_()
-        popcounts = [] if kind == "popc" else [self.popcount(a), self.popcount(b)]
-        self._launch(
-            a,
-            "signs_cdist_{}_{}".format(kind, dtype.itemsize),
-            grid,
-            [a, len(a), b, len(b), a.shape[1], share] + popcounts + [out],
-        )
+        arguments: List[Argument] = [a, len(a), b, len(b), a.shape[1], share]
+        if kind != "popc":  # tensor cores count the ones in common; a distance needs each row's too
+            arguments += [self.popcount(a), self.popcount(b)]
+        name = "signs_cdist_{}_{}".format(kind, dtype.itemsize)
+        self.launch(a, name, grid, arguments + [out])
         return out
 
-    def all_pairs(self, tensor):
+    def all_pairs(self, tensor: Tensor) -> str:
         """Name of the all-pairs kernel for the device of `tensor`."""
         return next(kind for least, kind in ALL_PAIRS if self.capability(tensor) >= least)
 
-    def _tiling(self, a, b, kind):
-        """Grid of an all-pairs kernel, and the words of one share, a multiple of 16."""
-        across, down = (-(-len(x) // SIDES[kind]) for x in (b, a))
-        wanted = 2 * self._attribute(PROCESSORS, a) // max(1, across * down)
-        shares = max(min(wanted, a.shape[1] // 64), -(-a.shape[1] // MOST_WORDS[kind]), 1)
-        share = max(16, -(-a.shape[1] // shares // 16) * 16)
-        return (across, down, max(1, -(-a.shape[1] // share))), share
-
-    def _codes(self, x):
-        return torch.empty((x.shape[0], -(-x.shape[1] // 64)), dtype=torch.int64, device=x.device)
-
-    def _pack(self, x, infinity, stored, codes, distances):
+    def _pack(
+        self,
+        x: Tensor,
+        infinity: int,
+        stored: Optional[Tensor],
+        codes: Tensor,
+        distances: Optional[Tensor],
+    ) -> None:
         x = whole_rows(x)
-        warps = len(x) * -(-codes.shape[1] // 16)
-        self._launch(
+        warps = len(x) * -(-codes.shape[1] // 16)  # one makes 16 words of 1024 elements
+        self.launch(
             x,
             "signs_pack_{}".format(8 * x.element_size()),
             (blocks(warps * 32), 1, 1),
             [x, len(x), x.shape[1], stride(x), ctypes.c_uint(infinity), stored, codes, distances],
         )
 
-    def _paired(self, a, b):
+    def _paired(self, a: Tensor, b: Optional[Tensor]) -> Tensor:
+        """Distances of paired rows, or popcounts of `a` if there is no `b`."""
         out = torch.zeros(len(a), dtype=torch.int64, device=a.device)
         rows, words = a.shape
+        # a power of two, for the threads of a row add up by halves
         lanes = min(32, 1 << (max(1, -(-words // 2)) - 1).bit_length())
         segments = max(1, -(-words // (lanes * WORDS_PER_LANE)))
-        self._launch(
+        self.launch(
             a,
             "signs_paired",
             (blocks(rows * segments * lanes), 1, 1),
@@ -134,102 +152,43 @@ class Driver:
         )
         return out
 
-    def _launch(self, tensor, name, grid, arguments):
-        """Runs kernel `name` on the device and stream of `tensor`; an empty grid is no work."""
-        if not all(grid):
-            return
-        values = [argument(each) for each in arguments]
-        pointers = (ctypes.c_void_p * len(values))(*[ctypes.addressof(each) for each in values])
-        with stream_of(tensor) as stream:
-            function = self._function(tensor, name)
-            self._check(
-                self._driver.cuLaunchKernel(
-                    function, *grid, THREADS, 1, 1, 0, ctypes.c_void_p(stream), pointers, None
-                ),
-                name,
-            )
 
-    def _function(self, tensor, name):
-        """Kernel `name` on the device of `tensor`, whose image is built and loaded once."""
-        key = (tensor.device.index, name)
-        if key not in self._functions:
-            module, function = ctypes.c_void_p(), ctypes.c_void_p()
-            image = self._image(self.capability(tensor))
-            self._check(
-                self._driver.cuModuleLoadData(ctypes.byref(module), image), "cuModuleLoadData"
-            )
-            self._check(
-                self._driver.cuModuleGetFunction(
-                    ctypes.byref(function), module, name.encode("ascii")
-                ),
-                name,
-            )
-            self._functions[key] = function
-        return self._functions[key]
+def tiling(rows_a: int, rows_b: int, words: int, kind: str, processors: int) -> Tuple[Grid, int]:
+    """Grid of an all-pairs kernel, and the words of one block's share, a multiple of 16.
 
-    def capability(self, tensor):
-        """Compute capability of the device of `tensor`, 62 for 6.2."""
-        return 10 * self._attribute(MAJOR, tensor) + self._attribute(MINOR, tensor)
-
-    def _attribute(self, number, tensor):
-        device, value = ctypes.c_int(), ctypes.c_int()
-        self._check(
-            self._driver.cuDeviceGet(ctypes.byref(device), tensor.device.index or 0), "cuDeviceGet"
-        )
-        self._check(
-            self._driver.cuDeviceGetAttribute(ctypes.byref(value), number, device),
-            "cuDeviceGetAttribute",
-        )
-        return value.value
-
-    def _check(self, code, what):
-        if code:
-            name = ctypes.c_char_p()
-            self._driver.cuGetErrorName(code, ctypes.byref(name))
-            raise RuntimeError(
-                "signs: {} failed: {} ({})".format(
-                    what, (name.value or b"unknown").decode("ascii"), code
-                )
-            )
+    Few rows make few blocks: their words are then shared out until every processor has two.
+    """
+    across, down = (-(-rows // SIDES[kind]) for rows in (rows_b, rows_a))
+    wanted = 2 * processors // max(1, across * down)
+    shares = max(min(wanted, words // 64), -(-words // MOST_WORDS[kind]), 1)
+    share = max(16, -(-words // shares // 16) * 16)
+    return (across, down, max(1, -(-words // share))), share
 
 
-@contextmanager
-def stream_of(tensor):
-    """Handle of the current stream of a tensor's device, which is current meanwhile."""
-    with torch.cuda.device(tensor.device):
-        yield torch.cuda.current_stream(tensor.device).cuda_stream
-
-
-def argument(value):
-    """A kernel argument: tensors by address, integers as 64 bits, None as a null pointer."""
-    if isinstance(value, torch.Tensor):
-        return ctypes.c_void_p(value.data_ptr())
-    if value is None:
-        return ctypes.c_void_p()
-    return value if isinstance(value, ctypes._SimpleCData) else ctypes.c_longlong(value)
-
-
-def blocks(threads):
-    """Blocks of `THREADS` that hold `threads`."""
-    return -(-threads // THREADS)
-
-
-def stride(x):
+def stride(x: Tensor) -> int:
     """Elements from one row to the next; of a single row its length."""
     return x.stride(0) if len(x) > 1 else x.shape[1]
 
 
-def whole_rows(x):
+def whole_rows(x: Tensor) -> Tensor:
     """`x` [rows, bits] with the elements of a row side by side and rows apart."""
     side_by_side = x.shape[1] < 2 or x.stride(1) == 1
     return x.detach() if side_by_side and stride(x) >= x.shape[1] else x.detach().contiguous()
 
 
-def checked(codes):
-    """Codes known to be a contiguous int64 tensor [rows, words]."""
-    if codes.dtype != torch.int64 or codes.dim() != 2:
+def checked(codes: Any) -> Tensor:
+    """Codes known to be a contiguous int64 tensor [rows, words].
+
+    Raises:
+        ValueError: they are something else.
+    """
+    if not isinstance(codes, Tensor) or codes.dtype != torch.int64 or codes.dim() != 2:
         raise ValueError(
             "signs: codes on a GPU are int64 tensors [rows, words] as pack returns "
             "them; got {} {!r}".format(codes.dtype, tuple(codes.shape))
         )
     return codes if codes.is_contiguous() else codes.contiguous()
+
+
+def _room_for_codes(x: Tensor) -> Tensor:
+    return torch.empty((x.shape[0], -(-x.shape[1] // 64)), dtype=torch.int64, device=x.device)

@@ -1,49 +1,36 @@
 """A built library behind the backend interface: NumPy arrays in, NumPy arrays out.
 
-Rows of every array have their elements side by side (`prune.signcodes.signs` sees to that); rows themselves
-may be any distance apart.
+Work is cut by rows, or by words where rows are few, and shared out to threads: kernels start none.
 """
 
 import ctypes
 import threading
 from functools import partial
+from pathlib import Path
+from typing import Any, Optional
 
 import numpy as np
 
+from edgejoule.prune.kernels.native_arrays import INT64, aligned, at, of_codes, of_values
 from edgejoule.prune.kernels.threads import BYTES, PAIRS, run, split, split_triangle
 
 ABI = 1
 SYMMETRIC_WORDS = 64  # from here on mirroring half a matrix beats computing it
 FEW_ROWS = 1024  # up to here all-pairs work is shared out by words
 MESSAGES = {1: "it refuses an argument", 2: "this CPU cannot run it"}
-POINTER, INT64 = ctypes.c_void_p, ctypes.c_int64
-
-
-class Values(ctypes.Structure):
-    """signs_values of signs.h: patterns [rows, bits] and their type, named by its +inf."""
-
-    _fields_ = [
-        ("data", POINTER),
-        ("rows", INT64),
-        ("bits", INT64),
-        ("stride", INT64),
-        ("type", ctypes.c_int32),
-    ]
-
-
-class Codes(ctypes.Structure):
-    """signs_codes of signs.h: words [rows, words]."""
-
-    _fields_ = [("data", POINTER), ("rows", INT64), ("words", INT64), ("stride", INT64)]
 
 
 class Library:
-    """One loaded backend."""
+    """One loaded backend.
 
-    def __init__(self, name, path):
+    Raises:
+        RuntimeError: the library is of another interface, or this CPU cannot run it.
+    """
+
+    def __init__(self, name: str, path: Path) -> None:
         self.name, self.path = name, path
         self._library = ctypes.CDLL(str(path))
-        self._library.signs_scratch.restype = INT64
+        self._library.signs_scratch.restype = INT64  # ctypes would take it for an int of 32 bits
         self._own = threading.local()
         if self._library.signs_abi() != ABI:
             raise RuntimeError(
@@ -56,7 +43,7 @@ class Library:
                 "signs: backend {!r} needs what this CPU or its operating system lacks".format(name)
             )
 
-    def pack(self, values, infinity):
+    def pack(self, values: np.ndarray, infinity: int) -> np.ndarray:
         """Codes uint64 [rows, words] of float patterns [rows, bits]."""
         codes = np.empty((len(values), -(-values.shape[1] // 64)), np.uint64)
         run(
@@ -69,7 +56,9 @@ class Library:
         )
         return codes
 
-    def pack_hamming(self, values, infinity, stored, codes):
+    def pack_hamming(
+        self, values: np.ndarray, infinity: int, stored: np.ndarray, codes: np.ndarray
+    ) -> np.ndarray:
         """Distances int64 [rows] of the codes of `values` to `stored`; the codes go to `codes`."""
         out = np.empty(len(values), np.int64)
         run(
@@ -87,7 +76,7 @@ class Library:
         )
         return out
 
-    def hamming(self, a, b):
+    def hamming(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Distance of row i of `a` to row i of `b`, [rows, words]: int64 [rows], in bits."""
         out = np.empty(len(a), np.int64)
         run(
@@ -100,7 +89,7 @@ class Library:
         )
         return out
 
-    def popcount(self, codes):
+    def popcount(self, codes: np.ndarray) -> np.ndarray:
         """Number of ones per row of codes [rows, words]: int64 [rows]."""
         out = np.empty(len(codes), np.int64)
         run(
@@ -111,8 +100,8 @@ class Library:
         )
         return out
 
-    def nans(self, values, infinity):
-        """Number of NaNs among float patterns [rows, bits], as an int."""
+    def nans(self, values: np.ndarray, infinity: int) -> int:
+        """Number of NaNs among float patterns [rows, bits]."""
         parts = split(len(values), values.nbytes, BYTES)
         counts = np.zeros(len(parts), np.int64)
         run(
@@ -123,10 +112,13 @@ class Library:
         )
         return int(counts.sum())
 
-    def cdist(self, a, b, dtype=np.int64, out=None):
+    def cdist(
+        self, a: np.ndarray, b: np.ndarray, dtype: Any = np.int64, out: Optional[np.ndarray] = None
+    ) -> np.ndarray:
         """Distances of all rows of `a` [rows_a, words] to all of `b`: [rows_a, rows_b] bits."""
         out = aligned((len(a), len(b)), dtype) if out is None else out
         pairs = a.size * len(b)
+        # 8 words are a cache line, which two threads should not both fetch
         pieces = split(a.shape[1], pairs, PAIRS, 8) if len(a) <= FEW_ROWS else []
         if len(pieces) < 2:
             return self._by_rows(a, b, pairs, out)
@@ -136,7 +128,7 @@ class Library:
                     self._by_rows,
                     a[:, words],
                     a[:, words] if a is b else b[:, words],
-                    0,
+                    0,  # no work for further threads: this is one already
                     aligned(out.shape, dtype),
                 )
                 for words in pieces
@@ -144,7 +136,8 @@ class Library:
         )
         return np.sum(sums, axis=0, dtype=dtype, out=out)
 
-    def _by_rows(self, a, b, pairs, out):
+    def _by_rows(self, a: np.ndarray, b: np.ndarray, pairs: int, out: np.ndarray) -> np.ndarray:
+        """All distances, rows shared out to the threads that `pairs` of words are worth."""
         same = a is b or (a.ctypes.data, a.shape, a.strides) == (b.ctypes.data, b.shape, b.strides)
         if same and a.shape[1] >= SYMMETRIC_WORDS:
             run(
@@ -162,10 +155,10 @@ class Library:
             )
         return out
 
-    def _general(self, a, b, out):
+    def _general(self, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
         self._call("signs_cdist", of_codes(a), of_codes(b), out.itemsize, self._scratch(), at(out))
 
-    def _symmetric(self, a, rows, out):
+    def _symmetric(self, a: np.ndarray, rows: slice, out: np.ndarray) -> None:
         self._call(
             "signs_cdist_symmetric",
             of_codes(a),
@@ -176,13 +169,14 @@ class Library:
             at(out),
         )
 
-    def _scratch(self):
+    def _scratch(self) -> ctypes.c_void_p:
         """Pointer to this thread's scratch, kept while the thread lives."""
         if not hasattr(self._own, "scratch"):
             self._own.scratch = aligned((self._library.signs_scratch(),), np.uint8)
         return at(self._own.scratch)
 
-    def _call(self, function, *arguments):
+    def _call(self, function: str, *arguments: Any) -> None:
+        """Calls a function of the library; RuntimeError with its reason unless it returns 0."""
         code = getattr(self._library, function)(*arguments)
         if code:
             raise RuntimeError(
@@ -190,32 +184,3 @@ class Library:
                     function, self.name, code, MESSAGES.get(code, "no such code")
                 )
             )
-
-
-def of_values(values, infinity):
-    """Patterns [rows, bits] as the kernels take them."""
-    return ctypes.byref(Values(values.ctypes.data, *shape(values), infinity))
-
-
-def of_codes(codes):
-    """Codes [rows, words] as the kernels take them."""
-    return ctypes.byref(Codes(codes.ctypes.data, *shape(codes)))
-
-
-def shape(array):
-    """Rows, columns and distance between rows, in elements; of a single row its length."""
-    rows, columns = array.shape
-    return rows, columns, array.strides[0] // array.itemsize if rows > 1 else columns
-
-
-def at(array):
-    """Pointer to the first element of an array."""
-    return POINTER(array.ctypes.data)
-
-
-def aligned(shape, dtype):
-    """An uninitialised array that begins at a cache line."""
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    memory = np.empty(size + 63, np.uint8)
-    start = -memory.ctypes.data % 64
-    return memory[start : start + size].view(dtype).reshape(shape)

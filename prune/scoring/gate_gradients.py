@@ -1,46 +1,68 @@
-"""Derivatives of the loss with respect to gates c = 1 on the channels of groups.
+"""Gate gradients: derivatives of the loss with respect to a factor c = 1 on each channel.
 
-The gate multiplies what a unit emits: the output of its batch norm, or of the layer itself. At
-c = 1 the derivative is the sum of y * dL/dy over images and positions, so a channel that is always
-zero scores zero.
+The factor, called a gate, multiplies what a unit emits: the output of its batch norm, or of the
+layer itself. At c = 1 the derivative is the sum of y * dL/dy over images and positions, so a
+channel that is always zero scores zero.
 """
 
 from contextlib import contextmanager
-from typing import Dict, List, Tuple
+from functools import reduce
+from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from edgejoule.prune.groups import Group, Unit
 from edgejoule.prune.scoring.gradients import mean_gradients
 from edgejoule.prune.scoring.hyperplanes import writes
+from edgejoule.prune.trainer import Batches, Scores
 
 GATED = (_ConvNd, nn.Linear, _BatchNorm)
 
+Site = Tuple[str, Tensor]  # a module, and each channel's positions in its output [channels, each]
+
 
 def derivatives(
-    model, groups, batches, train_mode: bool = False
-) -> Tuple[Dict[str, Tensor], float]:
+    model: nn.Module, groups: Sequence[Group], batches: Batches, train_mode: bool = False
+) -> Tuple[Scores, float]:
     """dL/dc of every channel [channels] by group, summed over the group's units, and the loss L."""
-    sites = {group.name: [_site(model, group, unit) for unit in group.units] for group in groups}
-    sites = {name: [site for site in each if site] for name, each in sites.items()}
-    gates = _gates(model, [site for each in sites.values() for site in each])
-    with _gated(model, gates):
+    sites = {
+        group.name: list(filter(None, (_site(model, group, unit) for unit in group.units)))
+        for group in groups
+    }
+    gates = _gates(model, (module for each in sites.values() for module, _ in each))
+    with gated(model, gates):
         found, loss = mean_gradients(model, batches, list(gates.values()), train_mode)
     by_module = dict(zip(gates, found))
     return {
-        name: sum(by_module[module][index].sum(1) for module, index in each)
+        name: reduce(torch.add, (by_module[module][index].sum(1) for module, index in each))
         for name, each in sites.items()
         if each
     }, loss
 
 
-def _site(model, group, unit):
-    """(module whose output is gated, positions of each channel there [channels, each]), or None."""
+@contextmanager
+def gated(model: nn.Module, gates: Dict[str, Tensor]) -> Iterator[None]:
+    """Inside, the output of each module named in `gates` is multiplied by its gate [channels]."""
+    hooks = [
+        model.get_submodule(name).register_forward_hook(_multiplier(gate))
+        for name, gate in gates.items()
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _site(model: nn.Module, group: Group, unit: Unit) -> Optional[Site]:
+    """Where the gate of a unit sits; None where no layer emits the group's channels."""
     module = unit.norm or unit.producer
     if not isinstance(model.get_submodule(module), GATED) or not (unit.norm or writes(model, unit)):
         return None
+    # a norm without scale (affine=False) is known by its statistics alone
     tensors = (module + ".weight", module + ".running_mean")
     parts = [
         each
@@ -50,10 +72,10 @@ def _site(model, group, unit):
     return (module, torch.tensor([list(each) for each in parts[0].indices])) if parts else None
 
 
-def _gates(model, sites: List) -> Dict[str, Tensor]:
-    """One gate of ones per gated module, over all of its output channels."""
+def _gates(model: nn.Module, modules: Iterable[str]) -> Dict[str, Tensor]:
+    """A gate of ones per module, over all of its output channels; units of a module share it."""
     gates = {}
-    for module, _ in sites:
+    for module in modules:
         layer = model.get_submodule(module)
         size = next(
             getattr(layer, each)
@@ -67,21 +89,9 @@ def _gates(model, sites: List) -> Dict[str, Tensor]:
     return gates
 
 
-@contextmanager
-def _gated(model, gates: Dict[str, Tensor]):
-    hooks = [
-        model.get_submodule(name).register_forward_hook(_multiplier(gate))
-        for name, gate in gates.items()
-    ]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _multiplier(gate: Tensor):
-    def hook(module, inputs, output):
+def _multiplier(gate: Tensor) -> Callable[[nn.Module, Any, Tensor], Tensor]:
+    def hook(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        # a linear layer's channels lie along the last axis, those of all others along axis 1
         if isinstance(module, nn.Linear):
             return output * gate
         return output * gate.view((1, -1) + (1,) * (output.dim() - 2))

@@ -5,32 +5,40 @@ the model keeps its modes, buffers and `.grad`.
 """
 
 from contextlib import contextmanager
-from typing import List, Tuple
+from typing import Iterator, List, Sequence, Tuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
+
+from edgejoule.prune.trainer import Batches
 
 
 def mean_gradients(
-    model, batches, tensors: List[Tensor], train_mode: bool = False
+    model: nn.Module, batches: Batches, tensors: Sequence[Tensor], train_mode: bool = False
 ) -> Tuple[List[Tensor], float]:
-    """Gradients of the mean loss over all images with respect to `tensors`, and that loss."""
-    total, loss_sum, images = None, 0.0, sum(len(y) for _, y in batches)
+    """Gradients of the mean loss over all images with respect to `tensors`, and that loss.
+
+    Raises:
+        ValueError: there is no image in the batches.
+    """
+    total: List[Tensor] = []
+    loss_sum, images = 0.0, sum(len(y) for _, y in batches)
     if not images:
         raise ValueError("no images to take gradients on")
-    with standing(model, train_mode):
+    with in_mode(model, train_mode):
         for x, y in batches:
+            # divided by all images, not by the batch's: a short last batch then weighs less
             loss = functional.cross_entropy(model(x), y, reduction="sum") / images
-            found = torch.autograd.grad(loss, tensors, allow_unused=True)
-            found = [torch.zeros_like(t) if g is None else g for g, t in zip(found, tensors)]
-            total = found if total is None else [a + b for a, b in zip(total, found)]
+            given = torch.autograd.grad(loss, tensors, allow_unused=True)
+            found = [torch.zeros_like(t) if g is None else g for g, t in zip(given, tensors)]
+            total = [a + b for a, b in zip(total, found)] if total else found
             loss_sum += float(loss.detach())
     return total, loss_sum
 
 
 @contextmanager
-def standing(model, train_mode: bool):
+def in_mode(model: nn.Module, train_mode: bool) -> Iterator[None]:
     """Inside, every module trains or evaluates; afterwards modes and buffers are as before."""
     modes = [(module, module.training) for module in model.modules()]
     buffers = [
@@ -46,5 +54,6 @@ def standing(model, train_mode: bool):
         for module, mode in modes:
             module.training = mode
         with torch.no_grad():
-            for module, name, value in buffers:  # old batch norms replace their counter
-                module._buffers[name].copy_(value)
+            for module, name, value in buffers:
+                # looked up again: torch 1.10's batch norms replace their counter of batches
+                module.get_buffer(name).copy_(value)

@@ -13,12 +13,15 @@ Deviations: the batch norm that feeds the activation is folded into slope and bi
 several layers write to has one hyperplane in each, and the distance is their mean.
 """
 
-from typing import Callable, List, NamedTuple, Optional, Tuple
+from functools import reduce
+from typing import List, NamedTuple, Optional, Sequence, Tuple, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from edgejoule.prune.groups import filters
+from edgejoule.prune.groups import Group, Unit, filters
+from edgejoule.prune.scoring.greedy import Distances
 
 EQUATIONS = ("paper", "exact")
 
@@ -30,15 +33,16 @@ class Planes(NamedTuple):
     biases: Tensor
 
 
-def planes(model, group, fold_bn: bool = True) -> List[Planes]:
+def planes(model: nn.Module, group: Group, fold_bn: bool = True) -> List[Planes]:
     """One `Planes` per layer that writes the group, batch norms folded in or ignored."""
+    # float64: in float32 near duplicates would be as far apart as rounding puts them
     return [
         _unit(model, group, unit, rows.detach().double(), fold_bn)
         for unit, rows in neurons(model, group)
     ]
 
 
-def neurons(model, group) -> List[Tuple]:
+def neurons(model: nn.Module, group: Group) -> List[Tuple[Unit, Tensor]]:
     """(unit, weights [channels, d]) of every layer that writes the group's channels.
 
     Where an index selects among a stream's channels the unit is a layer that reads them: its
@@ -51,13 +55,13 @@ def neurons(model, group) -> List[Tuple]:
     ]
 
 
-def writes(model, unit) -> bool:
+def writes(model: nn.Module, unit: Unit) -> bool:
     """True if the group's channels are the outputs of the unit's layer, not its inputs."""
     transposed = getattr(model.get_submodule(unit.producer), "transposed", False)
     return unit.axis == (1 if transposed else 0)
 
 
-def among(layers: List[Planes], units: Tensor, rho: float, equation: str) -> Callable:
+def among(layers: Sequence[Planes], units: Tensor, rho: float, equation: str) -> Distances:
     """A function of positions in `units`: N of those units to all `units` [rows, units].
 
     The distance of a group is the mean over its layers.
@@ -73,33 +77,36 @@ def among(layers: List[Planes], units: Tensor, rho: float, equation: str) -> Cal
     return distances
 
 
-def sizes(layers: List[Planes]) -> Tensor:
+def sizes(layers: Sequence[Planes]) -> Tensor:
     """Euclidean norm of each unit's slopes over the layers of a group [channels]."""
-    return sum(layer.slopes.pow(2).sum(1) for layer in layers).sqrt()
+    return reduce(torch.add, (layer.slopes.pow(2).sum(1) for layer in layers)).sqrt()
 
 
-def _unit(model, group, unit, slopes: Tensor, fold_bn: bool) -> Planes:
+def _unit(model: nn.Module, group: Group, unit: Unit, slopes: Tensor, fold_bn: bool) -> Planes:
+    """The hyperplanes of one layer, its batch norm folded in if there is one and it is wanted."""
+    # a recurrent layer calls them weight_ih_l0 and bias_ih_l0
     owner, _, weight = (unit.weight or unit.producer + ".weight").rpartition(".")
     bias = _vector(model, group, owner + "." + weight.replace("weight", "bias"))
     bias = slopes.new_zeros(len(slopes)) if bias is None else bias
     if not (fold_bn and unit.norm):
         return Planes(slopes, bias)
-    norm = model.get_submodule(unit.norm)
+    norm = cast(_BatchNorm, model.get_submodule(unit.norm))
     mean, var, gamma, beta = (
         _vector(model, group, unit.norm + name)
         for name in (".running_mean", ".running_var", ".weight", ".bias")
     )
-    if mean is None:
+    if mean is None or var is None:
         raise ValueError(
             "{}: no running statistics to fold; train with them or set fold_bn=False".format(
                 unit.norm
             )
         )
+    # gamma (w x + b - mean) / sqrt(var + eps) + beta is again one slope and one bias
     scale = (var + norm.eps).rsqrt() * (1 if gamma is None else gamma)
     return Planes(slopes * scale[:, None], (bias - mean) * scale + (0 if beta is None else beta))
 
 
-def _vector(model, group, tensor: str) -> Optional[Tensor]:
+def _vector(model: nn.Module, group: Group, tensor: str) -> Optional[Tensor]:
     """The group's entries of a per-channel tensor, float64 [channels], mean over positions."""
     owner, _, last = tensor.rpartition(".")
     values = getattr(model.get_submodule(owner), last, None)
@@ -119,11 +126,15 @@ def _scaled(layer: Planes, equation: str) -> Planes:
 
 
 def _distances(layer: Planes, rows: Tensor, rho: float, equation: str) -> Tensor:
-    """In place where it can be: this runs over n^2 pairs and memory traffic is what it costs."""
+    """Eq. 2 of some units with all of a layer [rows, channels].
+
+    In place where it can be: this runs over n^2 pairs, and memory traffic is what it costs.
+    """
     cosines = layer.slopes[rows] @ layer.slopes.t()
     if equation == "exact":
         signs = 1 - 2 * (cosines < 0).to(cosines)
         gaps = signs.mul_(layer.biases[None]).sub_(layer.biases[rows][:, None]).abs_()
     else:
         gaps = (layer.biases[rows][:, None] - layer.biases[None]).abs_()
+    # rounding can lift a cosine above 1, and a distance must not be negative
     return cosines.abs_().clamp_(max=1).neg_().add_(1).add_(gaps, alpha=rho)

@@ -5,47 +5,55 @@ the sum before the bias; the parts of all channels add up to the output. Only in
 parts matter, so what is kept is the Gram matrix [channels, channels].
 """
 
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd
 
-from edgejoule.prune.scoring.gradients import standing
+from edgejoule.prune.groups import Group
+from edgejoule.prune.scoring.gradients import in_mode
+from edgejoule.prune.trainer import Batches
+
+Plain = Union[nn.Conv2d, nn.Linear]
 
 
 class Reader(NamedTuple):
-    """A layer that reads a group: its weight's name and the in-positions of each channel."""
+    """A layer that reads a group: its weight's name, and each channel's positions in its input.
+
+    `positions` is [channels, each]: a flattened channel owns several inputs of a linear layer.
+    """
 
     tensor: str
-    module: nn.Module
-    index: Tensor
+    module: Plain
+    positions: Tensor
 
 
-def readers(model, group) -> List[Reader]:
+def readers(model: nn.Module, group: Group) -> List[Reader]:
     """The ungrouped convolutions and linear layers that read a group's channels."""
     found = []
     for part in group.slices:
         module = model.get_submodule(part.tensor.rpartition(".")[0])
-        plain = isinstance(module, nn.Linear) or (
-            isinstance(module, nn.Conv2d) and module.groups == 1
-        )
-        if plain and part.axis == 1 and part.tensor.endswith("weight"):
-            found.append(
-                Reader(part.tensor, module, torch.tensor([list(each) for each in part.indices]))
-            )
+        if not isinstance(module, (nn.Conv2d, nn.Linear)) or getattr(module, "groups", 1) != 1:
+            continue  # a filter of a grouped convolution reads a part of the channels only
+        if part.axis == 1 and part.tensor.endswith("weight"):
+            positions = torch.tensor([list(each) for each in part.indices])
+            found.append(Reader(part.tensor, module, positions))
     return found
 
 
-def grams(model, groups, batches, points: int, seed: int = 0) -> Dict[str, np.ndarray]:
+def grams(
+    model: nn.Module, groups: Sequence[Group], batches: Batches, points: int, seed: int = 0
+) -> Dict[str, np.ndarray]:
     """Per group with readers, inner products of its channels' contributions [channels, channels].
 
     `points` positions and filters are drawn per image and reader.
     """
     random = np.random.RandomState(seed)
     reading = {group.name: readers(model, group) for group in groups}
-    found = {name: 0 for name, each in reading.items() if each}
+    found = {
+        name: np.zeros((len(each[0].positions),) * 2) for name, each in reading.items() if each
+    }
     hooks = []
     for name, each in reading.items():
         for reader in each:
@@ -55,7 +63,7 @@ def grams(model, groups, batches, points: int, seed: int = 0) -> Dict[str, np.nd
                 )
             )
     try:
-        with torch.no_grad(), standing(model, False):
+        with torch.no_grad(), in_mode(model, False):
             for x, _ in batches:
                 model(x)
     finally:
@@ -74,9 +82,10 @@ def order(gram: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     gone, errors, error = [], [], 0.0
     cross, alive = np.zeros(size), np.ones(size, dtype=bool)
     for _ in range(size):
+        # |s + x_c|^2 = |s|^2 + 2 s.x_c + |x_c|^2, s the sum of the parts that are gone
         after = np.where(alive, error + 2 * cross + np.diag(gram), np.inf)
         channel = int(after.argmin())
-        error = max(float(after[channel]), 0.0)
+        error = max(float(after[channel]), 0.0)  # rounding may leave a little less than nothing
         alive[channel] = False
         cross += gram[channel]
         gone.append(channel)
@@ -90,45 +99,57 @@ def scaling(gram: np.ndarray, kept: np.ndarray) -> np.ndarray:
     Least squares for the correction to 1, so that nothing is scaled where nothing is gone.
     """
     missing = gram[kept][:, ~kept].sum(1)
+    # channels without contribution make the matrix singular; below rcond they keep the factor 1
     correction, _, _, _ = np.linalg.lstsq(gram[kept][:, kept], missing, rcond=1e-8)
     return 1 + correction
 
 
-def scale(model, group, kept: np.ndarray, factors: np.ndarray) -> None:
+def scale(model: nn.Module, group: Group, kept: np.ndarray, factors: np.ndarray) -> None:
     """Multiplies the readers' weights of the kept channels by their factors."""
     for reader in readers(model, group):
-        full = torch.ones(reader.module.weight.shape[1])
-        positions = reader.index[torch.from_numpy(kept)]
+        weight = reader.module.weight
+        full = torch.ones(weight.shape[1])
+        positions = reader.positions[torch.from_numpy(kept)]
         full[positions] = torch.from_numpy(factors).to(full)[:, None].expand_as(positions)
-        shape = (1, -1) + (1,) * (reader.module.weight.dim() - 2)
         with torch.no_grad():
-            reader.module.weight.mul_(full.view(shape).to(reader.module.weight))
+            weight.mul_(full.view((1, -1) + (1,) * (weight.dim() - 2)).to(weight))
 
 
-def _observer(found, name: str, reader: Reader, points: int, random):
-    def hook(module, inputs):
-        parts = _contributions(module, inputs[0], points, random)
-        each = parts.cpu().double()[:, reader.index].sum(2).numpy()
-        found[name] = found[name] + each.T.dot(each)
-
-    return hook
-
-
-def _contributions(module, x: Tensor, points: int, random) -> Tensor:
+def contributions(module: Plain, x: Tensor, points: int, random: np.random.RandomState) -> Tensor:
     """Parts of each in-channel at random points of the module's output [images * points, in]."""
     weight = module.weight.detach()
     filters = torch.from_numpy(random.randint(len(weight), size=len(x) * points)).to(x.device)
     chosen = weight[filters]
-    if isinstance(module, _ConvNd):
+    if isinstance(module, nn.Conv2d):
         return (_patches(module, x, points, random) * chosen).flatten(2).sum(2)
+    # a linear layer may read one vector per image or a sequence of them
     rows = x.flatten(1, -2) if x.dim() > 2 else x[:, None]
     tokens = torch.from_numpy(random.randint(rows.shape[1], size=len(filters))).to(x.device)
     images = torch.arange(len(x), device=x.device).repeat_interleave(points)
     return rows[images, tokens] * chosen
 
 
-def _patches(module, x: Tensor, points: int, random) -> Tensor:
+def _observer(
+    found: Dict[str, np.ndarray],
+    name: str,
+    reader: Reader,
+    points: int,
+    random: np.random.RandomState,
+) -> Callable[[nn.Module, Tuple[Tensor, ...]], None]:
+    """A hook that adds what a group contributes to one reader to the group's Gram matrix."""
+
+    def hook(module: nn.Module, inputs: Tuple[Tensor, ...]) -> None:
+        parts = contributions(reader.module, inputs[0], points, random)
+        # float64 before products are summed: opposite parts cancel to a small difference
+        each = parts.cpu().double()[:, reader.positions].sum(2).numpy()
+        found[name] += each.T.dot(each)
+
+    return hook
+
+
+def _patches(module: nn.Conv2d, x: Tensor, points: int, random: np.random.RandomState) -> Tensor:
     """Random receptive fields of a convolution [images * points, in, k, k]."""
+    # padding "same" or "valid" is a word; then fields that lie inside the image are drawn alone
     pad = module.padding if isinstance(module.padding, tuple) else (0, 0)
     x = nn.functional.pad(x, (pad[1], pad[1], pad[0], pad[0]))
     spans = [d * (k - 1) + 1 for d, k in zip(module.dilation, module.kernel_size)]

@@ -1,4 +1,4 @@
-"""Sign codes of a network on fixed probe images, one set of them, renewed while it is compared.
+"""Sign codes of a network on fixed probe images: one set, renewed while it is compared.
 
 Every chosen layer's output is packed and compared with the stored codes in one pass, inside the
 forward pass, and the new codes take the place of the old. Memory is one set of codes, 1/32 of the
@@ -6,9 +6,10 @@ fp32 activations, plus what the forward pass of one batch needs anyway.
 """
 
 import time
-from typing import Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
+from torch import Tensor, nn
 
 from edgejoule.prune.signcodes import codes, signs
 
@@ -27,21 +28,20 @@ class Stream:
     a forward pass calls again has more blocks. `seconds` is what codes took in the last look.
     """
 
-    def __init__(self, probes, names: Optional[List[str]] = None):
+    def __init__(self, probes: Sequence[Tensor], names: Optional[Sequence[str]] = None) -> None:
         self.probes, self.names = probes, names
         self.blocks: Dict[str, List[Block]] = {}
         self.seconds = 0.0
 
-    def see(self, model) -> Optional[Dict[str, float]]:
+    def see(self, model: nn.Module) -> Optional[Dict[str, float]]:
         """Share of each layer's bits changed since the last look, 0 to 1; None at the first."""
-        first, self.seconds, changed = not self.blocks, 0.0, {}
+        first, self.seconds = not self.blocks, 0.0
+        changed: Dict[str, List[int]] = {}
         for images in self.probes:
             codes.look(model, images, self._renew(changed), self.names)
-        return (
-            None
-            if first
-            else {name: sum(each) / self._size(name) for name, each in changed.items()}
-        )
+        if first:  # compared with zeros only, which says nothing
+            return None
+        return {name: sum(each) / self._size(name) for name, each in changed.items()}
 
     @property
     def bits(self) -> Dict[str, int]:
@@ -56,24 +56,28 @@ class Stream:
         """Memory of the stored codes, in bytes."""
         return sum(each.words.nbytes for blocks in self.blocks.values() for each in blocks)
 
-    def _size(self, name):
+    def _size(self, name: str) -> int:
+        """Bits of a layer's codes on all probes."""
         return sum(each.bits * len(each.words) for each in self.blocks[name])
 
-    def _renew(self, changed):
+    def _renew(self, changed: Dict[str, List[int]]) -> Callable[[str, Tensor], None]:
         """Puts a layer's new codes in place of the old; `changed` gets how many bits differed."""
 
-        def renew(name, values):
+        def renew(name: str, values: Tensor) -> None:
             start = time.perf_counter()
             counts = changed.setdefault(name, [])
-            stored = self._stored(name, len(counts), values.shape)
+            stored = self._stored(name, len(counts), (values.shape[0], values.shape[1]))
+            # `out=stored`: the new codes replace the old while they are compared
             distances = signs.pack_hamming(values.cpu(), stored, out=stored)[1]
             counts.append(int(distances.sum()))
             self.seconds += time.perf_counter() - start
 
         return renew
 
-    def _stored(self, name, place, shape):
+    def _stored(self, name: str, place: int, shape: Tuple[int, int]) -> np.ndarray:
+        """The stored words of call number `place` of a layer, zeros if it was never seen."""
         rows, bits = shape
+        # a layer that is called more than once in a forward pass has a block for each call
         blocks = self.blocks.setdefault(name, [])
         if place == len(blocks):
             blocks.append(Block(bits, np.zeros((rows, -(-bits // 64)), np.uint64)))

@@ -7,15 +7,16 @@ Codes are taken in eval mode and packed inside the forward pass, so activations 
 """
 
 from contextlib import contextmanager
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from edgejoule.prune.signcodes import signs
+from edgejoule.prune.trainer import Batches, Trainer
 
 WEIGHTS = ("layer_mean", "bit_mean")
 PROBES = ("train", "test", "random", "grid2")
@@ -28,10 +29,15 @@ class Codes(NamedTuple):
     bits: Dict[str, int]
 
 
-def layers(model) -> List[str]:
-    """Names of the modules whose output enters an activation."""
+def layers(model: nn.Module) -> List[str]:
+    """Names of the modules whose output enters an activation.
+
+    Raises:
+        ValueError: the model has no such module.
+    """
     named = list(model.named_modules())
     norms = [name for name, each in named if isinstance(each, _BatchNorm)]
+    # all but the last: no activation follows what makes the logits
     found = norms or [name for name, each in named if isinstance(each, (_ConvNd, nn.Linear))][:-1]
     if not found:
         raise ValueError(
@@ -41,9 +47,15 @@ def layers(model) -> List[str]:
     return found
 
 
-def codes(model, probes, names: Optional[List[str]] = None) -> Codes:
-    """Sign codes of the model's layers on batches of images, `probes` a list of [n, c, h, w]."""
-    words, bits = {}, {}
+def codes(
+    model: nn.Module, probes: Sequence[Tensor], names: Optional[Sequence[str]] = None
+) -> Codes:
+    """Sign codes of the model's layers on batches of images, `probes` a list of [n, c, h, w].
+
+    `names` are the layers to look at; without them `layers` chooses.
+    """
+    words: Dict[str, List[np.ndarray]] = {}
+    bits: Dict[str, int] = {}
     for images in probes:
         packed, bits = _packed(model, images, names)
         for name, each in packed.items():
@@ -51,12 +63,18 @@ def codes(model, probes, names: Optional[List[str]] = None) -> Codes:
     return Codes({name: np.concatenate(each) for name, each in words.items()}, bits)
 
 
-def look(model, images, take: Callable, names: Optional[List[str]] = None) -> None:
+def look(
+    model: nn.Module,
+    images: Tensor,
+    take: Callable[[str, Tensor], None],
+    names: Optional[Sequence[str]] = None,
+) -> None:
     """Calls `take(name, output)` inside the forward pass, output [rows, bits], at every layer."""
 
-    def hook(name):
-        def taking(module, inputs, output):
+    def hook(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
+        def taking(module: nn.Module, inputs: Any, output: Tensor) -> None:
             values = output.detach().flatten(1)
+            # the kernels know no float64; float32 rounds only values below 1e-45 to zero
             take(name, values.float() if values.dtype == torch.float64 else values)
 
         return taking
@@ -72,7 +90,11 @@ def look(model, images, take: Callable, names: Optional[List[str]] = None) -> No
 
 
 def by_layer(a: Codes, b: Codes) -> Dict[str, float]:
-    """Share of differing bits, 0 to 1, of every layer that both codes have at the same width."""
+    """Share of differing bits, 0 to 1, of every layer that both codes have at the same width.
+
+    Raises:
+        ValueError: they have no such layer.
+    """
     shared = [name for name in a.bits if a.bits[name] == b.bits.get(name)]
     if not shared:
         raise ValueError(
@@ -93,27 +115,30 @@ def distance(a: Codes, b: Codes, weights: str = "layer_mean") -> float:
 
 
 def mean(shares: Dict[str, float], bits: Dict[str, int], weights: str = "layer_mean") -> float:
-    """One share of the layers' shares: their mean, or that over all bits ("bit_mean")."""
+    """The mean of the layers' shares, where each layer counts once, or ("bit_mean") by its bits."""
     check("weights", weights, WEIGHTS)
     share = [1 if weights == "layer_mean" else bits[name] for name in shares]
     return float(np.average(list(shares.values()), weights=share))
 
 
-def check(what: str, name: str, allowed) -> None:
+def check(what: str, name: str, allowed: Sequence[str]) -> None:
     """Refuses a name that does not exist."""
     if name not in allowed:
         raise ValueError("no {} called {!r}; there are: {}".format(what, name, ", ".join(allowed)))
 
 
-def probes(trainer, kind: str = "train", count: int = 1000):
+def probes(trainer: Trainer, kind: str = "train", count: int = 1000) -> List[Tensor]:
     """Batches of `count` images: training or test images, noise, or a plane through two images.
 
     "grid2" is the authors' choice, alpha x0 + beta x1 with alpha and beta in [0, 1], x0 and x1 the
     first two training images of different classes; it has the largest square number up to `count`.
+
+    Raises:
+        ValueError: there is no such kind, or "grid2" finds one class only.
     """
     check("probes", kind, PROBES)
     if kind == "random":
-        generator = torch.Generator().manual_seed(0)
+        generator = torch.Generator().manual_seed(0)  # the same noise in every run
         shape = (count,) + tuple(trainer.example.shape[1:])
         return [torch.randn(shape, generator=generator).to(trainer.example)]
     if kind == "grid2":
@@ -121,8 +146,12 @@ def probes(trainer, kind: str = "train", count: int = 1000):
     return _first(trainer, kind, count)
 
 
-def grid2(batches, count: int):
-    """The plane through the first two images of different classes [side^2, c, h, w]."""
+def grid2(batches: Batches, count: int) -> Tensor:
+    """The plane through the first two images of different classes [side^2, c, h, w].
+
+    Raises:
+        ValueError: the first batch has one class only.
+    """
     images, labels = batches[0]
     other = (labels != labels[0]).nonzero().flatten()
     if not len(other):
@@ -136,18 +165,23 @@ def grid2(batches, count: int):
     return alpha * images[0] + beta * images[other[0]]
 
 
-def _first(trainer, split, count):
-    size = len(trainer.batches(1, split)[0][0])
+def _first(trainer: Trainer, split: str, count: int) -> List[Tensor]:
+    """Batches of the first `count` images of a split; the last one is cut to fit."""
+    size = len(trainer.batches(1, split)[0][0])  # as all batches but the last
     batches = [x for x, _ in trainer.batches(-(-count // size), split)]
     left = count - size * (len(batches) - 1)
     return batches[:-1] + [batches[-1][:left]]
 
 
-def _packed(model, images, names):
+def _packed(
+    model: nn.Module, images: Tensor, names: Optional[Sequence[str]]
+) -> Tuple[Dict[str, np.ndarray], Dict[str, int]]:
     """Codes and bits of one batch by layer; several calls stand side by side, in whole words."""
-    words, bits = {}, {}
+    words: Dict[str, List[np.ndarray]] = {}
+    bits: Dict[str, int] = {}
 
-    def keep(name, values):
+    def keep(name: str, values: Tensor) -> None:
+        # packed at once: the activations of all layers together would be 32 times as large
         words.setdefault(name, []).append(signs.pack(values.cpu()))
         bits[name] = bits.get(name, 0) + values.shape[1]
 
@@ -156,8 +190,8 @@ def _packed(model, images, names):
 
 
 @contextmanager
-def evaluating(model):
-    """Eval mode without gradients; every module's own mode afterwards."""
+def evaluating(model: nn.Module) -> Iterator[nn.Module]:
+    """Inside, the model evaluates without gradients; afterwards every module has its own mode."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

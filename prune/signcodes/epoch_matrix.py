@@ -4,15 +4,22 @@ All codes of an epoch are one long code. They are read in blocks of words, so co
 files that together exceed memory are compared at the speed of the disk.
 """
 
+from typing import Dict, Optional, Sequence
+
 import numpy as np
 
 from edgejoule.prune.signcodes import code_file, signs
+from edgejoule.prune.whole_file import FilePath
 
-BLOCK_BYTES = 64 << 20
+BLOCK_BYTES = 64 << 20  # of all epochs together in memory
 
 
-def matrix(codes, backend=None):
-    """Distances int64 [epochs, epochs] in bits between equally shaped codes, one per epoch."""
+def matrix(codes: Sequence[np.ndarray], backend: Optional[str] = None) -> np.ndarray:
+    """Distances int64 [epochs, epochs] in bits between equally shaped codes, one per epoch.
+
+    Raises:
+        ValueError: the codes are of different lengths.
+    """
     flat = [np.reshape(each, -1) for each in codes]
     lengths = sorted({len(each) for each in flat})
     if len(lengths) > 1:
@@ -24,12 +31,17 @@ def matrix(codes, backend=None):
     step = max(1, BLOCK_BYTES // 8 // max(1, len(flat)))
     for start in range(0, lengths[0] if lengths else 0, step):
         block = np.stack([np.asarray(each[start : start + step]) for each in flat])
+        # the same object twice, so that each pair is compared once
         total += signs.cdist(block, block, backend=backend, dtype=np.int64)
     return total
 
 
-def by_layer(paths, backend=None):
-    """{layer: share of differing bits [epochs, epochs], 0 to 1} of saved codes, one file each."""
+def by_layer(paths: Sequence[FilePath], backend: Optional[str] = None) -> Dict[str, np.ndarray]:
+    """{layer: share of differing bits [epochs, epochs], 0 to 1} of saved codes, one file each.
+
+    Raises:
+        ValueError: the files hold different layers, widths or types of element.
+    """
     files = [code_file.load(path) for path in paths]
     for path, each in zip(paths, files):
         if (each.bits, each.element) != (files[0].bits, files[0].element):

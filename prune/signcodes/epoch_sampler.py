@@ -1,36 +1,47 @@
 """Distances of every epoch of a search to every other, from a small part of each epoch's state.
 
-The early-bird figure of the max-affine spline paper (2021, figure 5) is this matrix. A detector
-keeps the latest states alone, for the codes of all epochs would not fit: the same random words of
-every layer's codes are kept instead (`WORDS` of 64 bits, an estimate without bias; all of them
-where there are fewer, and of masks, which makes it exact). What a detector decides is not touched.
+The early-bird figure of the max-affine spline paper (2021, figure 5) is this matrix. The codes of
+all epochs would not fit in memory, so a detector keeps only the latest. Here the same randomly
+chosen words of every layer's codes are kept of all epochs: `WORDS` of 64 bits each, which estimates
+the distances without bias, or all words where there are no more, and of masks, which makes the
+distances exact. Detectors do not use this sample.
 """
 
 import random
-from typing import Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
+from torch import Tensor
 
 from edgejoule.prune.signcodes import epoch_matrix, signs
 
 WORDS = 128  # of each layer and epoch: 8192 bits
 MOST = 160  # epochs of a matrix; a longer search is thinned evenly
-DIGITS = 4
+DIGITS = 4  # of a distance in a record
+
+Layers = Mapping[str, Tuple[Sequence[np.ndarray], int]]  # blocks of words, and how many bits
 
 
 class Trail:
-    """Collects states, oldest first; the first was seen after `first` epochs.
+    """A sample of every state of a search, oldest first; the first was seen after `first` epochs.
 
-    Shares of layers are averaged as `weights` says: "layer_mean" or "bit_mean".
+    Args:
+        first: number of epochs trained when the first state is seen.
+        weights: how layers are averaged, "layer_mean" or "bit_mean".
+        words: most words of each layer to keep, None for all.
     """
 
-    def __init__(self, first: int = 1, weights: str = "layer_mean", words: Optional[int] = WORDS):
+    def __init__(
+        self, first: int = 1, weights: str = "layer_mean", words: Optional[int] = WORDS
+    ) -> None:
         self.weights, self.words = weights, words
-        self._states: List[Tuple[int, Dict]] = []
+        self._states: List[Tuple[int, Dict[str, np.ndarray]]] = []
         self._next = first
-        self._places, self._bits, self._scale = {}, {}, {}
+        self._places: Dict[str, np.ndarray] = {}  # of the words that are kept, by layer
+        self._bits: Dict[str, int] = {}
+        self._scale: Dict[str, float] = {}  # all words by those kept
 
-    def see(self, layers: Dict[str, Tuple[List[np.ndarray], int]]) -> None:
+    def see(self, layers: Layers) -> None:
         """Keeps a sample of a state: per layer its packed words, in blocks, and how many bits."""
         if not self._states:
             self._plan(layers)
@@ -42,14 +53,14 @@ class Trail:
         )
         self._next += 1
         if len(self._states) > 2 * MOST:
-            self._states = self._states[:-1:2] + self._states[-1:]
+            self._states = self._states[:-1:2] + self._states[-1:]  # the ends always stay
 
-    def see_mask(self, mask) -> None:
-        """Keeps a mask {group: bool tensor}."""
+    def see_mask(self, mask: Mapping[str, Tensor]) -> None:
+        """Keeps a mask {group: bool tensor [channels]}."""
         flags = np.concatenate([np.asarray(each.cpu()) for _, each in sorted(mask.items())])
         self.see({"mask": ([signs.pack(flags[None].astype(np.float32))], len(flags))})
 
-    def facts(self, held: int) -> Optional[Dict]:
+    def facts(self, held: int) -> Optional[Dict[str, Any]]:
         """The matrix as plain JSON for a record; None for fewer than two states.
 
         `below` is the lower triangle: row i holds the distances of state i + 1 to 0..i. `held` is
@@ -71,7 +82,8 @@ class Trail:
             else 64 * sum(len(places) for places in self._places.values()),
         }
 
-    def _plan(self, layers) -> None:
+    def _plan(self, layers: Layers) -> None:
+        """Draws which words of each layer are kept, the same in every run."""
         dice = random.Random(0)
         for name, (blocks, bits) in sorted(layers.items()):
             size = sum(each.size for each in blocks)
@@ -82,8 +94,9 @@ class Trail:
     def _whole(self) -> bool:
         return all(scale == 1 for scale in self._scale.values())
 
-    def _matrix(self, states) -> np.ndarray:
+    def _matrix(self, states: Sequence[Dict[str, np.ndarray]]) -> np.ndarray:
         """Distances [states, states], 0 to 1."""
+        # at most 1: where last words are partly padding, a scaled-up count can exceed all bits
         shares = [
             np.minimum(
                 epoch_matrix.matrix([state[name] for state in states])
@@ -97,7 +110,7 @@ class Trail:
         return np.average(shares, axis=0, weights=weights)
 
 
-def taken(blocks: List[np.ndarray], places: np.ndarray) -> np.ndarray:
+def taken(blocks: Sequence[np.ndarray], places: np.ndarray) -> np.ndarray:
     """The words uint64 [places] at ascending places of blocks laid end to end."""
     found, start = [], 0
     for each in blocks:

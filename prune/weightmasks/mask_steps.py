@@ -1,18 +1,23 @@
 """The steps that recipes for masks of single weights compose."""
 
-from typing import Dict, Optional
+from typing import Any, Dict, Iterable, Mapping, Optional, Union
+
+from torch import Tensor
 
 from edgejoule.prune import steps
 from edgejoule.prune.cost import count
 from edgejoule.prune.settings import Saliency, Thinning
+from edgejoule.prune.trainer import Trainer
 from edgejoule.prune.weightmasks import controls, weight_mask
 from edgejoule.prune.weightmasks.weight_mask import WeightMask
 
-ROUNDINGS = ("floor", "nearest")
 
+def start(trainer: Trainer, saliency: Saliency, how: Thinning) -> WeightMask:
+    """The mask that keeps every weight the recipe may remove.
 
-def start(trainer, saliency: Saliency, how: Thinning) -> WeightMask:
-    """The mask that keeps every weight the recipe may remove."""
+    Raises:
+        ValueError: a setting does not exist, or has no effect with this saliency.
+    """
     scope = how.scope or saliency.module.SCOPE
     if scope not in ("global", "layer"):
         raise ValueError("no scope called {!r}; choose 'global' or 'layer'".format(how.scope))
@@ -25,23 +30,23 @@ def start(trainer, saliency: Saliency, how: Thinning) -> WeightMask:
 
 
 def draw(
-    trainer,
+    trainer: Trainer,
     saliency: Saliency,
     mask: WeightMask,
-    gone,
+    gone: Union[float, Mapping[str, float]],
     how: Thinning,
     batches: Optional[int] = None,
 ) -> WeightMask:
     """The mask with a share `gone` of all its weights removed, the lowest scores of those left.
 
-    `gone` is one share or {tensor name: share}; shares count from the unpruned network. What
-    is emptied becomes a warning.
+    `gone` is one share or {tensor name: share}; shares count from the unpruned network. A tensor
+    that loses its last weight becomes a warning.
     """
     scores = steps.score(trainer, saliency, mask, batches)
     scores = controls.inverted(scores) if how.invert else scores
     scope = how.scope or saliency.module.SCOPE
-    shares = gone if isinstance(gone, dict) else dict.fromkeys(mask, gone)
-    if scope == "global":
+    shares = gone if isinstance(gone, Mapping) else dict.fromkeys(mask, gone)
+    if scope == "global":  # one share for all tensors, whichever of them is asked
         target = weight_mask.removal(shares[next(iter(mask))], mask.weights)
         drawn = weight_mask.lowest(
             scores, mask, max(0, target - (mask.weights - mask.kept)), how.least
@@ -49,6 +54,7 @@ def draw(
     else:
         drawn = WeightMask()
         for name, flags in mask.items():
+            # earlier rounds' removals count towards the share, which is of the unpruned network
             removed = max(0, weight_mask.removal(shares[name], flags.numel()) - int((~flags).sum()))
             drawn.update(weight_mask.lowest(scores, WeightMask({name: flags}), removed, how.least))
     _tell_empty(trainer, mask, drawn)
@@ -56,35 +62,41 @@ def draw(
 
 
 def thin(
-    trainer,
+    trainer: Trainer,
     saliency: Saliency,
     mask: WeightMask,
     rate: float,
-    rounding: str = "nearest",
-    tensors=None,
+    tensors: Optional[Iterable[str]] = None,
 ) -> WeightMask:
-    """The mask without a share `rate` of what is left in each tensor (or each of its slices).
+    """The mask without a share `rate` of what is left in each tensor, weights or whole slices.
 
-    "nearest" rounds as torch.nn.utils.prune does (halves to even), "floor" never removes more.
+    The number is rounded as torch.nn.utils.prune does it, halves to even. `tensors` names those
+    that are thinned; without it all are.
     """
+    # a mask of those alone, because each layer kind may be scored by a saliency of its own
     chosen = WeightMask((name, mask[name]) for name in (mask if tensors is None else tensors))
     scores = steps.score(trainer, saliency, chosen)
     axis, drawn = saliency.module.AXIS, WeightMask(mask)
     for name, flags in chosen.items():
         left = flags if axis is None else _slices(flags, axis)
-        amount = rate * int(left.sum())
-        remove = int(round(amount)) if rounding == "nearest" else int(amount + 1e-9)
+        remove = int(round(rate * int(left.sum())))
         kept = weight_mask.lowest(scores, WeightMask({name: left}), remove)[name]
         drawn[name] = kept if axis is None else flags & _spread(kept, flags, axis)
     _tell_empty(trainer, mask, drawn)
     return drawn
 
 
-def train(trainer, mask, epochs: int, first: int = 0, total: Optional[int] = None) -> Dict:
-    """Trains with masked weights held at zero; what the record should know of this stage."""
+def train(
+    trainer: Trainer, mask: WeightMask, epochs: int, first: int = 0, total: Optional[int] = None
+) -> Dict[str, Any]:
+    """Trains with masked weights held at zero; what the record should know of this stage.
+
+    Epochs done, weights and how many are kept, and training FLOPs per sample: of the dense network,
+    which is what runs, and of a machine that skips zeros.
+    """
     with weight_mask.held(trainer.model, mask):
         done = trainer.train(epochs, first=first, total=total)
-    dense = count(trainer.model, trainer.example).train_macs
+    dense = count(trainer.model, trainer.example).train_macs  # zeros are multiplied like others
     effective = weight_mask.effective_macs(trainer.model, trainer.example, mask)
     return {
         "epochs": done,
@@ -95,19 +107,20 @@ def train(trainer, mask, epochs: int, first: int = 0, total: Optional[int] = Non
     }
 
 
-def _slices(flags, axis: int):
+def _slices(flags: Tensor, axis: int) -> Tensor:
     """Which slices along an axis have anything left [slices]."""
     return flags.transpose(0, axis).flatten(1).any(1)
 
 
-def _spread(kept, flags, axis: int):
+def _spread(kept: Tensor, flags: Tensor, axis: int) -> Tensor:
     """Slice flags [slices] as a mask of the whole tensor."""
     shape = [1] * flags.dim()
     shape[axis] = -1
     return kept.view(shape).expand_as(flags)
 
 
-def _tell_empty(trainer, before: WeightMask, after: WeightMask) -> None:
+def _tell_empty(trainer: Trainer, before: WeightMask, after: WeightMask) -> None:
+    """Warns of every tensor that has lost its last weight just now."""
     for name in sorted(set(after.empty) - set(before.empty)):
         trainer.warn(
             "layer collapse: nothing is left of {}; least=1 keeps a weight in every layer".format(

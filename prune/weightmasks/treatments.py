@@ -7,22 +7,35 @@ tensor, which draws from the initial distribution without knowing how the model 
 """
 
 from contextlib import contextmanager
-from typing import Dict
+from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Tuple
 
 import torch
+from torch import Tensor, nn
 
-from edgejoule.prune.groups import tensor_of
+from edgejoule.prune.weightmasks.weight_mask import WeightMask
 
 TREATMENTS = ("keep", "rewind", "reinit", "sign", "sigma_sign")
 
+State = Dict[str, Tensor]  # parameters and buffers by name
 
-def snapshot(model) -> Dict[str, torch.Tensor]:
+
+def snapshot(model: nn.Module) -> State:
     """A copy of the model's parameters and buffers."""
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
-def treat(model, treatment: str, initial: Dict, rewound: Dict, seed: int = 0) -> None:
-    """Sets the model's weights; `initial` are those at step 0, `rewound` those to return to."""
+def treat(
+    model: nn.Module,
+    treatment: str,
+    initial: Mapping[str, Tensor],
+    rewound: Mapping[str, Tensor],
+    seed: int = 0,
+) -> None:
+    """Sets the model's weights; `initial` are those at step 0, `rewound` those to return to.
+
+    Raises:
+        ValueError: there is no such treatment.
+    """
     if treatment not in TREATMENTS:
         raise ValueError(
             "no treatment of weights called {!r}; there are: {}".format(
@@ -34,6 +47,7 @@ def treat(model, treatment: str, initial: Dict, rewound: Dict, seed: int = 0) ->
     if treatment == "rewind":
         model.load_state_dict(rewound)
         return
+    # buffers stay as at step 0: shuffled statistics of a batch norm would mean nothing
     change = {"reinit": _shuffled(seed), "sign": _signs, "sigma_sign": _sigma_signs}[treatment]
     learned = {name for name, _ in model.named_parameters()}
     model.load_state_dict(
@@ -41,8 +55,8 @@ def treat(model, treatment: str, initial: Dict, rewound: Dict, seed: int = 0) ->
     )
 
 
-def rescale(model, mask) -> None:
-    """Divides each masked weight tensor by the root of its density.
+def rescale(model: nn.Module, mask: WeightMask) -> None:
+    """Divides each masked weight tensor by the square root of its density.
 
     A unit's output then keeps the variance it had with all its weights (seed 004's small networks:
     variance 2 / (density * fan in) where it was 2 / fan in).
@@ -50,30 +64,32 @@ def rescale(model, mask) -> None:
     with torch.no_grad():
         for name, flags in mask.items():
             density = float(flags.float().mean())
-            if density:
-                tensor_of(model, name).mul_(density**-0.5)
+            if density:  # a tensor without a weight left has nothing to rescale
+                model.get_parameter(name).mul_(density**-0.5)
 
 
 class Moment:
-    """A point of a training: the model's state there, None if it was not reached, and all steps.
+    """A point of a training: the model's state there, None if it was not reached.
 
-    A trainer that goes on after an interruption keeps it with the training.
+    `steps` counts the steps of the whole training. A trainer that goes on after an interruption
+    keeps this with the training (`prune.trainer.Resumable`).
     """
 
-    def __init__(self):
-        self.steps, self.weights = 0, None
+    def __init__(self) -> None:
+        self.steps = 0
+        self.weights: Optional[State] = None
 
-    def state(self):
+    def state(self) -> Tuple[State, Dict[str, Any]]:
         """(tensors, plain facts) to keep."""
         return dict(self.weights or {}), {"steps": self.steps, "reached": self.weights is not None}
 
-    def restore(self, tensors, facts):
-        """Be what was kept."""
+    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Takes back what `state` gave in an earlier attempt."""
         self.steps, self.weights = facts["steps"], dict(tensors) if facts["reached"] else None
 
 
 @contextmanager
-def at_step(model, step: int):
+def at_step(model: nn.Module, step: int) -> Iterator[Moment]:
     """A `Moment` that holds, after the body, the state that the model had after `step` steps.
 
     Steps are forward passes in training mode, so the state is that before pass number `step`,
@@ -81,7 +97,7 @@ def at_step(model, step: int):
     """
     found = Moment()
 
-    def look(module, inputs):
+    def look(module: nn.Module, inputs: Any) -> None:
         if module.training:
             if found.steps == step:
                 found.weights = snapshot(module)
@@ -92,25 +108,26 @@ def at_step(model, step: int):
         yield found
     finally:
         hook.remove()
-    if found.weights is None and found.steps == step:
+    if found.weights is None and found.steps == step:  # the end itself: no pass comes after it
         found.weights = snapshot(model)
 
 
-def _shuffled(seed: int):
+def _shuffled(seed: int) -> Callable[[Tensor], Tensor]:
+    """A function that shuffles a tensor's values, each call with new random numbers."""
     generator = torch.Generator().manual_seed(seed)
 
-    def change(value):
+    def change(value: Tensor) -> Tensor:
         order = torch.randperm(value.numel(), generator=generator)
         return value.flatten()[order.to(value.device)].view(value.shape)
 
     return change
 
 
-def _signs(value):
+def _signs(value: Tensor) -> Tensor:
     return value.sign()
 
 
-def _sigma_signs(value):
-    """Vectors without spread (biases of 0, gammas of 1) stay as they are."""
+def _sigma_signs(value: Tensor) -> Tensor:
+    """Signs times the standard deviation; without any (biases of 0, gammas of 1) as it was."""
     spread = float(value.std()) if value.numel() > 1 else 0.0
     return value.sign() * spread if spread else value

@@ -1,4 +1,4 @@
-"""Masks of single weights: drawn exactly, held at zero during training, counted honestly.
+"""Masks of single weights: drawn exactly, held at zero during training, and counted.
 
 A masked network executes the dense work: nothing here is faster. `effective_macs` says what
 hardware that skips zeros would have to do.
@@ -6,7 +6,7 @@ hardware that skips zeros would have to do.
 
 import math
 from contextlib import contextmanager
-from typing import Dict, Iterable, List, Optional
+from typing import Callable, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
 import numpy as np
 import torch
@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from edgejoule.prune import macs
-from edgejoule.prune.groups import tensor_of
 
 LAYERS = ("all", "conv", "linear", "no_classifier")
+
+Positions = Union[Sequence[int], np.ndarray]
 
 
 class WeightMask(dict):
@@ -55,7 +56,7 @@ def names(model: nn.Module, layers: str = "all") -> List[str]:
     """
     if layers not in LAYERS:
         raise ValueError("no layers called {!r}; there are: {}".format(layers, ", ".join(LAYERS)))
-    kinds = {"conv": _ConvNd, "linear": nn.Linear}.get(layers, (_ConvNd, nn.Linear))
+    kinds = {"conv": (_ConvNd,), "linear": (nn.Linear,)}.get(layers, (_ConvNd, nn.Linear))
     found = [
         name + ".weight" if name else "weight"
         for name, module in model.named_modules()
@@ -70,15 +71,21 @@ def names(model: nn.Module, layers: str = "all") -> List[str]:
 def full(model: nn.Module, tensors: Iterable[str]) -> WeightMask:
     """The mask that keeps every weight of these tensors."""
     return WeightMask(
-        (name, torch.ones_like(tensor_of(model, name), dtype=torch.bool)) for name in tensors
+        (name, torch.ones_like(model.get_parameter(name), dtype=torch.bool)) for name in tensors
     )
 
 
-def lowest(scores: Dict[str, Tensor], mask: WeightMask, remove: int, least: int = 0) -> WeightMask:
-    """The mask without its `remove` lowest scores, compared over all tensors, and what was gone.
+def lowest(
+    scores: Mapping[str, Tensor], mask: WeightMask, remove: int, least: int = 0
+) -> WeightMask:
+    """The mask without the `remove` weights of lowest score, compared over all its tensors.
 
-    Ties fall to the earlier tensor, then to the earlier weight. `least` weights with the highest
-    scores stay in every tensor, the next lowest elsewhere leave instead.
+    What was gone stays gone. Of equal scores the earlier tensor's leave first, then the earlier
+    weight's. `least` weights with the highest scores stay in every tensor; the next lowest
+    elsewhere leave instead.
+
+    Raises:
+        ValueError: so many cannot leave, or a score is NaN or infinite.
     """
     flat = [_flat(scores[name], flags, least) for name, flags in mask.items()]
     values = np.concatenate(flat)
@@ -96,10 +103,11 @@ def lowest(scores: Dict[str, Tensor], mask: WeightMask, remove: int, least: int 
     )
 
 
-def lowest_flags(values, count: int):
-    """True for the `count` lowest of `values` [n], ties to the earlier ones; linear time."""
+def lowest_flags(values: np.ndarray, count: int) -> np.ndarray:
+    """True for the `count` lowest of `values` [n], the earlier ones of equals."""
     flags = np.zeros(len(values), dtype=bool)
     if count:
+        # a partition, not a sort: linear in millions of weights
         limit = np.partition(values, count - 1)[count - 1]
         flags = values < limit
         flags[np.flatnonzero(values == limit)[: count - int(flags.sum())]] = True
@@ -107,21 +115,21 @@ def lowest_flags(values, count: int):
 
 
 def removal(ratio: float, remaining: int) -> int:
-    """How many of `remaining` weights a ratio in [0, 1) removes."""
+    """How many of `remaining` weights a ratio in [0, 1) removes, rounded down."""
     if not 0 <= ratio < 1:
         raise ValueError("ratio is {!r}; it must lie in [0, 1)".format(ratio))
-    return int(math.floor(ratio * remaining + 1e-9))
+    return int(math.floor(ratio * remaining + 1e-9))  # 0.29 * 100 is 28.99...
 
 
 def apply(model: nn.Module, mask: WeightMask) -> None:
     """Sets every masked weight of the model to zero."""
     with torch.no_grad():
         for name, flags in mask.items():
-            tensor_of(model, name).mul_(flags)
+            model.get_parameter(name).mul_(flags)
 
 
 @contextmanager
-def held(model: nn.Module, mask: Optional[WeightMask]):
+def held(model: nn.Module, mask: Optional[WeightMask]) -> Iterator[None]:
     """Inside, masked weights of the model stay zero whatever its optimiser does.
 
     Their gradients are zeroed, so that no momentum gathers; before every forward pass they are
@@ -131,23 +139,26 @@ def held(model: nn.Module, mask: Optional[WeightMask]):
         yield
         return
     apply(model, mask)
-    hooks = [tensor_of(model, name).register_hook(_keeper(flags)) for name, flags in mask.items()]
+    hooks = [
+        model.get_parameter(name).register_hook(_masking(flags)) for name, flags in mask.items()
+    ]
     hooks.append(model.register_forward_pre_hook(lambda module, inputs: apply(model, mask)))
     try:
         yield
     finally:
         for hook in hooks:
             hook.remove()
-        apply(model, mask)
+        apply(model, mask)  # the last step came after the last pass
 
 
-def _keeper(flags: Tensor):
+def _masking(flags: Tensor) -> Callable[[Tensor], Tensor]:
+    """A hook that zeroes the gradients of masked weights."""
     return lambda gradient: gradient * flags
 
 
-def _flat(scores: Tensor, flags: Tensor, least: int):
-    """Scores as float64 [n], infinite where a weight cannot leave (again)."""
-    values = scores.detach().double().cpu().numpy().ravel().copy()
+def _flat(scores: Tensor, flags: Tensor, least: int) -> np.ndarray:
+    """Scores as float64 [n], infinite for weights that are gone and for the `least` best."""
+    values = scores.detach().double().cpu().numpy().ravel().copy()  # written to below
     if not np.isfinite(values[flags.cpu().numpy().ravel()]).all():
         raise ValueError("scores hold NaN or infinity; the network or its loss has diverged")
     values[~flags.cpu().numpy().ravel()] = np.inf
@@ -159,17 +170,24 @@ def _flat(scores: Tensor, flags: Tensor, least: int):
 
 
 def effective_macs(model: nn.Module, example: Tensor, mask: WeightMask) -> int:
-    """Training MACs per sample (forward and both gradients) that touch a weight that is kept."""
+    """Training MACs per sample (forward and both gradients) that touch a weight that is kept.
+
+    That is what a machine that skips zeros would need.
+    """
     density = {name.rpartition(".")[0]: float(flags.float().mean()) for name, flags in mask.items()}
     total = sum(
+        # every MAC of a layer belongs to one weight, and all weights of a layer have equally many
         (call.forward + call.input_gradient + call.weight_gradient) * density.get(call.name, 1.0)
         for call in macs.observe(model, example).calls
     )
     return int(round(total)) // len(example)
 
 
-def sliced(mask: WeightMask, keep: Dict[str, Dict[int, List[int]]]) -> WeightMask:
-    """The mask of a cut network; `keep` is what stays of each tensor (`shrink.keeping`)."""
+def sliced(mask: WeightMask, keep: Mapping[str, Mapping[int, Positions]]) -> WeightMask:
+    """The mask of a cut network.
+
+    `keep` says what stays of each tensor, {name: {axis: positions}} as `shrink.keeping` has it.
+    """
     found = WeightMask()
     for name, flags in mask.items():
         for axis, stay in keep.get(name, {}).items():

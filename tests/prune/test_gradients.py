@@ -1,4 +1,4 @@
-"""Scores from gradients: SNIP's worked example, gates against hooks, what leaves no trace."""
+"""Scores from gradients: SNIP's worked example, gate gradients, what leaves no trace."""
 
 import pytest
 import torch
@@ -89,7 +89,7 @@ def test_gate_gradient_is_the_sum_of_output_times_gradient():
     assert torch.allclose(found["0"], (kept["y"] * gradient).sum((0, 2, 3)), atol=1e-6)
 
 
-def test_gates_are_first_order_in_the_loss():
+def test_gate_gradients_are_first_order_in_the_loss():
     """dL/dc of one gate against a finite difference."""
     model, groups = net()
     model, data = model.double(), [(x.double(), y) for x, y in batches(1)]
@@ -178,5 +178,5 @@ def test_a_gate_at_zero_is_a_cut():
     found = grouping.find(model, x[:1])
     kept = torch.tensor([1, 0, 1, 1, 0, 0, 1, 1], dtype=torch.bool)
     small = shrink(model, x[:1], found, Mask({found[0].name: kept}))
-    with gate_gradients._gated(model, {"1": kept.double()}):
+    with gate_gradients.gated(model, {"1": kept.double()}):
         assert torch.allclose(model(x), small.eval()(x), atol=1e-12)

@@ -14,8 +14,8 @@ import torch
 from rigs.kernel_cases import INFINITIES, codes, values
 
 from edgejoule.bench.races import kernel_gpu
-from edgejoule.prune.kernels import backends, builder, cuda_build, gpu, reference
-from edgejoule.prune.signcodes import signs
+from edgejoule.prune.kernels import backends, builder, cuda_build, cuda_driver, gpu, reference
+from edgejoule.prune.signcodes import operands, signs
 
 RIGS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "rigs")
 STREAM = 0x5EED
@@ -55,7 +55,7 @@ def driver(emulator, monkeypatch):
     def no_stream(tensor):
         yield STREAM
 
-    monkeypatch.setattr(gpu, "stream_of", no_stream)
+    monkeypatch.setattr(cuda_driver, "stream_of", no_stream)
     return gpu.Driver(emulator, lambda capability: b"emulated")
 
 
@@ -148,7 +148,7 @@ def test_signs_hands_cuda_tensors_to_the_driver(driver, monkeypatch, dtype):
     monkeypatch.setattr(signs, "on_gpu", lambda x: True)
     monkeypatch.setattr(backends, "gpu", lambda name: driver)
     x, y = torch.randn(3, 100).to(dtype), torch.randn(3, 100).to(dtype)
-    a, b = (reference.pack(*signs.patterns(each)) for each in (x, y))
+    a, b = (reference.pack(*operands.patterns(each)) for each in (x, y))
     on_a, on_b = signs.pack(x), signs.pack(y)
     out = torch.zeros((3, 3), dtype=torch.int32)
     assert same(on_a, a) and same(signs.hamming(on_a, on_b), reference.hamming(a, b))
@@ -166,24 +166,15 @@ def test_empty_inputs(driver):
         assert driver.pack(torch.zeros(shape, dtype=torch.int32), 0x7F800000).numel() == 0
 
 
-def test_a_share_never_overflows_its_counts(driver, emulator):
-    """2^25 words would overflow an int32, 2^18 the byte form's; nothing that long is allocated."""
-
-    class Shape:
-        device = torch.device("cpu")
-
-        def __init__(self, rows, words):
-            self.shape = (rows, words)
-
-        def __len__(self):
-            return self.shape[0]
-
-    for kind, most in gpu.MOST_WORDS.items():
-        for words in (1, 17, most - 1, most, most + 1, 5 * most, 100 * most + 3):
-            for rows in (1, 5000):
-                grid, share = driver._tiling(Shape(rows, words), Shape(rows, words), kind)
-                assert share <= most and share % 16 == 0
-                assert (grid[2] - 1) * share < words <= grid[2] * share
+@pytest.mark.parametrize("kind, most", sorted(gpu.MOST_WORDS.items()))
+@pytest.mark.parametrize("processors", [1, 2, 20, 132])  # from a Nano to an H200
+def test_a_share_never_overflows_its_counts(kind, most, processors):
+    """2^25 words would overflow an int32, 2^18 the byte form's."""
+    for words in (1, 17, most - 1, most, most + 1, 5 * most, 100 * most + 3):
+        for rows in (1, 5000):
+            grid, share = gpu.tiling(rows, rows, words, kind, processors)
+            assert share <= most and share % 16 == 0
+            assert (grid[2] - 1) * share < words <= grid[2] * share
 
 
 def test_launches_go_to_the_stream_that_is_current(driver, emulator):
@@ -194,9 +185,9 @@ def test_launches_go_to_the_stream_that_is_current(driver, emulator):
 def test_launch_failures_are_named(driver, emulator):
     x = torch.zeros((1, 64), dtype=torch.int32)
     with pytest.raises(RuntimeError, match="signs_nothing failed: CUDA_ERROR_NOT_FOUND"):
-        driver._launch(x, "signs_nothing", (1, 1, 1), [x])
+        driver.launch(x, "signs_nothing", (1, 1, 1), [x])
     with pytest.raises(RuntimeError, match="signs_nans_32 failed: CUDA_ERROR_INVALID_VALUE"):
-        driver._launch(x, "signs_nans_32", (1, 70000, 1), [x])
+        driver.launch(x, "signs_nans_32", (1, 70000, 1), [x])
 
 
 def test_codes_of_another_kind_are_refused(driver):

@@ -13,8 +13,7 @@ TOTAL = 3 * 8 * 9 + 8 * 12 * 9 + 48
 def zeros(outcome):
     """True if exactly the masked weights are zero."""
     tensors = (
-        (weight_mask.tensor_of(outcome.model, name), flags)
-        for name, flags in outcome.weight_mask.items()
+        (outcome.model.get_parameter(name), flags) for name, flags in outcome.weight_mask.items()
     )
     return all(torch.equal(tensor.detach() != 0, flags) for tensor, flags in tensors)
 

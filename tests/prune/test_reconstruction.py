@@ -35,7 +35,7 @@ def net():
 )
 def test_contributions_add_up_to_outputs(layer):
     x = torch.randn((3, 4, 7, 7) if isinstance(layer, nn.Conv2d) else (3, 4))
-    parts = reconstruction._contributions(layer, x, 9, np.random.RandomState(0))
+    parts = reconstruction.contributions(layer, x, 9, np.random.RandomState(0))
     assert parts.shape == (27, 4)
     outputs = layer(x).detach().flatten(1)
     for i, total in enumerate(parts.sum(1)):
@@ -45,7 +45,7 @@ def test_contributions_add_up_to_outputs(layer):
 def test_tokens_are_read_too():
     layer = nn.Linear(4, 5, bias=False)
     x = torch.randn(3, 6, 4)
-    parts = reconstruction._contributions(layer, x, 2, np.random.RandomState(0))
+    parts = reconstruction.contributions(layer, x, 2, np.random.RandomState(0))
     outputs = layer(x).detach().flatten(1)
     assert all((outputs[i // 2] - total).abs().min() < 1e-5 for i, total in enumerate(parts.sum(1)))
 

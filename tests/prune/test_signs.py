@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgejoule.prune.signcodes import signs
+from edgejoule.prune.signcodes import operands, signs
 
 SPECIALS = [
     0.0,
@@ -103,9 +103,9 @@ def test_distances_go_where_they_are_asked_to():
 
 
 def test_long_rows_count_in_int64():
-    assert signs.counter(2**25 - 1) == np.int32 and signs.counter(2**25) == np.int64
+    assert operands.counter(2**25 - 1) == np.int32 and operands.counter(2**25) == np.int64
     with pytest.raises(ValueError, match="use int64"):
-        signs.counter(2**25, np.int32)
+        operands.counter(2**25, np.int32)
 
 
 def test_popcount():

@@ -114,8 +114,7 @@ def test_order_equals_the_naive_one(pool, reduce, seed):
     model, groups = net(seed)
     rule = Rule()
     layers = [
-        spline_pools._reduced(layer, reduce, 4)
-        for layer in spline_order.layers(model, groups, rule)
+        spline_pools.reduced(layer, reduce, 4) for layer in spline_order.layers(model, groups, rule)
     ]
     ranks = spline_pools.scores(model, groups, rule, reduce, pool, 4)
     found = sorted(

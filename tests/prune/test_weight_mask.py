@@ -293,7 +293,7 @@ def test_layerwise_keeps_equal_shares_and_global_the_largest_overall():
     assert all(
         abs(float(flags.float().mean()) - 0.5) <= 1 / flags.numel() for flags in layer.values()
     )
-    sizes = {name: weight_mask.tensor_of(model, name).detach().abs() for name in whole}
+    sizes = {name: model.get_parameter(name).detach().abs() for name in whole}
     gone = max(float(sizes[name][~flags].max()) for name, flags in whole.items() if not flags.all())
     kept = min(float(sizes[name][flags].min()) for name, flags in whole.items() if flags.any())
     assert gone <= kept

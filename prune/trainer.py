@@ -1,0 +1,93 @@
+"""What recipes, criteria and probes may ask of whoever trains the network.
+
+`bench` brings the trainer that runs epochs, measures them and resumes; tests bring a small one.
+Neither inherits from here: whatever has these attributes and methods will do.
+"""
+
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    ContextManager,
+    Dict,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+)
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from typing import Protocol as Structure
+else:
+    Structure = object  # Python 3.6 has no Protocol, and only type checkers need one
+
+Batch = Tuple[Tensor, Tensor]  # images [n, c, h, w] and their labels [n]
+Batches = Sequence[Batch]
+Scores = Dict[str, Tensor]  # by name of a group or of a weight tensor; higher means keep
+
+
+class Resumable(Structure):
+    """What a caller learns while it trains, kept with the training if that may be interrupted."""
+
+    def state(self) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:
+        """(tensors, plain JSON facts) to keep."""
+
+    def restore(self, tensors: Dict[str, Tensor], facts: Dict[str, Any]) -> None:
+        """Takes back what `state` gave in an earlier attempt."""
+
+
+class Trainer(Structure):
+    """Trains one network on one data set and accounts for the work.
+
+    Args:
+        model: the network as it is now, on `device`; `replace` changes it.
+        example: one input [1, ...] of the network, on `device`.
+        epochs: length of one whole training, in epochs.
+        seed: the seed of this run; whatever draws by chance takes it from here.
+        device: where the network and its batches are.
+    """
+
+    model: nn.Module
+    example: Tensor
+    epochs: int
+    seed: int
+    device: torch.device
+
+    def phase(self, name: str) -> ContextManager[None]:
+        """Inside, all work is charged to phase "dense", "search", "score" or "retrain"."""
+
+    def train(
+        self,
+        epochs: int,
+        first: int = 0,
+        total: Optional[int] = None,
+        penalty: Optional[Callable[[nn.Module], None]] = None,
+        after_epoch: Optional[Callable[[int], Optional[bool]]] = None,
+        memory: Optional[Resumable] = None,
+    ) -> int:
+        """Trains epochs first..first+epochs-1 of a schedule of `total`; the number of epochs done.
+
+        `penalty(model)` runs between backward pass and step; `after_epoch(epoch)` ends the training
+        early by returning True; `memory` is what the caller learns meanwhile.
+        """
+
+    def batches(self, count: int, split: str = "train") -> List[Batch]:
+        """The first `count` batches of the "train" or "test" split, fewer if it has fewer.
+
+        In fixed order and not augmented, so that two calls give the same.
+        """
+
+    def replace(self, model: nn.Module) -> None:
+        """Trains this model from now on, with a fresh optimiser."""
+
+    def charge(self, flops: int, what: str) -> None:
+        """Adds FLOPs (2 per multiply-accumulate) of work that is no training to this phase."""
+
+    def warn(self, sentence: str) -> None:
+        """Puts a sentence into the record of the run and before the reader's eyes."""
+
+    def accuracy(self) -> float:
+        """Share of the test set that the model gets right, 0 to 1."""
