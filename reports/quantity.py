@@ -5,7 +5,7 @@ digit of the mean; but a measured mean never has more than four digits, for the 
 three seeds may be small by luck. Without a spread three digits are written.
 """
 
-from typing import NamedTuple, Tuple
+from typing import Iterable, NamedTuple, Optional, Tuple
 
 from edgejoule.reports.spread import Ratio, Spread, known
 
@@ -34,7 +34,7 @@ PERCENT = Unit("%", 0.01)
 ONE = Unit("", 1.0)
 
 
-def fitting(values, units: Tuple[Unit, ...]) -> Unit:
+def fitting(values: Iterable[Optional[float]], units: Tuple[Unit, ...]) -> Unit:
     """The largest unit in which the largest value is at least 1; SI if nothing is known."""
     sizes = [abs(value) for value in known(values)] or [1.0]
     fits = [unit for unit in units if max(sizes) >= unit.size]
@@ -105,6 +105,13 @@ def _decimals(value: float, digits: int) -> int:
     """Decimals that give a value so many significant digits once it is rounded."""
     exponent = int("{:.{}e}".format(value, digits - 1).split("e")[1])
     return digits - 1 - exponent
+
+
+def signed(value: float, decimals: int) -> str:
+    """A difference with its sign, "+1.2" or "−0.3"; what rounds to 0 has none."""
+    text = fixed(abs(value), decimals)
+    sign = "" if float(text) == 0 else "+" if value > 0 else "−"
+    return sign + text
 
 
 def fixed(value: float, decimals: int) -> str:

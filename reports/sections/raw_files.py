@@ -3,6 +3,8 @@
 from urllib.parse import quote
 
 from edgejoule.reports import markup, quantity
+from edgejoule.reports.gather import Report
+from edgejoule.reports.markup import Markup
 from edgejoule.reports.words import plain
 
 TITLE = "Runs and raw files"
@@ -10,7 +12,7 @@ ORDER = 90
 MOST = 1000  # rows; a page of ten thousand takes seconds to open
 
 
-def render(report):
+def render(report: Report) -> Markup:
     """One row per run; links are relative to the page."""
     labels = {
         case_id: method["name"]

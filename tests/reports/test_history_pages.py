@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 from rigs import bundles, histories
-from rigs.pages import HOSTILE, outline
+from rigs.pages import HOSTILE, outline, write_history
 
 from edgejoule import command_line
-from edgejoule.reports.history import index_page, nightly_page, pages, past
+from edgejoule.reports.history import index_page, nightly_page, past
 
 PAGES = ("index.html", "nightly.html", "trends.html", "pareto.html")
 TWO = bundles.METHODS[:1] + bundles.METHODS[2:3]  # dense, slim 0.5
@@ -18,7 +18,7 @@ TWO = bundles.METHODS[:1] + bundles.METHODS[2:3]  # dense, slim 0.5
 def _texts(history, **options):
     return {
         name: path.read_text(encoding="utf8")
-        for name, path in pages.write(history, **options).items()
+        for name, path in write_history(history, **options).items()
     }
 
 
