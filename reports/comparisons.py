@@ -4,6 +4,7 @@ from typing import Any, Dict, List, Mapping, Tuple
 
 import pandas
 
+from edgejoule.bench import rounding
 from edgejoule.reports import quantity
 from edgejoule.reports.spread import Ratio, Spread
 from edgejoule.reports.words import span
@@ -75,4 +76,4 @@ def points(method: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
     mine, other = method["accuracy"], reference["accuracy"]
     deviations = [100 * each.sd for each in (mine, other) if each.sd]
     decimals = min(max(quantity.supported(max(deviations)), 0), 2) if deviations else 1
-    return quantity.signed(100 * (mine.mean - other.mean), decimals)
+    return quantity.signed(rounding.points(mine.mean, other.mean), decimals)

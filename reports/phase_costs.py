@@ -2,6 +2,7 @@
 
 from typing import Any, Dict, Iterator, List, Mapping, Optional
 
+from edgejoule.bench import rounding
 from edgejoule.reports import quantity, spread
 from edgejoule.reports.frames import SMALL_PART
 from edgejoule.reports.gather import Report
@@ -120,4 +121,4 @@ def _share(report: Report, part: Dict, method: Mapping[str, Any]) -> Cell:
         mine = part["joules_known"]
     if whole is None or mine is None:
         return Cell("unknown")
-    return Cell("{:.0f}".format(100 * mine.mean / whole.mean))
+    return Cell(rounding.percent(mine.mean / whole.mean, 0))

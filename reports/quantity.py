@@ -7,6 +7,7 @@ three seeds may be small by luck. Without a spread three digits are written.
 
 from typing import Iterable, NamedTuple, Optional, Tuple
 
+from edgejoule.bench import rounding
 from edgejoule.reports.spread import Ratio, Spread, known
 
 DIGITS = 3
@@ -43,38 +44,38 @@ def fitting(values: Iterable[Optional[float]], units: Tuple[Unit, ...]) -> Unit:
 
 def written(spread: Spread, unit: Unit, exact: bool = False) -> Tuple[str, str]:
     """(mean, "± sd" or "") in a unit; `exact` if the values were counted, not measured."""
-    mean = spread.mean / unit.size
+    mean = rounding.scaled(spread.mean, unit.size)
     if spread.sd:
-        return _with_deviation(mean, spread.sd / unit.size)
+        return _with_deviation(mean, rounding.scaled(spread.sd, unit.size))
     if exact:
         return counted(mean), ""
-    text = fixed(mean, 1) if unit is PERCENT else significant(mean)
+    text = rounding.fixed(mean, 1) if unit is PERCENT else significant(mean)
     return text, "" if spread.sd is None else "± 0"
 
 
 def _with_deviation(mean: float, deviation: float) -> Tuple[str, str]:
     decimals = min(supported(deviation), _decimals(mean, MOST_DIGITS))
-    text = fixed(deviation, decimals)
+    text = rounding.fixed(deviation, decimals)
     if float(text) == 0:
-        return fixed(mean, decimals), "±<" + fixed(10.0**-decimals, decimals)
-    return fixed(mean, decimals), "± " + text
+        return rounding.fixed(mean, decimals), "±<" + rounding.fixed(10.0**-decimals, decimals)
+    return rounding.fixed(mean, decimals), "± " + text
 
 
 def written_ratio(ratio: Ratio) -> Tuple[str, str]:
     """("0.53", "[0.51–0.55]"); round brackets if it is no interval, "" for a single pair."""
     decimals = _ratio_decimals(ratio)
-    if fixed(ratio.low, decimals) == fixed(ratio.high, decimals):
-        return fixed(ratio.value, 2), ""
+    if rounding.fixed(ratio.low, decimals) == rounding.fixed(ratio.high, decimals):
+        return rounding.fixed(ratio.value, 2), ""
     brackets = "[{}–{}]" if ratio.is_interval else "({}–{})"
     return (
-        fixed(ratio.value, decimals),
-        brackets.format(fixed(ratio.low, decimals), fixed(ratio.high, decimals)),
+        rounding.fixed(ratio.value, decimals),
+        brackets.format(rounding.fixed(ratio.low, decimals), rounding.fixed(ratio.high, decimals)),
     )
 
 
 def brief(ratio: Ratio) -> str:
     """A ratio for a sentence: two decimals at most."""
-    return fixed(ratio.value, min(_ratio_decimals(ratio), 2))
+    return rounding.fixed(ratio.value, min(_ratio_decimals(ratio), 2))
 
 
 def _ratio_decimals(ratio: Ratio) -> int:
@@ -90,30 +91,24 @@ def counted(value: float) -> str:
 
 def supported(deviation: float) -> int:
     """Decimals that a standard deviation supports; negative for tens and hundreds."""
-    digit, exponent = "{:.0e}".format(deviation).split("e")
-    return -int(exponent) + (1 if digit == "1" else 0)
+    rounded = rounding.significant(deviation, 1)
+    return -rounded.adjusted() + (1 if rounded.as_tuple().digits[0] == 1 else 0)
 
 
 def significant(value: float, digits: int = DIGITS) -> str:
     """The value with so many significant digits, never as a power of ten; 0 is "0"."""
     if value == 0:
         return "0"
-    return fixed(value, _decimals(value, digits))
+    return rounding.fixed(value, _decimals(value, digits))
 
 
 def _decimals(value: float, digits: int) -> int:
     """Decimals that give a value so many significant digits once it is rounded."""
-    exponent = int("{:.{}e}".format(value, digits - 1).split("e")[1])
-    return digits - 1 - exponent
+    return digits - 1 - rounding.significant(value, digits).adjusted()
 
 
 def signed(value: float, decimals: int) -> str:
     """A difference with its sign, "+1.2" or "−0.3"; what rounds to 0 has none."""
-    text = fixed(abs(value), decimals)
+    text = rounding.fixed(abs(value), decimals)
     sign = "" if float(text) == 0 else "+" if value > 0 else "−"
     return sign + text
-
-
-def fixed(value: float, decimals: int) -> str:
-    """The value with so many decimals; with negative ones, whole tens or hundreds."""
-    return "{:.{}f}".format(round(value, decimals), max(decimals, 0))

@@ -24,6 +24,7 @@ TORCH_FREE = (
     "history.store",
     "plugins",
     "records",
+    "rounding",
     "runner",
     "settings",
     "suite",

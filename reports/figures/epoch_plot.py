@@ -4,6 +4,7 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from markupsafe import Markup
 
+from edgejoule.bench import rounding
 from edgejoule.reports import quantity
 from edgejoule.reports.figures import axes, svg
 from edgejoule.reports.words import plural
@@ -79,7 +80,8 @@ def describe(curves: Curves, parts: Sequence[Panel]) -> str:
         if known:
             ends.append(
                 "{} in the last epoch: {}".format(
-                    panel.title, quantity.significant(sum(known) / len(known) / panel.unit.size)
+                    panel.title,
+                    quantity.significant(rounding.scaled(sum(known) / len(known), panel.unit.size)),
                 )
             )
     return "{}. {}".format(plural(len(curves.seeds), "seed"), "; ".join(ends))

@@ -4,6 +4,7 @@ from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from markupsafe import Markup
 
+from edgejoule.bench import rounding
 from edgejoule.reports import quantity
 from edgejoule.reports.figures import axes, svg
 from edgejoule.reports.spread import Spread
@@ -92,8 +93,11 @@ def _shown(point: Point, unit: quantity.Unit) -> Point:
 
 
 def _scaled(spread: Spread, size: float) -> Spread:
-    sd: Optional[float] = None if spread.sd is None else spread.sd / size
-    return Spread(spread.n, spread.mean / size, sd, spread.low / size, spread.high / size)
+    mean, low, high = (
+        rounding.scaled(each, size) for each in (spread.mean, spread.low, spread.high)
+    )
+    sd: Optional[float] = None if spread.sd is None else rounding.scaled(spread.sd, size)
+    return Spread(spread.n, mean, sd, low, high)
 
 
 def _extent(spreads: Iterable[Spread]) -> List[float]:

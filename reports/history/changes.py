@@ -2,6 +2,7 @@
 
 from typing import Any, Collection, Dict, Iterable, List, NamedTuple, Optional, Set
 
+from edgejoule.bench import rounding
 from edgejoule.bench.history import store
 from edgejoule.reports import quantity
 from edgejoule.reports.history import past
@@ -139,7 +140,9 @@ def value(number: Optional[float], metric: str) -> str:
             "{:,}".format(round(number)).replace(",", "\u202f"), COUNTED[metric]
         ).strip()
     unit = unit_of([number], metric)
-    return "{} {}".format(quantity.significant(number / unit.size, DIGITS), unit.name)
+    return "{} {}".format(
+        quantity.significant(rounding.scaled(number, unit.size), DIGITS), unit.name
+    )
 
 
 def unit_of(numbers: List[float], metric: str) -> quantity.Unit:
@@ -152,14 +155,14 @@ def size(finding: Dict) -> str:
     """How large a change is: points of accuracy, percent of anything else, "" if not known."""
     before, after, ratio = (finding.get(name) for name in ("before", "after", "ratio"))
     if finding.get("metric") == "accuracy" and before is not None and after is not None:
-        return quantity.signed(100 * (after - before), 1) + " points"
+        return quantity.signed(rounding.points(after, before), 1) + " points"
     return "" if ratio is None or ratio <= 0 else percent(ratio) + " %"
 
 
 def percent(ratio: float) -> str:
     """A ratio as a change in percent: "+5.1"."""
     far = abs(ratio - 1) >= 0.995  # from 100 % on a decimal says nothing any more
-    return quantity.signed(100 * (ratio - 1), 0 if far else 1)
+    return quantity.signed(rounding.points(ratio, 1), 0 if far else 1)
 
 
 def _more(sentence: str, metric: str) -> str:
@@ -173,7 +176,8 @@ def _interval(finding: Dict) -> str:
     if low is None or high is None:
         return ""
     if finding.get("metric") == "accuracy":
-        return "[{}, {}]".format(quantity.signed(100 * low, 1), quantity.signed(100 * high, 1))
+        ends = [quantity.signed(rounding.scaled(each, 0.01), 1) for each in (low, high)]
+        return "[{}, {}]".format(*ends)
     return "[{}, {}] %".format(percent(low), percent(high))
 
 

@@ -3,6 +3,7 @@
 from statistics import median
 from typing import List, Tuple
 
+from edgejoule.bench import rounding
 from edgejoule.bench.history import store
 from edgejoule.reports import quantity, sources, spread
 from edgejoule.reports.history import changes, past
@@ -93,5 +94,5 @@ def _beside(value: float, old: List[float], metric: str) -> str:
     if past.METRICS[metric].exact:
         return "same" if value == middle else "changed"
     if metric == "accuracy":
-        return quantity.signed(100 * (value - middle), 1) + " points"
+        return quantity.signed(rounding.points(value, middle), 1) + " points"
     return changes.percent(value / middle) + " %" if middle > 0 else ""

@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Opt
 
 import pandas
 
+from edgejoule.bench import rounding
 from edgejoule.reports import quantity, spread
 from edgejoule.reports.papers import reference_tables
 from edgejoule.reports.papers.own_runs import Gap, Pool
@@ -240,4 +241,5 @@ def _in_unit(value: Optional[spread.Spread], unit: Unit) -> Tuple[Optional[float
     """(mean, standard deviation) in a unit, None where unknown."""
     if value is None:
         return None, None
-    return value.mean / unit.size, None if value.sd is None else value.sd / unit.size
+    deviation = None if value.sd is None else rounding.scaled(value.sd, unit.size)
+    return rounding.scaled(value.mean, unit.size), deviation

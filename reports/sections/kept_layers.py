@@ -4,6 +4,7 @@ from typing import Dict, List, Optional, Tuple
 
 import pandas
 
+from edgejoule.bench import rounding
 from edgejoule.reports import excerpt, markup, spread
 from edgejoule.reports.gather import Report
 from edgejoule.reports.markup import Markup
@@ -60,4 +61,4 @@ def _kept(layers: Optional[List[Dict]], channels: float) -> Optional[Tuple[int, 
     if kept is None:
         return None
     mean, extra = written(kept, ONE, exact=True)
-    return round(100 * kept.mean / channels), mean, extra
+    return int(rounding.percent(kept.mean / channels, 0)), mean, extra

@@ -2,7 +2,8 @@
 
 from urllib.parse import quote
 
-from edgejoule.reports import markup, quantity
+from edgejoule.bench import rounding
+from edgejoule.reports import markup
 from edgejoule.reports.gather import Report
 from edgejoule.reports.markup import Markup
 from edgejoule.reports.words import plain
@@ -26,7 +27,7 @@ def render(report: Report) -> Markup:
             "case_id": plain(run.record.case_id),
             "started": plain(run.record.started_utc),
             "attempts": run.record.attempts,
-            "accuracy": quantity.fixed(100 * run.record.accuracy, 1),
+            "accuracy": rounding.percent(run.record.accuracy),
             "files": [
                 (name, "/".join((report.raw, quote(run.record.case_id, safe=""), name)))
                 for name in run.files
