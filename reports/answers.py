@@ -16,7 +16,7 @@ from edgejoule.reports.words import listed, span
 
 SIDES = {"above": "above", "level": "level with", "below": "below"}
 COSTS = {"less": "less with", "level": "about as much with", "more": "more with"}
-DOUBTS = {
+DOUBTS = {  # by number of seeds; from three on the sentence stands as it is
     1: "; a single seed shows no spread and tells nothing apart",
     2: "; with two seeds a hint, not a finding",
 }
@@ -64,7 +64,7 @@ def _epoch_cost(report: Report, cut: pandas.DataFrame) -> Finding:
     parts += [
         "{} of its {}".format(comparisons.span_of(comparisons.ratios(cut, name)), words)
         for words, name in others
-        if words != report.cost
+        if words != report.cost  # without joules, seconds are the cost already
     ]
     return Finding(comparisons.kind(pairs), "Per epoch", listed(parts) + _unknown(cut, pairs))
 
@@ -154,6 +154,7 @@ def _tickets(report: Report, cut: pandas.DataFrame) -> Iterator[Finding]:
 
 def _ticket(name: str, drawn: List[Drawn]) -> Finding:
     """When the searches of one method ended, one `Drawn` per run."""
+    # one that never settled has no epoch; it is counted below
     epochs = sorted(each.epoch for each in drawn if each.epoch is not None)
     if not epochs:
         return Finding(

@@ -25,7 +25,7 @@ def doubts(report: Report) -> List[Tuple[str, Tuple[str, ...]]]:
         for text in dict.fromkeys(sentence(plain(each)) for each in run.record.warnings):
             found.setdefault(text, []).append(plain(run.record.case_id))
     whole = len(report.bundles.runs)
-    own = sorted(found.items(), key=lambda pair: -len(pair[1]))
+    own = sorted(found.items(), key=lambda pair: -len(pair[1]))  # what most runs share first
     shared: List[Tuple[str, Tuple[str, ...]]] = [
         (sentence(text), ()) for text in _side_by_side(report)
     ]

@@ -6,8 +6,8 @@ import pandas
 
 from edgejoule.reports.gather import Report
 
-METHODS = 24  # figures of a section, columns of a table
-SEEDS = 10  # lines of a figure
+METHODS = 24  # figures of a section, columns of a table: a page of some megabytes still opens
+SEEDS = 10  # lines of a figure; more cannot be told apart
 
 
 def methods(
@@ -18,7 +18,7 @@ def methods(
     Of many methods the first of each block: a suite names first what it asks about.
     """
     table = [method for _, method in report.methods.iterrows() if wanted(method)]
-    share = max(METHODS // max(len(report.blocks), 1), 2)
+    share = max(METHODS // max(len(report.blocks), 1), 2)  # at least dense and one more
     drawn: List[pandas.Series] = []
     used: Dict[str, int] = {}  # methods of each block so far
     for method in table:

@@ -43,7 +43,7 @@ def runs(bundles: load.Bundles) -> pandas.DataFrame:
     frame = pandas.DataFrame(table)
     for column in ("accuracy", "ratio") + SPREADS:
         if column in frame:
-            frame[column] = frame[column].astype(float)
+            frame[column] = frame[column].astype(float)  # else a column of None holds objects
     return frame
 
 
@@ -100,6 +100,7 @@ def _method(members: List[Dict], baseline: Sequence[Dict]) -> Dict:
             if row["dense"]
             else spread.ratio(_by_seed(members, name), _by_seed(baseline, name))
         )
+    # dense training must be known whole: a bound below a bound says nothing
     row["bound_ratio"] = None
     if row["joules_ratio"] is None and not row["dense"] and row["unmeasured"] <= SMALL_PART:
         row["bound_ratio"] = spread.ratio(
@@ -151,7 +152,7 @@ def _settings(records: List[RunRecord], blocks: List[str]) -> Dict[str, str]:
         extra = [
             "{} {}".format(key.split(".")[-1].replace("_", " "), tables[block].get(key))
             for key in differing
-            if key not in named and not key.startswith("device.")
+            if key not in named and not key.startswith("device.")  # the device follows in words
         ]
         if any(key.startswith("device.") for key in differing):
             extra.append(sources.describe(json.loads(block)["device"]))

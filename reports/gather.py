@@ -77,6 +77,7 @@ def report(
     bundles = load.read(folder, everything)
     runs = frames.runs(bundles)
     methods = frames.methods(runs)
+    # one known joule decides: a mixture of joules and seconds could not be compared
     known = len(runs) and runs["joules_known"].notna().any()
     return Report(
         bundles,

@@ -64,7 +64,7 @@ def find(name: Optional[str], runs: Union[str, Path]) -> Path:
         ValueError: names the suites that have runs.
     """
     runs = Path(runs)
-    if name and (runs / name).is_dir():
+    if name and (runs / name).is_dir():  # first: a suite called like a folder here is meant
         return runs / name
     if name and Path(name).is_dir():
         return Path(name)
@@ -105,6 +105,7 @@ def read(folder: Path, everything: bool = False) -> Bundles:
     asked, notes = _asked(folder)
     cases = {case["case_id"]: case["label"] for case in asked["cases"]}
     found, aside = _bundles(folder, cases)
+    # --quick, --set and older versions of a suite leave bundles that it does not ask for any more
     extra = [run for run in found if cases and run.record.case_id not in cases]
     if extra and not everything:
         found = [run for run in found if run.record.case_id in cases]
@@ -194,6 +195,7 @@ def _without_garbage_collection() -> Iterator[None]:
 
 
 def _is_bundle(path: Path, cases: Dict[str, str]) -> bool:
+    # the runner names an attempt `.<case_id>.open` and what it could not read `<case_id>.corrupt`
     finished = not path.name.startswith(".") and ".corrupt" not in path.name
     return finished and path.is_dir() and (path.name in cases or (path / RECORD).exists())
 
@@ -201,7 +203,7 @@ def _is_bundle(path: Path, cases: Dict[str, str]) -> bool:
 def _run(path: Path) -> Run:
     with open(str(path / RECORD), "rb") as file:
         record = records.from_json(file.read().decode("utf8"))
-    if record.case_id != path.name:
+    if record.case_id != path.name:  # a copied folder is not a second measurement
         raise ValueError("its record says it is {!r}".format(record.case_id))
     shape.check(record)  # before anything is read out of it
     beside = set(os.listdir(str(path)))
@@ -243,4 +245,4 @@ def _reason(error: Exception) -> str:
         return "it has no {}".format(RECORD)
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    return plain(error)[:300] or type(error).__name__
+    return plain(error)[:300] or type(error).__name__  # it may quote the whole file

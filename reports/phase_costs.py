@@ -81,7 +81,7 @@ def _parts(report: Report, method: Mapping[str, Any]) -> List[Dict]:
             [float(sum(each["epochs"] for each in phases)) for phases in runs if phases]
         ),
     )
-    return parts + [whole] if len(parts) > 1 else parts
+    return parts + [whole] if len(parts) > 1 else parts  # the only phase is the whole run
 
 
 def _spread(members: List[Dict], key: str) -> Optional[spread.Spread]:

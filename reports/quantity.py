@@ -10,7 +10,7 @@ from typing import Iterable, NamedTuple, Optional, Tuple
 from edgejoule.bench import rounding
 from edgejoule.reports.spread import Ratio, Spread, known
 
-DIGITS = 3
+DIGITS = 3  # of a value whose spread is not known
 MOST_DIGITS = 4  # of a measured mean, and of counted quantities
 
 
@@ -56,7 +56,7 @@ def written(spread: Spread, unit: Unit, exact: bool = False) -> Tuple[str, str]:
 def _with_deviation(mean: float, deviation: float) -> Tuple[str, str]:
     decimals = min(supported(deviation), _decimals(mean, MOST_DIGITS))
     text = rounding.fixed(deviation, decimals)
-    if float(text) == 0:
+    if float(text) == 0:  # "± 0" is kept for values that were all the same
         return rounding.fixed(mean, decimals), "±<" + rounding.fixed(10.0**-decimals, decimals)
     return rounding.fixed(mean, decimals), "± " + text
 
@@ -64,6 +64,7 @@ def _with_deviation(mean: float, deviation: float) -> Tuple[str, str]:
 def written_ratio(ratio: Ratio) -> Tuple[str, str]:
     """("0.53", "[0.51–0.55]"); round brackets if it is no interval, "" for a single pair."""
     decimals = _ratio_decimals(ratio)
+    # a single pair, or several that print alike: brackets would repeat the value
     if rounding.fixed(ratio.low, decimals) == rounding.fixed(ratio.high, decimals):
         return rounding.fixed(ratio.value, 2), ""
     brackets = "[{}–{}]" if ratio.is_interval else "({}–{})"
@@ -79,7 +80,7 @@ def brief(ratio: Ratio) -> str:
 
 
 def _ratio_decimals(ratio: Ratio) -> int:
-    half = (ratio.high - ratio.low) / 2
+    half = (ratio.high - ratio.low) / 2  # stands for the standard deviation of other quantities
     return min(max(supported(half), 0), 3) if half > 0 else 2
 
 
@@ -91,6 +92,7 @@ def counted(value: float) -> str:
 
 def supported(deviation: float) -> int:
     """Decimals that a standard deviation supports; negative for tens and hundreds."""
+    # of 0.14 one digit would leave 0.1: the smaller the first digit, the more is lost after it
     rounded = rounding.significant(deviation, 1)
     return -rounded.adjusted() + (1 if rounded.as_tuple().digits[0] == 1 else 0)
 

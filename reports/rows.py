@@ -62,7 +62,7 @@ def _epochs(record: RunRecord) -> List[Dict]:
         dict(
             case_id=record.case_id,
             phase=plain(each["phase"]),
-            epoch=number(each["epoch"], "epoch") + 1,
+            epoch=number(each["epoch"], "epoch") + 1,  # records count from 0
             seconds=number(each["seconds"], "seconds"),
             joules=number_or_none(each["joules"], "joules"),
             reason=plain(each["joules_reason"] or each["status"]),
@@ -126,7 +126,7 @@ def _identity(record: RunRecord) -> Dict:
         label=plain(record.label),
         seed=case["train"]["seed"],
         block=_canonical(shared),
-        method=_canonical(_without(case["prune"], "label")),
+        method=_canonical(_without(case["prune"], "label")),  # a label is a name, no setting
         dense=case["prune"]["recipe"] == "dense",
         random=case["prune"].get("criterion") == "random",
         ratio=number_or_none(case["prune"].get("ratio"), "ratio"),
@@ -145,7 +145,7 @@ def _costs(record: RunRecord, parts: List[Dict]) -> Dict:
     values = {
         "seconds": sum(part["seconds"] for part in parts),
         "joules": total(part["joules"] for part in parts),
-        "joules_known": sum(part["joules_known"] for part in parts) or None,
+        "joules_known": sum(part["joules_known"] for part in parts) or None,  # unknown is not 0 J
         "reasons": _reasons(parts, record.device),
         "doubts": _distinct(doubt for part in parts for doubt in part["doubts"]),
         "unmeasured": _unmeasured(parts),
@@ -159,7 +159,7 @@ def _unmeasured(parts: List[Dict]) -> float:
     """Share of the run's seconds in phases without joules, 0 to 1."""
     whole = sum(part["seconds"] for part in parts)
     unknown = sum(part["seconds"] for part in parts if part["joules"] is None)
-    return unknown / whole if whole else 1.0
+    return unknown / whole if whole else 1.0  # a run without a second measured nothing
 
 
 def _reasons(parts: List[Dict], device: Dict) -> Tuple[str, ...]:
@@ -168,6 +168,7 @@ def _reasons(parts: List[Dict], device: Dict) -> Tuple[str, ...]:
     distinct = _distinct(reason for _, reason in missing)
     if not parts:
         return (plain(device.get("reason") or "no phase was recorded"),)
+    # one reason for the whole run, such as no sensor, needs no list of phases
     if len(distinct) == 1 and all(part["joules"] is None for part in parts):
         return distinct
     return _distinct("{} phase: {}".format(*each) for each in missing)

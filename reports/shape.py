@@ -86,7 +86,7 @@ def fraction(value: Any, name: str) -> float:
 def _fits(value: Any, shape: Any) -> bool:
     """True if `_check` would find nothing; quicker, as it keeps no name of what it looks at."""
     if isinstance(shape, type):
-        return type(value) is shape
+        return type(value) is shape  # isinstance would take True for a whole number
     if isinstance(shape, list):
         return type(value) is list and all(_fits(each, shape[0]) for each in value)
     return type(value) is dict and all(
@@ -98,13 +98,13 @@ def _check(value: Any, shape: Any, name: str) -> None:
     kinds: Any = shape if isinstance(shape, (type, tuple)) else type(shape)
     if not isinstance(value, kinds) or isinstance(value, bool):
         raise ValueError(
-            "{} is {:.60}, not {}".format(
+            "{} is {:.60}, not {}".format(  # cut off: the value may be a whole file
                 name, repr(value), WORDS.get(kinds, "a whole number or nothing")
             )
         )
     if isinstance(shape, list):
-        for number, each in enumerate(value):
-            _check(each, shape[0], "{}[{}]".format(name, number))
+        for place, each in enumerate(value):
+            _check(each, shape[0], "{}[{}]".format(name, place))
     elif isinstance(shape, dict):
         for key, part in shape.items():
             if key not in value:

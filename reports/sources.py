@@ -61,6 +61,7 @@ def label_of(words: str) -> str:
 
 
 def _source(device: Dict[str, Any]) -> str:
+    # of an estimate the reason says by which figure
     return str(device.get("fake") or device.get("reason") or "a figure given by the user")
 
 

@@ -13,7 +13,7 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 DRAWS = 2000
-ENOUGH = 3  # pairs for an interval
+ENOUGH = 3  # pairs for an interval; of two there are three distinct draws
 
 
 class Spread(NamedTuple):
@@ -62,6 +62,7 @@ def spread(values: Iterable[Optional[float]]) -> Optional[Spread]:
 def ratio(values: Dict[int, float], baseline: Dict[int, float]) -> Optional[Ratio]:
     """Values over baseline, both by seed; None without one seed known on both sides."""
     pairs = [(values[seed], baseline[seed]) for seed in sorted(values) if seed in baseline]
+    # a cost of 0 was not measured either: nothing runs for nothing
     ratios = sorted(a / b for a, b in pairs if len(known((a, b))) == 2 and a > 0 and b > 0)
     if not ratios:
         return None
@@ -84,6 +85,7 @@ def _middles(n: int) -> Tuple[np.ndarray, np.ndarray]:
 
     The draws are the same for every set of `n` values, so they are made once.
     """
+    # RandomState gives the same numbers in every numpy; the newer generators do not promise that
     draws = np.sort(np.random.RandomState(0).randint(0, n, (DRAWS, n)), axis=1)
     return draws[:, (n - 1) // 2], draws[:, n // 2]
 

@@ -26,6 +26,7 @@ def shared_and_differing(
 
 def _distinct(values: Iterable[Any]) -> List:
     """The values, each once: of ten thousand runs most say the same."""
+    # by repr: lists have no hash
     return list({repr(value): value for value in values}.values())
 
 
@@ -39,7 +40,7 @@ def flat(table: Dict, prefix: str = "") -> Dict[str, Any]:
     """Nested dicts as one, names joined by dots; lists stay values."""
     found = {}
     for key, value in table.items():
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict) and value:  # an empty one would vanish; it reads "unknown"
             found.update(flat(value, "{}{}.".format(prefix, key)))
         else:
             found["{}{}".format(prefix, key)] = value

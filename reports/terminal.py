@@ -32,7 +32,7 @@ def paragraph(words: str, width: int) -> str:
         words,
         max(width, 40),
         subsequent_indent="  ",
-        break_long_words=False,
+        break_long_words=False,  # case ids and paths stay whole, so that they can be copied
         break_on_hyphens=False,
     )
 
@@ -53,6 +53,7 @@ def _panels(widths: List[int], width: int) -> List[List[int]]:
     """Column numbers per panel; the first column opens every panel."""
     panels, used = [[0]], widths[0]
     for i in range(1, len(widths)):
+        # a column wider than the terminal still gets a panel of its own
         if used + 2 + widths[i] > width and len(panels[-1]) > 1:
             panels.append([0])
             used = widths[0]

@@ -82,7 +82,7 @@ def test_axe_finds_nothing_serious(made, tmp_path, name, dark, width):
 @pytest.mark.slow
 @pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 def test_axe_would_find_something(made, tmp_path):
-    """Grey on grey, and a picture without a name: the check above is no rubber stamp."""
+    """Grey on grey, and a picture without a name: the check above can fail."""
     bad = made["index.html"].replace(
         "<main", '<img src="data:,"><p style="color: #ccc; background: #ddd">unreadable</p><main'
     )

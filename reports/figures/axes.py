@@ -55,6 +55,7 @@ def ticks(low: float, high: float, count: int = 5) -> List[float]:
     """Round values within low..high, about `count` of them."""
     step = _step((high - low) / max(count, 1))
     first = math.ceil(low / step - 1e-9)  # a tick at the very edge must not be lost to rounding
+    # rounded, for 3 * 0.1 is 0.30000000000000004
     return [round(step * i, 12) for i in range(first, int(math.floor(high / step + 1e-9)) + 1)]
 
 

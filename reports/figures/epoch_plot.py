@@ -100,6 +100,7 @@ def _plot(
     if not values:
         return None
     top = TOP + place * (PANEL + GAP)
+    # accuracies lie far from 0, and their differences are what counts
     floor = 0.0 if panel.column != "accuracy" else None
     extent = [value / panel.unit.size for value in values]
     if panel.column in ("seconds", "joules"):

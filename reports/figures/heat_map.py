@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 420.0, 358.0
 LEFT, TOP, SIDE = 44.0, 30.0, 290.0
 SCALE_LEFT, SCALE_WIDTH = 352.0, 14.0
 MOST = 32  # cells a side; more epochs share cells
-MOST_EPOCHS = 400  # a larger matrix is no search of ours, and takes seconds to draw
+MOST_EPOCHS = 400  # the means of a larger matrix take seconds
 COLOURS = (
     "#fde725",
     "#b5de2b",
@@ -183,7 +183,7 @@ def _ring(matrix: Matrix, spans: List[range], cell: float, drawn: Optional[int])
 
 def _labels(matrix: Matrix, spans: List[range], cell: float) -> List[Markup]:
     """Epochs along both axes, as many as fit."""
-    step = -(-len(spans) // 8)
+    step = -(-len(spans) // 8)  # rounded up: at most eight labels
     parts = []
     for place in range(0, len(spans), step):
         middle, words = (place + 0.5) * cell, str(matrix.epochs[spans[place][0]])

@@ -12,7 +12,7 @@ from edgejoule.reports.spread import Spread
 WIDTH, HEIGHT = 420.0, 330.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 404.0, 34.0, 282.0
 STEP = 15  # pixels between the lines of labels
-LETTER = 6.8  # pixels that one letter of a label takes
+LETTER = 6.8  # pixels that one letter of a label takes, on the wide side: fonts differ
 MOST_NAMES = 24  # labels that find a place; the others show on hovering
 
 Box = Tuple[float, float, float, float]  # left, upper, right and lower edge, in pixels
@@ -197,7 +197,7 @@ def _free(x: float, y: float, width: float, covered: Sequence[Box], names: Seque
         for box in inside:
             if not any(_overlap(box, each) for each in taken):
                 return box
-    return places[0]
+    return places[0]  # all are taken: better over another mark than nowhere
 
 
 def _covered(plot: axes.Plot, point: Point) -> Tuple[Box, Box, Box]:

@@ -19,7 +19,7 @@ TIMES = (
 ENOUGH = 3.0  # of the next smaller unit before a larger one is taken
 MOST_EPOCHS = 100  # ticks; more would be a bar
 LETTER = 6.0  # pixels of a letter, for names over phases
-MOST_PHASES = 60  # of a record that is none of ours: we have four
+MOST_PHASES = 60  # of a run that cuts in many rounds; more shades would be lines
 
 
 class Phase(NamedTuple):
@@ -75,7 +75,7 @@ def draw(
             BOTTOM,
             TOP,
             0.06,
-            floor=None if trace.watts.min() < 0 else 0.0,
+            floor=None if trace.watts.min() < 0 else 0.0,  # a rail that feeds back goes below 0
         ),
     )
     watts = "Watts" + (" ({})".format(label) if label else "")

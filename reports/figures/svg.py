@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 SHAPES = ("square", "circle", "triangle", "diamond", "down", "cross", "plus", "bar")
 SERIES = len(SHAPES)  # colours in the style sheet: s0 to s7
-DASHES = ("", "6 3", "2 2", "8 3 2 3")
+DASHES = ("", "6 3", "2 2", "8 3 2 3")  # of seeds, which share the colour of their method
 
 
 def tag(name: str, *children: str, **attributes: Any) -> Markup:
@@ -96,6 +96,7 @@ def outline(shape: str, x: float, y: float, r: float) -> str:
         return "M{} {}a{r} {r} 0 1 0 {d} 0a{r} {r} 0 1 0 {e} 0z".format(
             _text(x - r), _text(y), r=_text(r), d=_text(2 * r), e=_text(-2 * r)
         )
+    # scaled by eye, so that no shape looks larger and weightier than the others
     corners = {
         "square": ((-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)),
         "triangle": ((0, -1.1), (1.05, 0.8), (-1.05, 0.8)),
@@ -133,6 +134,6 @@ def _plus(turned: int) -> Tuple[Tuple[float, float], ...]:
 def _text(value: Any) -> str:
     """A coordinate with at most one decimal: a tenth of a pixel is enough."""
     if isinstance(value, float):
-        short = "{:.1f}".format(value)
-        return short[:-2] if short.endswith(".0") else short
+        text = "{:.1f}".format(value)
+        return text[:-2] if text.endswith(".0") else text
     return str(value)

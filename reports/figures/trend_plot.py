@@ -44,9 +44,10 @@ def plot(trends: List[Trend], nights: int, least: float) -> axes.Plot:
 
     Above the panel is room for the words of all steps.
     """
-    across = axes.Scale(-0.8, nights - 0.2, LEFT, RIGHT)
+    across = axes.Scale(-0.8, nights - 0.2, LEFT, RIGHT)  # room for half a dot at both ends
     top = TOP + ROW * max(len(set(rows(trend, across))) for trend in trends)
     sizes = sorted(abs(y) for trend in trends for piece in trend.pieces for _, y in piece)
+    # half as much again as a common night's: an outlier beyond that would flatten all the others
     most = 1.5 * sizes[int(COMMON * (len(sizes) - 1))] if sizes else least
     inside = [
         y
@@ -103,7 +104,7 @@ def draw(
     return svg.tag(
         "svg",
         *children,
-        role="group",
+        role="group",  # of an image a screen reader would not read the links inside
         aria_labelledby=names[0],
         aria_describedby=names[1],
         viewBox="0 0 {:.0f} {:.0f}".format(WIDTH, height),

@@ -8,7 +8,8 @@ from edgejoule.reports import quantity
 from edgejoule.reports.history import past
 from edgejoule.reports.words import plain, plural
 
-# kind of a finding -> (class of its sign, its sign, one of them, many of them)
+# kind of a finding -> (class of its sign, its sign, one of them, many of them), gravest first:
+# a method of several findings counts under the first of its kinds
 KINDS = {
     "regression": ("bad", "▼", "regression", "regressions"),
     "improvement": ("good", "▲", "improvement", "improvements"),
@@ -79,6 +80,7 @@ def change(finding: Dict) -> Change:
 def kind(finding: Dict) -> str:
     """The kind of a finding; a suspicion that its A/B refuted is "refuted"."""
     found = str(finding.get("kind"))
+    # None: nobody has tried yet
     if found in ("regression", "improvement") and finding.get("confirmed") is False:
         return "refuted"
     return found if found in KINDS else "not measured"
@@ -137,7 +139,9 @@ def value(number: Optional[float], metric: str) -> str:
         return "unknown"
     if metric in past.METRICS and past.METRICS[metric].exact:
         return "{} {}".format(
-            "{:,}".format(round(number)).replace(",", "\u202f"), COUNTED[metric]
+            # a narrow space that no line breaks at: commas are decimals in half the world
+            "{:,}".format(round(number)).replace(",", "\u202f"),
+            COUNTED[metric],
         ).strip()
     unit = unit_of([number], metric)
     return "{} {}".format(

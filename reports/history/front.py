@@ -85,6 +85,7 @@ def _latest(history: past.Past, place: past.Place, label: str, metric: str) -> L
     return [
         point.value
         for point in points
+        # a mean over two power modes would be the mean of two machines
         if point.context == points[-1].context and point.value is not None
     ]
 

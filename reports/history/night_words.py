@@ -38,6 +38,7 @@ def invalid(rows: Iterable[store.Row]) -> List[Dict[str, Any]]:
             "reason": plain(row.reason or "no reason was recorded"),
         }
         for row in rows
+        # of an invalid night no run is to be trusted: its verdict says so, not a list of all runs
         if row.status not in ("ok", store.VOID) + tuple(ROUGH)
     ]
 

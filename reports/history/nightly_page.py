@@ -64,7 +64,7 @@ def nights(history: past.Past, chosen: Optional[str] = None) -> List[Tonight]:
         ValueError: no place has the chosen night.
     """
     found = [_tonight(history, place, number) for place, number in picked(history, chosen)]
-    order = list(changes.KINDS)
+    order = list(changes.KINDS)  # gravest first
     return sorted(found, key=lambda each: [-each.counts[kind] for kind in order])
 
 

@@ -103,7 +103,7 @@ def unreal(rows: Iterable[store.Row]) -> List[str]:
 def days(nights: List[store.Night]) -> List[str]:
     """The nights as an axis names them: without the year if they all share it."""
     names = [plain(night.night) for night in nights]
-    same = len({name[:4] for name in names}) == 1
+    same = len({name[:4] for name in names}) == 1  # the year
     return [name[5:] if same else name for name in names]
 
 
@@ -162,6 +162,7 @@ def _colours(rows: List[store.Row]) -> Dict[str, int]:
     for row in sorted(
         (row for row in rows if row.label), key=lambda row: (store.order(row.night), row.label)
     ):
+        # a label begins with its recipe, and dense training is one
         first.setdefault(row.label, row.label.split(" ")[0] == "dense")
     dense = [label for label, is_dense in first.items() if is_dense]
     others = [label for label, is_dense in first.items() if not is_dense]

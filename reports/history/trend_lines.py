@@ -63,7 +63,7 @@ def stretches(points: Points) -> List[Stretch]:
     """The stretches of nights with one context, in order; across them nothing is compared."""
     found: List[Stretch] = []
     for night, point in enumerate(points):
-        if point is None or not point.context:
+        if point is None or not point.context:  # nothing was run, or nobody knows where
             continue
         if found and found[-1].context == point.context:
             found[-1] = found[-1]._replace(last=night)
@@ -82,6 +82,7 @@ def heights(line: Line, stretch: Stretch) -> List[Height]:
     if not known:
         return []
     end = (starts(line, stretch) + [stretch.last + 1])[0]
+    # a step may come before anything was measured: then the first value is the level
     begun = [value for night, value in known if night < end] or [known[0][1]]
     level = median(begun[:FIRST])
     if line.metric == "accuracy":

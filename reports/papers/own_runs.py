@@ -60,6 +60,7 @@ class Pool:
                 groups.setdefault(run.group, []).append(run)
         if not groups:
             return None
+        # closest settings first, then most seeds, then the newest
         found = [
             (_differences(runs[0].case, published), _per_seed(runs)) for runs in groups.values()
         ]

@@ -131,7 +131,7 @@ def _record(filled: Filled, row: Mapping[str, Any]) -> Dict[str, Any]:
     found.update(
         (name, row[name])
         for name in dict.fromkeys(reference.block + reference.keys)
-        if name != "table"
+        if name != "table"  # the gains have a column of that name: which table they speak of
     )
     for column in reference.columns:
         text = row[column.name]  # a leading minus would pass for a formula: there, the number
@@ -211,7 +211,9 @@ def _unknown(column: reference_tables.Column, row: Mapping[str, Any], notes: Not
         return Cell(NOT_MEASURED, marks=(notes.mark(because(row["reasons"])),))
     if column.ours == "ticket_epoch":
         return Cell(
-            "–", marks=() if row["method"].startswith("Unpruned") else (notes.mark(NO_TICKET),)
+            # dense training draws no ticket, and needs no excuse for it
+            "–",
+            marks=() if row["method"].startswith("Unpruned") else (notes.mark(NO_TICKET),),
         )
     return Cell("not counted", marks=(notes.mark(NO_FLOPS),))
 

@@ -35,7 +35,7 @@ def render(report: Report) -> Markup:
                         plain(case_id), plain(error)
                     )
                 )
-                continue
+                continue  # with the next seed
             if matrix is not None:
                 figures.append(_figure(report, method, record, matrix, number))
                 break

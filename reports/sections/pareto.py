@@ -51,7 +51,7 @@ def _figures(report: Report, key: str, identity: str) -> Iterator[Tuple[str, Mar
             for method, cost in costs
             if cost is not None
         ]
-        if len(points) > 1:
+        if len(points) > 1:  # one point compares nothing
             unit = quantity.fitting([point.cost.mean for point in points], units)
             yield (
                 " · ".join(filter(None, (title, report.heading(key)))),

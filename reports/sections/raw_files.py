@@ -29,6 +29,7 @@ def render(report: Report) -> Markup:
             "attempts": run.record.attempts,
             "accuracy": rounding.percent(run.record.accuracy),
             "files": [
+                # quoted whole: a case id may hold a slash or a question mark
                 (name, "/".join((report.raw, quote(run.record.case_id, safe=""), name)))
                 for name in run.files
             ],

@@ -136,7 +136,7 @@ def test_verdict_and_changes_come_first(tmp_path):
 
 
 def test_counts_add_up_to_the_methods(tmp_path):
-    """A method with two findings counts once, by the graver; a refuted one is no regression."""
+    """A method of two findings counts once, under the kind that is listed first."""
     found = [
         histories.finding(3),
         histories.finding(3, metric="seconds", kind="improvement"),
@@ -216,8 +216,9 @@ def test_differences_of_the_surroundings_are_named(tmp_path):
 
 
 def test_alarms_in_one_direction_are_suspicious(tmp_path):
-    """Five regressions and no improvement are the mark of a broken baseline; one that is told
-    for many nights is still one.
+    """Five regressions and no improvement point to a broken baseline.
+
+    A regression that is found again in later nights counts once.
     """
     histories.make(
         tmp_path,
