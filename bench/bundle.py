@@ -40,11 +40,16 @@ def folder(runs, suite: str) -> Path:
 def write_text(path: Path, text: str) -> None:
     """Writes a file whole or not at all, and onto the disk."""
     temporary = path.with_name(path.name + ".part")
-    with open(str(temporary), "w", encoding="utf8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(str(temporary), str(path))
+    try:
+        with open(str(temporary), "w", encoding="utf8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(str(temporary), str(path))
+    except OSError:  # a full disk: what was there stays, what was begun goes
+        if temporary.exists():
+            temporary.unlink()
+        raise
     sync(path.parent)
 
 

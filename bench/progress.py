@@ -7,6 +7,8 @@ import sys
 
 from tqdm import tqdm
 
+from edgejoule.bench import rounding
+
 
 class Progress:
     """Tells one run's epochs to standard error; every line also goes to `log`."""
@@ -44,6 +46,11 @@ class Progress:
     def _text(record) -> str:
         joules = "" if record.joules is None else ", {:.4g} J".format(record.joules)
         loss = "diverged" if record.loss is None else "{:.4f}".format(record.loss)
-        return "{} epoch {}: loss {}, accuracy {:.1%}, {:.2f} s{}".format(
-            record.phase, record.epoch + 1, loss, record.accuracy, record.seconds, joules
+        return "{} epoch {}: loss {}, accuracy {}%, {:.2f} s{}".format(
+            record.phase,
+            record.epoch + 1,
+            loss,
+            rounding.percent(record.accuracy),
+            record.seconds,
+            joules,
         )

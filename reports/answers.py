@@ -4,29 +4,34 @@ Two methods are told apart only if their accuracies do not overlap over seeds: e
 is above every seed of the other. With one seed nothing is told apart; with two it is a hint.
 """
 
-from typing import Iterator, NamedTuple
+from typing import Any, Iterator, List, Mapping, NamedTuple, Tuple
+
+import pandas
 
 from edgejoule.reports import comparisons, quantity
+from edgejoule.reports.gather import Report
+from edgejoule.reports.rows import Drawn
+from edgejoule.reports.spread import Ratio
 from edgejoule.reports.words import listed, span
 
 SIDES = {"above": "above", "level": "level with", "below": "below"}
 COSTS = {"less": "less with", "level": "about as much with", "more": "more with"}
-DOUBTS = {
+DOUBTS = {  # by number of seeds; from three on the sentence stands as it is
     1: "; a single seed shows no spread and tells nothing apart",
     2: "; with two seeds a hint, not a finding",
 }
 
 
 class Finding(NamedTuple):
-    """One sentence on a topic; `kind` is good, bad, even, unknown or note: its sign."""
+    """One sentence on a topic; `kind` (good, bad, even, unknown or note) decides its sign."""
 
     kind: str
     topic: str
     text: str
 
 
-def findings(report, methods) -> Iterator[Finding]:
-    """The sentences of one block."""
+def findings(report: Report, methods: pandas.DataFrame) -> Iterator[Finding]:
+    """The sentences of one block, whose methods these are (rows of `frames.methods`)."""
     dense, cut = methods[methods["dense"]], methods[~methods["dense"]]
     if not len(cut):
         yield Finding(
@@ -45,7 +50,7 @@ def findings(report, methods) -> Iterator[Finding]:
     yield from _tickets(report, cut)
 
 
-def _epoch_cost(report, cut) -> Finding:
+def _epoch_cost(report: Report, cut: pandas.DataFrame) -> Finding:
     """What an epoch costs after the cut, beside what the MACs promise."""
     pairs = comparisons.ratios(cut, "epoch_" + report.cost)
     if not pairs:
@@ -59,12 +64,12 @@ def _epoch_cost(report, cut) -> Finding:
     parts += [
         "{} of its {}".format(comparisons.span_of(comparisons.ratios(cut, name)), words)
         for words, name in others
-        if words != report.cost
+        if words != report.cost  # without joules, seconds are the cost already
     ]
     return Finding(comparisons.kind(pairs), "Per epoch", listed(parts) + _unknown(cut, pairs))
 
 
-def _run_cost(report, cut) -> Finding:
+def _run_cost(report: Report, cut: pandas.DataFrame) -> Finding:
     """Whether what is saved after the cut pays for what came before it."""
     pairs = comparisons.ratios(cut, report.cost)
     if not pairs:
@@ -91,13 +96,14 @@ def _run_cost(report, cut) -> Finding:
     return Finding(comparisons.kind(pairs), "Whole run", text + _unknown(cut, pairs))
 
 
-def _unknown(cut, pairs) -> str:
+def _unknown(cut: pandas.DataFrame, pairs: List[Tuple[str, Ratio]]) -> str:
+    """The end of a sentence that speaks of some methods only: which ones it leaves out."""
     known = {name for name, _ in pairs}
     names = [name for name in cut["name"] if name not in known]
     return "; not known for {}".format(listed(names)) if names else ""
 
 
-def _accuracy(topic: str, reference, others) -> Finding:
+def _accuracy(topic: str, reference: Mapping[str, Any], others: pandas.DataFrame) -> Finding:
     """Who is above, level with or below a reference, in points of accuracy."""
     groups = comparisons.sides(reference, others)
     name = "{} ({} %)".format(
@@ -115,20 +121,20 @@ def _accuracy(topic: str, reference, others) -> Finding:
         for side, words in SIDES.items()
         if groups[side]
     ]
-    fewest = min([reference["n"]] + list(others["n"]))
+    fewest = min([reference["n"]] + list(others["n"]))  # the weakest comparison decides
     text = "; ".join(said) + DOUBTS.get(fewest, "")
     filled = [side for side in SIDES if groups[side]]
     kind = {"above": "good", "below": "bad"}.get(filled[0]) if len(filled) == 1 else None
     return Finding("unknown" if fewest == 1 else kind or "even", topic, text)
 
 
-def _controls(cut) -> Iterator[Finding]:
-    """Each random control, and the methods with its ratio."""
+def _controls(cut: pandas.DataFrame) -> Iterator[Finding]:
+    """Each random control beside the methods that remove the same share of channels."""
     chosen = cut[~cut["random"]]
     for _, control in cut[cut["random"]].iterrows():
-        rivals = chosen[chosen["ratio"] == control["ratio"]]
-        if len(rivals):
-            yield _accuracy("Control", control, rivals)
+        same_ratio = chosen[chosen["ratio"] == control["ratio"]]
+        if len(same_ratio):
+            yield _accuracy("Control", control, same_ratio)
     if len(chosen) and not cut["random"].any():
         yield Finding(
             "unknown",
@@ -137,19 +143,18 @@ def _controls(cut) -> Iterator[Finding]:
         )
 
 
-def _tickets(report, cut) -> Iterator[Finding]:
+def _tickets(report: Report, cut: pandas.DataFrame) -> Iterator[Finding]:
     """When early-bird searches ended."""
     for _, method in cut.iterrows():
-        drawn = [
-            report.parts[case_id].ticket
-            for case_id in method["case_ids"]
-            if report.parts[case_id].ticket
-        ]
+        tickets = [report.parts[case_id].ticket for case_id in method["case_ids"]]
+        drawn = [ticket for ticket in tickets if ticket]
         if drawn:
             yield _ticket(method["name"], drawn)
 
 
-def _ticket(name: str, drawn) -> Finding:
+def _ticket(name: str, drawn: List[Drawn]) -> Finding:
+    """When the searches of one method ended, one `Drawn` per run."""
+    # one that never settled has no epoch; it is counted below
     epochs = sorted(each.epoch for each in drawn if each.epoch is not None)
     if not epochs:
         return Finding(

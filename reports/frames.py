@@ -5,12 +5,13 @@ and tuples in columns, no pickles, no time stamps.
 """
 
 import json
-from typing import Dict, List
+from typing import Dict, List, Sequence, Tuple
 
 import pandas
 
-from edgejoule.bench.records import CONVENTIONS
-from edgejoule.reports import rows, sources, spread
+from edgejoule.bench.records import CONVENTIONS, RunRecord
+from edgejoule.reports import load, sources, spread, surroundings
+from edgejoule.reports.words import plain
 
 SPREADS = (
     "accuracy",
@@ -22,7 +23,7 @@ SPREADS = (
     "epoch_seconds",
     "epoch_joules",
 ) + tuple("flops_" + name for name in CONVENTIONS)
-SMALL_HOLE = 0.01  # share of the seconds; what is missing then hides below any spread
+SMALL_PART = 0.01  # share of a run's seconds: joules missing there are below any spread
 RATIOS = (
     "seconds",
     "joules",
@@ -33,8 +34,8 @@ RATIOS = (
 ) + tuple("flops_" + name for name in CONVENTIONS)
 
 
-def runs(bundles) -> pandas.DataFrame:
-    """One row per run with the columns of `rows.row`, and `setting`: its block in words."""
+def runs(bundles: load.Bundles) -> pandas.DataFrame:
+    """One row per run with the columns of `rows.Parts.row`, and `setting`: its block in words."""
     table = [dict(run.parts.row) for run in bundles.runs]
     words = _settings([run.record for run in bundles.runs], [row["block"] for row in table])
     for row in table:
@@ -42,25 +43,23 @@ def runs(bundles) -> pandas.DataFrame:
     frame = pandas.DataFrame(table)
     for column in ("accuracy", "ratio") + SPREADS:
         if column in frame:
-            frame[column] = frame[column].astype(float)
+            frame[column] = frame[column].astype(float)  # else a column of None holds objects
     return frame
 
 
-def per_run(bundles, part: str) -> pandas.DataFrame:
-    """The rows of one part of `rows.Parts` (epochs, phases, layers), over all runs."""
-    return pandas.DataFrame([row for run in bundles.runs for row in getattr(run.parts, part)])
-
-
 def methods(frame: pandas.DataFrame) -> pandas.DataFrame:
-    """One row per block and method: labels, `n`, each `SPREADS` column as a `Spread` or None,
+    """One row per block and method, from the frame of `runs`.
 
-    each `RATIOS` column as `<name>_ratio`, a `Ratio` to the block's dense runs or None, and
-    `bound_ratio`: a lower bound of `joules_ratio` where a small part was not measured. Dense
-    comes first in its block, the random control next; the rest keeps its order.
+    Columns: labels, `n` runs, each of `SPREADS` as a `Spread` or None, each of `RATIOS` as
+    `<name>_ratio`, a `Ratio` to the block's dense runs or None, and `bound_ratio`: a lower bound
+    of `joules_ratio` where a small part was not measured. Dense comes first in its block, the
+    random control next; the rest keeps its order.
     """
     if not len(frame):
         return pandas.DataFrame()
-    found, dense, places = {}, {}, {}
+    found: Dict[Tuple[str, str], List[Dict]] = {}
+    dense: Dict[str, List[Dict]] = {}
+    places: Dict[str, int] = {}
     for row in frame.to_dict("records"):  # grouping in pandas costs 15 ms a method
         places.setdefault(row["block"], len(places))
         found.setdefault((row["block"], row["method"]), []).append(row)
@@ -72,7 +71,8 @@ def methods(frame: pandas.DataFrame) -> pandas.DataFrame:
     return pandas.DataFrame(table)
 
 
-def _method(members: List[Dict], baseline: List[Dict]) -> Dict:
+def _method(members: List[Dict], baseline: Sequence[Dict]) -> Dict:
+    """One method's runs as a row, beside the dense runs of its block."""
     row = {
         name: members[0][name]
         for name in (
@@ -87,7 +87,7 @@ def _method(members: List[Dict], baseline: List[Dict]) -> Dict:
         )
     }
     row["n"] = len(members)
-    row["hole"] = float(max(each["hole"] for each in members))
+    row["unmeasured"] = float(max(each["unmeasured"] for each in members))
     row["case_ids"] = tuple(each["case_id"] for each in members)
     row["seeds"] = tuple(each["seed"] for each in members)
     for name in ("reasons", "doubts", "epoch_reasons"):
@@ -100,21 +100,22 @@ def _method(members: List[Dict], baseline: List[Dict]) -> Dict:
             if row["dense"]
             else spread.ratio(_by_seed(members, name), _by_seed(baseline, name))
         )
+    # dense training must be known whole: a bound below a bound says nothing
     row["bound_ratio"] = None
-    if row["joules_ratio"] is None and not row["dense"] and row["hole"] <= SMALL_HOLE:
+    if row["joules_ratio"] is None and not row["dense"] and row["unmeasured"] <= SMALL_PART:
         row["bound_ratio"] = spread.ratio(
             _by_seed(members, "joules_known"), _by_seed(baseline, "joules")
         )
     return row
 
 
-def _by_seed(members: List[Dict], name: str) -> Dict:
+def _by_seed(members: Sequence[Dict], name: str) -> Dict[int, float]:
     return {each["seed"]: each[name] for each in members}
 
 
 def _tell_apart(table: List[Dict]) -> None:
-    """Adds what differs to labels that two methods of a block share."""
-    named = {}
+    """Gives every row its `name`: the label, with what differs where methods share a label."""
+    named: Dict[Tuple[str, str], List[Dict]] = {}
     for row in table:
         named.setdefault((row["block"], row["label"]), []).append(row)
     for row in table:
@@ -130,9 +131,9 @@ def _tell_apart(table: List[Dict]) -> None:
             row["name"] = "{} ({})".format(row["label"], ", ".join(extra))
 
 
-def _settings(records, blocks) -> Dict[str, str]:
+def _settings(records: List[RunRecord], blocks: List[str]) -> Dict[str, str]:
     """Each block in words: model, data and epochs, and whatever else sets it apart."""
-    tables = {block: _flat(json.loads(block)) for block in blocks}
+    tables = {block: surroundings.flat(json.loads(block)) for block in blocks}
     differing = sorted(
         {
             key
@@ -151,19 +152,9 @@ def _settings(records, blocks) -> Dict[str, str]:
         extra = [
             "{} {}".format(key.split(".")[-1].replace("_", " "), tables[block].get(key))
             for key in differing
-            if key not in named and not key.startswith("device.")
+            if key not in named and not key.startswith("device.")  # the device follows in words
         ]
         if any(key.startswith("device.") for key in differing):
-            extra.append(sources.words(json.loads(block)["device"]))
-        words[block] = rows.plain(", ".join([text] + extra))
+            extra.append(sources.describe(json.loads(block)["device"]))
+        words[block] = plain(", ".join([text] + extra))
     return words
-
-
-def _flat(table: Dict, prefix: str = "") -> Dict:
-    flat = {}
-    for key, value in table.items():
-        if isinstance(value, dict):
-            flat.update(_flat(value, prefix + key + "."))
-        else:
-            flat[prefix + key] = value
-    return flat

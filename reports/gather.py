@@ -1,12 +1,12 @@
 """Everything a page, a table or a verdict is made of, gathered once from a folder of bundles."""
 
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 
 import pandas
 
-from edgejoule.bench.records import CONVENTIONS
-from edgejoule.reports import frames, load, surroundings
+from edgejoule.bench.records import CONVENTIONS, RunRecord
+from edgejoule.reports import frames, load, rows, surroundings
 from edgejoule.reports.figures import svg
 from edgejoule.reports.sources import Power, power
 
@@ -24,13 +24,15 @@ class Report(NamedTuple):
     cost: str  # "joules", or "seconds" where no joule is known
     power: Power
     raw: str
-    records: Dict  # by case id
-    parts: Dict  # rows of each record, by case id
-    surroundings: Tuple[List, List]  # what the runs share, and what differs between them
+    records: Dict[str, RunRecord]  # by case id
+    parts: Dict[str, rows.Parts]  # rows of each record, by case id
+    surroundings: Tuple[
+        List[Tuple[str, str]], List[Tuple[str, str]]
+    ]  # what the runs share, and what differs between them
     settings: Dict[str, str]  # each block in words
     colours: Dict[str, int]  # of every label that is not dense alone
 
-    def of(self, method) -> List:
+    def of(self, method: Mapping[str, Any]) -> List[RunRecord]:
         """The records of one method, in the order of its seeds."""
         return [self.records[case_id] for case_id in method["case_ids"]]
 
@@ -75,6 +77,7 @@ def report(
     bundles = load.read(folder, everything)
     runs = frames.runs(bundles)
     methods = frames.methods(runs)
+    # one known joule decides: a mixture of joules and seconds could not be compared
     known = len(runs) and runs["joules_known"].notna().any()
     return Report(
         bundles,
@@ -91,11 +94,11 @@ def report(
     )
 
 
-def _names(methods):
-    """(each block in words, the colour of each label that cuts)."""
+def _names(methods: pandas.DataFrame) -> Tuple[Dict[str, str], Dict[str, int]]:
+    """(each block in words, the number of the colour of each label that is not dense)."""
     if not len(methods):
         return {}, {}
-    cut = dict.fromkeys(methods["label"][~methods["dense"]])
+    cut = dict.fromkeys(methods["label"][~methods["dense"]])  # colour 0 is left to dense training
     return (
         dict(zip(methods["block"], methods["setting"])),
         {label: 1 + place % (svg.SERIES - 1) for place, label in enumerate(cut)},

@@ -9,7 +9,7 @@ import json
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from edgejoule.bench import plugins, records
 from edgejoule.reports import rows, shape
@@ -17,6 +17,8 @@ from edgejoule.reports.words import plain, plural
 
 RECORD = "run.json"
 SIDE_FILES = (RECORD, "trace.json", "plan.json", "weights.pt", "log")
+# what reading a damaged, hand-edited or hostile record may raise: it costs that bundle alone
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 class Run(NamedTuple):
@@ -55,14 +57,14 @@ class Bundles(NamedTuple):
     notes: Tuple[str, ...]
 
 
-def find(name: Optional[str], runs) -> Path:
+def find(name: Optional[str], runs: Union[str, Path]) -> Path:
     """The folder of a suite's runs: a path, a name under `runs`, or the only one there is.
 
     Raises:
         ValueError: names the suites that have runs.
     """
     runs = Path(runs)
-    if name and (runs / name).is_dir():
+    if name and (runs / name).is_dir():  # first: a suite called like a folder here is meant
         return runs / name
     if name and Path(name).is_dir():
         return Path(name)
@@ -82,7 +84,11 @@ def find(name: Optional[str], runs) -> Path:
 
 
 def suites(runs: Path) -> List[str]:
-    """Names of the folders that hold a suite's runs, sorted."""
+    """Names of the folders that hold a suite's runs, sorted.
+
+    Raises:
+        ValueError: `runs` is a file.
+    """
     if runs.exists() and not runs.is_dir():
         raise ValueError(
             "{} is a file; --runs takes the folder that runs were written to".format(runs)
@@ -99,6 +105,7 @@ def read(folder: Path, everything: bool = False) -> Bundles:
     asked, notes = _asked(folder)
     cases = {case["case_id"]: case["label"] for case in asked["cases"]}
     found, aside = _bundles(folder, cases)
+    # --quick, --set and older versions of a suite leave bundles that it does not ask for any more
     extra = [run for run in found if cases and run.record.case_id not in cases]
     if extra and not everything:
         found = [run for run in found if run.record.case_id in cases]
@@ -126,9 +133,14 @@ def read(folder: Path, everything: bool = False) -> Bundles:
     )
 
 
-def _asked(folder: Path):
-    """(what suite.json says, sentences about what it does not say)."""
-    nothing = {"name": plain(folder.resolve().name), "question": None, "note": "", "cases": []}
+def _asked(folder: Path) -> Tuple[Dict[str, Any], List[str]]:
+    """(what suite.json says, a sentence if it cannot be read)."""
+    nothing: Dict[str, Any] = {
+        "name": plain(folder.resolve().name),
+        "question": None,
+        "note": "",
+        "cases": [],
+    }
     try:
         document = json.loads((folder / "suite.json").read_bytes().decode("utf8"))
         cases = [
@@ -153,7 +165,7 @@ def _asked(folder: Path):
         ]
 
 
-def _bundles(folder: Path, cases: Dict[str, str]):
+def _bundles(folder: Path, cases: Dict[str, str]) -> Tuple[List[Run], List[Aside]]:
     """(readable runs in the suite's order, those set aside)."""
     order = {case_id: place for place, case_id in enumerate(cases)}
     paths = sorted(
@@ -161,25 +173,18 @@ def _bundles(folder: Path, cases: Dict[str, str]):
         key=lambda path: (order.get(path.name, len(order)), path.name),
     )
     runs, aside = [], []
-    with _all_kept():
+    with _without_garbage_collection():
         for path in paths:
             try:
                 runs.append(_run(path))
-            except (
-                OSError,
-                ValueError,
-                KeyError,
-                TypeError,
-                AttributeError,
-                RecursionError,
-            ) as error:
+            except UNREADABLE as error:
                 aside.append(Aside(plain(path.name), _reason(error)))
     return runs, aside
 
 
 @contextmanager
-def _all_kept():
-    """No search for garbage meanwhile: of ten thousand records none is, and it takes a quarter."""
+def _without_garbage_collection() -> Iterator[None]:
+    """Every record that is read is kept, so that collecting finds nothing and costs a quarter."""
     was = gc.isenabled()
     gc.disable()
     try:
@@ -189,7 +194,8 @@ def _all_kept():
             gc.enable()
 
 
-def _is_bundle(path: Path, cases) -> bool:
+def _is_bundle(path: Path, cases: Dict[str, str]) -> bool:
+    # the runner names an attempt `.<case_id>.open` and what it could not read `<case_id>.corrupt`
     finished = not path.name.startswith(".") and ".corrupt" not in path.name
     return finished and path.is_dir() and (path.name in cases or (path / RECORD).exists())
 
@@ -197,14 +203,14 @@ def _is_bundle(path: Path, cases) -> bool:
 def _run(path: Path) -> Run:
     with open(str(path / RECORD), "rb") as file:
         record = records.from_json(file.read().decode("utf8"))
-    if record.case_id != path.name:
+    if record.case_id != path.name:  # a copied folder is not a second measurement
         raise ValueError("its record says it is {!r}".format(record.case_id))
-    shape.check(record)
+    shape.check(record)  # before anything is read out of it
     beside = set(os.listdir(str(path)))
     return Run(record, tuple(name for name in SIDE_FILES if name in beside), rows.parts(record))
 
 
-def _distinct(runs):
+def _distinct(runs: List[Run]) -> Tuple[List[Run], List[Aside]]:
     """(runs, doubles): of two runs of one method and seed, the earlier is set aside.
 
     Counting a seed twice would shrink the spread.
@@ -226,16 +232,17 @@ def _distinct(runs):
     return kept, doubles
 
 
-def _identity(run: Run):
+def _identity(run: Run) -> Tuple:
     """Equal only for two measurements of the same thing."""
     return tuple(run.parts.row[name] for name in ("block", "method", "seed"))
 
 
-def _reason(error) -> str:
+def _reason(error: Exception) -> str:
+    """Why a file could not be read, on one line."""
     if isinstance(error, KeyError):
         return "{} is missing".format(error)
     if isinstance(error, FileNotFoundError):
         return "it has no {}".format(RECORD)
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    return plain(error)[:300] or type(error).__name__
+    return plain(error)[:300] or type(error).__name__  # it may quote the whole file

@@ -1,7 +1,10 @@
-"""Templates: Jinja2 with autoescape on, from the folder `templates`."""
+"""Templates: Jinja2 with autoescape on, from the folder `templates`; and links that pages hold."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup
@@ -9,9 +12,14 @@ from markupsafe import Markup
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render(template: str, **values) -> Markup:
+def render(template: str, **values: Any) -> Markup:
     """A template filled with values; every value is escaped unless it is markup already."""
     return Markup(environment().get_template(template).render(**values))
+
+
+def link(folder: Path, path: Path) -> str:
+    """The way from a page in a folder to a file or another folder, as a relative URL."""
+    return quote(os.path.relpath(str(path.resolve()), str(folder.resolve())))
 
 
 @lru_cache(maxsize=None)
@@ -20,7 +28,7 @@ def environment() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(str(TEMPLATES)),
         autoescape=True,
-        trim_blocks=True,
+        trim_blocks=True,  # no empty lines where a template only decides
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,

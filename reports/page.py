@@ -1,12 +1,16 @@
 """The page of a suite: self-contained, no network and no script, the same bytes every time."""
 
+from types import ModuleType
+from typing import List
+
 from edgejoule.bench import plugins
 from edgejoule.reports import markup, verdict
+from edgejoule.reports.gather import Report
 
 FOLDER = "reports/sections"
 
 
-def page(report) -> str:
+def page(report: Report) -> str:
     """The HTML document."""
     parts = [(module.TITLE, slug(module.TITLE), module.render(report)) for module in sections()]
     shown = [part for part in parts if part[2]]
@@ -24,13 +28,13 @@ def page(report) -> str:
     )
 
 
-def sections():
+def sections() -> List[ModuleType]:
     """The modules of the sections folder in the order they ask for."""
     modules = [plugins.load(FOLDER, name) for name in plugins.names(FOLDER)]
     return sorted(modules, key=lambda module: (module.ORDER, module.TITLE))
 
 
-def title(report) -> str:
+def title(report: Report) -> str:
     """The document's title; fake or estimated power comes first in it."""
     label = report.power.label.upper()
     return " · ".join(([label] if label else []) + [report.bundles.name, "EdgeJoule"])
@@ -41,7 +45,7 @@ def slug(words: str) -> str:
     return "-".join("".join(c if c.isalnum() else " " for c in words.lower()).split())
 
 
-def _until(report) -> str:
-    """The end of the latest run: the only date a reproducible page can carry."""
+def _until(report: Report) -> str:
+    """The end of the latest run: a date of today would make every page another one."""
     ends = [str(run.record.finished_utc) for run in report.bundles.runs]
     return max(ends)[:16].replace("T", " ") if ends else ""

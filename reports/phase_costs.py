@@ -1,9 +1,11 @@
 """The second table: where the cost goes, phase by phase."""
 
-from typing import Dict, List, Optional
+from typing import Any, Dict, Iterator, List, Mapping, Optional
 
+from edgejoule.bench import rounding
 from edgejoule.reports import quantity, spread
-from edgejoule.reports.frames import SMALL_HOLE
+from edgejoule.reports.frames import SMALL_PART
+from edgejoule.reports.gather import Report
 from edgejoule.reports.quantity import ENERGY, FLOPS, ONE, TIME, fitting
 from edgejoule.reports.results import FLOPS_NOTE, energy, flops_cell, joule_word, measured, title
 from edgejoule.reports.tables import Cell, Column, Notes, Row, Table
@@ -12,7 +14,7 @@ WHOLE = "whole run"
 TIME_WORDS = {"h": "Hours", "s": "Seconds", "ms": "Milliseconds"}
 
 
-def phases(report, most: Optional[int] = None) -> Table:
+def phases(report: Report, most: Optional[int] = None) -> Table:
     """One row per method and phase, and one for the whole run: FLOPs, seconds, joules, share.
 
     `most` methods at most, the first ones: a page has less room than a file.
@@ -50,19 +52,21 @@ def phases(report, most: Optional[int] = None) -> Table:
     return Table(title(report, "Phases"), columns, tuple(body), notes.all())
 
 
-def _means(parts, name):
+def _means(parts: List[Dict], name: str) -> List[float]:
     return [part[name].mean for part in parts if part[name] is not None]
 
 
-def _parts(report, method) -> List[Dict]:
+def _parts(report: Report, method: Mapping[str, Any]) -> List[Dict]:
     """Costs of each phase of a method, in the order they were run; the whole run at the end."""
     runs = [report.parts[case_id].phases for case_id in method["case_ids"]]
-    named = {}
+    named: Dict[str, List[Dict]] = {}
     for phase in (phase for phases in runs for phase in phases):
         named.setdefault(phase["phase"], []).append(phase)
     parts = []
     for name, members in named.items():
-        part = {key: _spread(members, key) for key in ("epochs", "seconds", "joules")}
+        part: Dict[str, Any] = {
+            key: _spread(members, key) for key in ("epochs", "seconds", "joules")
+        }
         part["joules_known"] = part["joules"]
         part["flops"] = _spread(members, "flops_" + report.convention)
         for key in ("reasons", "doubts"):
@@ -77,14 +81,21 @@ def _parts(report, method) -> List[Dict]:
             [float(sum(each["epochs"] for each in phases)) for phases in runs if phases]
         ),
     )
-    return parts + [whole] if len(parts) > 1 else parts
+    return parts + [whole] if len(parts) > 1 else parts  # the only phase is the whole run
 
 
-def _spread(members: List[Dict], key: str):
+def _spread(members: List[Dict], key: str) -> Optional[spread.Spread]:
     return spread.spread([None if each[key] is None else float(each[key]) for each in members])
 
 
-def _phase_rows(report, method, parts, units, notes):
+def _phase_rows(
+    report: Report,
+    method: Mapping[str, Any],
+    parts: List[Dict],
+    units: Dict[str, quantity.Unit],
+    notes: Notes,
+) -> Iterator[Row]:
+    """The rows of one method; its name spans them all."""
     for number, part in enumerate(parts):
         name = Cell("", span=0) if number else Cell(method["name"], span=len(parts))
         yield Row(
@@ -102,12 +113,12 @@ def _phase_rows(report, method, parts, units, notes):
         )
 
 
-def _share(report, part, method) -> Cell:
-    """A share is taken of what is known if next to nothing is missing."""
+def _share(report: Report, part: Dict, method: Mapping[str, Any]) -> Cell:
+    """A phase's share of the whole run; of the known joules if next to nothing is missing."""
     whole, mine = method[report.cost], part[report.cost]
-    if report.cost == "joules" and method["hole"] <= SMALL_HOLE:
+    if report.cost == "joules" and method["unmeasured"] <= SMALL_PART:
         whole = method["joules_known"]
         mine = part["joules_known"]
     if whole is None or mine is None:
         return Cell("unknown")
-    return Cell("{:.0f}".format(100 * mine.mean / whole.mean))
+    return Cell(rounding.percent(mine.mean / whole.mean, 0))

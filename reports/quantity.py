@@ -5,11 +5,12 @@ digit of the mean; but a measured mean never has more than four digits, for the 
 three seeds may be small by luck. Without a spread three digits are written.
 """
 
-from typing import NamedTuple, Tuple
+from typing import Iterable, NamedTuple, Optional, Tuple
 
+from edgejoule.bench import rounding
 from edgejoule.reports.spread import Ratio, Spread, known
 
-DIGITS = 3
+DIGITS = 3  # of a value whose spread is not known
 MOST_DIGITS = 4  # of a measured mean, and of counted quantities
 
 
@@ -34,7 +35,7 @@ PERCENT = Unit("%", 0.01)
 ONE = Unit("", 1.0)
 
 
-def fitting(values, units: Tuple[Unit, ...]) -> Unit:
+def fitting(values: Iterable[Optional[float]], units: Tuple[Unit, ...]) -> Unit:
     """The largest unit in which the largest value is at least 1; SI if nothing is known."""
     sizes = [abs(value) for value in known(values)] or [1.0]
     fits = [unit for unit in units if max(sizes) >= unit.size]
@@ -43,42 +44,43 @@ def fitting(values, units: Tuple[Unit, ...]) -> Unit:
 
 def written(spread: Spread, unit: Unit, exact: bool = False) -> Tuple[str, str]:
     """(mean, "± sd" or "") in a unit; `exact` if the values were counted, not measured."""
-    mean = spread.mean / unit.size
+    mean = rounding.scaled(spread.mean, unit.size)
     if spread.sd:
-        return _with_deviation(mean, spread.sd / unit.size)
+        return _with_deviation(mean, rounding.scaled(spread.sd, unit.size))
     if exact:
         return counted(mean), ""
-    text = fixed(mean, 1) if unit is PERCENT else significant(mean)
+    text = rounding.fixed(mean, 1) if unit is PERCENT else significant(mean)
     return text, "" if spread.sd is None else "± 0"
 
 
 def _with_deviation(mean: float, deviation: float) -> Tuple[str, str]:
     decimals = min(supported(deviation), _decimals(mean, MOST_DIGITS))
-    text = fixed(deviation, decimals)
-    if float(text) == 0:
-        return fixed(mean, decimals), "±<" + fixed(10.0**-decimals, decimals)
-    return fixed(mean, decimals), "± " + text
+    text = rounding.fixed(deviation, decimals)
+    if float(text) == 0:  # "± 0" is kept for values that were all the same
+        return rounding.fixed(mean, decimals), "±<" + rounding.fixed(10.0**-decimals, decimals)
+    return rounding.fixed(mean, decimals), "± " + text
 
 
 def written_ratio(ratio: Ratio) -> Tuple[str, str]:
     """("0.53", "[0.51–0.55]"); round brackets if it is no interval, "" for a single pair."""
     decimals = _ratio_decimals(ratio)
-    if fixed(ratio.low, decimals) == fixed(ratio.high, decimals):
-        return fixed(ratio.value, 2), ""
+    # a single pair, or several that print alike: brackets would repeat the value
+    if rounding.fixed(ratio.low, decimals) == rounding.fixed(ratio.high, decimals):
+        return rounding.fixed(ratio.value, 2), ""
     brackets = "[{}–{}]" if ratio.is_interval else "({}–{})"
     return (
-        fixed(ratio.value, decimals),
-        brackets.format(fixed(ratio.low, decimals), fixed(ratio.high, decimals)),
+        rounding.fixed(ratio.value, decimals),
+        brackets.format(rounding.fixed(ratio.low, decimals), rounding.fixed(ratio.high, decimals)),
     )
 
 
 def brief(ratio: Ratio) -> str:
     """A ratio for a sentence: two decimals at most."""
-    return fixed(ratio.value, min(_ratio_decimals(ratio), 2))
+    return rounding.fixed(ratio.value, min(_ratio_decimals(ratio), 2))
 
 
 def _ratio_decimals(ratio: Ratio) -> int:
-    half = (ratio.high - ratio.low) / 2
+    half = (ratio.high - ratio.low) / 2  # stands for the standard deviation of other quantities
     return min(max(supported(half), 0), 3) if half > 0 else 2
 
 
@@ -90,23 +92,25 @@ def counted(value: float) -> str:
 
 def supported(deviation: float) -> int:
     """Decimals that a standard deviation supports; negative for tens and hundreds."""
-    digit, exponent = "{:.0e}".format(deviation).split("e")
-    return -int(exponent) + (1 if digit == "1" else 0)
+    # of 0.14 one digit would leave 0.1: the smaller the first digit, the more is lost after it
+    rounded = rounding.significant(deviation, 1)
+    return -rounded.adjusted() + (1 if rounded.as_tuple().digits[0] == 1 else 0)
 
 
 def significant(value: float, digits: int = DIGITS) -> str:
     """The value with so many significant digits, never as a power of ten; 0 is "0"."""
     if value == 0:
         return "0"
-    return fixed(value, _decimals(value, digits))
+    return rounding.fixed(value, _decimals(value, digits))
 
 
 def _decimals(value: float, digits: int) -> int:
     """Decimals that give a value so many significant digits once it is rounded."""
-    exponent = int("{:.{}e}".format(value, digits - 1).split("e")[1])
-    return digits - 1 - exponent
+    return digits - 1 - rounding.significant(value, digits).adjusted()
 
 
-def fixed(value: float, decimals: int) -> str:
-    """The value with so many decimals; with negative ones, whole tens or hundreds."""
-    return "{:.{}f}".format(round(value, decimals), max(decimals, 0))
+def signed(value: float, decimals: int) -> str:
+    """A difference with its sign, "+1.2" or "−0.3"; what rounds to 0 has none."""
+    text = rounding.fixed(abs(value), decimals)
+    sign = "" if float(text) == 0 else "+" if value > 0 else "−"
+    return sign + text

@@ -1,9 +1,11 @@
 """The main table: what each method reaches and costs, against dense training."""
 
-from typing import Dict, Optional
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
-from edgejoule.reports import quantity, spread
-from edgejoule.reports.quantity import COUNT, ENERGY, FLOPS, ONE, PERCENT, fitting
+from edgejoule.reports import quantity
+from edgejoule.reports.gather import Report
+from edgejoule.reports.quantity import COUNT, ENERGY, FLOPS, ONE, PERCENT, Unit, fitting
+from edgejoule.reports.spread import Spread
 from edgejoule.reports.tables import Cell, Column, Notes, Row, Table
 from edgejoule.reports.words import listed, plural
 
@@ -35,7 +37,7 @@ FLOPS_NOTE = {
 SPREAD_NOTE = "±: the sample standard deviation over seeds"
 
 
-def results(report) -> Table:
+def results(report: Report) -> Table:
     """One row per method: accuracy, size, FLOPs, seconds, joules, ratios to dense."""
     notes = Notes(SPREAD_NOTE, EPOCH_NOTE, TOTAL_NOTE, RATIO_NOTE, FLOPS_NOTE[report.convention])
     units = _units(report)
@@ -50,7 +52,7 @@ def results(report) -> Table:
     return Table(title(report, "Results"), _columns(report, units), body, notes.all())
 
 
-def title(report, what: str) -> str:
+def title(report: Report, what: str) -> str:
     """A table's title; it says so if the power is fake or estimated."""
     name = "{} of {}".format(what, report.bundles.name)
     if report.power.label:
@@ -58,8 +60,10 @@ def title(report, what: str) -> str:
     return name
 
 
-def _units(report) -> Dict[str, quantity.Unit]:
-    def fit(name, units):
+def _units(report: Report) -> Dict[str, Unit]:
+    """The unit of each column that needs one: it fits the column's largest value."""
+
+    def fit(name: str, units: Tuple[Unit, ...]) -> Unit:
         return fitting([each.mean for each in report.methods[name] if each is not None], units)
 
     if not len(report.methods):
@@ -73,7 +77,7 @@ def _units(report) -> Dict[str, quantity.Unit]:
     }
 
 
-def _columns(report, units):
+def _columns(report: Report, units: Dict[str, Unit]) -> Tuple[Column, ...]:
     joules = " ({})".format(report.power.label) if report.power.label else ""
     costs = (
         " ({})".format(report.power.label) if report.power.label and report.cost == "joules" else ""
@@ -94,16 +98,18 @@ def _columns(report, units):
     )
 
 
-def _of(what: str, unit) -> str:
+def _of(what: str, unit: Unit) -> str:
     return "{} ({})".format(what, unit.name) if unit.name else what
 
 
-def joule_word(unit) -> str:
+def joule_word(unit: Unit) -> str:
     """A unit of energy as a column calls it."""
     return "Joules" if unit.name in ("J", "") else unit.name
 
 
-def _cells(report, method, units, notes):
+def _cells(
+    report: Report, method: Mapping[str, Any], units: Dict[str, Unit], notes: Notes
+) -> Iterator[Cell]:
     yield Cell(method["name"])
     yield Cell(str(method["n"]))
     yield Cell(*quantity.written(method["accuracy"], PERCENT))
@@ -119,7 +125,7 @@ def _cells(report, method, units, notes):
         yield _ratio_cell(method, name, notes)
 
 
-def flops_cell(value, unit, convention: str, notes: Notes) -> Cell:
+def flops_cell(value: Optional[Spread], unit: Unit, convention: str, notes: Notes) -> Cell:
     """FLOPs are counted: exact where seeds agree, unknown where a convention has no answer."""
     if value is None:
         return Cell(
@@ -131,8 +137,13 @@ def flops_cell(value, unit, convention: str, notes: Notes) -> Cell:
     return Cell(*quantity.written(value, unit, exact=True))
 
 
-def measured(value: Optional[spread.Spread], unit, n: int, reasons, notes: Notes) -> Cell:
-    """A measured mean, or "not measured" with the reason as a footnote; never 0."""
+def measured(
+    value: Optional[Spread], unit: Unit, n: int, reasons: Iterable[str], notes: Notes
+) -> Cell:
+    """A measured mean, or "not measured" with the reason as a footnote; never 0.
+
+    `n` runs there are; the value may be known of fewer.
+    """
     if value is None:
         return Cell(NOT_MEASURED, marks=(notes.mark(because(reasons)),))
     main, extra = quantity.written(value, unit)
@@ -151,8 +162,11 @@ def measured(value: Optional[spread.Spread], unit, n: int, reasons, notes: Notes
     return Cell(main, extra)
 
 
-def energy(costs, unit, notes: Notes) -> Cell:
-    """Joules of a sum over phases; a hole in the sum makes it a lower bound, marked ≥."""
+def energy(costs: Mapping[str, Any], unit: Unit, notes: Notes) -> Cell:
+    """Joules of a sum over phases; without a phase that was not measured a lower bound, marked ≥.
+
+    `costs` are those of a method (`frames.methods`) or of one of its phases.
+    """
     if costs["joules"] is not None or costs["joules_known"] is None:
         cell = measured(costs["joules"], unit, costs["n"], costs["reasons"], notes)
     else:
@@ -167,9 +181,9 @@ def energy(costs, unit, notes: Notes) -> Cell:
     return cell
 
 
-def doubt(doubts) -> str:
-    """(phase, status of its reading) pairs as a footnote."""
-    phases = {}
+def doubt(doubts: Iterable[Tuple[str, str]]) -> str:
+    """The footnote about readings that are not sound, of (phase, status of its reading)."""
+    phases: Dict[str, List[str]] = {}
     for phase, status in doubts:
         phases.setdefault(STATUSES.get(status, "reading " + status), []).append(phase)
     return "; ".join(
@@ -177,12 +191,12 @@ def doubt(doubts) -> str:
     )
 
 
-def because(reasons) -> str:
+def because(reasons: Iterable[str]) -> str:
     """The footnote of something that was not measured."""
     return "{}: {}".format(NOT_MEASURED, listed(reasons) or "no reason was recorded")
 
 
-def _ratio_cell(method, name: str, notes: Notes) -> Cell:
+def _ratio_cell(method: Mapping[str, Any], name: str, notes: Notes) -> Cell:
     if method["dense"]:
         return Cell("1")
     ratio, bound = method[name + "_ratio"], ""

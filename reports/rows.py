@@ -4,13 +4,12 @@ Units are those of the record: seconds, joules, FLOPs, fractions. Unknown is Non
 """
 
 import json
-import math
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from statistics import median
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
-from edgejoule.bench.records import CONVENTIONS, total
+from edgejoule.bench.records import CONVENTIONS, RunRecord, total
+from edgejoule.reports.shape import fraction, number, number_or_none
 from edgejoule.reports.words import plain
-
-PHASES = ("dense", "search", "score", "retrain")
 
 
 class Drawn(NamedTuple):
@@ -26,35 +25,30 @@ class Drawn(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """Everything of one record, read once: there may be ten thousand."""
+    """Everything of one record, read once: there may be ten thousand of them."""
 
-    row: Dict
-    epochs: List[Dict]
-    phases: List[Dict]
-    layers: List[Dict]
-    ticket: Optional[Drawn]
+    row: Dict  # who it is, how good, how large, and what it cost
+    epochs: List[Dict]  # numbered from 1 through all phases
+    phases: List[Dict]  # in order; a phase entered twice is one row
+    layers: List[Dict]  # groups of channels: how many there were, how many were kept
+    ticket: Optional[Drawn]  # None if the run made no early-bird search
 
 
-def parts(record) -> Parts:
+def parts(record: RunRecord) -> Parts:
     """The rows of a record.
 
     Raises:
-        ValueError: names a value that is none.
+        ValueError: names a number that is missing or is none.
     """
-    trained, costs = epochs(record), phases(record)
-    return Parts(_row(record, trained, costs), trained, costs, layers(record), ticket(record))
+    trained, costs = _epochs(record), _phases(record)
+    return Parts(_row(record, trained, costs), trained, costs, _layers(record), _ticket(record))
 
 
-def row(record) -> Dict:
-    """One run: who it is, how good, how large, and what it cost."""
-    return _row(record, epochs(record), phases(record))
-
-
-def _row(record, trained, costs) -> Dict:
+def _row(record: RunRecord, trained: List[Dict], costs: List[Dict]) -> Dict:
     values = dict(
         _identity(record),
-        accuracy=_fraction(record.accuracy, "accuracy"),
-        attempts=_number(record.attempts, "attempts"),
+        accuracy=fraction(record.accuracy, "accuracy"),
+        attempts=number(record.attempts, "attempts"),
     )
     values.update(_model("dense", record.dense))
     values.update(_model("final", record.final))
@@ -63,68 +57,58 @@ def _row(record, trained, costs) -> Dict:
     return values
 
 
-def epochs(record) -> List[Dict]:
-    """One row per training epoch, numbered from 1 through all phases."""
+def _epochs(record: RunRecord) -> List[Dict]:
     return [
         dict(
             case_id=record.case_id,
             phase=plain(each["phase"]),
-            epoch=_number(each["epoch"], "epoch") + 1,
-            seconds=_number(each["seconds"], "seconds"),
-            joules=_number(each["joules"], "joules", optional=True),
+            epoch=number(each["epoch"], "epoch") + 1,  # records count from 0
+            seconds=number(each["seconds"], "seconds"),
+            joules=number_or_none(each["joules"], "joules"),
             reason=plain(each["joules_reason"] or each["status"]),
-            loss=_number(each["loss"], "loss", optional=True),
-            accuracy=_fraction(each["accuracy"], "accuracy"),
+            loss=number_or_none(each["loss"], "loss"),
+            accuracy=fraction(each["accuracy"], "accuracy"),
         )
         for each in record.epochs
     ]
 
 
-def phases(record) -> List[Dict]:
-    """One row per phase, in order; a phase entered twice is one row."""
-    merged = {}
+def _phases(record: RunRecord) -> List[Dict]:
+    merged: Dict[str, List[Dict]] = {}
     for each in record.phases:
         merged.setdefault(plain(each["name"]), []).append(each)
     return [_phase(record.case_id, name, parts) for name, parts in merged.items()]
 
 
-def layers(record) -> List[Dict]:
-    """One row per group of channels: how many there were, how many were kept."""
+def _layers(record: RunRecord) -> List[Dict]:
     return [
         dict(
             case_id=record.case_id,
             group=plain(each["group"]),
-            channels=_number(each["channels"], "channels"),
-            kept=_number(each["kept"], "kept"),
+            channels=number(each["channels"], "channels"),
+            kept=number(each["kept"], "kept"),
         )
         for each in record.layers
     ]
 
 
-def ticket(record) -> Optional[Drawn]:
-    """The early-bird search of a run, or None if it made none."""
+def _ticket(record: RunRecord) -> Optional[Drawn]:
     if record.ticket is None:
         return None
     drawn = record.ticket["epoch"]
     searched = sum(each["phase"] == "search" for each in record.epochs)
-    last = searched if drawn is None else _number(drawn, "ticket epoch")
-    seen = [_number(each, "distance", optional=True) for each in record.ticket["distances"]]
-    first = last - len(seen) + 1
+    last = searched if drawn is None else number(drawn, "ticket epoch")
+    seen = [number_or_none(each, "distance") for each in record.ticket["distances"]]
+    first = last - len(seen) + 1  # the record does not number its distances: the last is known
     return Drawn(
         drawn,
         tuple((first + i, d) for i, d in enumerate(seen) if d is not None),
         plain(record.ticket["detector"]),
-        _number(record.ticket["threshold"], "threshold"),
+        number(record.ticket["threshold"], "threshold"),
     )
 
 
-def identity(record) -> Tuple[str, str, int]:
-    """(block, method, seed): equal only for two measurements of the same thing."""
-    values = _identity(record)
-    return values["block"], values["method"], values["seed"]
-
-
-def _identity(record) -> Dict:
+def _identity(record: RunRecord) -> Dict:
     """Runs may be compared within a block; runs of a method are replicates of each other.
 
     A block shares model, data, training settings and the power rail: joules of two rails, of
@@ -142,60 +126,62 @@ def _identity(record) -> Dict:
         label=plain(record.label),
         seed=case["train"]["seed"],
         block=_canonical(shared),
-        method=_canonical(_without(case["prune"], "label")),
+        method=_canonical(_without(case["prune"], "label")),  # a label is a name, no setting
         dense=case["prune"]["recipe"] == "dense",
         random=case["prune"].get("criterion") == "random",
-        ratio=_number(case["prune"].get("ratio"), "ratio", optional=True),
+        ratio=number_or_none(case["prune"].get("ratio"), "ratio"),
     )
 
 
-def _model(which: str, record) -> Dict:
+def _model(which: str, model: Dict) -> Dict:
     return {
-        which + "_params": _number(record["params"], "params"),
-        which + "_macs": _number(record["forward_macs"], "forward_macs"),
+        which + "_params": number(model["params"], "params"),
+        which + "_macs": number(model["forward_macs"], "forward_macs"),
     }
 
 
-def _costs(record, parts) -> Dict:
+def _costs(record: RunRecord, parts: List[Dict]) -> Dict:
     """Of the whole run: seconds, joules, joules known, and FLOPs in each convention."""
     values = {
         "seconds": sum(part["seconds"] for part in parts),
         "joules": total(part["joules"] for part in parts),
-        "joules_known": sum(part["joules_known"] for part in parts) or None,
+        "joules_known": sum(part["joules_known"] for part in parts) or None,  # unknown is not 0 J
         "reasons": _reasons(parts, record.device),
         "doubts": _distinct(doubt for part in parts for doubt in part["doubts"]),
-        "hole": _hole(parts),
+        "unmeasured": _unmeasured(parts),
     }
     for name in CONVENTIONS:
         values["flops_" + name] = total(part["flops_" + name] for part in parts)
     return values
 
 
-def _hole(parts) -> float:
+def _unmeasured(parts: List[Dict]) -> float:
     """Share of the run's seconds in phases without joules, 0 to 1."""
     whole = sum(part["seconds"] for part in parts)
     unknown = sum(part["seconds"] for part in parts if part["joules"] is None)
-    return unknown / whole if whole else 1.0
+    return unknown / whole if whole else 1.0  # a run without a second measured nothing
 
 
-def _reasons(parts, device) -> Tuple[str, ...]:
+def _reasons(parts: List[Dict], device: Dict) -> Tuple[str, ...]:
     """Why joules are missing, with the phase's name unless all phases say the same."""
-    holes = [(part["phase"], reason) for part in parts for reason in part["reasons"]]
-    distinct = _distinct(reason for _, reason in holes)
+    missing = [(part["phase"], reason) for part in parts for reason in part["reasons"]]
+    distinct = _distinct(reason for _, reason in missing)
     if not parts:
         return (plain(device.get("reason") or "no phase was recorded"),)
+    # one reason for the whole run, such as no sensor, needs no list of phases
     if len(distinct) == 1 and all(part["joules"] is None for part in parts):
         return distinct
-    return _distinct("{} phase: {}".format(*hole) for hole in holes)
+    return _distinct("{} phase: {}".format(*each) for each in missing)
 
 
-def _phase(case_id: str, name: str, parts) -> Dict:
-    joules = [_number(part["joules"], "joules", optional=True) for part in parts]
+def _phase(case_id: str, name: str, parts: List[Dict]) -> Dict:
+    """One phase, its parts (the times it was entered) summed."""
+    joules = [number_or_none(part["joules"], "joules") for part in parts]
     values = dict(
         case_id=case_id,
         phase=name,
-        epochs=sum(_number(p["epochs"], "epochs") for p in parts),
-        seconds=sum(_number(part["seconds"], "seconds") for part in parts),
+        epochs=sum(number(part["epochs"], "epochs") for part in parts),
+        seconds=sum(number(part["seconds"], "seconds") for part in parts),
         joules=total(joules),
         joules_known=sum(each or 0 for each in joules),
         reasons=_distinct(
@@ -209,12 +195,12 @@ def _phase(case_id: str, name: str, parts) -> Dict:
     )
     for key in CONVENTIONS:
         values["flops_" + key] = total(
-            _number(part["flops"].get(key), "flops", optional=True) for part in parts
+            number_or_none(part["flops"].get(key), "flops") for part in parts
         )
     return values
 
 
-def _epoch_costs(record, trained) -> Dict:
+def _epoch_costs(record: RunRecord, trained: List[Dict]) -> Dict:
     """Of one epoch of the last phase: medians, which forgive a slow first epoch.
 
     A run that ends without training after the cut has no such cost: an epoch before the cut is
@@ -233,37 +219,19 @@ def _epoch_costs(record, trained) -> Dict:
     }
 
 
-def _median(values) -> Optional[float]:
-    values = sorted(value for value in values if value is not None)
-    half = len(values) // 2
-    if not values:
-        return None
-    return values[half] if len(values) % 2 else (values[half - 1] + values[half]) / 2
-
-
-def _number(value, name: str, optional: bool = False):
-    if value is None and optional:
-        return None
-    if type(value) is int or type(value) is float and math.isfinite(value):
-        return value
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError("{} is {!r}, not a number".format(name, value))
-    return value
-
-
-def _fraction(value, name: str) -> float:
-    if not 0 <= _number(value, name) <= 1:
-        raise ValueError("{} is {!r}, not a fraction from 0 to 1".format(name, value))
-    return value
+def _median(values: Iterable[Optional[float]]) -> Optional[float]:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
 
 
 def _without(table: Dict, key: str) -> Dict:
     return {name: value for name, value in table.items() if name != key}
 
 
-def _canonical(value) -> str:
+def _canonical(value: Dict) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
-def _distinct(items) -> Tuple[str, ...]:
+def _distinct(items: Iterable[Any]) -> Tuple:
+    """The items in their order, each once."""
     return tuple(dict.fromkeys(items))

@@ -1,6 +1,12 @@
-"""What a record must look like before anything is read out of it."""
+"""What a record must look like before anything is read out of it, and what its numbers must be."""
 
-RECORD = {
+import math
+from typing import Any, Dict
+
+from edgejoule.bench.records import RunRecord
+
+# a kind of value, a list of one shape for all its entries, or a table with a shape for each key
+RECORD: Dict[str, Any] = {
     "suite": str,
     "case_id": str,
     "label": str,
@@ -23,11 +29,15 @@ RECORD = {
     "epochs": [{"phase": str, "epoch": int, "status": str}],
     "layers": [{"group": str}],
 }
-WORDS = {str: "text", int: "a whole number", dict: "a table", list: "a list"}
+WORDS: Dict[Any, str] = {str: "text", int: "a whole number", dict: "a table", list: "a list"}
 
 
-def check(record) -> None:
-    """Raises a ValueError that names the first part of a record that is not what it must be."""
+def check(record: RunRecord) -> None:
+    """Nothing, for a record that has the shape of one.
+
+    Raises:
+        ValueError: names the first part that is not what it must be.
+    """
     for name, shape in RECORD.items():
         value = getattr(record, name)
         if not _fits(value, shape):
@@ -40,10 +50,43 @@ def check(record) -> None:
         )
 
 
-def _fits(value, shape) -> bool:
-    """True if `_check` has nothing to say; it names what it looks at, which takes longer."""
+def number(value: Any, name: str) -> Any:
+    """The value, if it is a finite number; NaN and infinity are none, nor is a truth value.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if type(value) is int or type(value) is float and math.isfinite(value):  # nearly all are
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError("{} is {!r}, not a number".format(name, value))
+    return value
+
+
+def number_or_none(value: Any, name: str) -> Any:
+    """The value, if it is None (unknown) or a finite number.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    return None if value is None else number(value, name)
+
+
+def fraction(value: Any, name: str) -> float:
+    """The value, if it is a number from 0 to 1.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not 0 <= number(value, name) <= 1:
+        raise ValueError("{} is {!r}, not a fraction from 0 to 1".format(name, value))
+    return value
+
+
+def _fits(value: Any, shape: Any) -> bool:
+    """True if `_check` would find nothing; quicker, as it keeps no name of what it looks at."""
     if isinstance(shape, type):
-        return type(value) is shape
+        return type(value) is shape  # isinstance would take True for a whole number
     if isinstance(shape, list):
         return type(value) is list and all(_fits(each, shape[0]) for each in value)
     return type(value) is dict and all(
@@ -51,17 +94,17 @@ def _fits(value, shape) -> bool:
     )
 
 
-def _check(value, shape, name: str) -> None:
-    kinds = shape if isinstance(shape, (type, tuple)) else type(shape)
+def _check(value: Any, shape: Any, name: str) -> None:
+    kinds: Any = shape if isinstance(shape, (type, tuple)) else type(shape)
     if not isinstance(value, kinds) or isinstance(value, bool):
         raise ValueError(
-            "{} is {:.60}, not {}".format(
+            "{} is {:.60}, not {}".format(  # cut off: the value may be a whole file
                 name, repr(value), WORDS.get(kinds, "a whole number or nothing")
             )
         )
     if isinstance(shape, list):
-        for number, each in enumerate(value):
-            _check(each, shape[0], "{}[{}]".format(name, number))
+        for place, each in enumerate(value):
+            _check(each, shape[0], "{}[{}]".format(name, place))
     elif isinstance(shape, dict):
         for key, part in shape.items():
             if key not in value:

@@ -1,22 +1,28 @@
 """Where joules come from, in words: a rail, a fake, an estimate, or nothing."""
 
-from typing import NamedTuple
+from typing import Any, Dict, List, NamedTuple
 
+from edgejoule.reports import load
 from edgejoule.reports.words import listed, plain
+
+FAKE, ESTIMATED = "fake power", "estimated power"
 
 
 class Power(NamedTuple):
     """Where the joules come from, in words; `label` is "" only for measured or missing ones."""
 
-    label: str  # "fake power", "estimated power" or ""
+    label: str  # FAKE, ESTIMATED or ""
     words: str
     measured: bool
 
 
-def power(bundles, known: bool) -> Power:
-    """Where a suite's joules come from. One fake run makes the whole report a fake one."""
+def power(bundles: load.Bundles, known: bool) -> Power:
+    """Where a suite's joules come from; `known` if there are any.
+
+    One fake run makes the whole report a fake one: a reader cannot see which numbers it is in.
+    """
     devices = [run.record.device for run in bundles.runs]
-    for key, label in (("fake", "fake power"), ("estimate", "estimated power")):
+    for key, label in (("fake", FAKE), ("estimate", ESTIMATED)):
         found = list(dict.fromkeys(plain(_source(each)) for each in devices if each.get(key)))
         if found:
             return Power(label, listed(found), known)
@@ -25,7 +31,7 @@ def power(bundles, known: bool) -> Power:
     return Power("", listed(dict.fromkeys(plain(rail(each)) for each in devices)), True)
 
 
-def rail(device) -> str:
+def rail(device: Dict[str, Any]) -> str:
     """What was measured: "rail VDD_IN (module) of Jetson TX2, mode MAXN"."""
     if not device.get("rail"):
         return "nothing on {}".format(device.get("name"))
@@ -35,20 +41,31 @@ def rail(device) -> str:
     )
 
 
-def words(device) -> str:
+def describe(device: Dict[str, Any]) -> str:
     """A device as the power source of one block: fake, estimated, measured or nothing."""
     if device["fake"]:
-        return "fake power: {}".format(device["fake"])
+        return "{}: {}".format(FAKE, device["fake"])
     if device["estimate"]:
-        return "estimated power on {}".format(device["name"])
+        return "{} on {}".format(ESTIMATED, device["name"])
     return "measured: {}".format(rail(device)) if device["rail"] else rail(device)
 
 
-def _source(device) -> str:
+def label(device: Dict[str, Any]) -> str:
+    """What figures say of a device's power: FAKE, ESTIMATED, or "" if nothing need be said."""
+    return FAKE if device.get("fake") else ESTIMATED if device.get("estimate") else ""
+
+
+def label_of(words: str) -> str:
+    """FAKE or ESTIMATED, of power that was not measured, in words such as `describe` gives."""
+    return FAKE if words.startswith(FAKE) else ESTIMATED
+
+
+def _source(device: Dict[str, Any]) -> str:
+    # of an estimate the reason says by which figure
     return str(device.get("fake") or device.get("reason") or "a figure given by the user")
 
 
-def _reasons(bundles):
+def _reasons(bundles: load.Bundles) -> List[str]:
     return list(
         dict.fromkeys(reason for run in bundles.runs for reason in run.parts.row["reasons"])
     )

@@ -4,10 +4,10 @@ Every writer escapes what its reader would obey: HTML and emphasis in Markdown, 
 LaTeX, formulas in a spreadsheet that opens the CSV.
 """
 
-import csv as csv_module
+import csv
 import io
 import textwrap
-from typing import NamedTuple, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
 RULES = str.maketrans({c: "\\" + c for c in "\\`*_{}[]|#~"})
 ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -73,7 +73,7 @@ class Table(NamedTuple):
     rows: Tuple[Row, ...]
     notes: Tuple[Tuple[str, str], ...]
 
-    def blocks(self):
+    def blocks(self) -> List[Tuple[str, List[Row]]]:
         """(setting, rows) in order."""
         settings = dict.fromkeys(row.setting for row in self.rows)
         return [(each, [row for row in self.rows if row.setting == each]) for each in settings]
@@ -83,7 +83,8 @@ class Notes:
     """Collects footnotes; the same sentence gets the same letter."""
 
     def __init__(self, *general: str):
-        self.general, self.marked = general, {}
+        self.general = general
+        self.marked: Dict[str, str] = {}  # sentence -> letter
 
     def mark(self, sentence: str) -> str:
         """The letter of a footnote."""
@@ -97,8 +98,11 @@ class Notes:
         )
 
 
-def headers(columns, width: int = 14):
-    """The headers as lines of short cells, the last words at the bottom: numbers set the width."""
+def headers(columns: Sequence[Column], width: int = 14) -> List[Tuple[str, ...]]:
+    """The headers as lines of cells of at most `width` letters, the last words at the bottom.
+
+    So the numbers below decide how wide a column is, not the words over them.
+    """
     cells = [textwrap.wrap(column.header, width, break_long_words=False) for column in columns]
     height = max(len(cell) for cell in cells)
     return list(zip(*([""] * (height - len(cell)) + cell for cell in cells)))
@@ -142,11 +146,11 @@ def latex(table: Table) -> str:
     return "\n".join(lines + [r"\end{table}"]) + "\n"
 
 
-def csv(rows) -> str:
+def csv_text(rows: Iterable[Dict[str, Any]]) -> str:
     """Dicts with the same keys as CSV: six digits, whole numbers whole, unknown empty."""
     rows = list(rows)
     buffer = io.StringIO()
-    writer = csv_module.writer(buffer, lineterminator="\n")
+    writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(list(rows[0]) if rows else [])
     for row in rows:
         writer.writerow([_csv(value) for value in row.values()])
@@ -154,14 +158,15 @@ def csv(rows) -> str:
 
 
 def _letters(number: int) -> str:
+    """The mark of a footnote, counted from 0: a to z, then aa, ab, ..."""
     return (_letters(number // 26 - 1) if number >= 26 else "") + chr(ord("a") + number % 26)
 
 
-def _pipes(cells) -> str:
+def _pipes(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _ampersands(cells) -> str:
+def _ampersands(cells: Iterable[str]) -> str:
     return " & ".join(_latex(cell) for cell in cells) + r" \\"
 
 
@@ -173,11 +178,12 @@ def _latex(value: str) -> str:
     return "".join(LATEX.get(c, c) for c in value)
 
 
-def _csv(value):
-    if value is None or value != value:
+def _csv(value: Any) -> str:
+    if value is None or value != value:  # NaN, which pandas writes for unknown, differs from itself
         return ""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return str(value).lower()
     if isinstance(value, str):
+        # a spreadsheet would run what begins like a formula
         return "'" + value if value[:1] in "=+-@\t\r" and value else value
     return str(int(value)) if value == int(value) else "{:.6g}".format(value)

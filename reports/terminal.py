@@ -1,8 +1,13 @@
-"""A table as plain text for a terminal."""
+"""Tables and texts for a terminal."""
 
+import sys
 import textwrap
+from typing import List, Sequence
 
-from edgejoule.reports.tables import Table, headers
+from edgejoule.reports.tables import Column, Table, headers
+
+# what a terminal without Unicode is shown instead
+ASCII = (("±", "+-"), ("÷", "/"), ("≥", ">="), ("–", "-"), ("−", "-"))
 
 
 def text(table: Table, width: int = 100) -> str:
@@ -27,15 +32,28 @@ def paragraph(words: str, width: int) -> str:
         words,
         max(width, 40),
         subsequent_indent="  ",
-        break_long_words=False,
+        break_long_words=False,  # case ids and paths stay whole, so that they can be copied
         break_on_hyphens=False,
     )
 
 
-def _panels(widths, width: int):
+def show(text: str) -> None:
+    """Prints a text in whatever the terminal can show: a board's may know only ASCII."""
+    encoding = sys.stdout.encoding or "ascii"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        for sign, plain in ASCII:
+            text = text.replace(sign, plain)
+        text = text.encode(encoding, "replace").decode(encoding)
+    print(text)
+
+
+def _panels(widths: List[int], width: int) -> List[List[int]]:
     """Column numbers per panel; the first column opens every panel."""
     panels, used = [[0]], widths[0]
     for i in range(1, len(widths)):
+        # a column wider than the terminal still gets a panel of its own
         if used + 2 + widths[i] > width and len(panels[-1]) > 1:
             panels.append([0])
             used = widths[0]
@@ -44,10 +62,16 @@ def _panels(widths, width: int):
     return panels
 
 
-def _aligned(grid, height: int, panel, widths, columns):
+def _aligned(
+    grid: Sequence[Sequence[str]],
+    height: int,
+    panel: List[int],
+    widths: List[int],
+    columns: Sequence[Column],
+) -> List[str]:
     """The rows of one panel, a rule under the first `height`."""
     empty = sum(not any(row[i] for i in panel) for row in grid[:height])
-    height -= empty  # other panels may have taller heads
+    height -= empty  # lines of the head that only columns of other panels need
     lines = [
         "  ".join(
             row[i].rjust(widths[i]) if columns[i].number else row[i].ljust(widths[i]) for i in panel

@@ -1,14 +1,16 @@
-"""What the data say about the suite's question, in sentences that carry their own doubts."""
+"""What the data say about the suite's question, in sentences that name their own limits."""
 
 from typing import Iterator, List
 
 from edgejoule.reports import answers
 from edgejoule.reports.answers import Finding
+from edgejoule.reports.gather import Report
+from edgejoule.reports.sources import FAKE
 from edgejoule.reports.words import listed, plural, sentence
 
 
-def findings(report) -> List[Finding]:
-    """All sentences of a report, reservations about the whole of it first."""
+def findings(report: Report) -> List[Finding]:
+    """All sentences of a report; those that limit the whole of it come first."""
     found = list(_power(report)) + list(_coverage(report))
     for key in report.blocks:
         heading = report.heading(key)
@@ -19,9 +21,10 @@ def findings(report) -> List[Finding]:
     return [Finding(kind, topic, sentence(text)) for kind, topic, text in found]
 
 
-def _power(report) -> Iterator[Finding]:
+def _power(report: Report) -> Iterator[Finding]:
+    """Where the joules come from, unless they were simply measured."""
     words = report.power.words
-    if report.power.label == "fake power":
+    if report.power.label == FAKE:
         yield Finding(
             "note",
             "Power",
@@ -46,7 +49,8 @@ def _power(report) -> Iterator[Finding]:
         )
 
 
-def _coverage(report) -> Iterator[Finding]:
+def _coverage(report: Report) -> Iterator[Finding]:
+    """What is missing from the report."""
     found = report.bundles
     if not found.runs:
         yield Finding(

@@ -1,27 +1,28 @@
 """Words for a reader: counts, lists, and names made harmless before they are shown."""
 
 import unicodedata
+from typing import Any, Iterable
 
 
-def plain(value) -> str:
+def plain(value: Any) -> str:
     """The text on one line, control and invisible characters shown as U+FFFD.
 
-    Names come from files; an escape sequence would speak to the terminal, a direction mark
-    would turn the line round.
+    Names come from files: a terminal would obey an escape sequence in one, and a mark for
+    right-to-left text would reverse the rest of its line.
     """
     text = " ".join(str(value).split())
-    if text.isprintable():  # nearly every text is: nothing of the categories below in it
+    if text.isprintable():  # true of nearly every text, and quicker than looking at each character
         return text
     return "".join("\ufffd" if unicodedata.category(c)[0] == "C" else c for c in text)
 
 
 def plural(count: int, noun: str) -> str:
-    """ "1 run", "2 runs"."""
+    """A count with its noun: "1 run", "2 runs"."""
     return "{} {}{}".format(count, noun, "" if count == 1 else "s")
 
 
-def listed(items, most: int = 6) -> str:
-    """ "a", "a and b", "a, b and c", "a, b and 4 more"."""
+def listed(items: Iterable[str], most: int = 6) -> str:
+    """The items as a list in a sentence: "a", "a and b", "a, b and c", "a, b and 4 more"."""
     items = list(items)
     if len(items) > most:
         items = items[: most - 1] + ["{} more".format(len(items) - most + 1)]
@@ -35,5 +36,5 @@ def sentence(text: str) -> str:
 
 
 def span(low: str, high: str) -> str:
-    """ "0.5" or "0.5 to 0.6", of numbers already written out."""
+    """Two numbers already written out, as one or as a range: "0.5" or "0.5 to 0.6"."""
     return low if low == high else "{} to {}".format(low, high)

@@ -4,10 +4,9 @@ import re
 
 import pytest
 from rigs import browser_axe, bundles, histories
-from rigs.pages import HOSTILE, contrast, outline, palettes
+from rigs.pages import HOSTILE, contrast, outline, palettes, write_history
 
 from edgejoule.reports import gather, markup, page
-from edgejoule.reports.history import pages
 from edgejoule.reports.papers import own_runs, paper_page, paper_tables, reference_tables
 
 PAGES = ("suite", "papers", "index.html", "nightly.html", "trends.html", "pareto.html")
@@ -44,7 +43,7 @@ def made(tmp_path_factory):
     (night / bundles.case_id("dense") / "run.json").write_text("{")
     (night / "report").mkdir()
     (night / "report" / "index.html").write_text("")
-    texts = {name: path.read_text(encoding="utf8") for name, path in pages.write(root).items()}
+    texts = {name: path.read_text(encoding="utf8") for name, path in write_history(root).items()}
     suite = bundles.suite(folder, (0, 1, 2), "fake")
     texts["suite"] = page.page(gather.report(suite))
     pool = own_runs.gather([str(suite)])
@@ -83,7 +82,7 @@ def test_axe_finds_nothing_serious(made, tmp_path, name, dark, width):
 @pytest.mark.slow
 @pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 def test_axe_would_find_something(made, tmp_path):
-    """Grey on grey, and a picture without a name: the check above is no rubber stamp."""
+    """Grey on grey, and a picture without a name: the check above can fail."""
     bad = made["index.html"].replace(
         "<main", '<img src="data:,"><p style="color: #ccc; background: #ddd">unreadable</p><main'
     )

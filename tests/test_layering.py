@@ -30,6 +30,7 @@ TORCH_FREE = (
     "history.night_rows",
     "history.store",
     "records",
+    "rounding",
     "runner",
     "settings",
     "suite",

@@ -5,7 +5,7 @@ RUN is a bundle's folder, or as much of its case id as makes it the only one und
 
 from pathlib import Path
 
-from edgejoule.bench import bundle, records
+from edgejoule.bench import bundle, records, rounding
 
 
 def arguments(parser):
@@ -54,7 +54,7 @@ def _lines(record):
         record.dense["forward_macs"],
         record.final["forward_macs"],
     )
-    yield "accuracy  {:.2%}".format(record.accuracy)
+    yield "accuracy  {}%".format(rounding.percent(record.accuracy, 2))
     for phase in record.phases:
         yield "{:9} {} epochs, {:.2f} s, {}, {}".format(
             phase["name"], phase["epochs"], phase["seconds"], _joules(phase), _flops(phase)

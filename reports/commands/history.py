@@ -4,16 +4,19 @@ Reads the nights under HISTORY (`edgejoule nightly` makes them), and writes page
 network and the same tables as Markdown, CSV and LaTeX.
 """
 
+import argparse
 import json
 from pathlib import Path
+from typing import Dict, List
 
-from edgejoule.reports.commands.report import say
+from edgejoule.reports import terminal
 from edgejoule.reports.history import nightly_page, pages, past
+from edgejoule.reports.history.nightly_page import Tonight
 
 NOTHING = 3  # exit code: there is no night
 
 
-def arguments(parser) -> None:
+def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds this command's arguments."""
     parser.add_argument(
         "--history", default="history", help="where the nights are (default: %(default)s)"
@@ -29,20 +32,20 @@ def arguments(parser) -> None:
     )
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     """Exit code: 0, or 3 if there is not one night."""
     out = Path(args.out) if args.out else Path(args.history) / "report"
     history = past.gather(args.history, out, args.device, args.suite)
     tonight = nightly_page.nights(history, args.night)
-    written = pages.written(history, tonight, args.night)
+    written = pages.write(history, tonight, args.night)
     if args.json:
         print(json.dumps(document(history, tonight, written), indent=1, sort_keys=True))
     else:
-        say(words(tonight, written))
+        terminal.show(text(tonight, written))
     return 0 if tonight else NOTHING
 
 
-def document(history, tonight, written) -> dict:
+def document(history: past.Past, tonight: List[Tonight], written: Dict[str, Path]) -> Dict:
     """What the pages open with, as plain JSON."""
     return {
         "headline": nightly_page.headline(tonight),
@@ -63,7 +66,7 @@ def document(history, tonight, written) -> dict:
     }
 
 
-def words(tonight, written) -> str:
+def text(tonight: List[Tonight], written: Dict[str, Path]) -> str:
     """The headline, what changed, and where the pages are."""
     lines = [nightly_page.headline(tonight)]
     for each in tonight:

@@ -8,16 +8,18 @@ by runs of the same model, data set, method and ratio; "not run" where there are
   edgejoule papers spline --out tables    a page, Markdown, LaTeX and CSV of a paper's tables
 """
 
+import argparse
 import json
 import shutil
 from pathlib import Path
+from typing import Dict, List, Optional
 
 from edgejoule.reports import terminal
-from edgejoule.reports.commands.report import say
 from edgejoule.reports.papers import own_runs, paper_page, paper_tables, reference_tables
+from edgejoule.reports.papers.paper_tables import Filled
 
 
-def arguments(parser) -> None:
+def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds this command's arguments."""
     parser.add_argument(
         "table",
@@ -39,7 +41,7 @@ def arguments(parser) -> None:
     parser.add_argument("--out", metavar="DIR", help="write a page and the tables there")
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     """Exit code: 0; a published table is worth showing without a run of ours."""
     chosen = reference_tables.read([args.table] if args.table else [])
     pool = own_runs.gather(args.runs, args.history)
@@ -49,11 +51,12 @@ def run(args) -> int:
     if args.json:
         print(json.dumps(document(filled, pool, written), indent=1, sort_keys=True))
     else:
-        say(words(args, filled, aside, written, shutil.get_terminal_size((100, 24)).columns))
+        width = shutil.get_terminal_size((100, 24)).columns
+        terminal.show(text(args.table, filled, aside, written, width))
     return 0
 
 
-def document(filled, pool, written) -> dict:
+def document(filled: List[Filled], pool: own_runs.Pool, written: Dict[str, Path]) -> Dict:
     """The tables as plain JSON."""
     return {
         "runs": pool.count,
@@ -75,13 +78,11 @@ def document(filled, pool, written) -> dict:
     }
 
 
-def words(args, filled, aside: str, written, width: int) -> str:
-    """The listing, or the tables asked for, and where files are."""
-    shown = (
-        [paper_tables.table(each) for each in filled]
-        if args.table
-        else [paper_page.listing(filled)]
-    )
+def text(
+    asked: Optional[str], filled: List[Filled], aside: str, written: Dict[str, Path], width: int
+) -> str:
+    """The tables asked for, or without a name the listing of all; and where files are."""
+    shown = [paper_tables.table(each) for each in filled] if asked else [paper_page.listing(filled)]
     parts = [terminal.text(each, width) for each in shown] + ([aside] if aside else [])
     if written:
         parts.append("page   {}".format(written["index.html"]))

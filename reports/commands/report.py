@@ -5,10 +5,11 @@ needs no network and the same tables as Markdown, CSV and LaTeX. A bundle that c
 named and set aside; what was not measured is said, never shown as 0.
 """
 
+import argparse
 import json
 import shutil
-import sys
 from pathlib import Path
+from typing import Dict
 
 from edgejoule.bench.records import CONVENTIONS
 from edgejoule.reports import (
@@ -17,18 +18,20 @@ from edgejoule.reports import (
     files,
     gather,
     load,
+    markup,
     phase_costs,
     results,
     terminal,
     verdict,
 )
+from edgejoule.reports.gather import Report
 from edgejoule.reports.words import plural
 
 FOLDER = "report"
 NOTHING = 3  # exit code: no run could be reported
 
 
-def arguments(parser) -> None:
+def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds this command's arguments."""
     parser.add_argument(
         "suite",
@@ -58,20 +61,20 @@ def arguments(parser) -> None:
     )
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     """Exit code: 0, or 3 if not one run could be reported."""
     folder = load.find(args.suite, args.runs)
     out = Path(args.out) if args.out else folder / FOLDER
-    report = gather.report(folder, args.everything, args.convention, files.link(out, folder))
+    report = gather.report(folder, args.everything, args.convention, markup.link(out, folder))
     written = files.write(report, out)
     if args.json:
         print(json.dumps(document(report, written), indent=1, sort_keys=True))
     else:
-        say(words(report, written, shutil.get_terminal_size((100, 24)).columns))
+        terminal.show(text(report, written, shutil.get_terminal_size((100, 24)).columns))
     return 0 if report.bundles.runs else NOTHING
 
 
-def document(report, written) -> dict:
+def document(report: Report, written: Dict[str, Path]) -> Dict:
     """The report as plain JSON."""
     found = report.bundles
     return {
@@ -83,7 +86,7 @@ def document(report, written) -> dict:
         "verdict": [each._asdict() for each in verdict.findings(report)],
         "methods": export.methods(report),
         "warnings": [
-            {"warning": text, "case_ids": list(ids)} for text, ids in doubts.doubts(report)
+            {"warning": words, "case_ids": list(ids)} for words, ids in doubts.doubts(report)
         ],
         "missing": [each._asdict() for each in found.missing],
         "set_aside": [each._asdict() for each in found.aside],
@@ -91,7 +94,7 @@ def document(report, written) -> dict:
     }
 
 
-def words(report, written, width: int) -> str:
+def text(report: Report, written: Dict[str, Path], width: int) -> str:
     """The report for a terminal: tables, warnings, verdict, paths."""
     parts = [report.bundles.question or "The question of this suite is not recorded.", ""]
     if report.bundles.runs:
@@ -105,10 +108,10 @@ def words(report, written, width: int) -> str:
             ["Warnings", "========"]
             + [
                 terminal.paragraph(
-                    "- {}{}".format(text, " ({})".format(plural(len(ids), "run")) if ids else ""),
+                    "- {}{}".format(words, " ({})".format(plural(len(ids), "run")) if ids else ""),
                     width,
                 )
-                for text, ids in found
+                for words, ids in found
             ]
             + [""]
         )
@@ -124,15 +127,3 @@ def words(report, written, width: int) -> str:
         ),
     ]
     return "\n".join(parts)
-
-
-def say(text: str) -> None:
-    """Prints in whatever the terminal can show: a board's may know only ASCII."""
-    encoding = sys.stdout.encoding or "ascii"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        for sign, plain in (("±", "+-"), ("÷", "/"), ("≥", ">="), ("–", "-"), ("−", "-")):
-            text = text.replace(sign, plain)
-        text = text.encode(encoding, "replace").decode(encoding)
-    print(text)

@@ -1,7 +1,7 @@
 """Axes: round ticks, scales from values to pixels, and the frame of a plot."""
 
 import math
-from typing import List, NamedTuple
+from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from markupsafe import Markup
 
@@ -28,23 +28,34 @@ class Plot(NamedTuple):
     x: Scale
     y: Scale
 
-    def at(self, x: float, y: float):
+    def at(self, x: float, y: float) -> Tuple[float, float]:
         """Pixels of a point."""
         return self.x(x), self.y(y)
 
 
-def scale(values, start: float, end: float, margin: float = 0.06, floor: float = None) -> Scale:
-    """A scale that holds all values with some air; not below `floor`."""
+def scale(
+    values: Iterable[float],
+    start: float,
+    end: float,
+    margin: float = 0.06,
+    floor: Optional[float] = None,
+) -> Scale:
+    """A scale that holds all values, with a margin on both sides; it does not reach below `floor`.
+
+    The margin is a share of what the values span; where they are all equal it cannot be.
+    """
+    values = list(values)
     low, high = min(values), max(values)
-    air = (high - low) * margin or abs(high) * 0.05 or 1.0
-    bottom = low - air if floor is None else max(low - air, floor)
-    return Scale(bottom, high + air, start, end)
+    room = (high - low) * margin or abs(high) * 0.05 or 1.0
+    bottom = low - room if floor is None else max(low - room, floor)
+    return Scale(bottom, high + room, start, end)
 
 
 def ticks(low: float, high: float, count: int = 5) -> List[float]:
     """Round values within low..high, about `count` of them."""
     step = _step((high - low) / max(count, 1))
-    first = math.ceil(low / step - 1e-9)
+    first = math.ceil(low / step - 1e-9)  # a tick at the very edge must not be lost to rounding
+    # rounded, for 3 * 0.1 is 0.30000000000000004
     return [round(step * i, 12) for i in range(first, int(math.floor(high / step + 1e-9)) + 1)]
 
 
@@ -53,16 +64,22 @@ def whole_ticks(low: float, high: float, count: int = 5) -> List[int]:
     return [int(tick) for tick in ticks(low, high, count) if tick == int(tick)]
 
 
-def label(tick: float, among) -> str:
-    """A tick's text, with the decimals that its neighbours need."""
+def label(tick: float, among: Sequence[float]) -> str:
+    """A tick's text, with the decimals that tell the ticks apart."""
     gaps = [abs(b - a) for a, b in zip(among, among[1:])]
     decimals = max(0, -int(math.floor(math.log10(min(gaps)) + 1e-9))) if gaps else 0
     if gaps and round(min(gaps), decimals) != round(min(gaps), 9):
-        decimals += 1
+        decimals += 1  # steps of 2.5 and 0.25 need one more than their size says
     return "{:.{}f}".format(tick, decimals)
 
 
-def frame(plot: Plot, x_ticks, y_ticks, x_title: str = "", y_title: str = "") -> Markup:
+def frame(
+    plot: Plot,
+    x_ticks: Sequence[float],
+    y_ticks: Sequence[float],
+    x_title: str = "",
+    y_title: str = "",
+) -> Markup:
     """Grid, tick labels and the titles of both axes."""
     left, right, bottom, top = plot.x.start, plot.x.end, plot.y.start, plot.y.end
     parts = []
@@ -87,5 +104,6 @@ def frame(plot: Plot, x_ticks, y_ticks, x_title: str = "", y_title: str = "") ->
 
 
 def _step(rough: float) -> float:
+    """The smallest round step that is not smaller than a rough one."""
     power = 10.0 ** math.floor(math.log10(rough))
     return [power * each for each in (1, 2, 2.5, 5, 10) if power * each >= rough * 0.999][0]

@@ -1,6 +1,6 @@
 """An early-bird search: distances by epoch, the threshold, and the epoch the ticket was drawn."""
 
-from typing import List, Tuple
+from typing import List, Sequence, Tuple
 
 from markupsafe import Markup
 
@@ -10,10 +10,13 @@ from edgejoule.reports.words import sentence
 
 WIDTH, HEIGHT = 420.0, 280.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 404.0, 34.0, 232.0
-TOUCHING = 13.0  # pixels between diamonds that overlap
+TOUCHING = 13.0  # pixels: nearer diamonds overlap, and share their words
+
+Search = Tuple[int, Drawn]  # seed, and how far its states were from each other
+Place = Tuple[float, float]  # in pixels
 
 
-def draw(identity: str, name: str, searches: List[Tuple[int, Drawn]], series: int) -> Markup:
+def draw(identity: str, name: str, searches: Sequence[Search], series: int) -> Markup:
     """The searches of one method, one line per seed; "" if no distance was ever taken."""
     points = [point for _, drawn in searches for point in drawn.distances]
     if not points:
@@ -44,7 +47,7 @@ def draw(identity: str, name: str, searches: List[Tuple[int, Drawn]], series: in
     )
 
 
-def describe(searches) -> str:
+def describe(searches: Sequence[Search]) -> str:
     """The figure in words."""
     return " ".join(
         sentence("seed {}: {}".format(seed, outcome(drawn))) for seed, drawn in searches
@@ -58,15 +61,15 @@ def outcome(drawn: Drawn) -> str:
     return "ticket drawn after {} epochs, below {:g}".format(drawn.epoch, drawn.threshold)
 
 
-def _threshold(plot, value) -> Markup:
+def _threshold(plot: axes.Plot, value: float) -> Markup:
     y = plot.y(value)
     return svg.line([(LEFT, y), (RIGHT, y)], "guide") + svg.text(
         RIGHT, y - 5, "threshold {:g}".format(value), "end", "tick"
     )
 
 
-def _curve(plot, place, search, series) -> Markup:
-    seed, drawn = search
+def _curve(plot: axes.Plot, place: int, search: Search, series: int) -> Markup:
+    _, drawn = search
     points = [plot.at(*point) for point in drawn.distances]
     dots = [
         svg.tag("circle", cx=x, cy=y, r=2.2, class_="dot s{}".format(series)) for x, y in points
@@ -75,14 +78,14 @@ def _curve(plot, place, search, series) -> Markup:
     return Markup("").join([curve] + dots)
 
 
-def _tickets(plot, searches, series) -> List[Markup]:
+def _tickets(plot: axes.Plot, searches: Sequence[Search], series: int) -> List[Markup]:
     """A diamond where each ticket was drawn; tickets that touch share their words."""
     drawn = sorted(
         (plot.at(*each.distances[-1]), seed)
         for seed, each in searches
         if each.epoch is not None and each.distances
     )
-    heaps = []
+    heaps: List[Tuple[Place, List[int]]] = []
     for place, seed in drawn:
         if heaps and all(abs(a - b) < TOUCHING for a, b in zip(place, heaps[-1][0])):
             heaps[-1][1].append(seed)
@@ -92,15 +95,15 @@ def _tickets(plot, searches, series) -> List[Markup]:
         svg.tag("path", d=svg.outline("diamond", x, y, 6.5), class_="ticket s{}".format(series))
         for (x, y), _ in drawn
     ]
-    return _words(heaps) + marks
+    return _labels(heaps) + marks
 
 
-def _words(heaps) -> List[Markup]:
+def _labels(heaps: List[Tuple[Place, List[int]]]) -> List[Markup]:
     """A label under each heap of tickets, or beside it where the axis is too near."""
     labels, last = [], TOP
     for (x, y), seeds in heaps:
         below = y + 26 < BOTTOM
-        height = max(y + 22, last + 14) if below else y + 4
+        height = max(y + 22, last + 14) if below else y + 4  # 14: a line of text
         last = height if below else TOP
         end = x > (LEFT + RIGHT) / 2
         away = (6 if below else -11) * (1 if end else -1)

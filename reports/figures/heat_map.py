@@ -1,10 +1,11 @@
 """A heat map of epochs against epochs: how far the network's states were from each other.
 
-Colours are viridis reversed, warm where states agree, the same in light and dark: they carry their
-own contrast. Every cell says its number on hovering, the scale beside it says all of them.
+Colours are viridis reversed, warm where states agree, and the same on light and dark pages: cells
+are told from each other, not from the page. Every cell shows its number on hovering; the scale
+beside the square says which colour is which number.
 """
 
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 from markupsafe import Markup
 
@@ -14,7 +15,7 @@ WIDTH, HEIGHT = 420.0, 358.0
 LEFT, TOP, SIDE = 44.0, 30.0, 290.0
 SCALE_LEFT, SCALE_WIDTH = 352.0, 14.0
 MOST = 32  # cells a side; more epochs share cells
-MOST_EPOCHS = 400
+MOST_EPOCHS = 400  # the means of a larger matrix take seconds
 COLOURS = (
     "#fde725",
     "#b5de2b",
@@ -38,7 +39,7 @@ class Matrix(NamedTuple):
     sampled_bits: Optional[int]
 
 
-def read(facts) -> Optional[Matrix]:
+def read(facts: Any) -> Optional[Matrix]:
     """The matrix in a record's facts, None if there is none.
 
     Raises:
@@ -51,7 +52,9 @@ def read(facts) -> Optional[Matrix]:
         epochs, below = found["epochs"], found["below"]
         held, bits = found["held"], found["sampled_bits"]
     except (KeyError, TypeError):
-        raise ValueError("it lacks epochs, held, sampled_bits or the distances below the diagonal")
+        raise ValueError(
+            "it lacks epochs, held, sampled_bits or the distances below the diagonal"
+        ) from None
     _check(epochs, below, held, bits)
     full = [
         [below[max(i, j) - 1][min(i, j)] if i != j else 0.0 for j in range(len(epochs))]
@@ -60,7 +63,8 @@ def read(facts) -> Optional[Matrix]:
     return Matrix(tuple(epochs), tuple(tuple(row) for row in full), held, bits)
 
 
-def _check(epochs, below, held, bits) -> None:
+def _check(epochs: Any, below: Any, held: Any, bits: Any) -> None:
+    """Raises a ValueError for the first part that cannot be drawn."""
     if not isinstance(epochs, list) or not 2 <= len(epochs) <= MOST_EPOCHS:
         raise ValueError("its epochs are no list of 2 to {}".format(MOST_EPOCHS))
     if not isinstance(below, list) or [
@@ -119,11 +123,21 @@ def _spans(count: int) -> List[range]:
     return [range(low, high) for low, high in zip(edges, edges[1:])]
 
 
-def _mean(rows, a: range, b: range) -> float:
+def _mean(rows: Sequence[Sequence[float]], a: range, b: range) -> float:
+    """The mean distance of the states of one cell."""
     return sum(rows[i][j] for i in a for j in b) / (len(a) * len(b))
 
 
-def _cell(matrix, spans, means, i, j, cell, top) -> Markup:
+def _cell(
+    matrix: Matrix,
+    spans: List[range],
+    means: List[List[float]],
+    i: int,
+    j: int,
+    cell: float,
+    top: float,
+) -> Markup:
+    """The square of row i and column j, `cell` pixels wide; `top` is the largest mean."""
     colour = COLOURS[min(int(means[i][j] / top * len(COLOURS)), len(COLOURS) - 1)]
     words = "epochs {} and {}: {:.3g}".format(
         _epochs(matrix, spans[i]), _epochs(matrix, spans[j]), means[i][j]
@@ -133,20 +147,20 @@ def _cell(matrix, spans, means, i, j, cell, top) -> Markup:
         svg.tag("title", words),
         x=LEFT + j * cell,
         y=TOP + i * cell,
-        width=cell + 0.1,
+        width=cell + 0.1,  # a little over the next one, or the page shines through between them
         height=cell + 0.1,
         fill=colour,
     )
 
 
-def _epochs(matrix, span: range) -> str:
+def _epochs(matrix: Matrix, span: range) -> str:
     first, last = matrix.epochs[span[0]], matrix.epochs[span[-1]]
     return str(first) if first == last else "{}–{}".format(first, last)
 
 
-def _ring(matrix, spans, cell, drawn) -> List[Markup]:
+def _ring(matrix: Matrix, spans: List[range], cell: float, drawn: Optional[int]) -> List[Markup]:
     """A square round the states that the detector held when it drew the ticket."""
-    if drawn not in matrix.epochs:
+    if drawn is None or drawn not in matrix.epochs:
         return []
     last = matrix.epochs.index(drawn)
     first = max(last - matrix.held + 1, 0)
@@ -167,9 +181,9 @@ def _ring(matrix, spans, cell, drawn) -> List[Markup]:
     ]
 
 
-def _labels(matrix, spans, cell) -> List[Markup]:
+def _labels(matrix: Matrix, spans: List[range], cell: float) -> List[Markup]:
     """Epochs along both axes, as many as fit."""
-    step = -(-len(spans) // 8)
+    step = -(-len(spans) // 8)  # rounded up: at most eight labels
     parts = []
     for place in range(0, len(spans), step):
         middle, words = (place + 0.5) * cell, str(matrix.epochs[spans[place][0]])

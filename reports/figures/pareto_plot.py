@@ -1,9 +1,10 @@
 """Accuracy against cost, with the spread over seeds; dense marked, the front as a staircase."""
 
-from typing import List, NamedTuple, Optional
+from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from markupsafe import Markup
 
+from edgejoule.bench import rounding
 from edgejoule.reports import quantity
 from edgejoule.reports.figures import axes, svg
 from edgejoule.reports.spread import Spread
@@ -11,8 +12,10 @@ from edgejoule.reports.spread import Spread
 WIDTH, HEIGHT = 420.0, 330.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 404.0, 34.0, 282.0
 STEP = 15  # pixels between the lines of labels
-LETTER = 6.8  # pixels that one letter of a label takes
+LETTER = 6.8  # pixels that one letter of a label takes, on the wide side: fonts differ
 MOST_NAMES = 24  # labels that find a place; the others show on hovering
+
+Box = Tuple[float, float, float, float]  # left, upper, right and lower edge, in pixels
 
 
 class Point(NamedTuple):
@@ -56,7 +59,7 @@ def draw(identity: str, points: List[Point], unit: quantity.Unit, cost_title: st
     )
 
 
-def describe(points, unit) -> str:
+def describe(points: List[Point], unit: quantity.Unit) -> str:
     """The figure in words; of very many points those that have a label."""
     more = len(points) - len(_named(points))
     return "; ".join(
@@ -73,27 +76,32 @@ def describe(points, unit) -> str:
     )
 
 
-def front(points) -> List[Point]:
+def front(points: Iterable[Point]) -> List[Point]:
     """The points that no other beats in accuracy at the same or lower cost, cheapest first."""
-    best = []
+    best: List[Point] = []
     for point in sorted(points, key=lambda p: (p.cost.mean, -p.accuracy.mean)):
         if not best or point.accuracy.mean > best[-1].accuracy.mean:
             best.append(point)
     return best
 
 
-def _shown(point: Point, unit) -> Point:
+def _shown(point: Point, unit: quantity.Unit) -> Point:
+    """The point in the units of the axes."""
     return point._replace(
         cost=_scaled(point.cost, unit.size), accuracy=_scaled(point.accuracy, quantity.PERCENT.size)
     )
 
 
 def _scaled(spread: Spread, size: float) -> Spread:
-    sd: Optional[float] = None if spread.sd is None else spread.sd / size
-    return Spread(spread.n, spread.mean / size, sd, spread.low / size, spread.high / size)
+    mean, low, high = (
+        rounding.scaled(each, size) for each in (spread.mean, spread.low, spread.high)
+    )
+    sd: Optional[float] = None if spread.sd is None else rounding.scaled(spread.sd, size)
+    return Spread(spread.n, mean, sd, low, high)
 
 
-def _extent(spreads):
+def _extent(spreads: Iterable[Spread]) -> List[float]:
+    """What an axis must hold: the values and the bars."""
     return [
         end
         for each in spreads
@@ -101,7 +109,7 @@ def _extent(spreads):
     ]
 
 
-def _guides(plot, points) -> Markup:
+def _guides(plot: axes.Plot, points: List[Point]) -> Markup:
     """Where dense training stands: the corner to be left of and above."""
     lines = [
         part
@@ -115,16 +123,18 @@ def _guides(plot, points) -> Markup:
     return Markup("").join(lines)
 
 
-def _staircase(plot, points) -> Markup:
-    steps, last = [], None
+def _staircase(plot: axes.Plot, points: List[Point]) -> Markup:
+    """The front, from the foot of the figure to its right edge."""
+    steps: List[Tuple[float, float]] = []
+    last = BOTTOM
     for point in front(points):
         x, y = plot.at(point.cost.mean, point.accuracy.mean)
-        steps += [(x, last), (x, y)] if last is not None else [(x, BOTTOM), (x, y)]
+        steps += [(x, last), (x, y)]
         last = y
     return svg.line(steps + [(RIGHT, last)] if steps else [], "front")
 
 
-def _bars(plot, point) -> Markup:
+def _bars(plot: axes.Plot, point: Point) -> Markup:
     """One standard deviation each way."""
     x, y = plot.at(point.cost.mean, point.accuracy.mean)
     parts = []
@@ -137,18 +147,20 @@ def _bars(plot, point) -> Markup:
     return Markup("").join(parts)
 
 
-def _class(point) -> str:
+def _class(point: Point) -> str:
     return "bar s{}".format(point.series)
 
 
-def _mark(plot, point) -> Markup:
+def _mark(plot: axes.Plot, point: Point) -> Markup:
     x, y = plot.at(point.cost.mean, point.accuracy.mean)
     return svg.mark(point.series, x, y, 6.0, point.name)
 
 
-def _labels(plot, points) -> List[Markup]:
+def _labels(plot: axes.Plot, points: List[Point]) -> List[Markup]:
     """Names beside their points, moved up or down until none covers another."""
-    covered, names, drawn = [box for point in points for box in _covered(plot, point)], [], []
+    covered = [box for point in points for box in _covered(plot, point)]
+    names: List[Box] = []
+    drawn = []
     for point in sorted(_named(points), key=lambda p: -p.accuracy.mean):
         x, y = plot.at(point.cost.mean, point.accuracy.mean)
         name = svg.short(point.name)
@@ -161,7 +173,7 @@ def _labels(plot, points) -> List[Markup]:
     return drawn
 
 
-def _named(points) -> List[Point]:
+def _named(points: List[Point]) -> List[Point]:
     """The points that get a label: all, or of very many dense training and the front."""
     if len(points) <= MOST_NAMES:
         return points
@@ -169,7 +181,7 @@ def _named(points) -> List[Point]:
     return (dense + [point for point in front(points) if not point.dense])[:MOST_NAMES]
 
 
-def _free(x, y, width, covered, names):
+def _free(x: float, y: float, width: float, covered: Sequence[Box], names: Sequence[Box]) -> Box:
     """The nearest place for a label that covers nothing, or at least no other label."""
     places = [
         (start, y - 8 + shift, start + width, y + 7 + shift)
@@ -181,15 +193,15 @@ def _free(x, y, width, covered, names):
         for box in places
         if box[0] >= LEFT and box[2] <= WIDTH - 2 and box[1] > TOP - 8 and box[3] < BOTTOM
     ]
-    for taken in (covered + names, names):
+    for taken in (list(covered) + list(names), names):
         for box in inside:
             if not any(_overlap(box, each) for each in taken):
                 return box
-    return places[0]
+    return places[0]  # all are taken: better over another mark than nowhere
 
 
-def _covered(plot, point):
-    """The boxes of a point's mark and bars: left, upper, right and lower edge."""
+def _covered(plot: axes.Plot, point: Point) -> Tuple[Box, Box, Box]:
+    """The boxes of a point's mark and of its two bars."""
     x, y = plot.at(point.cost.mean, point.accuracy.mean)
     across = abs(plot.x(point.cost.mean + (point.cost.sd or 0)) - x)
     down = abs(plot.y(point.accuracy.mean + (point.accuracy.sd or 0)) - y)
@@ -200,5 +212,5 @@ def _covered(plot, point):
     )
 
 
-def _overlap(a, b) -> bool:
+def _overlap(a: Box, b: Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

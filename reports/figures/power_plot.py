@@ -1,9 +1,10 @@
 """Power over time of one run: its phases shaded, its epochs ticked, every peak kept."""
 
-from typing import List, NamedTuple, Tuple
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 from markupsafe import Markup
 
+from edgejoule.bench.records import RunRecord
 from edgejoule.reports import quantity, traces
 from edgejoule.reports.figures import axes, svg
 from edgejoule.reports.words import plain, plural
@@ -18,7 +19,7 @@ TIMES = (
 ENOUGH = 3.0  # of the next smaller unit before a larger one is taken
 MOST_EPOCHS = 100  # ticks; more would be a bar
 LETTER = 6.0  # pixels of a letter, for names over phases
-MOST_PHASES = 60
+MOST_PHASES = 60  # of a run that cuts in many rounds; more shades would be lines
 
 
 class Phase(NamedTuple):
@@ -36,9 +37,10 @@ class Marks(NamedTuple):
     epochs: Tuple[float, ...]
 
 
-def marks(record, trace) -> Marks:
+def marks(record: RunRecord, trace: traces.Trace) -> Marks:
     """Phases and epochs that lie in the trace; empty where the record does not say when."""
-    phases, epochs = [], []
+    phases = []
+    epochs: List[float] = []
     for each in record.phases[:MOST_PHASES]:
         start, end = (_within(each.get(key), trace) for key in ("start_s", "end_s"))
         if start is not None and end is not None and start <= end:
@@ -49,9 +51,10 @@ def marks(record, trace) -> Marks:
     return Marks(tuple(phases), tuple(epochs))
 
 
-def _within(value, trace):
+def _within(value: Any, trace: traces.Trace) -> Optional[float]:
     """A moment in seconds of the trace, None if it is none or lies outside by more than a tenth."""
-    if type(value) not in (int, float) or not abs(value) < 1e15:  # nor is NaN below anything
+    # `not <` and not `>=`, so that NaN fails too; a whole number of 400 digits fits into no float
+    if type(value) not in (int, float) or not abs(value) < 1e15:
         return None
     seconds, slack = value - trace.begun_s, trace.seconds / 10
     if not -slack <= seconds <= trace.seconds + slack:
@@ -72,7 +75,7 @@ def draw(
             BOTTOM,
             TOP,
             0.06,
-            floor=None if trace.watts.min() < 0 else 0.0,
+            floor=None if trace.watts.min() < 0 else 0.0,  # a rail that feeds back goes below 0
         ),
     )
     watts = "Watts" + (" ({})".format(label) if label else "")
@@ -101,7 +104,7 @@ def draw(
 
 def describe(trace: traces.Trace, found: Marks, label: str) -> str:
     """The figure in words."""
-    said = "{} samples over {} s, {} to {} W, {} W in the mean".format(
+    words = "{} samples over {} s, {} to {} W, {} W in the mean".format(
         len(trace.watts),
         *(
             quantity.significant(float(each))
@@ -109,10 +112,10 @@ def describe(trace: traces.Trace, found: Marks, label: str) -> str:
         ),
     )
     if found.phases:
-        said += "; phases " + ", ".join(each.name for each in found.phases)
+        words += "; phases " + ", ".join(each.name for each in found.phases)
     if found.epochs:
-        said += "; {}".format(plural(len(found.epochs), "epoch"))
-    return said + (" ({})".format(label) if label else "") + "."
+        words += "; {}".format(plural(len(found.epochs), "epoch"))
+    return words + (" ({})".format(label) if label else "") + "."
 
 
 def _mean(trace: traces.Trace) -> float:
@@ -121,9 +124,10 @@ def _mean(trace: traces.Trace) -> float:
     return float((steps * (trace.watts[1:] + trace.watts[:-1])).sum() / 2 / trace.seconds)
 
 
-def _phases(plot, found: Marks, unit) -> List[Markup]:
+def _phases(plot: axes.Plot, found: Marks, unit: quantity.Unit) -> List[Markup]:
     """Every other phase shaded, all named where the name fits, the others on hovering."""
-    parts, free = [], LEFT
+    parts: List[Markup] = []
+    free = LEFT  # right edge of the names so far
     for number, phase in enumerate(found.phases):
         left, right = plot.x(phase.start / unit.size), plot.x(phase.end / unit.size)
         words = svg.tag(
@@ -149,7 +153,7 @@ def _phases(plot, found: Marks, unit) -> List[Markup]:
     return parts
 
 
-def _epochs(plot, found: Marks, unit) -> List[Markup]:
+def _epochs(plot: axes.Plot, found: Marks, unit: quantity.Unit) -> List[Markup]:
     if len(found.epochs) > MOST_EPOCHS:
         return []
     return [
@@ -160,7 +164,10 @@ def _epochs(plot, found: Marks, unit) -> List[Markup]:
     ]
 
 
-def _line(plot, line, unit, series) -> Markup:
+def _line(
+    plot: axes.Plot, line: Sequence[Tuple[float, float]], unit: quantity.Unit, series: int
+) -> Markup:
+    """One stretch without a gap; a dot if it is a single sample."""
     points = [plot.at(seconds / unit.size, watts) for seconds, watts in line]
     if len(points) > 1:
         return svg.line(points, "curve power s{}".format(series))

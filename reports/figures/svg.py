@@ -3,14 +3,16 @@
 Colours are classes (`s0`, `s1`, ...) that the page's style sheet defines for light and dark.
 """
 
+from typing import Any, Iterable, Optional, Tuple
+
 from markupsafe import Markup, escape
 
 SHAPES = ("square", "circle", "triangle", "diamond", "down", "cross", "plus", "bar")
 SERIES = len(SHAPES)  # colours in the style sheet: s0 to s7
-DASHES = ("", "6 3", "2 2", "8 3 2 3")
+DASHES = ("", "6 3", "2 2", "8 3 2 3")  # of seeds, which share the colour of their method
 
 
-def tag(name: str, *children, **attributes) -> Markup:
+def tag(name: str, *children: str, **attributes: Any) -> Markup:
     """One element; `class_` is class, `stroke_width` is stroke-width, None is left out."""
     words = "".join(
         ' {}="{}"'.format(key.rstrip("_").replace("_", "-"), escape(_text(value)))
@@ -24,7 +26,7 @@ def tag(name: str, *children, **attributes) -> Markup:
 
 
 def picture(
-    identity: str, width: float, height: float, title: str, description: str, *children
+    identity: str, width: float, height: float, title: str, description: str, *children: Markup
 ) -> Markup:
     """A whole figure that a screen reader announces by its title and describes in words."""
     names = (identity + "-title", identity + "-text")
@@ -42,7 +44,12 @@ def picture(
 
 
 def text(
-    x: float, y: float, words: str, anchor: str = "start", class_: str = None, **attributes
+    x: float,
+    y: float,
+    words: str,
+    anchor: str = "start",
+    class_: Optional[str] = None,
+    **attributes: Any,
 ) -> Markup:
     """Words at a point."""
     return tag(
@@ -56,7 +63,7 @@ def text(
     )
 
 
-def line(points, class_: str, **attributes) -> Markup:
+def line(points: Iterable[Tuple[float, float]], class_: str, **attributes: Any) -> Markup:
     """A polyline; nothing for fewer than two points."""
     points = list(points)
     if len(points) < 2:
@@ -73,7 +80,7 @@ def mark(number: int, x: float, y: float, size: float = 5.0, title: str = "") ->
     )
 
 
-def dash(number: int):
+def dash(number: int) -> Optional[str]:
     """The dash pattern of one series; None for a solid line."""
     return DASHES[number % len(DASHES)] or None
 
@@ -89,6 +96,7 @@ def outline(shape: str, x: float, y: float, r: float) -> str:
         return "M{} {}a{r} {r} 0 1 0 {d} 0a{r} {r} 0 1 0 {e} 0z".format(
             _text(x - r), _text(y), r=_text(r), d=_text(2 * r), e=_text(-2 * r)
         )
+    # scaled by eye, so that no shape looks larger and weightier than the others
     corners = {
         "square": ((-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)),
         "triangle": ((0, -1.1), (1.05, 0.8), (-1.05, 0.8)),
@@ -103,7 +111,7 @@ def outline(shape: str, x: float, y: float, r: float) -> str:
     )
 
 
-def _plus(turned: int):
+def _plus(turned: int) -> Tuple[Tuple[float, float], ...]:
     """Corners of a thick plus; turned by 45 degrees it is a cross."""
     a, b = 0.38, 1.15
     corners = (
@@ -123,9 +131,9 @@ def _plus(turned: int):
     return tuple(((x - y) * 0.707, (x + y) * 0.707) for x, y in corners) if turned else corners
 
 
-def _text(value) -> str:
+def _text(value: Any) -> str:
     """A coordinate with at most one decimal: a tenth of a pixel is enough."""
     if isinstance(value, float):
-        short = "{:.1f}".format(value)
-        return short[:-2] if short.endswith(".0") else short
+        text = "{:.1f}".format(value)
+        return text[:-2] if text.endswith(".0") else text
     return str(value)

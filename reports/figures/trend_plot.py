@@ -13,7 +13,7 @@ from edgejoule.reports.figures import axes, svg
 WIDTH, LEFT, RIGHT = 300.0, 40.0, 292.0
 TOP, PANEL, BELOW = 12.0, 88.0, 24.0
 WORDS, ROW = 100.0, 27.0  # pixels that the words of a step take: across, down
-COMMON = 0.97  # share of the nights that set the axes; a wild one is drawn at their edge
+COMMON = 0.97  # share of the nights that set the axes; an outlier is drawn at their edge
 RADIUS = 2.6
 
 
@@ -35,18 +35,19 @@ class Trend(NamedTuple):
     levels: Tuple[Tuple[int, int, float], ...]  # first night, last night, height
     steps: Tuple[Tuple[int, str, str], ...]  # night, "+5.1 %", "a1b2c3d..e4f5a6b"
     borders: Tuple[Tuple[int, str], ...]  # first night of other surroundings, what changed
-    holes: Tuple[Tuple[int, str], ...]  # nights without a value, and why
+    missing: Tuple[Tuple[int, str], ...]  # nights without a value, and why
     dots: Tuple[Dot, ...]
 
 
 def plot(trends: List[Trend], nights: int, least: float) -> axes.Plot:
-    """The axes that hold all trends, wild nights apart; at least `least` up and down from 0.
+    """The axes that hold all trends, outliers apart; at least `least` up and down from 0.
 
     Above the panel is room for the words of all steps.
     """
-    across = axes.Scale(-0.8, nights - 0.2, LEFT, RIGHT)
+    across = axes.Scale(-0.8, nights - 0.2, LEFT, RIGHT)  # room for half a dot at both ends
     top = TOP + ROW * max(len(set(rows(trend, across))) for trend in trends)
     sizes = sorted(abs(y) for trend in trends for piece in trend.pieces for _, y in piece)
+    # half as much again as a common night's: an outlier beyond that would flatten all the others
     most = 1.5 * sizes[int(COMMON * (len(sizes) - 1))] if sizes else least
     inside = [
         y
@@ -96,14 +97,14 @@ def draw(
             ]
             + [_level(shared, trend.series, *each) for each in trend.levels]
             + [_step(shared, row, *each) for row, each in zip(rows(trend, shared.x), trend.steps)]
-            + [_hole(shared, *each) for each in trend.holes]
+            + [_missing(shared, *each) for each in trend.missing]
             + [_dot(shared, trend.series, dot) for dot in trend.dots]
         ),
     ]
     return svg.tag(
         "svg",
         *children,
-        role="group",
+        role="group",  # of an image a screen reader would not read the links inside
         aria_labelledby=names[0],
         aria_describedby=names[1],
         viewBox="0 0 {:.0f} {:.0f}".format(WIDTH, height),
@@ -120,7 +121,7 @@ def ticks(days: List[str], count: int = 3) -> List[Tuple[int, str]]:
     return [(place, days[place]) for place in places]
 
 
-def days_below(shared, days) -> Markup:
+def days_below(shared: axes.Plot, days: List[str]) -> Markup:
     """The lower axis: a few nights by name."""
     parts, bottom = [], shared.y.start
     chosen = ticks(days)
@@ -140,7 +141,7 @@ def days_below(shared, days) -> Markup:
     return Markup("").join(parts)
 
 
-def border(shared, night, words) -> Markup:
+def border(shared: axes.Plot, night: int, words: str) -> Markup:
     """Where the surroundings changed; what changed shows on hovering."""
     x = shared.x(night - 0.5)
     return svg.tag(
@@ -148,13 +149,14 @@ def border(shared, night, words) -> Markup:
     )
 
 
-def _level(shared, series, first, last, height) -> Markup:
+def _level(shared: axes.Plot, series: int, first: int, last: int, height: float) -> Markup:
+    """The median of some nights, a little longer than from the first to the last of them."""
     return svg.line(
         [shared.at(first - 0.4, height), shared.at(last + 0.4, height)], "level s{}".format(series)
     )
 
 
-def _step(shared, row, night, size, commits) -> Markup:
+def _step(shared: axes.Plot, row: int, night: int, size: str, commits: str) -> Markup:
     """A line where the level changed, how much and between which commits above the panel."""
     x, y = shared.x(night - 0.5), TOP + 2 + ROW * row
     anchor = "end" if _ends(x) else "start"
@@ -172,12 +174,12 @@ def _ends(x: float) -> bool:
     return x > (LEFT + RIGHT) / 2
 
 
-def _at(shared, x, y):
-    """Pixels of a point; a wild one lies on the edge."""
+def _at(shared: axes.Plot, x: float, y: float) -> Tuple[float, float]:
+    """Pixels of a point; an outlier lies on the edge."""
     return shared.at(x, min(max(y, shared.y.low), shared.y.high))
 
 
-def _hole(shared, night, words) -> Markup:
+def _missing(shared: axes.Plot, night: int, words: str) -> Markup:
     """A night without a value: a small cross on the lower edge."""
     x, y = shared.x(night), shared.y.start - 4
     return svg.tag(
@@ -187,8 +189,8 @@ def _hole(shared, night, words) -> Markup:
     )
 
 
-def _dot(shared, series, dot: Dot) -> Markup:
-    """One night; written in one go, for there are thousands."""
+def _dot(shared: axes.Plot, series: int, dot: Dot) -> Markup:
+    """One night. Formatted here and not by `svg.tag`: a page holds thousands, and that is slow."""
     (x, y), inside = _at(shared, dot.x, dot.y), shared.y.low <= dot.y <= shared.y.high
     shape = (
         '<circle cx="{:.1f}" cy="{:.1f}" r="{}"/>'.format(x, y, RADIUS)

@@ -1,12 +1,15 @@
 """What the gate found in a night, in words: signs, numbers with unit and interval, commits."""
 
-from typing import Dict, NamedTuple
+from typing import Any, Collection, Dict, Iterable, List, NamedTuple, Optional, Set
 
+from edgejoule.bench import rounding
+from edgejoule.bench.history import store
 from edgejoule.reports import quantity
 from edgejoule.reports.history import past
 from edgejoule.reports.words import plain, plural
 
-# kind of a finding -> (class of its sign, its sign, one of them, many of them)
+# kind of a finding -> (class of its sign, its sign, one of them, many of them), gravest first:
+# a method of several findings counts under the first of its kinds
 KINDS = {
     "regression": ("bad", "▼", "regression", "regressions"),
     "improvement": ("good", "▲", "improvement", "improvements"),
@@ -56,7 +59,7 @@ class Change(NamedTuple):
 
 
 def change(finding: Dict) -> Change:
-    """A finding in words; what it does not say is said to be unknown."""
+    """A finding in words; a number that it does not give is "unknown"."""
     metric = plain(finding.get("metric") or "")
     return Change(
         kind(finding),
@@ -77,67 +80,76 @@ def change(finding: Dict) -> Change:
 def kind(finding: Dict) -> str:
     """The kind of a finding; a suspicion that its A/B refuted is "refuted"."""
     found = str(finding.get("kind"))
+    # None: nobody has tried yet
     if found in ("regression", "improvement") and finding.get("confirmed") is False:
         return "refuted"
     return found if found in KINDS else "not measured"
 
 
-def counts(night, rows, old=frozenset()) -> Dict[str, int]:
+def counts(
+    night: store.Night, rows: Iterable[store.Row], judgeable: Collection[str] = ()
+) -> Dict[str, int]:
     """How many methods of a night changed, did not, or were not measured: each counts once.
 
-    `old` are the methods with enough nights to be judged by, where the verdict leaves it open.
+    A method of several findings counts under that which comes first in `KINDS`. `judgeable` are
+    the methods with enough nights to be judged by, where the verdict leaves that open.
     """
-    worst, whole = {}, {kind(each) for each in past.findings(night) if not each.get("label")}
+    whole = {kind(each) for each in past.findings(night) if not each.get("label")}
+    kinds: Dict[str, Set[str]] = {}
     for finding in past.findings(night):
         if finding.get("label"):
-            worst.setdefault(str(finding["label"]), set()).add(kind(finding))
+            kinds.setdefault(str(finding["label"]), set()).add(kind(finding))
     for row in rows:
-        worst.setdefault(row.label, whole or {_silent(night, row, old)})
+        kinds.setdefault(row.label, whole or {_without_finding(night, row, judgeable)})
     found = dict.fromkeys(KINDS, 0)
-    for kinds in worst.values() or ([whole] if whole else []):
-        found[[each for each in KINDS if each in kinds][0]] += 1
+    for some in list(kinds.values()) or ([whole] if whole else []):
+        found[[each for each in KINDS if each in some][0]] += 1
     return found
 
 
-def _silent(night, row, old) -> str:
-    """What a run is that no finding speaks of."""
+def _without_finding(night: store.Night, row: store.Row, judgeable: Collection[str]) -> str:
+    """The kind under which a run counts that has no finding."""
     verdict = past.verdict(night)
     if verdict == "INVALID":
         return "invalid"
     if unmeasured(row):
         return "not measured"
-    judged = verdict in ("PASS", "FAIL") or (verdict == "INCONCLUSIVE" and row.label in old)
+    judged = verdict in ("PASS", "FAIL") or (verdict == "INCONCLUSIVE" and row.label in judgeable)
     return "unchanged" if judged else "not judged"
 
 
-def unmeasured(row) -> bool:
+def unmeasured(row: store.Row) -> bool:
     """True if a run measured neither joules nor seconds."""
     return row.metrics.get("joules") is None and row.metrics.get("seconds") is None
 
 
-def told(found: Dict[str, int]) -> str:
-    """Counts as a headline: "1 regression, 11 unchanged, 1 not measured"."""
-    said = [
+def summary(found: Dict[str, int]) -> str:
+    """Counts in words: "1 regression, 11 unchanged, 1 not measured"."""
+    parts = [
         "{} {}".format(count, KINDS[each][2 if count == 1 else 3])
         for each, count in found.items()
         if count
     ]
-    return ", ".join(said) or "nothing was run"
+    return ", ".join(parts) or "nothing was run"
 
 
-def value(number, metric: str) -> str:
+def value(number: Optional[float], metric: str) -> str:
     """A value of a metric with its unit; "unknown" for None."""
     if number is None:
         return "unknown"
     if metric in past.METRICS and past.METRICS[metric].exact:
         return "{} {}".format(
-            "{:,}".format(round(number)).replace(",", "\u202f"), COUNTED[metric]
+            # a narrow space that no line breaks at: commas are decimals in half the world
+            "{:,}".format(round(number)).replace(",", "\u202f"),
+            COUNTED[metric],
         ).strip()
     unit = unit_of([number], metric)
-    return "{} {}".format(quantity.significant(number / unit.size, DIGITS), unit.name)
+    return "{} {}".format(
+        quantity.significant(rounding.scaled(number, unit.size), DIGITS), unit.name
+    )
 
 
-def unit_of(numbers, metric: str) -> quantity.Unit:
+def unit_of(numbers: List[float], metric: str) -> quantity.Unit:
     """The unit that fits the values of a metric."""
     own = past.METRICS[metric].unit if metric in past.METRICS else ""
     return quantity.fitting(numbers, UNITS.get(metric, (quantity.Unit(own, 1.0),)))
@@ -146,46 +158,42 @@ def unit_of(numbers, metric: str) -> quantity.Unit:
 def size(finding: Dict) -> str:
     """How large a change is: points of accuracy, percent of anything else, "" if not known."""
     before, after, ratio = (finding.get(name) for name in ("before", "after", "ratio"))
-    if finding.get("metric") == "accuracy" and None not in (before, after):
-        return signed(100 * (after - before), 1) + " points"
+    if finding.get("metric") == "accuracy" and before is not None and after is not None:
+        return quantity.signed(rounding.points(after, before), 1) + " points"
     return "" if ratio is None or ratio <= 0 else percent(ratio) + " %"
 
 
 def percent(ratio: float) -> str:
     """A ratio as a change in percent: "+5.1"."""
-    far = abs(ratio - 1) >= 0.995
-    return signed(100 * (ratio - 1), 0 if far else 1)
-
-
-def signed(number: float, decimals: int) -> str:
-    """The number with its sign, which 0 has not."""
-    text = quantity.fixed(abs(number), decimals)
-    sign = "" if float(text) == 0 else "+" if number > 0 else "−"
-    return sign + text
+    far = abs(ratio - 1) >= 0.995  # from 100 % on a decimal says nothing any more
+    return quantity.signed(rounding.points(ratio, 1), 0 if far else 1)
 
 
 def _more(sentence: str, metric: str) -> str:
     """What a sentence of the gate adds to the numbers, which are shown apart."""
-    told, _, more = sentence.partition("; ")
-    return more if metric and told.startswith(metric + " of ") else sentence
+    numbers, _, more = sentence.partition("; ")
+    return more if metric and numbers.startswith(metric + " of ") else sentence
 
 
 def _interval(finding: Dict) -> str:
     low, high = finding.get("low"), finding.get("high")
-    if None in (low, high):
+    if low is None or high is None:
         return ""
     if finding.get("metric") == "accuracy":
-        return "[{}, {}]".format(signed(100 * low, 1), signed(100 * high, 1))
+        ends = [quantity.signed(rounding.scaled(each, 0.01), 1) for each in (low, high)]
+        return "[{}, {}]".format(*ends)
     return "[{}, {}] %".format(percent(low), percent(high))
 
 
-def _when(end) -> str:
+def _when(end: Any) -> str:
+    """A night with its commit; "" if a finding does not say."""
     if not isinstance(end, dict):
         return ""
     return "{} ({})".format(plain(end.get("night") or "unknown"), past.commit(end.get("commit")))
 
 
 def _confirmed(finding: Dict) -> str:
+    """What the A/B of the two commits said of a suspicion; "" for what is none."""
     if finding.get("kind") not in ("regression", "improvement"):
         return ""
     words = {

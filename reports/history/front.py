@@ -1,6 +1,6 @@
 """The page of accuracy against joules over the latest nights of every place."""
 
-from typing import Dict, List, Optional
+from typing import Any, Dict, List
 
 from edgejoule.reports import quantity, spread
 from edgejoule.reports.figures import pareto_plot
@@ -10,7 +10,7 @@ from edgejoule.reports.history.night_table import WORDS
 from edgejoule.reports.tables import Cell, Column, Row, Table
 from edgejoule.reports.words import plain, plural
 
-LATEST = 14  # nights
+LATEST = 14  # nights: enough for a spread, and recent enough to be of the present code
 COSTS = (("joules", quantity.ENERGY), ("seconds", quantity.TIME))
 
 
@@ -26,7 +26,7 @@ def page(history: past.Past) -> str:
     )
 
 
-def table(history: past.Past, place) -> Table:
+def table(history: past.Past, place: past.Place) -> Table:
     """What the figures show: mean and standard deviation over the latest nights."""
     parts = measured(history, place)
     units = {
@@ -34,7 +34,7 @@ def table(history: past.Past, place) -> Table:
         for name, fits in COSTS
     }
     columns = (Column("Method", number=False), Column("Nights"), Column("Accuracy (%)")) + tuple(
-        Column("{} ({})".format(_words(history, place, name), units[name].name))
+        Column("{} ({})".format(_title(history, place, name), units[name].name))
         for name, _ in COSTS
     )
     units["accuracy"] = quantity.PERCENT
@@ -58,19 +58,19 @@ def table(history: past.Past, place) -> Table:
         (
             (
                 "",
-                "mean ± sample standard deviation over nights; each night is the mean of its seeds; "
-                "whole runs",
+                "mean ± sample standard deviation over nights; each night is the mean of its "
+                "seeds; whole runs",
             ),
         ),
     )
 
 
-def measured(history: past.Past, place) -> List[Dict]:
+def measured(history: past.Past, place: past.Place) -> List[Dict[str, Any]]:
     """Per method its spread over the latest nights that share the last surroundings."""
     return [_method(history, place, label) for label in history.labels(place)]
 
 
-def _method(history, place, label: str) -> Dict:
+def _method(history: past.Past, place: past.Place, label: str) -> Dict[str, Any]:
     points = {
         name: _latest(history, place, label, name) for name in ("accuracy", "joules", "seconds")
     }
@@ -78,17 +78,19 @@ def _method(history, place, label: str) -> Dict:
     return dict(found, label=label, nights=max(len(values) for values in points.values()))
 
 
-def _latest(history, place, label: str, metric: str) -> List[Optional[float]]:
+def _latest(history: past.Past, place: past.Place, label: str, metric: str) -> List[float]:
+    """The values of the latest nights, as far as their surroundings are those of the last one."""
     nights = {night.night for night in history.nights[place][-LATEST:]}
     points = [point for point in history.points(place, label, metric) if point.night in nights]
     return [
         point.value
         for point in points
+        # a mean over two power modes would be the mean of two machines
         if point.context == points[-1].context and point.value is not None
     ]
 
 
-def _part(history, number: int, place) -> Dict:
+def _part(history: past.Past, number: int, place: past.Place) -> Dict[str, Any]:
     figures = []
     for name, units in COSTS:
         points = [
@@ -104,7 +106,7 @@ def _part(history, number: int, place) -> Dict:
         ]
         if points:
             unit = quantity.fitting([point.cost.mean for point in points], units)
-            title = _words(history, place, name) + " of a whole run"
+            title = _title(history, place, name) + " of a whole run"
             figures.append(
                 (title, pareto_plot.draw("pareto-{}-{}".format(number, name), points, unit, title))
             )
@@ -117,6 +119,7 @@ def _part(history, number: int, place) -> Dict:
     }
 
 
-def _words(history, place, name: str) -> str:
-    fake = history.fakes(place) if name == "joules" else []
-    return WORDS[name] + (" ({})".format(fake[0].split(":")[0]) if fake else "")
+def _title(history: past.Past, place: past.Place, name: str) -> str:
+    """A cost as a column or an axis calls it; it says so if the power was not measured."""
+    label = history.power_label(place, name)
+    return WORDS[name] + (" ({})".format(label) if label else "")

@@ -1,12 +1,13 @@
 """The page that leads to all runs: devices and suites, and a table of all nights."""
 
-from typing import Dict, List
+from typing import Any, Dict, List, Optional, Tuple
 
+from edgejoule.bench.history import store
 from edgejoule.reports.history import changes, page_frame, past
 from edgejoule.reports.tables import Cell, Column, Row, Table
 from edgejoule.reports.words import plain, plural
 
-RECENT = 60  # nights of all places that are shown unfolded
+RECENT = 60  # nights of all places that are shown unfolded: two months of one board
 
 
 def page(history: past.Past) -> str:
@@ -26,7 +27,7 @@ def page(history: past.Past) -> str:
 
 
 def headline(history: past.Past) -> str:
-    """ "480 runs in 60 nights of 1 suite on 1 device"."""
+    """What there is in all: "480 runs in 60 nights of 1 suite on 1 device"."""
     runs = sum(len(rows) for rows in history.rows.values())
     dates = {night.night for each in history.nights.values() for night in each}
     return "{} in {} of {} on {}".format(
@@ -37,11 +38,11 @@ def headline(history: past.Past) -> str:
     )
 
 
-def nights(history: past.Past) -> List[Dict]:
+def nights(history: past.Past) -> List[Dict[str, Any]]:
     """One dict per night of a place, the latest first: what it ran, what was found."""
     every = [night for each in history.nights.values() for night in each]
     every.sort(key=lambda night: (night.device, night.suite))
-    every.sort(key=lambda night: past.order(night.night), reverse=True)
+    every.sort(key=lambda night: store.order(night.night), reverse=True)  # keeps the order above
     return [_night(history, night) for night in every]
 
 
@@ -78,7 +79,7 @@ def table(history: past.Past) -> Table:
     return Table("All nights", columns, body, (("", headline(history)),))
 
 
-def _devices(history) -> List:
+def _devices(history: past.Past) -> List[Tuple[str, List]]:
     """(device, [its last night of each suite, None where it has none])."""
     suites = sorted({suite for _, suite in history.places})
     return [
@@ -87,7 +88,7 @@ def _devices(history) -> List:
     ]
 
 
-def _place(history, place):
+def _place(history: past.Past, place: past.Place) -> Optional[Dict[str, Any]]:
     if place not in history.nights:
         return None
     night = dict(_night(history, history.nights[place][-1]))
@@ -95,7 +96,7 @@ def _place(history, place):
     return night
 
 
-def _night(history, night) -> Dict:
+def _night(history: past.Past, night: store.Night) -> Dict[str, Any]:
     rows, document = history.measured(night), night.document or {}
     unreal = past.unreal(rows)
     return {
@@ -117,10 +118,14 @@ def _night(history, night) -> Dict:
     }
 
 
-def _found(night, rows) -> str:
+def _found(night: store.Night, rows: List[store.Row]) -> str:
     """What changed or was not there, each method counted once."""
     counts = changes.counts(night, rows)
     counts.update({"unchanged": 0, "not judged": 0})
     return (
-        changes.told(counts) if any(counts.values()) else "nothing" if past.verdict(night) else ""
+        changes.summary(counts)
+        if any(counts.values())
+        else "nothing"
+        if past.verdict(night)
+        else ""
     )

@@ -1,10 +1,11 @@
 """The pages of a history as plain numbers, for programs: SI units, fractions, unknown None."""
 
 import hashlib
-from typing import Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from edgejoule.reports import tables
 from edgejoule.reports.history import changes, index_page, nightly_page, past
+from edgejoule.reports.history.nightly_page import Tonight
 from edgejoule.reports.tables import Cell, Column, Row, Table
 from edgejoule.reports.words import plain
 
@@ -13,7 +14,7 @@ def trends(history: past.Past) -> str:
     """Every point of every series as CSV, one per line, in base units."""
     units = {name: metric.unit for name, metric in past.METRICS.items()}
     power = {place: ", ".join(history.fakes(place)) or "as measured" for place in history.places}
-    return tables.csv(
+    return tables.csv_text(
         {
             "device": plain(device),
             "suite": plain(suite),
@@ -39,17 +40,17 @@ def _short(context: str) -> str:
 
 def nights(history: past.Past) -> str:
     """All nights as CSV, the latest first."""
-    return tables.csv(
+    return tables.csv_text(
         {key: each[key] for key in each if key != "link"} for each in index_page.nights(history)
     )
 
 
 def findings(history: past.Past, chosen: Optional[str] = None) -> str:
     """What was found in the nights that the nightly page shows, as CSV."""
-    nights_ = [
+    shown = [
         history.nights[place][number] for place, number in nightly_page.picked(history, chosen)
     ]
-    return tables.csv(
+    return tables.csv_text(
         dict(
             {
                 "device": plain(night.device),
@@ -58,7 +59,7 @@ def findings(history: past.Past, chosen: Optional[str] = None) -> str:
             },
             **_finding(each),
         )
-        for night in nights_
+        for night in shown
         for each in past.findings(night)
     )
 
@@ -66,23 +67,24 @@ def findings(history: past.Past, chosen: Optional[str] = None) -> str:
 def _finding(finding: Dict) -> Dict:
     values = {name: finding[name] for name in past.NUMBERS}
     for end in ("since", "until"):
-        told = finding.get(end) if isinstance(finding.get(end), dict) else {}
-        values[end + "_night"] = plain(told.get("night") or "")
-        values[end + "_commit"] = plain(told.get("commit") or "")
+        found = finding.get(end)
+        where = found if isinstance(found, dict) else {}
+        values[end + "_night"] = plain(where.get("night") or "")
+        values[end + "_commit"] = plain(where.get("commit") or "")
     return dict(
         {"kind": changes.kind(finding), "method": plain(finding.get("label") or "")},
         metric=plain(finding.get("metric") or ""),
         unit=plain(finding.get("unit") or ""),
-        confirmed=_said(finding.get("confirmed")),
+        confirmed=_yes_or_no(finding.get("confirmed")),
         **values,
     )
 
 
-def _said(confirmed) -> str:
+def _yes_or_no(confirmed: Any) -> str:
     return "yes" if confirmed is True else "no" if confirmed is False else "not known"
 
 
-def found(tonight) -> Table:
+def found(tonight: List[Tonight]) -> Table:
     """What the nightly page opens with, as a table for Markdown and LaTeX."""
     names = (
         "Device",
@@ -136,7 +138,7 @@ def found(tonight) -> Table:
                     night.device,
                     night.night,
                     night.verdict or "not judged",
-                    changes.told(night.counts),
+                    changes.summary(night.counts),
                 ),
             )
             for night in tonight

@@ -1,6 +1,6 @@
 """What a night says of itself, in sentences: how far it came, what is not to be trusted, alarms."""
 
-from typing import Dict, List, Tuple
+from typing import Any, Dict, Iterable, List, Set, Tuple
 
 from edgejoule.bench.history import store
 from edgejoule.reports.history import changes, past
@@ -9,7 +9,7 @@ from edgejoule.reports.words import plain, plural, sentence
 STATUSES = {"none": "joules not measured"}
 ROUGH = {"too_short": "too short for this sensor", "degraded": "with samples missing"}
 WRITTEN = ("report", "prune", "done")  # its own pages are written before a night is done
-TOLD = "alarms of the last "  # a note of the gate that `balance` says as well
+ALARM_NOTE = "alarms of the last "  # how a note of the gate begins that says what `balance` does
 
 
 def state(document: Dict) -> str:
@@ -17,16 +17,17 @@ def state(document: Dict) -> str:
     if not document:
         return "there is no night.json: the runs are here, nobody judged them"
     stage = plain(document.get("stage") or "unknown")
-    interruptions = len(past.told(document, "interruptions"))
-    told = "" if stage in WRITTEN else "the night stands at the stage {}".format(stage)
+    interruptions = len(past.entries(document, "interruptions"))
+    words = "" if stage in WRITTEN else "the night stands at the stage {}".format(stage)
     if interruptions:
-        told += "{}interrupted {}".format(
-            "; " if told else "", "once" if interruptions == 1 else "{} times".format(interruptions)
+        words += "{}interrupted {}".format(
+            "; " if words else "",
+            "once" if interruptions == 1 else "{} times".format(interruptions),
         )
-    return told
+    return words
 
 
-def invalid(rows) -> List[Dict]:
+def invalid(rows: Iterable[store.Row]) -> List[Dict[str, Any]]:
     """The runs that are not to be trusted, and why."""
     return [
         {
@@ -37,25 +38,26 @@ def invalid(rows) -> List[Dict]:
             "reason": plain(row.reason or "no reason was recorded"),
         }
         for row in rows
+        # of an invalid night no run is to be trusted: its verdict says so, not a list of all runs
         if row.status not in ("ok", store.VOID) + tuple(ROUGH)
     ]
 
 
-def notes(document: Dict, rows) -> List[str]:
-    """What the night says of itself, and how many readings are rough."""
+def notes(document: Dict, rows: List[store.Row]) -> List[str]:
+    """What the night says of itself, and how many readings are rough; nothing twice."""
     elsewhere = set(trials(document))
-    said = [
+    found = [
         sentence(plain(each))
-        for each in past.told(document, "notes")
-        if not str(each).startswith(TOLD) and plain(each).rstrip(".") + "." not in elsewhere
+        for each in past.entries(document, "notes")
+        if not str(each).startswith(ALARM_NOTE) and plain(each).rstrip(".") + "." not in elsewhere
     ]
     for status, words in ROUGH.items():
         count = sum(row.status == status for row in rows)
         if count:
-            said.append(
+            found.append(
                 "{} of {} {}: joules are rough.".format(count, plural(len(rows), "run"), words)
             )
-    return list(dict.fromkeys(said))
+    return list(dict.fromkeys(found))
 
 
 def trials(document: Dict) -> List[str]:
@@ -63,28 +65,28 @@ def trials(document: Dict) -> List[str]:
     found = document.get("confirmation")
     return [
         plain(each).rstrip(".") + "."
-        for each in past.told(found if isinstance(found, dict) else None, "sentences")
+        for each in past.entries(found if isinstance(found, dict) else None, "sentences")
     ]
 
 
-def earlier_trials(nights, labels) -> List[str]:
+def earlier_trials(nights: Iterable[store.Night], labels: List[str]) -> List[str]:
     """The last A/B of each of these methods that an earlier night made, with its night."""
-    found = {}
+    found: Dict[str, str] = {}
     for night in nights:
-        for told in trials(night.document or {}):
+        for trial in trials(night.document or {}):
             for label in labels:
-                if told.startswith(label + ": "):
-                    found[label] = "On {}: {}".format(plain(night.night), told)
+                if trial.startswith(label + ": "):
+                    found[label] = "On {}: {}".format(plain(night.night), trial)
     return list(found.values())
 
 
-def balance(nights) -> str:
+def balance(nights: Iterable[store.Night]) -> str:
     """How often each direction was found, and what it means if one never was."""
     worse, better, judged = _alarms(nights)
     text = "{} and {} in {}".format(
         plural(worse, "regression"), plural(better, "improvement"), plural(judged, "judged night")
     )
-    if max(worse, better) >= 5 and not min(worse, better):
+    if max(worse, better) >= 5 and not min(worse, better):  # of chance 5 alike are 1 in 16
         text += (
             "; alarms in one direction alone are the mark of a broken baseline or key: "
             "look at what the nights are compared with"
@@ -92,10 +94,14 @@ def balance(nights) -> str:
     return text
 
 
-def _alarms(nights) -> Tuple[int, int, int]:
-    """(regressions, improvements, nights judged) of a place; told every night, counted once."""
+def _alarms(nights: Iterable[store.Night]) -> Tuple[int, int, int]:
+    """(regressions, improvements, nights judged) of a place.
+
+    A change is found again in every night until somebody mends it; it counts once.
+    """
     judged = [night for night in nights if past.verdict(night)]
-    kinds, before = [], set()
+    kinds: List[str] = []
+    before: Set[Tuple[str, str]] = set()
     for night in judged:
         now = {(str(each.get("label")), changes.kind(each)) for each in past.findings(night)}
         kinds += [kind for _, kind in now - before]

@@ -1,8 +1,9 @@
 """The page of a night: the verdict and what changed first, what did not change folded away."""
 
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from edgejoule.bench.gates import scan
+from edgejoule.bench.history import store
 from edgejoule.reports.history import (
     changes,
     night_surroundings,
@@ -29,12 +30,12 @@ class Tonight(NamedTuple):
     counts: Dict[str, int]
     changes: List[Change]
     others: List[Change]  # missing, not measured, invalid
-    invalid: List[Dict]
-    doctor: List
+    invalid: List[Dict[str, Any]]
+    doctor: List[Tuple[str, str, str]]
     notes: List[str]
     trials: List[str]  # what the A/B of each suspect said
     earlier: str
-    differences: List
+    differences: List[Tuple[str, str, str]]
     balance: str
     table: Table
     link: str
@@ -42,7 +43,7 @@ class Tonight(NamedTuple):
     fake: str
 
 
-def page(history: past.Past, tonight, chosen: Optional[str] = None) -> str:
+def page(history: past.Past, tonight: List[Tonight], chosen: Optional[str] = None) -> str:
     """The HTML of these nights: the latest of every place, or the chosen one."""
     return page_frame.page(
         "nightly.html",
@@ -63,12 +64,16 @@ def nights(history: past.Past, chosen: Optional[str] = None) -> List[Tonight]:
         ValueError: no place has the chosen night.
     """
     found = [_tonight(history, place, number) for place, number in picked(history, chosen)]
-    order = list(changes.KINDS)
+    order = list(changes.KINDS)  # gravest first
     return sorted(found, key=lambda each: [-each.counts[kind] for kind in order])
 
 
-def picked(history: past.Past, chosen: Optional[str] = None) -> List[Tuple]:
-    """(place, number of its night) of what the page shows."""
+def picked(history: past.Past, chosen: Optional[str] = None) -> List[Tuple[past.Place, int]]:
+    """(place, number of its night) of what the page shows.
+
+    Raises:
+        ValueError: no place has the chosen night.
+    """
     found = [
         (place, number)
         for place in history.places
@@ -77,7 +82,7 @@ def picked(history: past.Past, chosen: Optional[str] = None) -> List[Tuple]:
     ]
     if chosen and not found:
         known = sorted(
-            {night.night for each in history.nights.values() for night in each}, key=past.order
+            {night.night for each in history.nights.values() for night in each}, key=store.order
         )
         raise ValueError(
             "no night called {!r}; the latest are: {}".format(
@@ -90,18 +95,18 @@ def picked(history: past.Past, chosen: Optional[str] = None) -> List[Tuple]:
 def headline(tonight: List[Tonight]) -> str:
     """The verdict over all places: "1 regression, 11 unchanged, 1 not measured"."""
     whole = {kind: sum(each.counts[kind] for each in tonight) for kind in changes.KINDS}
-    return sentence(changes.told(whole)) if tonight else "No night has been run."
+    return sentence(changes.summary(whole)) if tonight else "No night has been run."
 
 
-def _number(nights_, chosen: Optional[str]) -> Optional[int]:
-    """The place of the chosen night in the list of nights, by default the last."""
+def _number(of_place: List[store.Night], chosen: Optional[str]) -> Optional[int]:
+    """The number of the chosen night among those of a place, by default the last."""
     if chosen is None:
-        return len(nights_) - 1
-    found = [number for number, night in enumerate(nights_) if night.night == chosen]
+        return len(of_place) - 1
+    found = [number for number, night in enumerate(of_place) if night.night == chosen]
     return found[0] if found else None
 
 
-def _tonight(history, place, number: int) -> Tonight:
+def _tonight(history: past.Past, place: past.Place, number: int) -> Tonight:
     before = history.nights[place][:number]
     night, rows = history.nights[place][number], history.measured(history.nights[place][number])
     document = night.document or {}
@@ -113,7 +118,7 @@ def _tonight(history, place, number: int) -> Tonight:
         plain(night.night),
         past.verdict(night),
         night_words.state(document),
-        changes.counts(night, rows, _old(history, place, number)),
+        changes.counts(night, rows, _judgeable(history, place, number)),
         [each for each in every if each.kind in changes.CHANGES],
         [each for each in every if each.kind not in changes.CHANGES],
         night_words.invalid(rows),
@@ -130,20 +135,22 @@ def _tonight(history, place, number: int) -> Tonight:
     )
 
 
-def _trials(before, document, every: List[Change]) -> List[str]:
+def _trials(before: List[store.Night], document: Dict, every: List[Change]) -> List[str]:
     """The A/B of tonight's suspects, else those of earlier nights that still hold."""
-    told = night_words.trials(document)
+    tonight = night_words.trials(document)
     decided = dict.fromkeys(
         each.label for each in every if each.kind in ("regression", "improvement", "refuted")
     )
-    silent = [label for label in decided if not any(each.startswith(label + ": ") for each in told)]
-    return told + night_words.earlier_trials(before, silent)
+    others = [
+        label for label in decided if not any(each.startswith(label + ": ") for each in tonight)
+    ]
+    return tonight + night_words.earlier_trials(before, others)
 
 
-def _old(history, place, number: int):
+def _judgeable(history: past.Past, place: past.Place, number: int) -> Set[str]:
     """The methods with enough nights like tonight's to be judged by."""
     nights = {night.night for night in history.nights[place][: number + 1]}
-    found = set()
+    found: Set[str] = set()
     for label in history.labels(place):
         points = [each for each in history.points(place, label, "seconds") if each.night in nights]
         known = [

@@ -1,6 +1,9 @@
 """What the pages of a history share: head, links to each other, the warning of fake power."""
 
-from edgejoule.reports import markup
+from typing import Any
+
+from edgejoule.reports import markup, sources
+from edgejoule.reports.history import past
 from edgejoule.reports.markup import Markup
 from edgejoule.reports.words import listed
 
@@ -12,10 +15,10 @@ PAGES = (
 )
 
 
-def page(template: str, history, title: str, **values) -> str:
+def page(template: str, history: past.Past, title: str, **values: Any) -> str:
     """One page of a history: self-contained, no network, no script."""
     fakes = history.fakes()
-    label = " ".join(fakes[0].split()[:2]).rstrip(":").upper() if fakes else ""
+    label = sources.label_of(fakes[0]).upper() if fakes else ""
     words = " · ".join(([label] if label else []) + [title, "EdgeJoule"])
     return str(
         markup.render(

@@ -7,37 +7,30 @@ pareto.html   accuracy against joules over the latest nights
 """
 
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Callable, Dict, List, Optional
 
 from edgejoule.reports import files, tables
 from edgejoule.reports.history import front, index_page, night_export, nightly_page, past, trends
+from edgejoule.reports.history.nightly_page import Tonight
+from edgejoule.reports.tables import Table
 
 
 def write(
-    history,
-    out=None,
-    device: Optional[str] = None,
-    suite: Optional[str] = None,
-    night: Optional[str] = None,
+    history: past.Past, tonight: List[Tonight], chosen: Optional[str] = None
 ) -> Dict[str, Path]:
-    """Paths of the pages and tables, by name; `out` is HISTORY/report by default.
+    """Paths of the pages and tables, by name, written into the folder `history.out`.
+
+    `tonight` are the nights of nightly.html: those `nightly_page.nights` gives for `chosen`.
 
     Raises:
-        ValueError: there is no such history, device, suite or night; a file is in the way.
+        ValueError: a file stands where the folder should be.
     """
-    out = Path(out) if out else Path(history) / "report"
-    found = past.gather(history, out, device, suite)
-    return written(found, nightly_page.nights(found, night), night)
-
-
-def written(history: past.Past, tonight, chosen: Optional[str] = None) -> Dict[str, Path]:
-    """Writes all files of a gathered history; `tonight` are the nights of nightly.html."""
-    return files.whole(
+    return files.write_texts(
         history.out, dict(_pages(history, tonight, chosen), **_tables(history, tonight, chosen))
     )
 
 
-def _pages(history, tonight, chosen) -> Dict[str, str]:
+def _pages(history: past.Past, tonight: List[Tonight], chosen: Optional[str]) -> Dict[str, str]:
     return {
         "index.html": index_page.page(history),
         "trends.html": trends.page(history),
@@ -46,7 +39,7 @@ def _pages(history, tonight, chosen) -> Dict[str, str]:
     }
 
 
-def _tables(history, tonight, chosen) -> Dict[str, str]:
+def _tables(history: past.Past, tonight: List[Tonight], chosen: Optional[str]) -> Dict[str, str]:
     """The same tables as Markdown and LaTeX, and plain numbers as CSV."""
     some = {
         "nights": [index_page.table(history)],
@@ -64,5 +57,5 @@ def _tables(history, tonight, chosen) -> Dict[str, str]:
     return texts
 
 
-def _all(writer, some) -> str:
+def _all(writer: Callable[[Table], str], some: List[Table]) -> str:
     return "\n".join(writer(each) for each in some)

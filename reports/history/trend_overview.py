@@ -1,9 +1,10 @@
 """All methods of one metric in one figure: what each costs, night after night, in its unit."""
 
-from typing import List, Tuple
+from typing import List, Sequence, Tuple
 
 from markupsafe import Markup
 
+from edgejoule.reports import quantity
 from edgejoule.reports.figures import axes, svg, trend_plot
 from edgejoule.reports.history import changes, past
 from edgejoule.reports.history.night_table import WORDS
@@ -14,8 +15,11 @@ LEFT, RIGHT, TOP, BOTTOM = 44.0, 280.0, 14.0, 184.0
 STEP = 14.0  # pixels between names
 NAMED = 11  # names that fit beside the lines
 
+Value = Tuple[int, float, str]  # number of the night, value, context
+Line = Tuple[str, List[Value]]  # method, its values
 
-def figures(history: past.Past, identity: str, place) -> List[Tuple[str, Markup]]:
+
+def figures(history: past.Past, identity: str, place: past.Place) -> List[Tuple[str, Markup]]:
     """(title, figure) of every measured metric of a place."""
     made = []
     for metric in past.METRICS:
@@ -26,8 +30,8 @@ def figures(history: past.Past, identity: str, place) -> List[Tuple[str, Markup]
     return made
 
 
-def _values(history, place, label: str, metric: str):
-    """(number of the night, value, context) of every night that measured it."""
+def _values(history: past.Past, place: past.Place, label: str, metric: str) -> List[Value]:
+    """One method's metric in every night that measured it."""
     numbers = {night.night: number for number, night in enumerate(history.nights[place])}
     return [
         (numbers[point.night], point.value, point.context)
@@ -36,17 +40,17 @@ def _values(history, place, label: str, metric: str):
     ]
 
 
-def _figure(history, identity, place, metric, lines):
+def _figure(
+    history: past.Past, identity: str, place: past.Place, metric: str, lines: List[Line]
+) -> Tuple[str, Markup]:
     unit = changes.unit_of([value for _, values in lines for _, value, _ in values], metric)
     days = past.days(history.nights[place])
     heights = [value / unit.size for _, values in lines for _, value, _ in values]
     plot = axes.Plot(
         axes.Scale(-0.8, len(days) - 0.2, LEFT, RIGHT), axes.scale(heights, BOTTOM, TOP, 0.08)
     )
-    fake = history.fakes(place) if metric in ("joules", "watts") else []
-    title = "{} ({}{})".format(
-        WORDS[metric], unit.name, ", " + fake[0].split(":")[0] if fake else ""
-    )
+    label = history.power_label(place, metric)
+    title = "{} ({}{})".format(WORDS[metric], unit.name, ", " + label if label else "")
     return title, svg.picture(
         identity,
         WIDTH,
@@ -60,19 +64,26 @@ def _figure(history, identity, place, metric, lines):
                 _line(
                     plot,
                     "curve" if len(lines) <= NAMED else "thread",
-                    history.colours[label],
-                    plain(label),
+                    history.colours[method],
+                    plain(method),
                     values,
                     unit,
                 )
-                for label, values in lines
+                for method, values in lines
             ]
             + _names(history, plot, lines, unit)
         ),
     )
 
 
-def _line(plot, kind: str, series: int, name: str, values, unit) -> Markup:
+def _line(
+    plot: axes.Plot,
+    kind: str,
+    series: int,
+    name: str,
+    values: Sequence[Value],
+    unit: quantity.Unit,
+) -> Markup:
     """One method; broken where the surroundings changed."""
     pieces: List[List] = []
     for number, value, context in values:
@@ -86,24 +97,26 @@ def _line(plot, kind: str, series: int, name: str, values, unit) -> Markup:
     )
 
 
-def _names(history, plot, lines, unit) -> List[Markup]:
+def _names(
+    history: past.Past, plot: axes.Plot, lines: List[Line], unit: quantity.Unit
+) -> List[Markup]:
     """Names beside the ends of the lines, moved apart; of many methods the first ones."""
     ends = sorted((plot.y(values[-1][1] / unit.size), label) for label, values in lines[:NAMED])
-    parts, height = [], TOP - STEP
+    parts: List[Markup] = []
+    height = TOP - STEP
     room = BOTTOM - STEP * (len(ends) - 1)
     for number, (wanted, label) in enumerate(ends):
         height = max(height + STEP, min(wanted, room + STEP * number))
-        number = history.colours[label]
-        parts.append(svg.mark(number, RIGHT + 12, height, 4.0))
+        parts.append(svg.mark(history.colours[label], RIGHT + 12, height, 4.0))
         parts.append(svg.text(RIGHT + 22, height + 4, svg.short(plain(label), 19), class_="name"))
     return parts
 
 
-def _describe(lines, metric: str) -> str:
+def _describe(lines: List[Line], metric: str) -> str:
     """The figure in words: where each line ended."""
-    said = [
+    ends = [
         "{} at the end {}".format(plain(label), changes.value(values[-1][1], metric))
         for label, values in lines[:NAMED]
     ]
     more = len(lines) - NAMED
-    return "; ".join(said + ([plural(more, "more method") + " not named"] if more > 0 else []))
+    return "; ".join(ends + ([plural(more, "more method") + " not named"] if more > 0 else []))

@@ -1,48 +1,42 @@
 """The page of trends: how every number of every method went on, night after night."""
 
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from edgejoule.bench.gates import scan
+from markupsafe import Markup
+
+from edgejoule.bench.history import store
 from edgejoule.reports.figures import trend_plot
 from edgejoule.reports.figures.trend_plot import Dot, Trend
-from edgejoule.reports.history import changes, page_frame, past, trend_overview
+from edgejoule.reports.history import changes, page_frame, past, trend_lines, trend_overview
 from edgejoule.reports.history.night_table import WORDS
+from edgejoule.reports.history.trend_lines import Line
 from edgejoule.reports.words import plain, plural
 
-FIRST = 28  # nights at most, up to the first step: their median is where a series began
 LEAST = {"accuracy": 1.0}  # points; of others, percent: the axis never shows less than this
 DOTS = 6000  # in a page; more of them make it slow, and nobody walks through them
+LEAST_DOTS = 14  # of a method: two weeks can be looked at, however many methods there are
 FOLDED = 12  # methods that are shown without folding away those without a step
-
-
-class Line(NamedTuple):
-    """One method and metric: its points beside the nights of its place, None where it has none."""
-
-    label: str
-    metric: str
-    points: Tuple
-    steps: Tuple  # (place of the night, ratio, commit before, commit after)
 
 
 class Panel(NamedTuple):
     """The small multiples of one metric; `folded` are those without a step, if they are many."""
 
     title: str
-    shown: List
-    folded: List
+    shown: List[Tuple[str, Markup]]  # caption, figure
+    folded: List[Tuple[str, Markup]]
 
 
 def page(history: past.Past) -> str:
     """The HTML: one part per place, in it one panel per metric, in it one multiple per method."""
     lines = {
         place: [
-            _line(history, place, label, metric)
+            trend_lines.line(history, place, label, metric)
             for metric in past.METRICS
             for label in history.labels(place)
         ]
         for place in history.places
     }
-    dots = _dots(history, lines)
+    dots = _dots(lines)
     parts = [
         _part(history, number, place, lines[place], dots)
         for number, place in enumerate(history.places)
@@ -57,88 +51,21 @@ def page(history: past.Past) -> str:
     )
 
 
-def _line(history, place, label: str, metric: str) -> Line:
-    points = {point.night: point for point in history.points(place, label, metric)}
-    along = tuple(points.get(night.night) for night in history.nights[place])
-    return Line(
-        label,
-        metric,
-        along,
-        tuple(
-            step for first, last in _stretches(along) for step in _steps(along, first, last, metric)
-        ),
-    )
-
-
-def _stretches(points) -> List[Tuple[int, int]]:
-    """(first, last) of each stretch of nights with one context."""
-    found: List[List] = []
-    for place, point in enumerate(points):
-        if point is None or not point.context:
-            continue
-        if found and found[-1][2] == point.context:
-            found[-1][1] = place
-        else:
-            found.append([place, place, point.context])
-    return [(first, last) for first, last, _ in found]
-
-
-def _steps(points, first: int, last: int, metric: str):
-    """Steps within one stretch: (place, ratio, commit before, commit after)."""
-    values = [point and point.value for point in points[first : last + 1]]
-    if past.METRICS[metric].exact:
-        return _changes(points, first, values)
-    return [
-        (
-            first + step.index,
-            step.ratio,
-            _commit(points, first, first + step.index - 1, -1),
-            _commit(points, first + step.index, last, 1),
-        )
-        for step in scan.steps(values)
-    ]
-
-
-def _changes(points, first: int, values):
-    """Every change of a counted number, however small."""
-    known = [(place, value) for place, value in enumerate(values) if value is not None]
-    return [
-        (
-            first + here,
-            value / old if old else 1.0,
-            points[first + there].commit,
-            points[first + here].commit,
-        )
-        for (there, old), (here, value) in zip(known, known[1:])
-        if value != old
-    ]
-
-
-def _commit(points, low: int, high: int, direction: int) -> Optional[str]:
-    """The commit of the measured night next to a step, going away from it."""
-    for place in range(high, low - 1, -1) if direction < 0 else range(low, high + 1):
-        if points[place] is not None and points[place].value is not None:
-            return points[place].commit
-    return None
-
-
-def _dots(history, lines) -> int:
+def _dots(lines: Dict[past.Place, List[Line]]) -> int:
     """How many of the latest nights have a dot to look at, so that the page stays light."""
     count = sum(len(each) for each in lines.values()) or 1
-    return max(14, DOTS // count)
+    return max(LEAST_DOTS, DOTS // count)
 
 
-def _part(history, number: int, place, lines: List[Line], dots: int) -> Dict:
+def _part(
+    history: past.Past, number: int, place: past.Place, lines: List[Line], dots: int
+) -> Dict[str, Any]:
+    """What the page shows of one place."""
     device, suite = place
     panels, same = [], []
     for metric in past.METRICS:
-        mine = [
-            line
-            for line in lines
-            if line.metric == metric
-            and any(point is not None and point.value is not None for point in line.points)
-        ]
-        if past.METRICS[metric].exact:
+        mine = [line for line in lines if line.metric == metric and line.measured]
+        if past.METRICS[metric].exact:  # counted: drawn only where it changed
             same += [WORDS[metric]] * bool(mine and not any(line.steps for line in mine))
             mine = [line for line in mine if line.steps]
         if mine:
@@ -154,7 +81,10 @@ def _part(history, number: int, place, lines: List[Line], dots: int) -> Dict:
     }
 
 
-def _panel(history, identity: str, place, lines: List[Line], dots: int) -> Panel:
+def _panel(
+    history: past.Past, identity: str, place: past.Place, lines: List[Line], dots: int
+) -> Panel:
+    """The figures of one metric, on shared axes."""
     metric, links = lines[0].metric, past.links(history, place)
     days = past.days(history.nights[place])
     trends = [_trend(history, place, line, links, dots) for line in lines]
@@ -175,106 +105,74 @@ def _panel(history, identity: str, place, lines: List[Line], dots: int) -> Panel
         for number, (line, trend) in enumerate(zip(lines, trends))
     ]
     fold = len(lines) > FOLDED
-    shown = [each for each in drawn if each[0].steps or not fold]
-    folded = [each for each in drawn if not each[0].steps and fold]
     return Panel(
-        _title(history, place, metric), [each[1:] for each in shown], [each[1:] for each in folded]
+        _title(history, place, metric),
+        [(caption, figure) for line, caption, figure in drawn if line.steps or not fold],
+        [(caption, figure) for line, caption, figure in drawn if fold and not line.steps],
     )
 
 
-def _title(history, place, metric: str) -> str:
-    fake = history.fakes(place) if metric in ("joules", "watts") else []
+def _title(history: past.Past, place: past.Place, metric: str) -> str:
     unit = "points" if metric == "accuracy" else "%"
-    label = ", {}".format(fake[0].split(":")[0]) if fake else ""
-    return "{}: difference to the level at the start ({}{})".format(WORDS[metric], unit, label)
+    label = history.power_label(place, metric)
+    return "{}: difference to the level at the start ({}{})".format(
+        WORDS[metric], unit, ", " + label if label else ""
+    )
 
 
-def _trend(history, place, line: Line, links, dots: int) -> Trend:
-    stretches, nights = _stretches(line.points), history.nights[place]
-    pieces, levels, borders = [], [], []
-    for number, (first, last) in enumerate(stretches):
-        heights = _heights(line, first, last)
-        pieces += _pieces(heights)
-        levels += _levels(
-            [step[0] for step in line.steps if first < step[0] <= last], heights, first, last
-        )
-        if number:
-            borders.append(
-                (
-                    first,
-                    _border(
-                        line.points[stretches[number - 1][1]].context, line.points[first].context
-                    ),
-                )
-            )
-    at = {x: y for piece in pieces for x, y in piece}
+def _trend(
+    history: past.Past, place: past.Place, line: Line, links: Dict[str, str], dots: int
+) -> Trend:
+    """One method, ready to be drawn."""
+    stretches, nights = trend_lines.stretches(line.points), history.nights[place]
+    pieces: List[Tuple[trend_lines.Height, ...]] = []
+    levels: List[Tuple[int, int, float]] = []
+    for stretch in stretches:
+        heights = trend_lines.heights(line, stretch)
+        pieces += trend_lines.pieces(heights)
+        levels += trend_lines.levels(trend_lines.starts(line, stretch), heights, stretch)
+    heights_by_night = {night: height for piece in pieces for night, height in piece}
     shown = [
-        Dot(x, y, _words(line, nights[x].night, line.points[x]), links[nights[x].night])
-        for x, y in sorted(at.items())
-        if x >= len(nights) - dots
+        Dot(
+            night,
+            heights_by_night[night],
+            _dot_text(line.metric, point),
+            links[nights[night].night],
+        )
+        for night, point in line.measured
+        if night in heights_by_night and night >= len(nights) - dots
     ]
     return Trend(
         plain(line.label),
         history.colours[line.label],
         tuple(pieces),
         tuple(levels),
-        tuple((x, changes.percent(ratio) + " %", _range(a, b)) for x, ratio, a, b in line.steps),
-        tuple(borders),
-        _holes(history, place, line),
+        tuple(
+            (step.night, changes.percent(step.ratio) + " %", _range(step.before, step.after))
+            for step in line.steps
+        ),
+        tuple(
+            (later.first, _border(earlier.context, later.context))
+            for earlier, later in zip(stretches, stretches[1:])
+        ),
+        _missing(history, place, line),
         tuple(shown),
     )
 
 
-def _heights(line: Line, first: int, last: int) -> List[Tuple[int, float]]:
-    """(place, difference to the median of the first level): percent, points of accuracy."""
-    known = [
-        (place, line.points[place].value)
-        for place in range(first, last + 1)
-        if line.points[place] is not None and line.points[place].value is not None
-    ]
-    if not known:
-        return []
-    ends = [step[0] for step in line.steps if first < step[0] <= last] or [last + 1]
-    begun = [value for place, value in known if place < ends[0]] or [known[0][1]]
-    level = scan.median(begun[:FIRST])
-    if line.metric == "accuracy":
-        return [(place, 100 * (value - level)) for place, value in known]
-    return [(place, 100 * (value / level - 1) if level else 0.0) for place, value in known]
-
-
-def _pieces(heights):
-    """Stretches of neighbours: a line is not drawn across a night that measured nothing."""
-    pieces: List[List] = []
-    for place, height in heights:
-        if pieces and pieces[-1][-1][0] == place - 1:
-            pieces[-1].append((place, height))
-        else:
-            pieces.append([(place, height)])
-    return [tuple(piece) for piece in pieces]
-
-
-def _levels(starts: List[int], heights, first: int, last: int):
-    """(first night, last night, median height) of each level between the steps."""
-    edges = [first] + starts + [last + 1]
-    for low, high in zip(edges, edges[1:]):
-        inside = [height for place, height in heights if low <= place < high]
-        if inside:
-            yield low, high - 1, scan.median(inside)
-
-
-def _holes(history, place, line: Line) -> Tuple[Tuple[int, str], ...]:
+def _missing(history: past.Past, place: past.Place, line: Line) -> Tuple[Tuple[int, str], ...]:
     """Nights of the place, from the first of the line on, in which it measured nothing."""
     began = [number for number, point in enumerate(line.points) if point is not None]
+    measured = {number for number, _ in line.measured}
     return tuple(
         (number, "{}: {}".format(plain(night.night), _why(history, night, line)))
         for number, night in enumerate(history.nights[place])
-        if began
-        and number >= began[0]
-        and (line.points[number] is None or line.points[number].value is None)
+        if began and number >= began[0] and number not in measured
     )
 
 
-def _why(history, night, line: Line) -> str:
+def _why(history: past.Past, night: store.Night, line: Line) -> str:
+    """Why a night has no value of a method."""
     if past.verdict(night) == "INVALID":
         return "an invalid night"
     reasons = [
@@ -283,16 +181,18 @@ def _why(history, night, line: Line) -> str:
     return "not measured: {}".format(plain(reasons[0])) if reasons else "not measured"
 
 
-def _words(line: Line, night: str, point) -> str:
+def _dot_text(metric: str, point: store.Point) -> str:
+    """What a dot shows on hovering."""
     return "{}: {}, mean of {}, commit {}".format(
-        plain(night),
-        changes.value(point.value, line.metric),
+        plain(point.night),
+        changes.value(point.value, metric),
         plural(point.n, "seed"),
         past.commit(point.commit),
     )
 
 
-def _range(before, after) -> str:
+def _range(before: Optional[str], after: Optional[str]) -> str:
+    """The commits between which a level changed."""
     if before == after:
         return "both of {}".format(past.commit(after))
     return "{}..{}".format(past.commit(before), past.commit(after))
@@ -306,18 +206,17 @@ def _border(before: str, after: str) -> str:
 
 
 def _caption(line: Line) -> str:
-    last = [point for point in line.points if point is not None and point.value is not None][-1]
+    """The method and its last value."""
+    _, last = line.measured[-1]
     return "{} · {}".format(plain(line.label), changes.value(last.value, line.metric))
 
 
 def _describe(line: Line) -> str:
     """The figure in words."""
-    known = [point for point in line.points if point is not None and point.value is not None]
-    said = ["{} of {} measured".format(len(known), plural(len(line.points), "night"))]
-    said += [
+    parts = ["{} of {} measured".format(len(line.measured), plural(len(line.points), "night"))] + [
         "a step of {} % between the commits {}".format(
-            changes.percent(ratio), _range(before, after)
+            changes.percent(step.ratio), _range(step.before, step.after)
         )
-        for _, ratio, before, after in line.steps
+        for step in line.steps
     ]
-    return "; ".join(said if line.steps else said + ["no step"])
+    return "; ".join(parts if line.steps else parts + ["no step"])

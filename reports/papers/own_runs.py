@@ -2,14 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from edgejoule.bench.history import store as nights_of
+from edgejoule.bench.history import store
+from edgejoule.bench.records import RunRecord
 from edgejoule.reports import load, sources
 from edgejoule.reports.words import plain, plural
 
 RUNS, HISTORY = "runs", "history"
 NOT_RECORDED = "not recorded"
+
+Gap = Tuple[str, str, str]  # (setting, ours, published) of a setting that differs
 
 
 class Own(NamedTuple):
@@ -21,18 +24,18 @@ class Own(NamedTuple):
     finished: str
     power: str  # where its joules come from, in words
     fake: bool  # the power is fake or estimated
-    values: Dict  # quantity -> number, None if it is not known
+    values: Dict[str, Optional[float]]  # by quantity, None if it is not known
     reasons: Tuple[str, ...]  # why joules are missing
 
 
 class Answer(NamedTuple):
     """The runs that answer to a row: replicates of one method, one per seed.
 
-    `differences` are (setting, ours, published); `others` is how many more methods would do.
+    `others` is how many more methods would do.
     """
 
     runs: Tuple[Own, ...]
-    differences: Tuple[Tuple[str, str, str], ...]
+    differences: Tuple[Gap, ...]
     others: int
 
 
@@ -40,7 +43,8 @@ class Pool:
     """All runs, found by model, data set and recipe; `aside` bundles could not be read."""
 
     def __init__(self, runs: Iterable[Own], aside: int = 0):
-        self.aside, self.count, self._places = aside, 0, {}
+        self.aside, self.count = aside, 0
+        self._places: Dict[Tuple, List[Own]] = {}
         for run in runs:
             self.count += 1
             self._places.setdefault(_place(run.case), []).append(run)
@@ -50,12 +54,13 @@ class Pool:
         if wanted is None:
             return None
         place = tuple(wanted[key] for key in ("model.name", "dataset.name", "prune.recipe"))
-        groups = {}
+        groups: Dict[Tuple[str, str], List[Own]] = {}
         for run in self._places.get(place, ()):
             if all(_equal(setting(run.case, key), value) for key, value in wanted.items()):
                 groups.setdefault(run.group, []).append(run)
         if not groups:
             return None
+        # closest settings first, then most seeds, then the newest
         found = [
             (_differences(runs[0].case, published), _per_seed(runs)) for runs in groups.values()
         ]
@@ -70,7 +75,9 @@ class Pool:
         return Answer(tuple(runs), tuple(gaps), len(found) - 1)
 
 
-def gather(runs=None, history=None) -> Pool:
+def gather(
+    runs: Optional[Sequence[Union[str, Path]]] = None, history: Union[str, Path, None] = None
+) -> Pool:
     """Every readable run of the runs folders and of the latest night of each suite and device.
 
     Without a folder: `runs` and `history` here, if they are there.
@@ -78,7 +85,8 @@ def gather(runs=None, history=None) -> Pool:
     Raises:
         ValueError: a folder that was asked for is not there or holds no runs.
     """
-    found, aside = [], 0
+    found: List[Own] = []
+    aside = 0
     for folder in _folders(runs, history):
         bundles = load.read(folder, everything=True)
         found += [own(run) for run in bundles.runs]
@@ -96,7 +104,7 @@ def own(run: load.Run) -> Own:
         (block, method),
         seed,
         plain(record.finished_utc),
-        plain(sources.words(json.loads(block)["device"])),
+        plain(sources.describe(json.loads(block)["device"])),
         bool(record.device.get("fake") or record.device.get("estimate")),
         {
             "accuracy": values["accuracy"],
@@ -113,14 +121,17 @@ def own(run: load.Run) -> Own:
     )
 
 
-def setting(case: Dict, key: str):
+def setting(case: Dict, key: str) -> Any:
     """A setting of a case by its dotted name, `NOT_RECORDED` if the case does not have it."""
     section, name = key.split(".")
     return (case.get(section) or {}).get(name, NOT_RECORDED)
 
 
-def _folders(runs, history) -> List[Path]:
-    folders = []
+def _folders(
+    runs: Optional[Sequence[Union[str, Path]]], history: Union[str, Path, None]
+) -> List[Path]:
+    """The folders of a suite's runs: those asked for, and the latest night of each place."""
+    folders: List[Path] = []
     for name in runs or ([RUNS] if Path(RUNS).is_dir() else []):
         suites = load.suites(Path(name))
         if not suites and not any(Path(name).glob("*/" + load.RECORD)):
@@ -132,23 +143,24 @@ def _folders(runs, history) -> List[Path]:
         folders += [Path(name) / each for each in suites] or [Path(name)]
     if history and not Path(history).is_dir():
         raise ValueError("--history {}: there is no such folder".format(history))
-    latest = {}
-    for night in nights_of.nights(history or HISTORY) if Path(history or HISTORY).is_dir() else ():
-        latest[night.device, night.suite] = night.folder
+    latest = {
+        (night.device, night.suite): night.folder  # nights come oldest first: the last one stays
+        for night in store.nights(history or HISTORY)
+    }
     return folders + list(latest.values())
 
 
-def _parameters(record, params: int) -> int:
+def _parameters(record: RunRecord, params: int) -> int:
     """Parameters left: weights that a mask removed stay in the network but count no more."""
-    stages = (record.facts or {}).get("masked") if isinstance(record.facts, dict) else None
+    stages: Any = record.facts.get("masked") if isinstance(record.facts, dict) else None
     try:
         last = stages[-1]
         return params - (int(last["weights"]) - int(last["kept"]))
-    except (TypeError, IndexError, KeyError, ValueError):
+    except (TypeError, IndexError, KeyError, ValueError):  # no mask, or none that says how large
         return params
 
 
-def _place(case: Dict):
+def _place(case: Dict) -> Tuple:
     return tuple(setting(case, key) for key in ("model.name", "dataset.name", "prune.recipe"))
 
 
@@ -160,7 +172,7 @@ def _per_seed(runs: List[Own]) -> List[Own]:
     return [newest[seed] for seed in sorted(newest)]
 
 
-def _differences(case: Dict, published: Dict):
+def _differences(case: Dict, published: Dict) -> List[Gap]:
     return [
         (key.split(".")[1].replace("_", " "), plain(setting(case, key)), plain(value))
         for key, value in published.items()
@@ -168,14 +180,15 @@ def _differences(case: Dict, published: Dict):
     ]
 
 
-def _equal(mine, value) -> bool:
+def _equal(mine: Any, value: Any) -> bool:
+    """Numbers are equal if nobody would print them apart: 0.3 is 1 - 0.7."""
     numbers = [
         isinstance(each, (int, float)) and not isinstance(each, bool) for each in (mine, value)
     ]
     return abs(mine - value) <= 1e-9 if all(numbers) else mine == value
 
 
-def _descending(text: str):
+def _descending(text: str) -> Tuple[int, ...]:
     """A key that puts later times first."""
     return tuple(-ord(c) for c in text)
 

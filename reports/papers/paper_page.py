@@ -1,12 +1,12 @@
-"""Published tables beside ours as files: a page without network or script, and the same tables
+"""Published tables beside ours as files: a page without network or script, and plain tables.
 
-as Markdown, LaTeX and, one per table because their columns differ, CSV.
+Markdown and LaTeX hold all tables in one file; of CSV there is one per table, as columns differ.
 """
 
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, List, Tuple
 
-from edgejoule.reports import files, markup, tables
+from edgejoule.reports import files, markup, sources, tables
 from edgejoule.reports.papers import paper_tables, reference_tables
 from edgejoule.reports.papers.paper_tables import Filled
 from edgejoule.reports.tables import Cell, Column, Row, Table
@@ -31,8 +31,8 @@ def write(filled: List[Filled], out: Path, aside: str = "") -> Dict[str, Path]:
         "tables.tex": "\n".join(tables.latex(each) for each in made),
     }
     for each in filled:
-        texts[each.reference.key + ".csv"] = tables.csv(paper_tables.records(each))
-    return files.whole(out, texts)
+        texts[each.reference.key + ".csv"] = tables.csv_text(paper_tables.records(each))
+    return files.write_texts(out, texts)
 
 
 def page(filled: List[Filled], aside: str = "") -> str:
@@ -57,7 +57,7 @@ def page(filled: List[Filled], aside: str = "") -> str:
             lead=LEAD,
             aside=aside,
             fake=listed(fakes),
-            label=" ".join(fakes[0].split()[:2]).rstrip(":").upper() if fakes else "",
+            label=sources.label_of(fakes[0]).upper() if fakes else "",
             answered=sum(each.answered for each in filled),
             rows=sum(len(each.frame) for each in filled),
             style=markup.Markup((markup.TEMPLATES / "style.css").read_text(encoding="utf8")),
@@ -77,7 +77,7 @@ def listing(filled: List[Filled]) -> Table:
             Column("Errata"),
             Column("Shows", number=False),
         ),
-        tuple(Row(tuple(Cell(text) for text in _words(each))) for each in filled),
+        tuple(Row(tuple(Cell(text) for text in _listing_row(each))) for each in filled),
         (
             (
                 "",
@@ -90,7 +90,7 @@ def listing(filled: List[Filled]) -> Table:
     )
 
 
-def _words(filled: Filled):
+def _listing_row(filled: Filled) -> Tuple[str, ...]:
     reference = filled.reference
     return (
         reference.key,

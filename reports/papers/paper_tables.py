@@ -5,13 +5,15 @@ A row of ours is the mean and the spread over seeds of the runs that answer to t
 measured", and a published number that contradicts others carries its erratum as a footnote.
 """
 
-from typing import Dict, List, NamedTuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 import pandas
 
+from edgejoule.bench import rounding
 from edgejoule.reports import quantity, spread
 from edgejoule.reports.papers import reference_tables
-from edgejoule.reports.papers.own_runs import Pool
+from edgejoule.reports.papers.own_runs import Gap, Pool
+from edgejoule.reports.papers.reference_tables import Reference
 from edgejoule.reports.quantity import Unit
 from edgejoule.reports.results import NOT_MEASURED, SPREAD_NOTE, because
 from edgejoule.reports.tables import Cell, Column, Notes, Row, Table
@@ -47,7 +49,7 @@ class Filled(NamedTuple):
     frame: pandas.DataFrame
 
     @property
-    def ours(self) -> List:
+    def ours(self) -> List[reference_tables.Column]:
         """The columns with a quantity of ours beside them."""
         return [column for column in self.reference.columns if column.ours]
 
@@ -62,18 +64,19 @@ class Filled(NamedTuple):
         return int(self.frame["possible"].sum()) if self.ours else 0
 
 
-def fill(reference, pool: Pool) -> Filled:
+def fill(reference: Reference, pool: Pool) -> Filled:
     """The table with our runs beside its rows."""
     return Filled(
         reference, pandas.DataFrame([_row(reference, row, pool) for row in reference.rows])
     )
 
 
-def _row(reference, printed: Dict, pool: Pool) -> Dict:
+def _row(reference: Reference, printed: Dict[str, str], pool: Pool) -> Dict[str, Any]:
+    """A printed row with ours beside it."""
     wanted = reference_tables.rule(reference, printed)
     answer = pool.answer(wanted, reference.settings)
     runs = answer.runs if answer else ()
-    row = dict(printed, possible=wanted is not None, runs=len(runs))
+    row: Dict[str, Any] = dict(printed, possible=wanted is not None, runs=len(runs))
     for column in reference.columns:
         if column.ours:
             row[column.name + "_ours"] = spread.spread([run.values[column.ours] for run in runs])
@@ -109,7 +112,7 @@ def table(filled: Filled) -> Table:
     )
 
 
-def heading(reference, row) -> str:
+def heading(reference: Reference, row: Mapping[str, Any]) -> str:
     """What heads a row's block: "VGG-16 on CIFAR-10"."""
     words = [row[name] for name in reference.block]
     if reference.block == ("table",):
@@ -117,17 +120,18 @@ def heading(reference, row) -> str:
     return " on ".join(words)
 
 
-def records(filled: Filled) -> List[Dict]:
+def records(filled: Filled) -> List[Dict[str, Any]]:
     """The frame as plain numbers and words, for CSV and JSON: printed text, ours in its unit."""
     return [_record(filled, row) for _, row in filled.frame.iterrows()]
 
 
-def _record(filled: Filled, row) -> Dict:
-    reference, found = filled.reference, {"table": filled.reference.key}
+def _record(filled: Filled, row: Mapping[str, Any]) -> Dict[str, Any]:
+    reference = filled.reference
+    found: Dict[str, Any] = {"table": reference.key}
     found.update(
         (name, row[name])
         for name in dict.fromkeys(reference.block + reference.keys)
-        if name != "table"
+        if name != "table"  # the gains have a column of that name: which table they speak of
     )
     for column in reference.columns:
         text = row[column.name]  # a leading minus would pass for a formula: there, the number
@@ -135,7 +139,7 @@ def _record(filled: Filled, row) -> Dict:
         if column.spread:
             found[column.spread] = row[column.spread]
         if column.ours:
-            mean, deviation = _plain(row[column.name + "_ours"], UNITS[column.unit])
+            mean, deviation = _in_unit(row[column.name + "_ours"], UNITS[column.unit])
             found[column.name + "_ours"], found[column.name + "_ours_sd"] = mean, deviation
     status = "run" if row["runs"] else NOT_RUN if row["possible"] else "no counterpart"
     found.update(
@@ -154,7 +158,7 @@ def _record(filled: Filled, row) -> Dict:
     return found
 
 
-def _columns(filled: Filled):
+def _columns(filled: Filled) -> Iterator[Column]:
     yield from (
         Column(
             name.replace("_", " ").capitalize(),
@@ -171,7 +175,7 @@ def _columns(filled: Filled):
         yield Column("Our runs")
 
 
-def _cells(filled: Filled, row, notes: Notes):
+def _cells(filled: Filled, row: Mapping[str, Any], notes: Notes) -> Iterator[Cell]:
     yield from (Cell(row[name]) for name in filled.reference.keys)
     for column in filled.reference.columns:
         marks = [
@@ -186,30 +190,35 @@ def _cells(filled: Filled, row, notes: Notes):
         yield _runs(row, notes)
 
 
-def _ours(column, row, notes: Notes) -> Cell:
+def _ours(column: reference_tables.Column, row: Mapping[str, Any], notes: Notes) -> Cell:
     value = row[column.name + "_ours"]
     if not row["runs"]:
         return Cell(NOT_RUN)
     if value is None:
         return _unknown(column, row, notes)
     main, extra = quantity.written(value, UNITS[column.unit], exact=column.ours in COUNTED)
-    marks = (notes.mark("joules: " + row["power"]),) if column.ours == "joules" else ()
+    marks: Tuple[str, ...] = ()
+    if column.ours == "joules":
+        marks += (notes.mark("joules: " + row["power"]),)
     if value.n < row["runs"]:
         marks += (notes.mark("known of {} of {}".format(value.n, plural(row["runs"], "run"))),)
     return Cell(main, extra, marks)
 
 
-def _unknown(column, row, notes: Notes) -> Cell:
+def _unknown(column: reference_tables.Column, row: Mapping[str, Any], notes: Notes) -> Cell:
+    """The cell of a quantity that the runs of a row do not have."""
     if column.ours == "joules":
         return Cell(NOT_MEASURED, marks=(notes.mark(because(row["reasons"])),))
     if column.ours == "ticket_epoch":
         return Cell(
-            "–", marks=() if row["method"].startswith("Unpruned") else (notes.mark(NO_TICKET),)
+            # dense training draws no ticket, and needs no excuse for it
+            "–",
+            marks=() if row["method"].startswith("Unpruned") else (notes.mark(NO_TICKET),),
         )
     return Cell("not counted", marks=(notes.mark(NO_FLOPS),))
 
 
-def _runs(row, notes: Notes) -> Cell:
+def _runs(row: Mapping[str, Any], notes: Notes) -> Cell:
     """How many runs answer, and in what they differ from the published training."""
     if not row["possible"]:
         return Cell("–", marks=(notes.mark(NO_COUNTERPART),))
@@ -226,11 +235,13 @@ def _runs(row, notes: Notes) -> Cell:
     return Cell(str(row["runs"]), marks=tuple(marks))
 
 
-def _differences(differences) -> str:
+def _differences(differences: Iterable[Gap]) -> str:
     return listed(["{} {} (paper: {})".format(*each) for each in differences])
 
 
-def _plain(value, unit):
+def _in_unit(value: Optional[spread.Spread], unit: Unit) -> Tuple[Optional[float], Optional[float]]:
+    """(mean, standard deviation) in a unit, None where unknown."""
     if value is None:
         return None, None
-    return value.mean / unit.size, None if value.sd is None else value.sd / unit.size
+    deviation = None if value.sd is None else rounding.scaled(value.sd, unit.size)
+    return rounding.scaled(value.mean, unit.size), deviation

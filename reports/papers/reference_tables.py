@@ -10,7 +10,7 @@ table's own entries go before its paper's.
 import csv
 from functools import lru_cache
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
 from edgejoule.bench import plugins
 from edgejoule.bench.grid import tomllib
@@ -28,7 +28,7 @@ class Column(NamedTuple):
     name: str
     header: str
     unit: str
-    range: Tuple[float, float]
+    range: Tuple[float, ...]  # (low, high), or () if nothing is known to be implausible
     ours: Optional[str]
     spread: Optional[str]
 
@@ -65,12 +65,13 @@ class Reference(NamedTuple):
         return "Table {}".format(self.number)
 
 
-def read(names=()) -> List[Reference]:
+def read(names: Iterable[str] = ()) -> List[Reference]:
     """The tables of these names, each a table's or a paper's; all without a name.
 
     Raises:
         ValueError: names what there is and the nearest neighbour.
     """
+    names = list(names)
     tables = [table for paper in PAPERS for table in _paper(paper)]
     known = PAPERS + tuple(table.key for table in tables)
     for name in names:
@@ -87,7 +88,7 @@ def read(names=()) -> List[Reference]:
     ]
 
 
-def reasons(reference: Reference, row: Dict, column: str) -> List[str]:
+def reasons(reference: Reference, row: Mapping[str, Any], column: str) -> List[str]:
     """Why a printed number is not to be trusted, if there is a reason."""
     return [
         each.reason
@@ -96,7 +97,7 @@ def reasons(reference: Reference, row: Dict, column: str) -> List[str]:
     ]
 
 
-def selects(where: Dict, row: Dict) -> bool:
+def selects(where: Dict[str, Any], row: Mapping[str, Any]) -> bool:
     """True if every column named has the value, or one of the values."""
     return all(
         any(_same(row[column], value) for value in _listed(values))
@@ -104,17 +105,18 @@ def selects(where: Dict, row: Dict) -> bool:
     )
 
 
-def rule(reference: Reference, row: Dict) -> Optional[Dict]:
+def rule(reference: Reference, row: Dict[str, str]) -> Optional[Dict[str, Any]]:
     """The settings that a run of ours must have to answer to a row; None if none can.
 
     Keys are those of a suite, such as "prune.ratio".
     """
     names = reference.names
-    model, dataset = names["models"].get(row["model"]), names["datasets"].get(row.get("dataset"))
-    method = names["methods"].get(row.get("method"))
+    model = names["models"].get(row["model"])
+    dataset = names["datasets"].get(row.get("dataset", ""))
+    method = names["methods"].get(row.get("method", ""))
     if not model or not dataset or method is None:
         return None
-    wanted = {"model.name": model, "dataset.name": dataset}
+    wanted: Dict[str, Any] = {"model.name": model, "dataset.name": dataset}
     wanted.update(("prune." + key, value) for key, value in method.items())
     wanted.update(
         (setting, number(row[column], "%" if column.endswith("sparsity") else ""))
@@ -127,7 +129,7 @@ def rule(reference: Reference, row: Dict) -> Optional[Dict]:
 def number(text: str, unit: str = "") -> float:
     """The value of a printed number; per cent become a fraction, whole numbers stay whole."""
     if unit == "%":
-        return round(float(text) / 100, 9)
+        return round(float(text) / 100, 9)  # 1.1 / 100 is 0.011000000000000001
     return int(text) if text.isdigit() else float(text)
 
 
@@ -176,11 +178,11 @@ def _column(column: Dict, name: str, table: Dict) -> Column:
     )
 
 
-def _listed(values):
+def _listed(values: Any) -> List:
     return values if isinstance(values, list) else [values]
 
 
-def _same(text: str, value) -> bool:
+def _same(text: str, value: Any) -> bool:
     if isinstance(value, str):
         return text == value
     return bool(text) and abs(float(text) - value) < 1e-9

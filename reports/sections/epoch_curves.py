@@ -1,8 +1,14 @@
 """Loss, accuracy and cost of every epoch."""
 
+from typing import Dict, Iterator, List, Tuple
+
+import pandas
+
 from edgejoule.reports import excerpt, markup
 from edgejoule.reports.figures import epoch_plot
 from edgejoule.reports.figures.epoch_plot import Curves
+from edgejoule.reports.gather import Report
+from edgejoule.reports.markup import Markup
 
 TITLE = "Epoch by epoch"
 ORDER = 50
@@ -10,7 +16,7 @@ CAPTION = "A line per seed, grey: dense training. The dotted line is where the p
 COLUMNS = ("loss", "accuracy", "seconds", "joules")
 
 
-def render(report):
+def render(report: Report) -> Markup:
     """One figure per method; axes are shared within a block. Grey: dense training."""
     shown, left_out = excerpt.methods(report)
     figures = [
@@ -19,11 +25,14 @@ def render(report):
         for figure in _block(report, key, "epochs-{}".format(number), shown)
     ]
     if not figures:
-        return ""
+        return Markup("")
     return markup.render("figures.html", figures=figures, kind="narrow", caption=CAPTION + left_out)
 
 
-def _block(report, key, identity, shown):
+def _block(
+    report: Report, key: str, identity: str, shown: List[pandas.Series]
+) -> Iterator[Tuple[str, Markup]]:
+    """(name, figure) of each method of a block that trained."""
     trained = {case_id: parts.epochs for case_id, parts in report.parts.items() if parts.epochs}
     methods = [
         method
@@ -49,7 +58,8 @@ def _block(report, key, identity, shown):
         )
 
 
-def _curves(report, method, trained) -> Curves:
+def _curves(report: Report, method: pandas.Series, trained: Dict[str, List[Dict]]) -> Curves:
+    """What the figure of one method draws; `trained` are the epochs of every run that has some."""
     seeds, cuts = [], []
     for seed, case_id in list(zip(method["seeds"], method["case_ids"]))[: excerpt.SEEDS]:
         run = trained.get(case_id, ())

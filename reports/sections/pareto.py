@@ -1,9 +1,14 @@
 """Accuracy against cost, of the whole run and of one epoch."""
 
+from typing import Any, Iterator, Mapping, Optional, Tuple
+
 from edgejoule.reports import markup, quantity
 from edgejoule.reports.figures import pareto_plot
 from edgejoule.reports.figures.pareto_plot import Point
-from edgejoule.reports.frames import SMALL_HOLE
+from edgejoule.reports.frames import SMALL_PART
+from edgejoule.reports.gather import Report
+from edgejoule.reports.markup import Markup
+from edgejoule.reports.spread import Spread
 
 TITLE = "Accuracy against cost"
 ORDER = 20
@@ -13,7 +18,7 @@ CAPTION = (
 )
 
 
-def render(report):
+def render(report: Report) -> Markup:
     """Two figures per block: what the whole run costs, and what one epoch costs."""
     figures = [
         figure
@@ -21,11 +26,12 @@ def render(report):
         for figure in _figures(report, key, "pareto-{}".format(number))
     ]
     if not figures:
-        return ""
+        return Markup("")
     return markup.render("figures.html", figures=figures, caption=CAPTION, kind="wide")
 
 
-def _figures(report, key, identity):
+def _figures(report: Report, key: str, identity: str) -> Iterator[Tuple[str, Markup]]:
+    """(name, figure) of one block for each cost that at least two methods have."""
     units = quantity.ENERGY if report.cost == "joules" else quantity.TIME
     words = "Energy{{}}, {}".format(report.power.label) if report.power.label else "Energy{}"
     words = words if report.cost == "joules" else "Time{}"
@@ -45,7 +51,7 @@ def _figures(report, key, identity):
             for method, cost in costs
             if cost is not None
         ]
-        if len(points) > 1:
+        if len(points) > 1:  # one point compares nothing
             unit = quantity.fitting([point.cost.mean for point in points], units)
             yield (
                 " · ".join(filter(None, (title, report.heading(key)))),
@@ -55,8 +61,8 @@ def _figures(report, key, identity):
             )
 
 
-def _cost(method, name):
+def _cost(method: Mapping[str, Any], name: str) -> Optional[Spread]:
     """The cost, or the joules that are known if next to nothing is missing."""
-    if name == "joules" and method["hole"] <= SMALL_HOLE:
+    if name == "joules" and method["unmeasured"] <= SMALL_PART:
         return method["joules_known"]
     return method[name]

@@ -2,7 +2,10 @@
 
 from urllib.parse import quote
 
-from edgejoule.reports import markup, quantity
+from edgejoule.bench import rounding
+from edgejoule.reports import markup
+from edgejoule.reports.gather import Report
+from edgejoule.reports.markup import Markup
 from edgejoule.reports.words import plain
 
 TITLE = "Runs and raw files"
@@ -10,7 +13,7 @@ ORDER = 90
 MOST = 1000  # rows; a page of ten thousand takes seconds to open
 
 
-def render(report):
+def render(report: Report) -> Markup:
     """One row per run; links are relative to the page."""
     labels = {
         case_id: method["name"]
@@ -24,8 +27,9 @@ def render(report):
             "case_id": plain(run.record.case_id),
             "started": plain(run.record.started_utc),
             "attempts": run.record.attempts,
-            "accuracy": quantity.fixed(100 * run.record.accuracy, 1),
+            "accuracy": rounding.percent(run.record.accuracy),
             "files": [
+                # quoted whole: a case id may hold a slash or a question mark
                 (name, "/".join((report.raw, quote(run.record.case_id, safe=""), name)))
                 for name in run.files
             ],

@@ -7,9 +7,9 @@ The bound is 10 s; what is printed are the processor's seconds, and on a quiet m
 
 import pytest
 from rigs import bundles, histories
+from rigs.pages import write_history
 
 from edgejoule.reports import files, gather
-from edgejoule.reports.history import pages
 
 pytestmark = pytest.mark.slow
 NIGHTS, METHODS, SEEDS, EPOCHS = 250, 20, 20, 8
@@ -55,14 +55,14 @@ def test_pages_of_a_history_without_an_index(joules_benchmark, history):
         if (history / "index.sqlite").exists():
             (history / "index.sqlite").unlink()
 
-    written = joules_benchmark.pedantic(pages.write, (history,), setup=forget, rounds=ROUNDS)
+    written = joules_benchmark.pedantic(write_history, (history,), setup=forget, rounds=ROUNDS)
     assert "slim 0.5" in written["trends.html"].read_text(encoding="utf8")
 
 
 def test_pages_of_a_history_with_its_index(joules_benchmark, history):
     """No bundle is read but those of the last two nights."""
-    pages.write(history)
-    written = joules_benchmark.pedantic(pages.write, (history,), rounds=ROUNDS)
+    write_history(history)
+    written = joules_benchmark.pedantic(write_history, (history,), rounds=ROUNDS)
     assert sum(path.stat().st_size for path in written.values()) < 10e6
 
 

@@ -60,7 +60,7 @@ def test_the_median_epoch_forgives_a_slow_first_one():
     """The first epoch warms caches and clocks."""
     document = bundles.record("dense", power="module", epochs=5)
     document["epochs"][0]["seconds"] = 400.0
-    assert rows.row(_record(document))["epoch_seconds"] == 4.0
+    assert _parts(document).row["epoch_seconds"] == 4.0
 
 
 def test_without_retraining_no_epoch_cost_is_known(tmp_path):
@@ -68,7 +68,7 @@ def test_without_retraining_no_epoch_cost_is_known(tmp_path):
     document = bundles.record("early-bird spline 0.5", power="module")
     document["epochs"] = document["epochs"][:2]
     document["phases"][2]["epochs"] = 0
-    row = rows.row(_record(document))
+    row = _parts(document).row
     assert row["epoch_seconds"] is None and row["epoch_joules"] is None
     assert row["epoch_reasons"] == ("no epoch was trained in the last phase, retrain",)
 
@@ -141,13 +141,14 @@ def test_an_empty_folder_gives_empty_frames(tmp_path):
 
 def test_a_search_is_aligned_from_its_end():
     """The last distance belongs to the epoch of the ticket; the first had nothing to compare."""
-    drawn = rows.ticket(_record(bundles.record("early-bird spline 0.5")))
+    drawn = _parts(bundles.record("early-bird spline 0.5")).ticket
     assert drawn.epoch == 2 and drawn.distances == ((1, 0.3), (2, 0.12))
     never = bundles.record("early-bird spline 0.5")
     never["ticket"].update(epoch=None, distances=[None, 0.5])
-    assert rows.ticket(_record(never)).distances == ((2, 0.5),)
-    assert rows.ticket(_record(bundles.record())) is None
+    assert _parts(never).ticket.distances == ((2, 0.5),)
+    assert _parts(bundles.record()).ticket is None
 
 
-def _record(document):
-    return records.from_json(json.dumps(document))
+def _parts(document):
+    """The rows of a record that was written and read."""
+    return rows.parts(records.from_json(json.dumps(document)))

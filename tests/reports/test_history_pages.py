@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 from rigs import bundles, histories
-from rigs.pages import HOSTILE, outline
+from rigs.pages import HOSTILE, outline, write_history
 
 from edgejoule import command_line
-from edgejoule.reports.history import index_page, nightly_page, pages, past
+from edgejoule.reports.history import index_page, nightly_page, past
 
 PAGES = ("index.html", "nightly.html", "trends.html", "pareto.html")
 TWO = bundles.METHODS[:1] + bundles.METHODS[2:3]  # dense, slim 0.5
@@ -18,7 +18,7 @@ TWO = bundles.METHODS[:1] + bundles.METHODS[2:3]  # dense, slim 0.5
 def _texts(history, **options):
     return {
         name: path.read_text(encoding="utf8")
-        for name, path in pages.write(history, **options).items()
+        for name, path in write_history(history, **options).items()
     }
 
 
@@ -136,7 +136,7 @@ def test_verdict_and_changes_come_first(tmp_path):
 
 
 def test_counts_add_up_to_the_methods(tmp_path):
-    """A method with two findings counts once, by the graver; a refuted one is no regression."""
+    """A method of two findings counts once, under the kind that is listed first."""
     found = [
         histories.finding(3),
         histories.finding(3, metric="seconds", kind="improvement"),
@@ -216,8 +216,9 @@ def test_differences_of_the_surroundings_are_named(tmp_path):
 
 
 def test_alarms_in_one_direction_are_suspicious(tmp_path):
-    """Five regressions and no improvement are the mark of a broken baseline; one that is told
-    for many nights is still one.
+    """Five regressions and no improvement point to a broken baseline.
+
+    A regression that is found again in later nights counts once.
     """
     histories.make(
         tmp_path,

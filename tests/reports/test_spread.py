@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from edgejoule.reports import spread
@@ -48,10 +49,15 @@ def test_two_pairs_give_their_range_three_an_interval():
     assert found.is_interval and 0.5 < found.low < found.value == 0.54 < found.high < 0.58
 
 
+def test_the_median_of_ratios_does_not_depend_on_the_side_that_is_divided_by():
+    """Of an even number it is the geometric mean of the two in the middle."""
+    assert spread.geometric_median([0.3, 4.0, 0.25]) == 0.3
+    assert spread.geometric_median([0.5, 8.0, 0.1, 2.0]) == 1.0
+    assert spread.geometric_median([1 / 0.5, 1 / 8.0, 1 / 0.1, 1 / 2.0]) == 1.0
+
+
 def test_the_interval_covers_as_it_says():
     """95 % nominal; the percentile bootstrap of a median of 12 keeps 88 to 99 % in practice."""
-    import numpy as np
-
     draws = np.random.RandomState(1).normal(0.0, 0.02, (300, 12))
     inside = sum(
         low <= 1.0 <= high for low, high in (spread.interval(np.exp(row)) for row in draws)
@@ -61,8 +67,6 @@ def test_the_interval_covers_as_it_says():
 
 def test_the_interval_is_the_same_every_time():
     """A fixed seed of its own: no global state is read or left behind."""
-    import numpy as np
-
     np.random.seed(3)
     before = np.random.get_state()[1].tolist()
     assert spread.interval([0.5, 0.6, 0.7, 0.9]) == spread.interval([0.9, 0.7, 0.6, 0.5])

@@ -156,7 +156,7 @@ def test_csv_reads_back_and_starts_no_formula(tmp_path):
             "ok": False,
         },
     ]
-    back = list(csv.DictReader(io.StringIO(tables.csv(rows))))
+    back = list(csv.DictReader(io.StringIO(tables.csv_text(rows))))
     assert back[0]["name"] == "'=cmd()|x" and back[1]["name"] == 'say "hi",\nyou'
     assert [row["joules"] for row in back] == ["", ""]
     assert back[0]["flops"] == "20000000000000" and back[1]["share"] == "0.333333"
@@ -166,7 +166,7 @@ def test_csv_has_the_numbers_behind_the_table(measured):
     """SI units, fractions; unknown empty."""
     rows = {
         row["method"]: row
-        for row in csv.DictReader(io.StringIO(tables.csv(export.methods(measured))))
+        for row in csv.DictReader(io.StringIO(tables.csv_text(export.methods(measured))))
     }
     slim = rows["slim 0.5"]
     assert float(slim["joules_per_epoch_mean"]) == pytest.approx(20.2)

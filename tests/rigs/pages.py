@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 
 from edgejoule.reports import markup
+from edgejoule.reports.history import nightly_page, pages, past
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)>' {{ 7*7 }} \x1b[31m\u202e"
@@ -36,6 +37,12 @@ class Outline(HTMLParser):
     def text(self):
         """What a reader reads, on one line."""
         return " ".join(" ".join(self.words).split())
+
+
+def write_history(folder, night=None, **options):
+    """Writes the pages of a history into its folder `report`; their paths by name."""
+    history = past.gather(folder, folder / "report", **options)
+    return pages.write(history, nightly_page.nights(history, night), night)
 
 
 def outline(text):
