@@ -1,28 +1,32 @@
 """Cutting channels: find groups, draw a mask from scores, make the network smaller."""
 
-from typing import Dict, Optional
+from typing import Optional, Sequence, Tuple
 
 import torch
 
 from edgejoule.prune.grouping import find
+from edgejoule.prune.groups import Group, Groups
 from edgejoule.prune.mask import Mask
 from edgejoule.prune.select import select
 from edgejoule.prune.settings import Criterion, Cut
 from edgejoule.prune.shrink import shrink
 from edgejoule.prune.steps import score
+from edgejoule.prune.trainer import Scores, Trainer
 
 
-def groups(trainer, cut: Cut):
+def groups(trainer: Trainer, cut: Cut) -> Groups:
     """The channel groups of the trainer's model now."""
     return find(trainer.model, trainer.example, mode=cut.mode, ignore=tuple(cut.ignore))
 
 
-def draw(trainer, criterion: Criterion, found, cut: Cut, batches: Optional[int] = None) -> Mask:
+def draw(
+    trainer: Trainer, criterion: Criterion, found: Groups, cut: Cut, batches: Optional[int] = None
+) -> Mask:
     """The mask that removes the lowest scores; groups without a score stay whole."""
     return chosen(criterion, score(trainer, criterion, found, batches), found, cut)
 
 
-def chosen(criterion: Criterion, scores: Dict, found, cut: Cut) -> Mask:
+def chosen(criterion: Criterion, scores: Scores, found: Groups, cut: Cut) -> Mask:
     """The mask that scores lead to; groups that the criterion could not judge stay whole."""
     judged = [group for group in found if group.name in scores]
     if not judged:
@@ -48,13 +52,18 @@ def chosen(criterion: Criterion, scores: Dict, found, cut: Cut) -> Mask:
     return mask
 
 
-def whole(found) -> Mask:
+def whole(found: Sequence[Group]) -> Mask:
     """The mask that keeps every channel of every group."""
     return Mask({group.name: torch.ones(group.channels, dtype=torch.bool) for group in found})
 
 
 def cut_to(
-    trainer, criterion: Criterion, mask: Mask, gone: float, cut: Cut, batches: Optional[int] = None
+    trainer: Trainer,
+    criterion: Criterion,
+    mask: Mask,
+    gone: float,
+    cut: Cut,
+    batches: Optional[int] = None,
 ) -> Mask:
     """Cuts the model further, until a share `gone` of its first channels is gone; the whole mask.
 
@@ -90,7 +99,7 @@ def composed(mask: Mask, further: Mask) -> Mask:
     return found
 
 
-def _still(mask: Mask, pool, gone: float, cut: Cut):
+def _still(mask: Mask, pool: Sequence[Group], gone: float, cut: Cut) -> Tuple[float, str]:
     """Share of a pool's channels that must leave so that `gone` of the mask's are, and a note."""
     left = sum(group.channels for group in pool)
     wanted = int(gone * mask.channels + 1e-9) - (mask.channels - mask.kept)
@@ -107,7 +116,7 @@ def _still(mask: Mask, pool, gone: float, cut: Cut):
     return max(0, min(wanted, able)) / left, note
 
 
-def apply(trainer, found, mask) -> None:
+def apply(trainer: Trainer, found: Sequence[Group], mask: Mask) -> None:
     """Cuts the trainer's model to the mask; a guard that fired becomes a warning."""
     for sentence in mask.notes:
         trainer.warn(sentence)

@@ -11,7 +11,7 @@ so may a caller: `recipe` gathers them. `edgejoule.signatures` reads the same wi
 """
 
 from dataclasses import dataclass
-from typing import Any, Dict, Optional, Sequence, TypeVar, Union
+from typing import Any, Dict, Optional, Sequence, TypeVar
 
 from edgejoule import plugins
 
@@ -99,7 +99,7 @@ class Regularizer(Choice):
 class Cut(Settings):
     """Which channels may leave and how many: what `grouping.find` and `select` are asked."""
 
-    ratio: Union[float, Dict[str, float]]  # of all channels, or {group: of its channels}
+    ratio: float  # of all channels; where nothing is trained also {group: share of its channels}
     mode: str = "coupled"
     scope: Optional[str] = None  # None: as the criterion's paper compares scores
     ignore: Sequence[str] = ()

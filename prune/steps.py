@@ -1,13 +1,17 @@
 """The steps that recipes compose: score, penalise, retrain."""
 
-from typing import Any, Callable, Dict, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from edgejoule.prune.settings import Criterion, Regularizer, Retraining, Saliency
+from edgejoule.prune.trainer import Scores, Trainer
 
 
 def score(
-    trainer: Any, criterion: Union[Criterion, Saliency], found: Any, batches: Optional[int] = None
-) -> Dict[str, Any]:
+    trainer: Trainer,
+    criterion: Union[Criterion, Saliency],
+    found: Any,
+    batches: Optional[int] = None,
+) -> Scores:
     """The criterion's scores of groups (or of a mask's weights); charged to the running phase.
 
     `batches` is the number of training batches to look at, None for the criterion's own.
@@ -34,7 +38,7 @@ def penalty(regularizer: Optional[Regularizer], found: Any) -> Optional[Callable
     return lambda model: regularizer.penalty(model, found)
 
 
-def retrain(trainer: Any, how: Retraining) -> None:
+def retrain(trainer: Trainer, how: Retraining) -> None:
     """Trains the cut model: "full" repeats the whole learning-rate schedule, "last" keeps its end.
 
     "last" is the final quarter of a schedule four times as long: with drops at or before 75 % all

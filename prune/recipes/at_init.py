@@ -7,25 +7,27 @@ asks what the mask is good for (Frankle et al., 2021; `prune.weightmasks.control
 """
 
 from dataclasses import replace
+from typing import Optional
 
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.recipe import recipe
 from edgejoule.prune.settings import Saliency, Thinning, default, fixed
+from edgejoule.prune.trainer import Trainer
 from edgejoule.prune.weightmasks import controls, mask_steps, treatments
 
 
 @recipe
 def run(
-    trainer,
+    trainer: Trainer,
     *,
-    ratio,
+    ratio: float,
     saliency: Saliency = default("snip"),
-    score_batches=None,
-    weights="keep",
-    rescale=False,
-    control="none",
+    score_batches: Optional[int] = None,
+    weights: str = "keep",
+    rescale: bool = False,
+    control: str = "none",
     how: Thinning = default(invert=fixed(False)),
-):
+) -> Outcome:
     """The network with a share `ratio` of its weights masked before it is trained."""
     if weights not in ("keep", "reinit"):
         raise ValueError("weights={!r}; before training there are: keep, reinit".format(weights))

@@ -7,6 +7,8 @@ channels of the dense network that are gone, weights that leave with a channel i
 tracks weights before training and channels during it.
 """
 
+from typing import Tuple
+
 import numpy as np
 
 from edgejoule.prune import cutting, schedules, shrink
@@ -17,17 +19,18 @@ from edgejoule.prune.saliency import snip
 from edgejoule.prune.scoring import gate_gradients
 from edgejoule.prune.select import select
 from edgejoule.prune.settings import Cut, Events, default, fixed
+from edgejoule.prune.trainer import Trainer
 from edgejoule.prune.weightmasks import mask_steps, weight_mask
 
 
 @recipe
 def run(
-    trainer,
+    trainer: Trainer,
     *,
     events: Events,
     cut: Cut = default(mode="inner", scope=fixed("global"), multiple_of=fixed(1)),
-    layers="all",
-):
+    layers: str = "all",
+) -> Outcome:
     """The network with a share `ratio` of its weights and channels gone, in steps."""
     shares, epochs, note = schedules.planned(events, cut.ratio, trainer.epochs)
     if note:
@@ -58,13 +61,13 @@ def run(
     return Outcome(trainer.model, found, channels, weight_mask=weights, facts={"masked": stages})
 
 
-def split(weights, nodes, remove: int):
+def split(weights: np.ndarray, nodes: np.ndarray, remove: int) -> Tuple[int, int]:
     """How many of two sets of scores are among their `remove` lowest: (weights, nodes)."""
     flags = weight_mask.lowest_flags(np.concatenate([weights, nodes]), remove)
     return int(flags[: len(weights)].sum()), int(flags[len(weights) :].sum())
 
 
-def _event(trainer, channels, weights, cut, batches, left: int):
+def _event(trainer: Trainer, channels, weights, cut, batches, left: int):
     """One pruning event that leaves about `left` weights plus channels."""
     found = cutting.groups(trainer, cut)
     data = trainer.batches(batches)
@@ -82,7 +85,7 @@ def _event(trainer, channels, weights, cut, batches, left: int):
     return _cut(trainer, found, judged, of_nodes, fewer, channels, weights, cut)
 
 
-def _cut(trainer, found, judged, scores, remove: int, channels, weights, cut):
+def _cut(trainer: Trainer, found, judged, scores, remove: int, channels, weights, cut):
     """Cuts `remove` channels, and the weights' mask with them."""
     able = sum(max(0, group.channels - cut.min_channels) for group in judged)
     if min(remove, able) == 0:

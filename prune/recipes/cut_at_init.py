@@ -8,10 +8,11 @@ from edgejoule.prune import cutting
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.recipe import recipe
 from edgejoule.prune.settings import Criterion, Cut, default
+from edgejoule.prune.trainer import Trainer
 
 
 @recipe
-def run(trainer, *, criterion: Criterion = default("random"), cut: Cut):
+def run(trainer: Trainer, *, criterion: Criterion = default("random"), cut: Cut) -> Outcome:
     """The network cut to `1 - ratio` of its channels and then trained."""
     found = cutting.groups(trainer, cut)
     with trainer.phase("score"):

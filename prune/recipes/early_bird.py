@@ -21,6 +21,7 @@ from edgejoule.prune.settings import Criterion, Cut, Regularizer, Settings, defa
 from edgejoule.prune.signcodes import codes
 from edgejoule.prune.signcodes.code_stream import Stream
 from edgejoule.prune.signcodes.epoch_sampler import Trail
+from edgejoule.prune.trainer import Trainer
 
 RULES = {
     "spline": tickets.queue_consecutive,
@@ -49,17 +50,17 @@ class Probing(Settings):
 
 @recipe
 def run(
-    trainer,
+    trainer: Trainer,
     *,
     criterion: Criterion = default("spline"),
     regularizer: Optional[Regularizer] = None,
-    detector="spline",
-    compose="continue",
+    detector: str = "spline",
+    compose: str = "continue",
     patience: Patience,
     probing: Probing,
-    latest=None,
+    latest: Optional[int] = None,
     cut: Cut,
-):
+) -> Outcome:
     """The network cut at its early-bird epoch and trained on."""
     watch = tickets.Watch(_rule(detector, patience))
     looks = _probing(detector, probing)
@@ -138,7 +139,7 @@ def _rule(detector: str, patience: Patience) -> tickets.Rule:
         raise ValueError(
             "no detector called {!r}; there are: {}".format(detector, ", ".join(RULES))
         )
-    given = {"epsilon": patience.epsilon, "length": patience.queue}
+    given: Dict[str, Any] = {"epsilon": patience.epsilon, "length": patience.queue}
     return RULES[detector](**{key: value for key, value in given.items() if value is not None})
 
 
@@ -172,7 +173,7 @@ def _trail(detector, probing):
     return Trail(first=0, words=None) if detector == "mask" else Trail(weights=probing["weights"])
 
 
-def _codes(trainer, watch, probing, trail):
+def _codes(trainer: Trainer, watch, probing, trail):
     """See the model through the sign codes of fixed probes."""
     images = codes.probes(trainer, probing["probes"], probing["probe_images"])
     work = 2 * count(trainer.model, trainer.example).forward_macs * sum(len(x) for x in images)
@@ -223,7 +224,7 @@ def _older(images, weights, length, trail):
     return look
 
 
-def _masks(trainer, watch, criterion, found, cut, trail):
+def _masks(trainer: Trainer, watch, criterion, found, cut, trail):
     """See the model through the mask it would get now; the first is drawn before training."""
     memory = tickets.Memory(watch.rule.length, lambda a, b: a.distance(b))
 
@@ -236,7 +237,7 @@ def _masks(trainer, watch, criterion, found, cut, trail):
     return see
 
 
-def _warn_unsettled(trainer, rule, epochs, compose):
+def _warn_unsettled(trainer: Trainer, rule, epochs, compose):
     sentence = (
         "{} never settled below {:g} in {} epochs; the network was cut after the last one "
         "and is no early-bird ticket".format(rule.name, rule.threshold, epochs)

@@ -13,18 +13,19 @@ from edgejoule.prune import cutting, schedules, steps
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.recipe import recipe
 from edgejoule.prune.settings import Criterion, Cut, Regularizer, default, fixed
+from edgejoule.prune.trainer import Trainer
 
 
 @recipe
 def run(
-    trainer,
+    trainer: Trainer,
     *,
     criterion: Criterion = default("slim"),
     regularizer: Optional[Regularizer] = None,
-    rounds=2,
-    between=0.7,
+    rounds: int = 2,
+    between: float = 0.7,
     cut: Cut = default(multiple_of=fixed(1)),
-):
+) -> Outcome:
     """The network cut to `1 - ratio` of its channels in rounds."""
     shares = schedules.geometric(cut.ratio, rounds)
     if not between > 0:
@@ -41,7 +42,7 @@ def run(
     return Outcome(trainer.model, found, mask)
 
 
-def _retrain(trainer, regularizer, cut, last: bool, between: float):
+def _retrain(trainer: Trainer, regularizer, cut, last: bool, between: float):
     if last:
         trainer.train(trainer.epochs)
         return

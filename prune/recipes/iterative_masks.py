@@ -8,11 +8,15 @@ layers with few channels stall. `weights` after each round as in `lottery`; `rew
 resetting. Biases are never masked.
 """
 
+from typing import Any, Dict, Tuple
+
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.settings import Saliency
+from edgejoule.prune.trainer import Trainer
 from edgejoule.prune.weightmasks import mask_steps, treatments, weight_mask
 
-TECHNIQUES = {
+Scored = Tuple[str, Dict[str, Any]]  # a saliency and its settings
+TECHNIQUES: Dict[str, Dict[str, Scored]] = {
     "l1_us": {"conv": ("magnitude", {}), "linear": ("magnitude", {})},
     "random_us": {"conv": ("random", {}), "linear": ("random", {})},
     "l1_s": {"conv": ("slices", {"norm": "l1"}), "linear": ("slices", {"norm": "l1"})},
@@ -24,7 +28,15 @@ TECHNIQUES = {
 }
 
 
-def run(trainer, *, technique, rate=0.2, rounds=20, weights="rewind", rewind_epoch=0):
+def run(
+    trainer: Trainer,
+    *,
+    technique: str,
+    rate: float = 0.2,
+    rounds: int = 20,
+    weights: str = "rewind",
+    rewind_epoch: int = 0,
+) -> Outcome:
     """The network after `rounds` of training and masking, trained once more at the end."""
     _check(technique, rate, rounds, weights, rewind_epoch, trainer.epochs)
     plan = [

@@ -10,27 +10,30 @@ magnitude pruning of convolutions. `classifier_rate` 0.5 with scope "layer" is t
 rate.
 """
 
+from typing import Optional
+
 from edgejoule.prune import schedules
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.recipe import recipe
 from edgejoule.prune.settings import Retraining, Saliency, Thinning, default, fixed
+from edgejoule.prune.trainer import Trainer
 from edgejoule.prune.weightmasks import mask_steps, treatments
 
 
 @recipe
 def run(
-    trainer,
+    trainer: Trainer,
     *,
-    ratio,
+    ratio: float,
     saliency: Saliency = default("magnitude"),
-    rounds=1,
-    weights="rewind",
-    rewind_epoch=0,
-    rewind_step=None,
-    retrain=None,
+    rounds: int = 1,
+    weights: str = "rewind",
+    rewind_epoch: int = 0,
+    rewind_step: Optional[int] = None,
+    retrain: Optional[str] = None,
     how: Thinning = default(invert=fixed(False)),
-    classifier_rate=1.0,
-):
+    classifier_rate: float = 1.0,
+) -> Outcome:
     """The network with a share `ratio` of its weights masked, trained again after every round."""
     mask = mask_steps.start(trainer, saliency, how)
     shares = _shares(mask, ratio, rounds, classifier_rate, how.scope or saliency.module.SCOPE)
@@ -65,7 +68,7 @@ def _shares(mask, ratio, rounds, classifier_rate, scope):
     return [dict(dict.fromkeys(mask, gone), **{last: less}) for gone, less in zip(common, slower)]
 
 
-def _check(trainer, weights, epoch, step, retrain):
+def _check(trainer: Trainer, weights, epoch, step, retrain):
     if weights not in treatments.TREATMENTS:
         raise ValueError(
             "no treatment of weights called {!r}; there are: {}".format(
@@ -93,7 +96,7 @@ def _check(trainer, weights, epoch, step, retrain):
     Retraining(retrain or "full")  # refuses what it does not know
 
 
-def _train(trainer, epoch, step):
+def _train(trainer: Trainer, epoch, step):
     """(the state to return to, the epoch of the schedule it belongs to) after dense training."""
     if step is None:
         trainer.train(epoch, first=0, total=trainer.epochs)
@@ -107,7 +110,7 @@ def _train(trainer, epoch, step):
     return seen.weights, step * trainer.epochs // seen.steps
 
 
-def _retrain(trainer, mask, first, retrain):
+def _retrain(trainer: Trainer, mask, first, retrain):
     """One round's training: from the rewound point, or as `retrain` says."""
     if retrain == "last":
         return mask_steps.train(

@@ -10,17 +10,18 @@ from edgejoule.prune import cutting, steps
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.recipe import recipe
 from edgejoule.prune.settings import Criterion, Cut, Regularizer, Retraining, default
+from edgejoule.prune.trainer import Trainer
 
 
 @recipe
 def run(
-    trainer,
+    trainer: Trainer,
     *,
     criterion: Criterion = default("slim"),
     regularizer: Optional[Regularizer] = None,
     cut: Cut,
     retraining: Retraining,
-):
+) -> Outcome:
     """The network cut to `1 - ratio` of its channels and retrained."""
     found = cutting.groups(trainer, cut)
     with trainer.phase("dense"):

@@ -10,16 +10,17 @@ from edgejoule.prune import cutting, schedules
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.recipe import recipe
 from edgejoule.prune.settings import Criterion, Cut, Events, default, fixed
+from edgejoule.prune.trainer import Trainer
 
 
 @recipe
 def run(
-    trainer,
+    trainer: Trainer,
     *,
     criterion: Criterion = default("snap"),
     events: Events,
     cut: Cut = default(mode="inner", scope=fixed("global"), multiple_of=fixed(1)),
-):
+) -> Outcome:
     """The network cut to `1 - ratio` of its channels in steps."""
     shares, epochs, note = schedules.planned(events, cut.ratio, trainer.epochs)
     if note:

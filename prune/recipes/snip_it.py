@@ -11,18 +11,19 @@ from edgejoule.prune import schedules
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.recipe import recipe
 from edgejoule.prune.settings import Events, Saliency, Thinning, default, fixed
+from edgejoule.prune.trainer import Trainer
 from edgejoule.prune.weightmasks import mask_steps, weight_mask
 
 
 @recipe
 def run(
-    trainer,
+    trainer: Trainer,
     *,
-    ratio,
+    ratio: float,
     saliency: Saliency = default("snip"),
     events: Events,
     how: Thinning = default(scope=fixed("global"), invert=fixed(False)),
-):
+) -> Outcome:
     """The network with a share `ratio` of its weights masked in steps."""
     shares, epochs, note = schedules.planned(events, ratio, trainer.epochs)
     mask = mask_steps.start(trainer, saliency, how)

@@ -14,18 +14,19 @@ from edgejoule.prune.recipe import recipe
 from edgejoule.prune.scoring import reconstruction
 from edgejoule.prune.select import select
 from edgejoule.prune.settings import Criterion, Cut, Retraining, default, fixed
+from edgejoule.prune.trainer import Trainer
 
 
 @recipe
 def run(
-    trainer,
+    trainer: Trainer,
     *,
-    between=1,
-    score_batches=2,
-    points_per_image=10,
+    between: int = 1,
+    score_batches: int = 2,
+    points_per_image: int = 10,
     cut: Cut = default(mode="inner", scope=fixed("layer"), multiple_of=fixed(1)),
     retraining: Retraining,
-):
+) -> Outcome:
     """The network with every group cut to `1 - ratio` of its channels, one after the other."""
     if between < 0:
         raise ValueError("between={!r}; epochs start at 0".format(between))
@@ -45,7 +46,7 @@ def run(
     return Outcome(trainer.model, found, mask)
 
 
-def _layer(trainer, criterion, mask, name: str, cut, batches: int):
+def _layer(trainer: Trainer, criterion, mask, name: str, cut, batches: int):
     """Cuts one group and rescales its readers; the mask of the dense model's groups."""
     found = cutting.groups(trainer, cut)
     group = next(each for each in found if each.name == name)
