@@ -1,24 +1,29 @@
-"""Is this run to be trusted? Sentences for the record, not for a log that nobody reads."""
+"""Is this run to be trusted? Sentences that go into its record, where every report shows them.
 
-from typing import List
+A check yields what a reader must know before believing the run's numbers, nothing if all is well.
+"""
 
-HOTTER = 10.0  # degrees between start and end that make epochs incomparable
+from typing import Iterator, List, Sequence
+
+from edgejoule.bench.records import RunRecord
+
+HOTTER = 10.0  # degrees that make epochs incomparable: a warmer chip draws more power
 
 
-def sentences(record) -> List[str]:
-    """What a reader must know before believing a run's numbers."""
+def sentences(record: RunRecord) -> List[str]:
+    """What all checks have to say of a run."""
     return [text for check in CHECKS for text in check(record)]
 
 
-def _fake(record):
+def _fake(record: RunRecord) -> Iterator[str]:
     if record.device.get("fake"):
         yield "the power is not real: {} (--fake-power)".format(record.device["fake"])
     elif record.device.get("estimate"):
         yield "joules are an estimate, not a measurement"
 
 
-def _unmeasured(record):
-    """A device without a sensor has said so itself; here a sensor went silent."""
+def _unmeasured(record: RunRecord) -> Iterator[str]:
+    """A sensor that stopped answering; a device without one gives its own reason."""
     silent = [phase for phase in record.phases if phase["joules"] is None]
     if silent and not record.device.get("reason"):
         yield "joules of phase {} were not measured: {}".format(
@@ -26,7 +31,7 @@ def _unmeasured(record):
         )
 
 
-def _short(record):
+def _short(record: RunRecord) -> Iterator[str]:
     short = [e for e in record.epochs if e["status"] == "too_short"]
     if short:
         yield (
@@ -34,13 +39,13 @@ def _short(record):
             "or train longer epochs"
         ).format(len(short), len(record.epochs))
     bad = [e for e in record.epochs if e["status"] in ("degraded", "invalid")]
-    if bad:
+    if bad:  # the first one's reason stands for all
         yield "the power reading of {} of {} epochs is {}: {}".format(
             len(bad), len(record.epochs), bad[0]["status"], bad[0]["joules_reason"]
         )
 
 
-def _warm(record):
+def _warm(record: RunRecord) -> Iterator[str]:
     seen = [e["celsius"] for e in record.epochs if e["celsius"] is not None]
     if seen and max(seen) - seen[0] > HOTTER:
         yield "the device warmed from {:.0f} to {:.0f} C; cool it down between runs".format(
@@ -48,15 +53,15 @@ def _warm(record):
         )
 
 
-def _throttled(record):
+def _throttled(record: RunRecord) -> Iterator[str]:
     for when in ("before", "after"):
         throttled = record.environment.get(when, {}).get("throttling")
         if throttled:
             yield "the clocks were throttled {} the run: {}".format(when, throttled)
 
 
-def _unfit(record):
-    """What the doctor found, less the sensor, which speaks for itself."""
+def _unfit(record: RunRecord) -> Iterator[str]:
+    """What the doctor's quick checks found, less the sensor, which every reading judges itself."""
     for when in ("before", "after"):
         found = [
             check["name"]
@@ -70,7 +75,7 @@ def _unfit(record):
             )
 
 
-def _repeated(record):
+def _repeated(record: RunRecord) -> Iterator[str]:
     if record.attempts > 1:
         resumed = record.environment.get("resumed")
         yield "{} earlier {} of this case {} interrupted; {}".format(
@@ -81,7 +86,7 @@ def _repeated(record):
         )
 
 
-def _phases(names) -> str:
+def _phases(names: Sequence[str]) -> str:
     return (
         "phase {} was".format(names[0])
         if len(names) == 1
@@ -89,7 +94,7 @@ def _phases(names) -> str:
     )
 
 
-def _idle_cut(record):
+def _as_large(record: RunRecord) -> Iterator[str]:
     masked = (record.facts or {}).get("masked")
     if masked:
         yield (
@@ -103,11 +108,11 @@ def _idle_cut(record):
         yield "nothing was removed: the final model is as large as the dense one"
 
 
-def _uncounted(record):
+def _uncounted(record: RunRecord) -> Iterator[str]:
     if record.final["uncounted"]:
         yield "FLOPs leave out layers without a rule: {}".format(
             ", ".join(record.final["uncounted"])
         )
 
 
-CHECKS = (_fake, _unmeasured, _short, _warm, _throttled, _unfit, _repeated, _idle_cut, _uncounted)
+CHECKS = (_fake, _unmeasured, _short, _warm, _throttled, _unfit, _repeated, _as_large, _uncounted)

@@ -1,12 +1,28 @@
 """What a data set hands to training: pictures and labels, normalised when they are asked for."""
 
-from typing import Callable, NamedTuple, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Sequence, Tuple, cast
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, TensorDataset
+from torch.utils.data import TensorDataset
+
+if TYPE_CHECKING:
+    from typing import Protocol as Structure
+else:
+    Structure = object  # Python 3.6 has no Protocol, and only type checkers need one
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
+Batch = Tuple[Tensor, Tensor]  # pictures [n, c, h, w] and their labels [n]
+
+
+class Split(Structure):
+    """A torch data set that knows its length: each index has a picture [c, h, w] and a label."""
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def __getitem__(self, index: int) -> Tuple[Tensor, Any]:
+        raise NotImplementedError
 
 
 class Data(NamedTuple):
@@ -14,13 +30,13 @@ class Data(NamedTuple):
 
     `augment(x, generator) -> x` takes one normalised batch [b, c, h, w] and draws with the
     generator. `varied` is the train split with new random crops at every reading, for pictures
-    that have to be cut before they make a batch. None where there is no such thing.
+    that have to be cropped before they make a batch. None where there is no such thing.
     """
 
-    train: Dataset
-    test: Dataset
+    train: Split
+    test: Split
     augment: Optional[Augment]
-    varied: Optional[Dataset] = None
+    varied: Optional[Split] = None
 
 
 class Pixels:
@@ -30,13 +46,15 @@ class Pixels:
     tensor: an integer gives one picture [c, h, w], a list of integers a batch [b, c, h, w].
     """
 
-    def __init__(self, values: Tensor, mean: Sequence[float], std: Sequence[float], white: float):
+    def __init__(
+        self, values: Tensor, mean: Sequence[float], std: Sequence[float], white: float
+    ) -> None:
         """Values [n, c, h, w] from 0 to `white`; mean and std per channel, of values / white."""
         self.values = values
         self.mean = white * torch.tensor(mean).view(-1, 1, 1)
         self.std = white * torch.tensor(std).view(-1, 1, 1)
 
-    def __getitem__(self, index) -> Tensor:
+    def __getitem__(self, index: Any) -> Tensor:
         return (self.values[index].float() - self.mean) / self.std
 
     def size(self, dimension: int) -> int:
@@ -52,4 +70,5 @@ def images(
     white: float = 255.0,
 ) -> TensorDataset:
     """Pairs (picture with mean 0 and variance 1 per channel, label) from bytes in memory."""
-    return TensorDataset(Pixels(values, mean, std, white), labels)
+    pixels = cast(Tensor, Pixels(values, mean, std, white))  # it has what a TensorDataset uses
+    return TensorDataset(pixels, labels)

@@ -1,15 +1,19 @@
-"""What a number depends on besides the code: versions, commit, machine. Free of torch at import."""
+"""What a number depends on besides the code: versions, commit, machine. Free of torch at import.
+
+Nothing is imported to learn its version: what a run did not import cannot have moved its numbers.
+"""
 
 import os
 import platform
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Any, Dict, Optional
 
 from edgejoule import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
+# what computes or measures; a version that moves a number is looked for among these
 PACKAGES = ("torch", "numpy", "sklearn", "fvcore", "pynvml", "jtop")
 
 
@@ -54,14 +58,14 @@ def processor() -> Optional[str]:
     names = [
         line.split(":", 1)[1].strip()
         for line in lines
-        if line.lower().startswith(("model name", "hardware"))
+        if line.lower().startswith(("model name", "hardware"))  # a PC's, an ARM board's
     ]
     return names[0] if names else platform.processor() or None
 
 
 def torch_settings() -> Optional[Dict]:
-    """Threads, CUDA and device of the running torch."""
-    torch = sys.modules.get("torch")
+    """Threads, CUDA and device of the running torch; None if it is not imported."""
+    torch: Any = sys.modules.get("torch")
     if torch is None:
         return None
     cuda = torch.cuda.is_available()
@@ -74,7 +78,8 @@ def torch_settings() -> Optional[Dict]:
     }
 
 
-def _git(*words) -> Optional[str]:
+def _git(*words: str) -> Optional[str]:
+    """What git says of our folder; None without git, or where the code is no clone."""
     try:
         return (
             subprocess.check_output(("git", "-C", str(ROOT)) + words, stderr=subprocess.DEVNULL)

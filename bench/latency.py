@@ -2,20 +2,25 @@
 
 import statistics
 import time
-from typing import Callable, Dict, List
+from typing import Callable, Dict, List, Tuple
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-DRAWS = 2000
+DRAWS = 2000  # of the bootstrap
+
+Work = Callable[[], None]
 
 
-def compare(dense, cut, example, pairs: int = 12) -> Dict[str, Dict[str, float]]:
+def compare(
+    dense: nn.Module, cut: nn.Module, example: Tensor, pairs: int = 12
+) -> Dict[str, Dict[str, float]]:
     """Forward and training step of both, on batches like the example [n, c, h, w].
 
     For each: median seconds of either, and the ratio cut / dense with its 95 % interval over
-    dense-cut-cut-dense pairs, so that a drifting machine hits both alike.
+    pairs in the order dense, cut, cut, dense, so that a drifting machine slows both alike.
     """
     found = {}
     for name, step in (("forward", forward), ("train_step", train_step)):
@@ -24,10 +29,11 @@ def compare(dense, cut, example, pairs: int = 12) -> Dict[str, Dict[str, float]]
     return found
 
 
-def interleaved(one: Callable, other: Callable, pairs: int):
-    """Seconds of each call of either, in ABBA order; the first of each is warm-up."""
-    one(), other()
-    seconds: tuple = ([], [])
+def interleaved(one: Work, other: Work, pairs: int) -> Tuple[List[float], List[float]]:
+    """Seconds of each call of either, in ABBA order, after one call of each to warm up."""
+    one()
+    other()
+    seconds: Tuple[List[float], List[float]] = ([], [])
     for number in range(pairs):
         order = ((one, 0), (other, 1)) if number % 2 == 0 else ((other, 1), (one, 0))
         for work, which in order:
@@ -38,7 +44,12 @@ def interleaved(one: Callable, other: Callable, pairs: int):
 
 
 def ratio(dense: List[float], cut: List[float]) -> Dict[str, float]:
-    """Medians, and the median of the paired ratios with its bootstrap interval (seed 0)."""
+    """Median seconds of both, and the ratio cut / dense with its 95 % bootstrap interval.
+
+    The ratio is e to the median of the pairs' log ratios: of logs, so that exchanging both sides
+    gives exactly the inverse. The bootstrap's seed is fixed, so the same seconds give the same
+    interval.
+    """
     logs = np.log(np.array(cut) / np.array(dense))
     draws = np.random.RandomState(0).randint(0, len(logs), (DRAWS, len(logs)))
     low, high = np.percentile(np.median(logs[draws], axis=1), [2.5, 97.5])
@@ -51,11 +62,11 @@ def ratio(dense: List[float], cut: List[float]) -> Dict[str, float]:
     }
 
 
-def forward(model, example) -> Callable:
-    """One evaluation of the model, waited for."""
+def forward(model: nn.Module, example: Tensor) -> Work:
+    """Work that evaluates the model once and waits until the device is done."""
     model.eval()
 
-    def work():
+    def work() -> None:
         with torch.no_grad():
             model(example)
         _wait(example)
@@ -63,15 +74,16 @@ def forward(model, example) -> Callable:
     return work
 
 
-def train_step(model, example) -> Callable:
-    """One forward and backward pass, waited for; the labels are all 0.
+def train_step(model: nn.Module, example: Tensor) -> Work:
+    """Work that runs one forward and backward pass and waits until the device is done.
 
-    What is no classifier [n, classes] is trained towards 0, the loss costs next to nothing.
+    The labels are all 0: which they are changes no time. The outputs of a model that is no
+    classifier [n, classes] are trained towards 0; either loss costs next to nothing.
     """
     labels = torch.zeros(len(example), dtype=torch.long, device=example.device)
 
-    def work():
-        model.train()
+    def work() -> None:
+        model.train()  # each time: the other work may have left this model in eval()
         model.zero_grad()
         out = model(example)
         (F.cross_entropy(out, labels) if out.dim() == 2 else out.pow(2).mean()).backward()
@@ -80,6 +92,6 @@ def train_step(model, example) -> Callable:
     return work
 
 
-def _wait(example) -> None:
+def _wait(example: Tensor) -> None:
     if example.is_cuda:
         torch.cuda.synchronize()

@@ -1,5 +1,4 @@
-"""What a suite will cost, before a single step: every recipe is walked by a trainer that does
-not train.
+"""What a suite will cost, before a single step: recipes run with a trainer that does not train.
 
 Scoring and cutting happen for real on the untrained network with random images, so widths are
 right up to what training would change; a search is taken to its last epoch, so an early-bird
@@ -7,51 +6,68 @@ estimate is an upper bound.
 """
 
 from contextlib import contextmanager
-from typing import Dict, Iterator, Tuple
+from types import ModuleType
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 import torch
+from torch import nn
 
 from edgejoule.bench import plugins, suite
-from edgejoule.bench.training.loop import learning_rate
+from edgejoule.bench.data import Batch
+from edgejoule.bench.training.loop import AfterEpoch, Memory, Penalty, learning_rate
 from edgejoule.prune import cost
 
-CONVENTION = "exact"
 IMAGES = 16  # that a score sees; its FLOPs are taken in proportion
 
 
 class Rehearsal:
-    """The trainer protocol without training: counts the epochs that a recipe asks for."""
+    """What a recipe needs of `bench.training.loop.Trainer`, without training: counts its epochs.
 
-    def __init__(self, model, source, settings):
+    Args:
+        model: the dense network, untrained.
+        source: the data set's module; its pictures are not read.
+        settings: the train section of a case.
+    """
+
+    def __init__(self, model: nn.Module, source: ModuleType, settings: Dict[str, Any]) -> None:
         torch.manual_seed(settings["seed"])
-        self.settings, self.source = settings, source
+        self.settings = settings
+        self.source: Any = source
         self.epochs, self.seed = settings["epochs"], settings["seed"]
         self.example = torch.randn((1,) + tuple(source.INPUT_SHAPE))
-        self.flops: Dict[str, float] = {}
-        self._phase, self._share = None, 1.0
+        self.flops: Dict[str, float] = {}  # by phase
+        self._phase = ""
+        self._share = 1.0  # of the images that a recipe asked for: those that it was given
         self.replace(model)
 
     @contextmanager
-    def phase(self, name):
+    def phase(self, name: str) -> Iterator[None]:
         """What is asked inside is charged to this phase."""
         self._phase, self._share = name, 1.0
         self.flops.setdefault(name, 0.0)
         yield
 
-    def replace(self, model):
+    def replace(self, model: nn.Module) -> None:
         """Counts this model from now on."""
         self.model = model
-        self._per_sample = cost.train_flops(model, self.example, CONVENTION)
+        self._per_sample = 2 * cost.count(model, self.example).train_macs  # exact convention
 
     def train(
-        self, epochs, first=0, total=None, penalty=None, after_epoch=None, memory=None
+        self,
+        epochs: int,
+        first: int = 0,
+        total: Optional[int] = None,
+        penalty: Optional[Penalty] = None,
+        after_epoch: Optional[AfterEpoch] = None,
+        memory: Optional[Memory] = None,
     ) -> int:
-        """Charges the epochs and calls nobody back."""
+        """Charges the epochs and calls nobody back: nothing was learned that could end them."""
+        # for its complaints: a schedule that cannot be followed should fail now, not in the run
         learning_rate(self.settings, first, total or first + epochs)
         self.flops[self._phase] += epochs * self.source.TRAIN_IMAGES * self._per_sample
         return epochs
 
-    def batches(self, count, split="train"):
+    def batches(self, count: int, split: str = "train") -> List[Batch]:
         """A few random images of the right shape in place of all; labels in range."""
         images = min(IMAGES, self.settings["batch_size"])
         self._share = images / (count * self.settings["batch_size"])
@@ -62,15 +78,15 @@ class Rehearsal:
             )
         ]
 
-    def charge(self, flops, what):
+    def charge(self, flops: float, what: str) -> None:
         """Adds FLOPs of scoring, as if it had seen all the images it asked for."""
         self.flops[self._phase] += flops / self._share
 
-    def warn(self, sentence):
+    def warn(self, sentence: str) -> None:
         """An untrained network's warnings mean nothing."""
 
 
-def estimates(cases) -> Iterator[Tuple[suite.Case, Dict[str, float]]]:
+def estimates(cases: Iterable[suite.Case]) -> Iterator[Tuple[suite.Case, Dict[str, float]]]:
     """Each case with its training FLOPs by phase, one by one; seeds of a method share theirs."""
     known: Dict[str, Dict[str, float]] = {}
     for case in cases:

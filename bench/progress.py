@@ -1,36 +1,44 @@
 """What a person sees of a long run: a bar on a terminal, a line an epoch otherwise.
 
-Spoken between measured windows only: a bar that ticks inside one costs joules on a board.
+Written between measured windows only: a bar that is redrawn inside one costs joules on a board.
 """
 
 import sys
+from typing import TextIO
 
 from tqdm import tqdm
 
 from edgejoule.bench import rounding
+from edgejoule.bench.records import EpochRecord
+
+
+def tell(sentence: str) -> None:
+    """A line on standard error, at once: standard output is for results."""
+    print(sentence, file=sys.stderr, flush=True)
 
 
 class Progress:
     """Tells one run's epochs to standard error; every line also goes to `log`."""
 
-    def __init__(self, title: str, log):
+    def __init__(self, title: str, log: TextIO) -> None:
         self.title, self.log = title, log
         live = sys.stderr.isatty()
         self.bar = tqdm(desc=title, unit="epoch", leave=False) if live else None
 
-    def epoch(self, record) -> None:
-        """One finished epoch."""
+    def epoch(self, record: EpochRecord) -> None:
+        """Tells one finished epoch."""
         text = self._text(record)
         self._write(text)
         if self.bar is not None:
-            self.bar.set_postfix_str(text, refresh=False)
+            self.bar.set_postfix_str(text, refresh=False)  # `update` draws it
             self.bar.update()
         else:
-            print(self.title + ": " + text, file=sys.stderr, flush=True)
+            tell(self.title + ": " + text)
 
     def say(self, sentence: str) -> None:
-        """A sentence that must not be lost."""
+        """Tells a sentence that stays on the screen."""
         self._write(sentence)
+        # by tqdm, which moves its bar out of the way
         tqdm.write("{}: {}".format(self.title, sentence), file=sys.stderr)
 
     def close(self) -> None:
@@ -38,12 +46,12 @@ class Progress:
         if self.bar is not None:
             self.bar.close()
 
-    def _write(self, text):
+    def _write(self, text: str) -> None:
         self.log.write(text + "\n")
-        self.log.flush()
+        self.log.flush()  # whoever looks why a run hangs finds its last line
 
     @staticmethod
-    def _text(record) -> str:
+    def _text(record: EpochRecord) -> str:
         joules = "" if record.joules is None else ", {:.4g} J".format(record.joules)
         loss = "diverged" if record.loss is None else "{:.4f}".format(record.loss)
         return "{} epoch {}: loss {}, accuracy {}%, {:.2f} s{}".format(

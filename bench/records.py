@@ -12,7 +12,7 @@ History of SCHEMA
 """
 
 import json
-from typing import Dict, List, NamedTuple, Optional
+from typing import Dict, Iterable, List, NamedTuple, Optional
 
 SCHEMA = 1
 CONVENTIONS = ("exact", "paper", "fvcore")
@@ -105,7 +105,7 @@ def from_json(text: str) -> RunRecord:
     try:
         document = json.loads(text)
     except ValueError as error:
-        raise ValueError("not a run record: {}".format(error))
+        raise ValueError("not a run record: {}".format(error)) from error
     if not isinstance(document, dict) or not isinstance(document.get("schema"), int):
         raise ValueError("not a run record: it has no schema number")
     if document["schema"] > SCHEMA:
@@ -114,14 +114,15 @@ def from_json(text: str) -> RunRecord:
                 document["schema"], SCHEMA
             )
         )
-    optional = RunRecord._field_defaults
+    optional = RunRecord._field_defaults  # what came later, so that old records still load
     missing = [n for n in RunRecord._fields if n not in document and n not in optional]
     if missing:
         raise ValueError("not a whole run record: {} missing".format(", ".join(missing)))
     return RunRecord(**{n: document[n] for n in RunRecord._fields if n in document})
 
 
-def total(values) -> Optional[float]:
-    """The sum, or None if any part is unknown: a sum with a hole is not a sum."""
+def total(values: Iterable[Optional[float]]) -> Optional[float]:
+    """The sum; None if any part is unknown, or if there is none: a partial sum is no total."""
     values = list(values)
-    return None if not values or any(v is None for v in values) else sum(values)
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None

@@ -1,8 +1,9 @@
 """Which channel counts this device likes: a short sweep of convolutions, cached per device.
 
-A 3 x 3 convolution C -> C on 28 x 28 pixels is timed for widths that are multiples of 1, 2, 4, ... and
-of nothing larger; what counts is time per multiply-accumulate. On processors with wide vectors an
-odd width can cost several times as much, so rounding is part of pruning, not cosmetics.
+A 3 x 3 convolution C -> C on 28 x 28 pixels, the size of maps in the middle of a network, is timed
+for widths that are multiples of 1, 2, 4, ... and of nothing larger; what counts is time per
+multiply-accumulate. On processors with wide vectors an odd width can cost several times as much,
+so a cut that is to save time must round its widths.
 """
 
 import json
@@ -11,7 +12,7 @@ import platform
 import statistics
 import time
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
 import torch
 from torch import nn
@@ -70,13 +71,15 @@ def _read(path: Path) -> Optional[Dict[int, float]]:
         if found["schema"] == SCHEMA:
             return {int(step): float(value) for step, value in found["times"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        pass
+        pass  # whatever is wrong with it, measuring anew is the answer
     return None
 
 
 def measured(device: str, rounds: int) -> Dict[int, float]:
-    """Multiple -> time per MAC, best = 1: the median over its widths of the fastest of interleaved
-    rounds, because other work on the machine only ever adds time.
+    """Multiple -> time per MAC, best = 1: the median over its widths of each width's fastest round.
+
+    The fastest, because other work on the machine only ever adds time. Rounds are interleaved, all
+    widths in turn, so that a slow minute does not fall on one width alone.
     """
     layers = {width: _layer(width, device) for widths in WIDTHS.values() for width in widths}
     seconds: Dict[int, List[float]] = {width: [] for width in layers}
@@ -84,7 +87,7 @@ def measured(device: str, rounds: int) -> Dict[int, float]:
         for width, (layer, x) in layers.items():
             taken = _timed(layer, x)
             if turn:
-                seconds[width].append(taken / (width * width))
+                seconds[width].append(taken / (width * width))  # MACs grow with its square
     per_mac = {
         step: statistics.median([min(seconds[width]) for width in widths])
         for step, widths in WIDTHS.items()
@@ -93,7 +96,7 @@ def measured(device: str, rounds: int) -> Dict[int, float]:
     return {step: value / best for step, value in per_mac.items()}
 
 
-def _layer(width: int, device: str):
+def _layer(width: int, device: str) -> Tuple[nn.Module, torch.Tensor]:
     layer = nn.Conv2d(width, width, 3, padding=1, bias=False).to(device).eval()
     return layer, torch.randn(BATCH, width, PIXELS, PIXELS, device=device)
 

@@ -9,10 +9,13 @@ import sys
 import traceback
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, TextIO, Tuple
 
 import torch
+from torch import Tensor, nn
 
 from edgejoule.bench import bundle, checks, environment, plugins, records, suite
+from edgejoule.bench.data import Data
 from edgejoule.bench.measure import Ledger
 from edgejoule.bench.progress import Progress
 from edgejoule.bench.training import journal
@@ -20,8 +23,24 @@ from edgejoule.bench.training.loop import channels
 from edgejoule.bench.training.resume import ResumingTrainer
 from edgejoule.devices import choose, conditions, health
 from edgejoule.devices.meter import Meter
+from edgejoule.devices.trace import PowerTrace
 from edgejoule.prune import cost, export
 from edgejoule.prune.mask import Mask
+from edgejoule.prune.outcome import Outcome
+
+
+class Measured(NamedTuple):
+    """What is known of a case once it was trained, pruned and measured."""
+
+    trainer: ResumingTrainer
+    kept: journal.Journal  # the phases on disk, of no use once the record is written
+    dense: Dict  # ModelRecord before the recipe
+    outcome: Outcome
+    accuracy: float  # of the final model on the test set, fraction
+    trace: PowerTrace
+    warnings: List[str]  # of the meter
+    device: Dict  # DeviceInfo
+    overhead: Dict  # what measuring itself cost
 
 
 def main(folder: Path) -> int:
@@ -31,91 +50,117 @@ def main(folder: Path) -> int:
             run(folder, log)
             return 0
         except (ValueError, OSError) as error:
-            return _told(log, error, 4)
-        except Exception as error:  # noqa: B902 the log keeps the traceback, the user a line
-            return _told(log, error, 1)
+            return _failed(log, error, 4)
+        except Exception as error:  # the log keeps the traceback, the user gets a line
+            return _failed(log, error, 1)
 
 
-def run(folder: Path, log) -> None:
+def run(folder: Path, log: TextIO) -> None:
     """Trains, prunes and measures the case, and writes everything but the rename."""
     job = json.loads((folder / "case.json").read_text(encoding="utf8"))
     case = suite.Case(**job["case"])
     device = choose.open(case.measure["power"], fake_power=case.measure["fake_power"] or None)
     started, before = _now(), state(device)
+    measured = _measured(folder, case, device, job["case_id"], log)
+    after = state(device)
+    device.close()
+    _export(folder, measured.outcome, measured.trainer.example)
+    surroundings = dict(
+        environment.describe(),
+        before=before,
+        after=after,
+        meter=measured.overhead,
+        resumed=measured.trainer.resumed,
+    )
+    record = _record(job, case, measured, started, surroundings)
+    bundle.write_text(folder / "trace.json", measured.trace.to_json())
+    bundle.write_text(folder / bundle.RECORD, records.to_json(record))
+    measured.kept.remove()
+
+
+def _measured(folder: Path, case: suite.Case, device: Any, case_id: str, log: TextIO) -> Measured:
+    """The case trained, pruned and measured."""
     data, model = _seeded(case)
-    progress = Progress(job["case_id"], log)
+    progress = Progress(case_id, log)
     with Meter(device, period_s=case.measure["period_s"]) as meter:
         ledger = Ledger(meter, synchroniser(model))
         kept = journal.Journal(folder, journal.key(case, meter.info._asdict()))
         trainer = ResumingTrainer(kept, model, data, case.train, ledger, progress, hottest)
-        dense = _model_record(model, trainer.example)
+        dense = _model_record(model, trainer.example)  # now: the recipe changes the model
         outcome = _recipe(case, trainer)
-        accuracy = trainer.accuracy()
-        trace, warnings = meter.trace(), list(meter.warnings())
-        info, own = meter.info._asdict(), meter.cost()
+        measured = Measured(
+            trainer,
+            kept,
+            dense,
+            outcome,
+            trainer.accuracy(),
+            meter.trace(),
+            list(meter.warnings()),
+            meter.info._asdict(),
+            meter.cost(),
+        )
     progress.close()
-    after = state(device)
-    device.close()
-    _export(folder, outcome, trainer.example)
-    _write(
-        folder,
-        records.RunRecord(
-            schema=records.SCHEMA,
-            suite=job["suite"],
-            case_id=job["case_id"],
-            label=suite.label(case),
-            case=case._asdict(),
-            attempts=job["attempts"],
-            started_utc=started,
-            finished_utc=_now(),
-            device=info,
-            environment=dict(
-                environment.describe(),
-                before=before,
-                after=after,
-                meter=own,
-                resumed=trainer.resumed,
-            ),
-            dense=dense,
-            final=_model_record(outcome.model, trainer.example),
-            phases=[phase._asdict() for phase in ledger.phases],
-            epochs=[epoch._asdict() for epoch in ledger.epochs],
-            accuracy=accuracy,
-            ticket=_ticket(outcome),
-            layers=_layers(outcome),
-            warnings=trainer.warnings + list(outcome.notes) + warnings,
-            facts=outcome.facts,
-        ),
-        trace,
+    return measured
+
+
+def _record(
+    job: Dict[str, Any],
+    case: suite.Case,
+    measured: Measured,
+    started_utc: str,
+    surroundings: Dict[str, Any],
+) -> records.RunRecord:
+    """The record of a run, with what it thinks of itself."""
+    trainer, outcome = measured.trainer, measured.outcome
+    record = records.RunRecord(
+        schema=records.SCHEMA,
+        suite=job["suite"],
+        case_id=job["case_id"],
+        label=suite.label(case),
+        case=case._asdict(),
+        attempts=job["attempts"],
+        started_utc=started_utc,
+        finished_utc=_now(),
+        device=measured.device,
+        environment=surroundings,
+        dense=measured.dense,
+        final=_model_record(outcome.model, trainer.example),
+        phases=[phase._asdict() for phase in trainer.ledger.phases],
+        epochs=[epoch._asdict() for epoch in trainer.ledger.epochs],
+        accuracy=measured.accuracy,
+        ticket=_ticket(outcome),
+        layers=_layers(outcome),
+        warnings=trainer.warnings + list(outcome.notes) + measured.warnings,
+        facts=outcome.facts,
     )
-    kept.remove()
+    return record._replace(warnings=record.warnings + checks.sentences(record))
 
 
-def synchroniser(model):
-    """Waits for the device to finish what it was given; nothing to do on a CPU."""
+def synchroniser(model: nn.Module) -> Callable[[], None]:
+    """A function that waits until the device has done what it was given; a CPU has, always."""
     if next(model.parameters()).is_cuda:
         return torch.cuda.synchronize
     return lambda: None
 
 
-def state(device):
+def state(device: Any) -> Dict[str, Any]:
     """The machine's conditions now, and what the doctor's quick checks say of them."""
     now = conditions.snapshot()
-    checks = health.quick(device.info(), now, device.notes())
-    return dict(now, checks=[check._asdict() for check in checks])
+    found = health.quick(device.info(), now, device.notes())
+    return dict(now, checks=[check._asdict() for check in found])
 
 
-def hottest():
-    """Degrees of the hottest zone now, or None."""
+def hottest() -> Optional[float]:
+    """Degrees Celsius of the hottest zone now; None where no zone tells a temperature."""
     zones = (conditions.snapshot().get("celsius") or {}).values()
     return max(zones) if zones else None
 
 
-def _seeded(case):
+def _seeded(case: suite.Case) -> Tuple[Data, nn.Module]:
     """(data, dense model on its device), the same for the same seed."""
     if case.train["threads"]:
         torch.set_num_threads(case.train["threads"])
-    torch.manual_seed(case.train["seed"])
+    torch.manual_seed(case.train["seed"])  # before anything draws: weights come from it
     options = {k: v for k, v in case.dataset.items() if k not in ("name", "root")}
     source = plugins.load("bench/datasets", case.dataset["name"])
     data = source.load(case.dataset["root"], **options)
@@ -123,11 +168,11 @@ def _seeded(case):
     model = plugins.load("bench/models", case.model["name"]).build(
         source.CLASSES, source.INPUT_SHAPE[0], **options
     )
-    _fits(model, data.train[0][0].unsqueeze(0), case)
+    _check_fit(model, data.train[0][0].unsqueeze(0), case)
     return data, model.to(_device(case.train["device"]))
 
 
-def _fits(model, example, case):
+def _check_fit(model: nn.Module, example: Tensor, case: suite.Case) -> None:
     """Raises a ValueError if the model cannot take the data set's pictures."""
     try:
         with torch.no_grad():
@@ -140,7 +185,7 @@ def _fits(model, example, case):
                 case.dataset["name"],
                 str(error).splitlines()[0],
             )
-        )
+        ) from error
 
 
 def _device(name: str) -> str:
@@ -153,12 +198,12 @@ def _device(name: str) -> str:
     return name
 
 
-def _recipe(case, trainer):
+def _recipe(case: suite.Case, trainer: ResumingTrainer) -> Outcome:
     options = {k: v for k, v in case.prune.items() if k not in ("recipe", "label")}
     return plugins.load("prune/recipes", case.prune["recipe"]).run(trainer, **options)
 
 
-def _model_record(model, example):
+def _model_record(model: nn.Module, example: Tensor) -> Dict[str, Any]:
     counted = cost.count(model, example)
     return records.ModelRecord(
         counted.params,
@@ -169,25 +214,26 @@ def _model_record(model, example):
     )._asdict()
 
 
-def _export(folder, outcome, example):
-    """The final model as a plan and its weights; a mask over single weights cuts nothing."""
+def _export(folder: Path, outcome: Outcome, example: Tensor) -> None:
+    """Writes the final model as a plan and its weights."""
     plan = export.plan(outcome.groups or (), _channel_mask(outcome), example)
     export.save(str(folder), outcome.model, plan)
 
 
-def _channel_mask(outcome) -> Mask:
+def _channel_mask(outcome: Outcome) -> Mask:
+    """Which channels stay; an empty mask where none were cut, as with masks over weights."""
     return outcome.mask if outcome.groups else Mask({})
 
 
-def _ticket(outcome):
+def _ticket(outcome: Outcome) -> Optional[Dict[str, Any]]:
     if outcome.ticket is None:
         return None
     ticket = outcome.ticket._asdict()
-    ticket.pop("mask", None)
+    ticket.pop("mask", None)  # tensors, and `layers` says what they came to
     return ticket
 
 
-def _layers(outcome):
+def _layers(outcome: Outcome) -> List[Dict[str, Any]]:
     mask = _channel_mask(outcome)
     return [
         {"group": group.name, "channels": group.channels, "kept": int(mask[group.name].sum())}
@@ -196,19 +242,14 @@ def _layers(outcome):
     ]
 
 
-def _write(folder, record, trace):
-    bundle.write_text(folder / "trace.json", trace.to_json())
-    judged = record._replace(warnings=record.warnings + checks.sentences(record))
-    bundle.write_text(folder / bundle.RECORD, records.to_json(judged))
-
-
-def _told(log, error, code):
+def _failed(log: TextIO, error: object, code: int) -> int:
+    """The exit code, after one line for the user and the traceback for the log."""
     print("edgejoule: " + " ".join(str(error).split()), file=sys.stderr)
     try:
         traceback.print_exc(file=log)
         log.flush()
-    except OSError:  # a full disk has no room for the story either
-        return code
+    except OSError:
+        pass  # a full disk has no room for the traceback either
     return code
 
 

@@ -18,7 +18,7 @@ SHORTCUTS = ("A", "B")
 class PadShortcut(nn.Module):
     """Every `stride`-th pixel [n, c, h/s, w/s], with zero channels before and after."""
 
-    def __init__(self, before: int, after: int, stride: int):
+    def __init__(self, before: int, after: int, stride: int) -> None:
         super().__init__()
         self.before, self.after, self.stride = before, after, stride
 
@@ -46,7 +46,7 @@ def shortcut_of(kind: str, inputs: int, outputs: int, stride: int) -> nn.Module:
 class BasicBlock(nn.Module):
     """relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut(x))."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int, kind: str):
+    def __init__(self, inputs: int, outputs: int, stride: int, kind: str) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(outputs)
@@ -60,12 +60,18 @@ class BasicBlock(nn.Module):
         return self.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
 
 
+def stage(inputs: int, width: int, blocks: int, stride: int, kind: str) -> nn.Sequential:
+    """Blocks in a row, the first of which takes the stride and the new width."""
+    first = BasicBlock(inputs, width, stride, kind)
+    return nn.Sequential(first, *[BasicBlock(width, width, 1, kind) for _ in range(blocks - 1)])
+
+
 class CifarResNet(nn.Module):
     """A network of depth 6 * blocks + 2 for pictures [n, channels, h, w] of any size."""
 
     def __init__(
         self, blocks: int, classes: int, channels: int, *, shortcut: str, widths: Sequence[int]
-    ):
+    ) -> None:
         super().__init__()
         if shortcut not in SHORTCUTS:
             raise ValueError(
@@ -76,21 +82,11 @@ class CifarResNet(nn.Module):
         self.conv1 = nn.Conv2d(channels, widths[0], 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])
         self.relu = nn.ReLU()
-        inputs = (widths[0],) + tuple(widths)
+        inputs = (widths[0],) + tuple(widths)  # of each stage
         self.stages = nn.Sequential(
             *[
-                nn.Sequential(
-                    *[
-                        BasicBlock(
-                            inputs[s] if b == 0 else width,
-                            width,
-                            2 if s > 0 and b == 0 else 1,
-                            shortcut,
-                        )
-                        for b in range(blocks)
-                    ]
-                )
-                for s, width in enumerate(widths)
+                stage(inputs[number], width, blocks, 2 if number > 0 else 1, shortcut)
+                for number, width in enumerate(widths)
             ]
         )
         self.pool = nn.AdaptiveAvgPool2d(1)

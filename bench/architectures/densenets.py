@@ -5,6 +5,8 @@ Three blocks of bn-relu-conv 3 x 3, each adding `growth` channels to all before 
 out, as in network slimming (Liu et al., 2017, arXiv:1708.06519), where gamma starts at one half.
 """
 
+from typing import List
+
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +16,7 @@ from edgejoule.bench.architectures import weights
 class DenseLayer(nn.Module):
     """x with the channels of conv(relu(bn(x))) behind it [n, c + growth, h, w]."""
 
-    def __init__(self, inputs: int, growth: int):
+    def __init__(self, inputs: int, growth: int) -> None:
         super().__init__()
         self.bn = nn.BatchNorm2d(inputs)
         self.relu = nn.ReLU()
@@ -27,14 +29,14 @@ class DenseLayer(nn.Module):
 class DenseNet(nn.Module):
     """A network of depth 3 * layers + 4."""
 
-    def __init__(self, layers: int, growth: int, classes: int, channels: int):
+    def __init__(self, layers: int, growth: int, classes: int, channels: int) -> None:
         super().__init__()
         width = 2 * growth
-        parts = [nn.Conv2d(channels, width, 3, 1, 1, bias=False)]
+        parts: List[nn.Module] = [nn.Conv2d(channels, width, 3, 1, 1, bias=False)]
         for block in range(3):
             parts += [DenseLayer(width + growth * layer, growth) for layer in range(layers)]
             width += growth * layers
-            if block < 2:
+            if block < 2:  # after the last block comes the classifier
                 parts += [
                     nn.BatchNorm2d(width),
                     nn.ReLU(),

@@ -10,7 +10,7 @@ from edgejoule.bench.architectures import weights
 class Chain(nn.Module):
     """Features, their mean on a `pool` x `pool` grid, and three linear layers with dropout."""
 
-    def __init__(self, features: List[nn.Module], width: int, pool: int, classes: int):
+    def __init__(self, features: List[nn.Module], width: int, pool: int, classes: int) -> None:
         super().__init__()
         self.features = nn.Sequential(*features)
         self.avgpool = nn.AdaptiveAvgPool2d(pool)
@@ -23,10 +23,10 @@ class Chain(nn.Module):
 def alexnet(classes: int, channels: int) -> nn.Module:
     """AlexNet (Krizhevsky, 2014, arXiv:1404.5997), dropout in front of each hidden layer."""
 
-    def conv(inputs, outputs, *geometry):
-        return [nn.Conv2d(inputs, outputs, *geometry), nn.ReLU(inplace=True)]
+    def conv(inputs: int, outputs: int, kernel: int, stride: int, pad: int) -> List[nn.Module]:
+        return [nn.Conv2d(inputs, outputs, kernel, stride, pad), nn.ReLU(inplace=True)]
 
-    features = (
+    features: List[nn.Module] = (
         conv(channels, 64, 11, 4, 2)
         + [nn.MaxPool2d(3, 2)]
         + conv(64, 192, 5, 1, 2)
@@ -37,6 +37,7 @@ def alexnet(classes: int, channels: int) -> nn.Module:
         + [nn.MaxPool2d(3, 2)]
     )
     net = Chain(features, 256, 6, classes)
+    # The same layers as VGG's, each dropout one place further up; the draw of weights is the same.
     first, relu, drop, second, relu2, drop2, last = net.classifier
     net.classifier = nn.Sequential(drop, first, relu, drop2, second, relu2, last)
     return net
@@ -44,11 +45,12 @@ def alexnet(classes: int, channels: int) -> nn.Module:
 
 def vgg(plan: Sequence[Union[int, str]], classes: int, channels: int) -> nn.Module:
     """VGG without batch norms (Simonyan and Zisserman, 2015, arXiv:1409.1556)."""
-    features = []
-    for width in plan:
-        if width == "M":
+    features: List[nn.Module] = []
+    for entry in plan:
+        if entry == "M":
             features.append(nn.MaxPool2d(2, 2))
         else:
+            width = int(entry)
             features += [nn.Conv2d(channels, width, 3, 1, 1), nn.ReLU(inplace=True)]
             channels = width
     return weights.he(Chain(features, channels, 7, classes), linear_std=0.01)

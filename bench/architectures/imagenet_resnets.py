@@ -4,7 +4,7 @@ Geometry, names and initial weights are torchvision's, so a state dict of either
 the bottleneck's stride sits on its 3 x 3 convolution (called v1.5), not on the first 1 x 1.
 """
 
-from typing import Optional, Sequence
+from typing import Optional, Sequence, Type, Union
 
 from torch import Tensor, nn
 
@@ -23,7 +23,7 @@ class BasicBlock(nn.Module):
 
     EXPANSION = 1
 
-    def __init__(self, inputs: int, width: int, stride: int):
+    def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, width, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
@@ -42,7 +42,7 @@ class Bottleneck(nn.Module):
 
     EXPANSION = 4
 
-    def __init__(self, inputs: int, width: int, stride: int):
+    def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
         outputs = self.EXPANSION * width
         self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
@@ -60,7 +60,10 @@ class Bottleneck(nn.Module):
         return self.relu(y + (x if self.downsample is None else self.downsample(x)))
 
 
-def stage(block: type, inputs: int, width: int, count: int, stride: int) -> nn.Sequential:
+Block = Union[Type[BasicBlock], Type[Bottleneck]]
+
+
+def stage(block: Block, inputs: int, width: int, count: int, stride: int) -> nn.Sequential:
     """`count` blocks in a row, the first of which takes the stride."""
     outputs = block.EXPANSION * width
     return nn.Sequential(
@@ -71,13 +74,14 @@ def stage(block: type, inputs: int, width: int, count: int, stride: int) -> nn.S
 class ImagenetResNet(nn.Module):
     """A 7 x 7 stem, four stages of the given numbers of blocks, one linear layer."""
 
-    def __init__(self, block: type, counts: Sequence[int], classes: int, channels: int):
+    def __init__(self, block: Block, counts: Sequence[int], classes: int, channels: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, 64, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
         wide = block.EXPANSION
+        # the stem's pooling has halved the picture: the first stage does not
         self.layer1 = stage(block, 64, 64, counts[0], 1)
         self.layer2 = stage(block, wide * 64, 128, counts[1], 2)
         self.layer3 = stage(block, wide * 128, 256, counts[2], 2)

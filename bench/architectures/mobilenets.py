@@ -22,7 +22,7 @@ PLAN = (
 
 
 def unit(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Module:
-    """A convolution, its norm and a ReLU cut at 6."""
+    """A convolution, its norm and a ReLU capped at 6."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
         nn.BatchNorm2d(outputs),
@@ -33,7 +33,7 @@ def unit(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 
 class InvertedResidual(nn.Module):
     """Wide 1 x 1, depthwise 3 x 3 and narrow 1 x 1 convolutions, round which x is added."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int, expansion: int):
+    def __init__(self, inputs: int, outputs: int, stride: int, expansion: int) -> None:
         super().__init__()
         wide = inputs * expansion
         layers: List[nn.Module] = [unit(inputs, wide, 1)] if expansion != 1 else []
@@ -52,7 +52,7 @@ class InvertedResidual(nn.Module):
 class MobileNetV2(nn.Module):
     """Seventeen inverted residuals between a strided stem and 1280 channels."""
 
-    def __init__(self, classes: int, channels: int):
+    def __init__(self, classes: int, channels: int) -> None:
         super().__init__()
         features, inputs = [unit(channels, 32, 3, 2)], 32
         for expansion, outputs, blocks, stride in PLAN:

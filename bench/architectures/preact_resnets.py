@@ -19,7 +19,7 @@ EXPANSION = 4
 class PreactBlock(nn.Module):
     """conv3(relu(bn3(conv2(relu(bn2(conv1(relu(bn1(x)))))))) + shortcut(x)."""
 
-    def __init__(self, inputs: int, width: int, stride: int, first: bool):
+    def __init__(self, inputs: int, width: int, stride: int, first: bool) -> None:
         super().__init__()
         outputs = EXPANSION * width
         self.bn1 = nn.BatchNorm2d(inputs)
@@ -39,29 +39,28 @@ class PreactBlock(nn.Module):
         return self.conv3(self.relu(self.bn3(y))) + self.shortcut(x)
 
 
+def stage(inputs: int, width: int, blocks: int, stride: int) -> nn.Sequential:
+    """Blocks in a row, the first of which takes the stride and the new width."""
+    first = PreactBlock(inputs, width, stride, first=True)
+    outputs = EXPANSION * width
+    return nn.Sequential(
+        first, *[PreactBlock(outputs, width, 1, first=False) for _ in range(blocks - 1)]
+    )
+
+
 class PreactResNet(nn.Module):
     """A network of depth 9 * blocks + 2 for pictures [n, channels, h, w] of any size."""
 
     def __init__(
         self, blocks: int, classes: int, channels: int, *, widths: Sequence[int] = (16, 32, 64)
-    ):
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, widths[0], 3, 1, 1, bias=False)
-        inputs = (widths[0],) + tuple(EXPANSION * width for width in widths)
+        inputs = (widths[0],) + tuple(EXPANSION * width for width in widths)  # of each stage
         self.stages = nn.Sequential(
             *[
-                nn.Sequential(
-                    *[
-                        PreactBlock(
-                            inputs[s] if b == 0 else EXPANSION * width,
-                            width,
-                            2 if s > 0 and b == 0 else 1,
-                            first=b == 0,
-                        )
-                        for b in range(blocks)
-                    ]
-                )
-                for s, width in enumerate(widths)
+                stage(inputs[number], width, blocks, 2 if number > 0 else 1)
+                for number, width in enumerate(widths)
             ]
         )
         self.bn = nn.BatchNorm2d(inputs[-1])

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 class RowNetwork(nn.Module):
     """Logits [n, classes] from pictures [n, channels, h, side]; `cell` is nn.LSTM or nn.GRU."""
 
-    def __init__(self, cell: type, hidden: int, classes: int, channels: int, side: int):
+    def __init__(self, cell: type, hidden: int, classes: int, channels: int, side: int) -> None:
         super().__init__()
         self.rows = nn.Linear(channels * side, hidden)
         self.cell = cell(hidden, hidden, batch_first=True)

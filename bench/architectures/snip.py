@@ -34,16 +34,14 @@ def vgg(plan: vggs.Plan, hidden: int, classes: int, channels: int) -> nn.Module:
 
 def _chain(features: List[nn.Module], widths: List[int]) -> nn.Module:
     classifier: List[nn.Module] = []
-    for inputs, outputs in zip(widths, widths[1:-1]):
+    for inputs, outputs in zip(widths, widths[1:-1]):  # all but the last, which has no norm
         classifier += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU()]
-    return weights.variance_scaling(
-        nn.Sequential(
-            OrderedDict(
-                [
-                    ("features", nn.Sequential(*features)),
-                    ("flatten", nn.Flatten()),
-                    ("classifier", nn.Sequential(*classifier, nn.Linear(*widths[-2:]))),
-                ]
-            )
-        )
+    classifier.append(nn.Linear(widths[-2], widths[-1]))
+    parts = OrderedDict(
+        [
+            ("features", nn.Sequential(*features)),
+            ("flatten", nn.Flatten()),
+            ("classifier", nn.Sequential(*classifier)),
+        ]
     )
+    return weights.variance_scaling(nn.Sequential(parts))

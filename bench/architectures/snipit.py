@@ -39,30 +39,26 @@ def linear(widths: Sequence[int], dropout_first: bool = True) -> List[nn.Module]
         if layers or dropout_first:
             layers.append(nn.Dropout(DROPOUT))
         layers += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.LeakyReLU(SLOPE)]
-    return layers[:-2]
+    return layers[:-2]  # without the norm and activation of the last one
 
 
 def network(features: List[nn.Module], pool: int, widths: Sequence[int]) -> nn.Module:
     """Features, their mean on a `pool` x `pool` grid, and linear layers of these widths."""
-    return weights.orthogonal(
-        nn.Sequential(
-            OrderedDict(
-                [
-                    ("features", nn.Sequential(*features)),
-                    ("pool", nn.AdaptiveAvgPool2d(pool)),
-                    ("flatten", nn.Flatten()),
-                    ("classifier", nn.Sequential(*linear(widths))),
-                ]
-            )
-        ),
-        SLOPE,
+    parts = OrderedDict(
+        [
+            ("features", nn.Sequential(*features)),
+            ("pool", nn.AdaptiveAvgPool2d(pool)),
+            ("flatten", nn.Flatten()),
+            ("classifier", nn.Sequential(*linear(widths))),
+        ]
     )
+    return weights.orthogonal(nn.Sequential(parts), SLOPE)
 
 
 class BasicBlock(nn.Module):
     """Two 3 x 3 convolutions with biases round which x, or its strided projection, is added."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int):
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1)
         self.bn1 = nn.BatchNorm2d(outputs)

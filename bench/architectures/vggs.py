@@ -17,13 +17,13 @@ Plan = Sequence[Union[int, str, Tuple[int, int]]]
 
 def layers(plan: Plan, channels: int, bias: bool = False) -> List[nn.Module]:
     """The convolutions of a plan, each with its norm and ReLU, and its poolings, in order."""
-    found = []
+    found: List[nn.Module] = []
     for entry in plan:
         if entry == "M":
             # ceil_mode keeps one pixel where a small picture has run out of halves
             found.append(nn.MaxPool2d(2, ceil_mode=True))
             continue
-        width, kernel = (entry, 3) if isinstance(entry, int) else entry
+        width, kernel = entry if isinstance(entry, tuple) else (int(entry), 3)
         found += [
             nn.Conv2d(channels, width, kernel, 1, kernel // 2, bias=bias),
             nn.BatchNorm2d(width),
@@ -36,11 +36,12 @@ def layers(plan: Plan, channels: int, bias: bool = False) -> List[nn.Module]:
 class Vgg(nn.Module):
     """Features by a plan that leaves at most 2 x 2 pixels, their mean, one linear layer."""
 
-    def __init__(self, plan: Plan, classes: int, channels: int):
+    def __init__(self, plan: Plan, classes: int, channels: int) -> None:
         super().__init__()
         self.features = nn.Sequential(*layers(plan, channels))
         self.pool = nn.AvgPool2d(2, ceil_mode=True)
-        self.classifier = nn.Linear([width for width in plan if width != "M"][-1], classes)
+        widths = [m.out_channels for m in self.features if isinstance(m, nn.Conv2d)]
+        self.classifier = nn.Linear(widths[-1], classes)
         weights.he(self, gamma=0.5, linear_std=0.01)
 
     def forward(self, x: Tensor) -> Tensor:

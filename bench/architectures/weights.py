@@ -6,6 +6,7 @@ from typing import Optional
 from torch import nn
 
 LAYERS = (nn.Conv2d, nn.Linear)
+TRUNCATED_STD = 0.87962566103423978  # of N(0, 1) truncated at two deviations
 
 
 def he(model: nn.Module, gamma: float = 1.0, linear_std: Optional[float] = None) -> nn.Module:
@@ -19,7 +20,7 @@ def he(model: nn.Module, gamma: float = 1.0, linear_std: Optional[float] = None)
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             _zero_bias(module)
         elif isinstance(module, nn.BatchNorm2d):
-            nn.init.constant_(module.weight, gamma)
+            nn.init.constant_(module.weight, gamma)  # one half is network slimming's
             nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Linear) and linear_std is not None:
             nn.init.normal_(module.weight, 0.0, linear_std)
@@ -41,20 +42,20 @@ def orthogonal(model: nn.Module, slope: float) -> nn.Module:
 
 
 def variance_scaling(model: nn.Module) -> nn.Module:
-    """The same model with weights N(0, 1 / fan_in) cut off at two deviations, and biases 0.
+    """The same model with weights N(0, 1 / fan_in) truncated at two deviations, and biases 0.
 
     The draw of SNIP (Lee et al., 2019, arXiv:1810.02340), which is TensorFlow's: the deviation
-    before the cut is larger so that after it the variance is 1 / fan_in.
+    before truncation is larger so that after it the variance is 1 / fan_in.
     """
     for layer in model.modules():
         if isinstance(layer, LAYERS):
             fan_in = layer.weight[0].numel()
-            std = 1 / (0.87962566103423978 * math.sqrt(fan_in))
+            std = 1 / (TRUNCATED_STD * math.sqrt(fan_in))
             nn.init.trunc_normal_(layer.weight, 0.0, std, -2 * std, 2 * std)
             _zero_bias(layer)
     return model
 
 
 def _zero_bias(layer: nn.Module) -> None:
-    if layer.bias is not None:
+    if isinstance(layer.bias, nn.Parameter):
         nn.init.zeros_(layer.bias)

@@ -12,7 +12,7 @@ from edgejoule.bench.architectures import weights
 class WideBlock(nn.Module):
     """conv2(relu(bn2(conv1(relu(bn1(x)))))) + x, or + shortcut(relu(bn1(x)))."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int):
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.bn1 = nn.BatchNorm2d(inputs)
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
@@ -31,27 +31,24 @@ class WideBlock(nn.Module):
         return y + (x if self.shortcut is None else self.shortcut(activated))
 
 
+def stage(inputs: int, outputs: int, blocks: int, stride: int) -> nn.Sequential:
+    """Blocks in a row, the first of which takes the stride and the new width."""
+    first = WideBlock(inputs, outputs, stride)
+    return nn.Sequential(first, *[WideBlock(outputs, outputs, 1) for _ in range(blocks - 1)])
+
+
 class WideResNet(nn.Module):
     """WRN-depth-widen for pictures [n, channels, h, w] of any size."""
 
-    def __init__(self, depth: int, widen: int, classes: int, channels: int):
+    def __init__(self, depth: int, widen: int, classes: int, channels: int) -> None:
         super().__init__()
+        # the stem keeps 16 channels whatever the factor is
         blocks, widths = (depth - 4) // 6, [16, 16 * widen, 32 * widen, 64 * widen]
         self.conv1 = nn.Conv2d(channels, 16, 3, 1, 1, bias=False)
         self.stages = nn.Sequential(
-            *[
-                nn.Sequential(
-                    *[
-                        WideBlock(
-                            widths[s] if b == 0 else widths[s + 1],
-                            widths[s + 1],
-                            2 if s > 0 and b == 0 else 1,
-                        )
-                        for b in range(blocks)
-                    ]
-                )
-                for s in range(3)
-            ]
+            stage(widths[0], widths[1], blocks, 1),
+            stage(widths[1], widths[2], blocks, 2),
+            stage(widths[2], widths[3], blocks, 2),
         )
         self.bn = nn.BatchNorm2d(widths[-1])
         self.relu = nn.ReLU()

@@ -11,9 +11,12 @@ fvcore   3 x fvcore's own forward figure, which calls one multiply-accumulate on
   edgejoule flops --model mlp5 --dataset cifar10 --set model.side=32
 """
 
+import argparse
 import json
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 import torch
+from torch import Tensor, nn
 
 from edgejoule.bench import grid, plugins, settings
 from edgejoule.prune import cost
@@ -25,7 +28,7 @@ MEANINGS = {
 }
 
 
-def arguments(parser):
+def arguments(parser: argparse.ArgumentParser) -> None:
     """What `edgejoule flops` takes."""
     parser.add_argument(
         "--model", required=True, metavar="NAME", help="a network of `edgejoule list models`"
@@ -53,7 +56,7 @@ def arguments(parser):
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     """Exit code: 0, or 3 if no asked convention is defined for this network."""
     asked = _conventions(args.convention)
     if args.epochs < 1:
@@ -64,7 +67,7 @@ def run(args) -> int:
     return 0 if any(row["flops"] for row in report["conventions"].values()) else 3
 
 
-def _conventions(name: str):
+def _conventions(name: str) -> Tuple[str, ...]:
     if name != "all" and name not in cost.CONVENTIONS:
         allowed = cost.CONVENTIONS + ("all",)
         raise ValueError(
@@ -75,9 +78,11 @@ def _conventions(name: str):
     return cost.CONVENTIONS if name == "all" else (name,)
 
 
-def _model_table(args):
+def _model_table(args: argparse.Namespace) -> Dict[str, Any]:
     """The model's name and settings, checked."""
-    sections = {"model": [{"name": plugins.check("bench/models", args.model)}]}
+    sections: Dict[str, List[Dict]] = {
+        "model": [{"name": plugins.check("bench/models", args.model)}]
+    }
     for text in args.overrides:
         if not text.startswith("model."):
             raise ValueError(
@@ -88,13 +93,13 @@ def _model_table(args):
     return settings.resolve("model", sections["model"][0])
 
 
-def _network(table, dataset_name: str):
+def _network(table: Dict[str, Any], dataset_name: str) -> Tuple[nn.Module, Tensor, int]:
     """(model, one picture of zeros [1, c, h, w], training pictures)."""
     source = plugins.load("bench/datasets", dataset_name)
     module = plugins.load("bench/models", table["name"])
     options = {key: value for key, value in table.items() if key != "name"}
     model = module.build(source.CLASSES, source.INPUT_SHAPE[0], **options)
-    example = torch.zeros((1,) + tuple(source.INPUT_SHAPE))
+    example = torch.zeros((1,) + tuple(source.INPUT_SHAPE))  # values change no count
     try:
         model.eval()(example)
     except RuntimeError as error:
@@ -106,32 +111,34 @@ def _network(table, dataset_name: str):
                 list(module.INPUT_SHAPE),
                 str(error).splitlines()[0],
             )
-        )
+        ) from error
     return model, example, source.TRAIN_IMAGES
 
 
-def _report(args, model, example, images: int, asked):
+def _report(
+    args: argparse.Namespace, model: nn.Module, example: Tensor, images: int, asked: Sequence[str]
+) -> Dict[str, Any]:
     counted = cost.count(model, example)
-    report = {
+    report: Dict[str, Any] = {
         "model": args.model,
         "dataset": args.dataset,
         "epochs": args.epochs,
         "images": images,
         "input_shape": list(example.shape[1:]),
     }
-    report.update(counted._asdict(), train_macs=counted.train_macs)
+    report.update(counted._asdict(), train_macs=counted.train_macs)  # a property, not a field
     report["conventions"] = {
         name: _row(name, cost.train_figure(model, example, name), images * args.epochs)
         for name in asked
     }
     if "fvcore" in asked:
         report["fvcore_forward"] = cost.fvcore_forward(model, example)
-    if len(asked) == 1:
+    if len(asked) == 1:  # so that a script need not know the name of what it asked for
         report.update(convention=asked[0], **report["conventions"][asked[0]])
     return report
 
 
-def _row(name: str, figure, samples: int):
+def _row(name: str, figure: cost.Figure, samples: int) -> Dict[str, Any]:
     """One convention's figures; PFLOPs (1e15) to six digits, as exact as tables print them."""
     total = None if figure.flops is None else figure.flops * samples
     return {
@@ -143,7 +150,7 @@ def _row(name: str, figure, samples: int):
     }
 
 
-def _lines(report):
+def _lines(report: Dict[str, Any]) -> Iterator[str]:
     yield "{model} on {dataset}: {params:,} parameters, {images:,} pictures {input_shape}".format(
         **report
     )

@@ -1,31 +1,36 @@
-"""Cuts one model physically and prints what that saves: parameters, MACs, size, measured time.
+r"""Cuts one model physically and prints what that saves: parameters, MACs, size, measured time.
 
 The model is one of ours, or any function of yours that returns an nn.Module. Without a
 checkpoint it is freshly initialised, which is what pruning before training wants.
 
   edgejoule prune --model resnet20 --criterion l2 --ratio 0.5
   edgejoule prune --model vgg16 --criterion spline --ratio 0.3 --option rho=0.1 --out small/
-  edgejoule prune --factory mynet:build --input-shape 3,64,64 --checkpoint net.pt --criterion l1 \\
+  edgejoule prune --factory mynet:build --input-shape 3,64,64 --checkpoint net.pt --criterion l1 \
       --ratio 0.5 --mode inner --multiple-of device --out small/ --export onnx,torchscript
-  edgejoule prune --model resnet56 --criterion l2 --layer-ratio 'stages.0.*=0.3' \\
+  edgejoule prune --model resnet56 --criterion l2 --layer-ratio 'stages.0.*=0.3' \
       --layer-ratio 'stages.2.*=0.6'
 """
 
+import argparse
 import importlib
 import json
 import os
 import sys
+from typing import Any, Dict, List, Sequence, Tuple, Union
 
 import torch
+from torch import Tensor, nn
 
 from edgejoule.bench import before_after, grid, plugins, settings, width_sweep
 from edgejoule.prune import cutting, deploy, export, grouping, shrink, tensor_file
+from edgejoule.prune.groups import Group
 from edgejoule.prune.settings import Criterion
 
-DEVICE = "device"  # asks it which widths run well
+DEVICE = "device"  # instead of a multiple: the one whose widths run best here
+Shape = Tuple[int, ...]  # of one input, without the batch
 
 
-def arguments(parser):
+def arguments(parser: argparse.ArgumentParser) -> None:
     """What `edgejoule prune` takes."""
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--model", metavar="NAME", help="a network of `edgejoule list models`")
@@ -79,9 +84,9 @@ def arguments(parser):
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     """Exit code: 0, or 3 if nothing could be removed."""
-    torch.manual_seed(args.seed)
+    torch.manual_seed(args.seed)  # first: weights, the example and the scores' images draw from it
     ratio, kinds = _ratio(args), _kinds(args)
     model, shape = _model(args)
     example = torch.randn((1,) + shape)
@@ -112,7 +117,7 @@ def run(args) -> int:
     return 0 if report["cut"]["params"] < report["dense"]["params"] else 3
 
 
-def _ratio(args):
+def _ratio(args: argparse.Namespace) -> Union[float, Dict[str, float]]:
     """One share, or {pattern: share}."""
     if (args.ratio is None) == (not args.layer_ratio):
         raise ValueError(
@@ -121,13 +126,13 @@ def _ratio(args):
     named = [text.rpartition("=")[::2] for text in args.layer_ratio]
     table = {pattern: grid.value(share) for pattern, share in named}
     for share in table.values() if table else [args.ratio]:
-        settings.resolve(
+        settings.resolve(  # for its checks alone: what it says of a wrong ratio, a suite says too
             "prune", {"recipe": "one_shot", "criterion": args.criterion, "ratio": share}
         )
     return table or args.ratio
 
 
-def _kinds(args):
+def _kinds(args: argparse.Namespace) -> List[str]:
     """The formats of --export, checked."""
     kinds = [kind for text in args.export for kind in text.split(",")]
     for kind in kinds:
@@ -152,7 +157,9 @@ def _multiple(text: str) -> int:
     return int(text)
 
 
-def _written(folder: str, small, plan, kinds, batch):
+def _written(
+    folder: str, small: nn.Module, plan: Dict[str, Any], kinds: Sequence[str], batch: Tensor
+) -> List[str]:
     """Paths of what was written: the plan and the weights, then other runtimes' formats."""
     os.makedirs(folder, exist_ok=True)
     export.save(folder, small, plan)
@@ -165,11 +172,11 @@ def _written(folder: str, small, plan, kinds, batch):
                 "--export {}: {}; plan.json and weights.pt are written".format(
                     kind, str(error).splitlines()[0].rstrip(".!")
                 )
-            )
+            ) from error
     return paths
 
 
-def _model(args):
+def _model(args: argparse.Namespace) -> Tuple[nn.Module, Shape]:
     if args.model:
         module = plugins.load("bench/models", args.model)
         shape = _shape(args.input_shape) if args.input_shape else tuple(module.INPUT_SHAPE)
@@ -183,7 +190,7 @@ def _model(args):
     return model, shape
 
 
-def _load(model, path: str) -> None:
+def _load(model: nn.Module, path: str) -> None:
     """Fills the model from a file of tensors; nothing in the file is executed."""
     try:
         model.load_state_dict(tensor_file.state(path))
@@ -192,12 +199,12 @@ def _load(model, path: str) -> None:
             "--weights {!r} do not fit the model: {}".format(
                 path, " ".join(str(error).split())[:300]
             )
-        )
+        ) from error
 
 
-def _shape(text: str):
+def _shape(text: str) -> Shape:
     try:
-        shape = tuple(int(word) for word in text.split(","))
+        shape: Shape = tuple(int(word) for word in text.split(","))
     except ValueError:
         shape = ()
     if not shape or min(shape) < 1:
@@ -207,7 +214,7 @@ def _shape(text: str):
     return shape
 
 
-def _made(factory: str):
+def _made(factory: str) -> nn.Module:
     """What the user's function returns; the working folder is importable."""
     package, colon, name = factory.partition(":")
     if not colon:
@@ -216,10 +223,12 @@ def _made(factory: str):
     try:
         return getattr(importlib.import_module(package), name)()
     except (ImportError, AttributeError) as error:
-        raise ValueError("--factory {!r} cannot be called: {}".format(factory, error))
+        raise ValueError("--factory {!r} cannot be called: {}".format(factory, error)) from error
 
 
-def _scores(criterion, model, found, shape):
+def _scores(
+    criterion: Criterion, model: nn.Module, found: Sequence[Group], shape: Shape
+) -> Dict[str, Tensor]:
     """Scores on random images: there is no data set here for criteria that look at data."""
     batches = [
         (
@@ -228,10 +237,10 @@ def _scores(criterion, model, found, shape):
         )
         for _ in range(criterion.module.BATCHES)
     ]
-    return criterion.module.scores(model, found, batches, **criterion.options)
+    return criterion.scores(model, found, batches)
 
 
-def _option(args, text: str):
+def _option(args: argparse.Namespace, text: str) -> Tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
         raise ValueError("--option {!r}; it is setting=value".format(text))

@@ -4,13 +4,15 @@ Interrupt it whenever you like: the same command goes on where it stopped. When 
 `edgejoule report SUITE` makes the page and the tables.
 """
 
+import argparse
 import json
 import sys
 
 from edgejoule.bench import device_lock, runner, suite
+from edgejoule.bench.progress import tell
 
 
-def arguments(parser):
+def arguments(parser: argparse.ArgumentParser) -> None:
     """What `edgejoule run` takes."""
     parser.add_argument("suite", help="a name of `edgejoule list suites`, or a .toml file")
     parser.add_argument("--runs", default="runs", help="folder of run bundles [runs]")
@@ -47,30 +49,27 @@ def arguments(parser):
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     """Exit code: 0 all done, 1 some failed, 4 cannot be done as asked, 75 the device is held."""
     overrides = list(args.overrides)
     if args.fake_power:
+        # as a setting, so that the record of every run says that its power is not real
         overrides.append("measure.fake_power={}".format(json.dumps(args.fake_power)))
     asked = suite.read(args.suite, overrides, args.sweeps, args.quick)
     if args.dry_run:
-        return _plan(asked, args)
+        return _print_plan(asked, args)
     measures = {(case.measure["power"], case.measure["fake_power"]) for case in asked.cases}
     try:
         with device_lock.real(measures, "a run of suite {}".format(asked.name)):
-            tally = runner.run(asked, args.runs, _say)
+            tally = runner.run(asked, args.runs, tell)
     except device_lock.Busy as error:
         print("edgejoule: {}".format(error), file=sys.stderr)
         return device_lock.BUSY
-    _told(asked, tally, args)
+    _print_tally(asked, tally, args)
     return 4 if tally.refused else 1 if tally.failed else 0
 
 
-def _say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def _told(asked, tally, args):
+def _print_tally(asked: suite.Suite, tally: runner.Tally, args: argparse.Namespace) -> None:
     if args.json:
         print(
             json.dumps(
@@ -89,7 +88,7 @@ def _told(asked, tally, args):
     print("suite {}{}: {} cases: {}".format(asked.name, fake, len(asked.cases), words))
 
 
-def _plan(asked, args) -> int:
+def _print_plan(asked: suite.Suite, args: argparse.Namespace) -> int:
     from edgejoule.bench import plan  # torch is paid for only by those who ask for FLOPs
 
     if args.json:

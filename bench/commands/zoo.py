@@ -5,23 +5,28 @@
   edgejoule zoo 'shuffle*' c2f_yolo --time 12    and what the cut saves in seconds
   edgejoule zoo --peers                      race against torch-pruning, where it is installed
 
-params and MACs are shares of the dense network's; forward and step are measured seconds of the cut
-network over the dense one's: median and 95 % interval of interleaved pairs (--time). The second
-triple races two cuts to half by random scores: widths rounded to what this device likes, over widths
-as they fall.
+params and MACs are shares of the dense network's. With --time, forward and train step are the
+measured seconds of the cut network over the dense one's: median and 95 % interval of interleaved
+pairs. The figures after them compare two cuts to half of the channels by random scores: widths
+rounded to the multiple that this device runs best, over widths as they come.
 """
 
+import argparse
 import json
 import sys
+from typing import Any, Dict, List, Mapping, TextIO, Tuple
 
 from edgejoule.bench.zoo import catalogue, rows
+from edgejoule.bench.zoo.net import Net
+
+Row = Dict[str, Any]  # of `rows.row`
 
 THOROUGH = rows.Plan(ratios=(0.3, 0.5, 0.7, 0.9), by=("random", "l2"))
 COLUMNS = ["network", "groups", "exact", "parity", "params", "MACs", "s", "exports", "remarks"]
 HEAD = "{:<22} {:>6} {:>7} {:>8} {:>6} {:>6} {:>6}  {:<28} {}"
 
 
-def arguments(parser):
+def arguments(parser: argparse.ArgumentParser) -> None:
     """What `edgejoule zoo` takes."""
     parser.add_argument("patterns", nargs="*", metavar="NET", help="names or patterns [all]")
     parser.add_argument("--kinds", default="own,seeds,families", help="own, seeds, families [all]")
@@ -40,7 +45,7 @@ def arguments(parser):
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     """Exit code: 0 if every cut is exact, 1 if one isn't."""
     nets = catalogue.nets(args.kinds.split(","), args.patterns)
     if args.list:
@@ -51,9 +56,10 @@ def run(args) -> int:
     plan = (THOROUGH if args.thorough else rows.Plan())._replace(
         exports=not args.no_exports, pairs=args.time
     )
-    found = []
+    found: List[Row] = []
     for (kind, name), net in nets.items():
         found.append(rows.row(name, kind, net, plan))
+        # row by row, because all of them take minutes; standard output is left to the document
         _print(found, sys.stderr if args.json else sys.stdout)
     if args.json:
         json.dump({"rows": found, "summary": _summary(found)}, sys.stdout, indent=1)
@@ -66,7 +72,7 @@ def run(args) -> int:
     return 1 if any(each["verdict"] == "WRONG" for each in found) else 0
 
 
-def _summary(found):
+def _summary(found: List[Row]) -> Dict[str, Any]:
     count = {
         verdict: sum(each["verdict"] == verdict for each in found)
         for verdict in ("cut", "whole", "WRONG")
@@ -82,7 +88,7 @@ def _summary(found):
     }
 
 
-def _print(found, stream):
+def _print(found: List[Row], stream: TextIO) -> None:
     """The newest row, under the table's head if it is the first."""
     if len(found) == 1:
         print(HEAD.format(*COLUMNS), file=stream)
@@ -103,7 +109,7 @@ def _print(found, stream):
         print("{:<22} {}".format("", _times(each)), file=stream, flush=True)
 
 
-def _times(each) -> str:
+def _times(each: Row) -> str:
     """Measured seconds beside the MACs they are to be compared with."""
     found, rounded = each["times"], each["times"]["rounded"]
     cells = [
@@ -116,30 +122,30 @@ def _times(each) -> str:
     )
 
 
-def _share(value):
+def _share(value: Any) -> str:
     return "-" if value is None else "{:.2f}".format(value)
 
 
-def _exports(each):
+def _exports(each: Row) -> str:
     """Formats that hold up, then those that don't."""
     found = each.get("exports", {})
     good = [kind for kind in sorted(found) if found[kind] == "ok"]
     return " ".join(good + ["({})".format(kind) for kind in sorted(found) if found[kind] != "ok"])
 
 
-def _remarks(each):
+def _remarks(each: Row) -> str:
     words = list(each["problems"][:2])
     if each["verdict"] == "whole" and each.get("whole"):
         words.append("{}: {}".format(*each["whole"][0]))
     return "; ".join(words)
 
 
-def _peers(args, nets):
+def _peers(args: argparse.Namespace, nets: Mapping[Tuple[str, str], Net]) -> int:
     """The race against torch-pruning; its own process per network, memory and time limited."""
-    from edgejoule.bench.zoo import peers
+    from edgejoule.bench.zoo import peers  # only for those who race
 
-    found = []
-    for (kind, name), _ in nets.items():
+    found: List[Row] = []
+    for kind, name in nets:
         if kind == "families":
             found.append(peers.race(name, args.rounds))
             text = peers.line(found[-1], first=len(found) == 1)

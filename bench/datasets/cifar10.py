@@ -3,6 +3,9 @@
 Mean, deviation, 4-pixel crops and flips are those of network slimming's experiments.
 """
 
+from pathlib import Path
+from typing import Sequence, Union
+
 from edgejoule.bench.data import Data, images
 from edgejoule.bench.formats import archives, cifar_batches
 from edgejoule.bench.training import augmentation
@@ -35,22 +38,21 @@ FILES = {
 SOURCE = archives.Source(
     "cifar10", ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",), tuple(FILES), CHECKSUMS
 )
+LAYOUT = cifar_batches.Layout(FILES, CLASSES, key="labels", label_bytes=1)
 
 
 def load(
-    root,
+    root: Union[str, Path],
     *,
-    pad=4,
-    flip=0.5,
-    mean=(0.4914, 0.4822, 0.4465),
-    std=(0.2023, 0.1994, 0.2010),
-    download=False,
-    verify=True,
-):
+    pad: int = 4,
+    flip: float = 0.5,
+    mean: Sequence[float] = (0.4914, 0.4822, 0.4465),
+    std: Sequence[float] = (0.2023, 0.1994, 0.2010),
+    download: bool = False,
+    verify: bool = True,
+) -> Data:
     """All pictures in memory, from the pickled or the binary version under `root`."""
-    train, test = cifar_batches.load(
-        SOURCE, root, FILES, CLASSES, key="labels", label_bytes=1, download=download, verify=verify
-    )
+    train, test = cifar_batches.load(SOURCE, root, LAYOUT, download, verify)
     return Data(
         images(*train, mean, std),
         images(*test, mean, std),

@@ -6,6 +6,7 @@ the split is fixed and stratified, and owes nothing to a random generator.
 
 import importlib.util
 from pathlib import Path
+from typing import Union
 
 import numpy as np
 import torch
@@ -20,10 +21,10 @@ TEST_IMAGES = 355
 LICENCE = "CC BY 4.0 (UCI Machine Learning Repository, Optical Recognition of Handwritten Digits)"
 CHECKSUMS = {"digits.csv.gz": "9b335364a7bfd63947c7480a5bd51f2d"}
 MEAN, STD = (0.3051,), (0.3762,)
-WHITE = 16.0
+WHITE = 16.0  # the largest value of a pixel
 
 
-def load(root=None):
+def load(root: Union[str, Path, None] = None) -> Data:
     """All pictures in memory; `root` is not read, the file comes with scikit-learn."""
     rows = np.loadtxt(str(_file()), delimiter=",")  # a picture's 64 values and its class
     values = torch.from_numpy(rows[:, :-1].astype(np.uint8)).view(-1, *INPUT_SHAPE)
@@ -39,7 +40,7 @@ def load(root=None):
 def _file() -> Path:
     """The file inside scikit-learn, which is found and not imported: that takes seconds."""
     spec = importlib.util.find_spec("sklearn")
-    if spec is None:
+    if spec is None or spec.origin is None:
         raise FileNotFoundError(
             "digits: the pictures come with scikit-learn, which is not "
             "installed; pip install scikit-learn"

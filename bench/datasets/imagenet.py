@@ -5,6 +5,8 @@ crops and flips, the test the middle 224 of 256 pixels (He et al., 2016, arXiv:1
 """
 
 from functools import partial
+from pathlib import Path
+from typing import Sequence, Union
 
 from edgejoule.bench.data import Data
 from edgejoule.bench.formats import archives
@@ -22,7 +24,14 @@ CHECKSUMS = {
 SOURCE = archives.Source("imagenet", (), ("imagenet", "ILSVRC2012"), CHECKSUMS)
 
 
-def load(root, *, resize=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), verify=True):
+def load(
+    root: Union[str, Path],
+    *,
+    resize: int = 256,
+    mean: Sequence[float] = (0.485, 0.456, 0.406),
+    std: Sequence[float] = (0.229, 0.224, 0.225),
+    verify: bool = True,
+) -> Data:
     """Pictures read from disk as they are needed; each reading for training is a new crop."""
     size = INPUT_SHAPE[1]
     if resize < size:
@@ -36,7 +45,7 @@ def load(root, *, resize=256, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.2
         checked(listed(folder / split), folder / split, "imagenet", count, CLASSES, verify)
         for split, count in (("train", TRAIN_IMAGES), ("val", TEST_IMAGES))
     )
-    fixed = partial(middle, size=size, resize=resize)
+    fixed = partial(middle, size=size, resize=resize)  # scores and tests see the same crop always
     return Data(
         Pictures(train, fixed, mean, std),
         Pictures(test, fixed, mean, std),

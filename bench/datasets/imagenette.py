@@ -5,6 +5,8 @@ Pictures are squeezed to 128 x 128 and a fifth of them mirrored, as SNIP-it trai
 """
 
 from functools import partial
+from pathlib import Path
+from typing import Sequence, Union
 
 from edgejoule.bench.data import Data
 from edgejoule.bench.formats import archives
@@ -29,15 +31,15 @@ SOURCE = archives.Source(
 
 
 def load(
-    root,
+    root: Union[str, Path],
     *,
-    flip=0.2,
-    mean=(0.485, 0.456, 0.406),
-    std=(0.229, 0.224, 0.225),
-    preload=False,
-    download=False,
-    verify=True,
-):
+    flip: float = 0.2,
+    mean: Sequence[float] = (0.485, 0.456, 0.406),
+    std: Sequence[float] = (0.229, 0.224, 0.225),
+    preload: bool = False,
+    download: bool = False,
+    verify: bool = True,
+) -> Data:
     """Pictures read from disk as they are needed, or, `preload`, kept in memory (0.7 GB)."""
     folder = archives.folder(SOURCE, root, download)
     train, test = (
@@ -49,6 +51,7 @@ def load(
         )
         for split, count in (("train", TRAIN_IMAGES), ("val", TEST_IMAGES))
     )
+    augment = augmentation.crops_and_flips(0, flip, mean, std)
     if preload:
-        train, test = preloaded(train), preloaded(test)
-    return Data(train, test, augmentation.crops_and_flips(0, flip, mean, std))
+        return Data(preloaded(train), preloaded(test), augment)
+    return Data(train, test, augment)

@@ -3,6 +3,11 @@
 Read from the four IDX files, compressed or not.
 """
 
+from pathlib import Path
+from typing import Sequence, Tuple, Union
+
+from torch import Tensor
+
 from edgejoule.bench.data import Data, images
 from edgejoule.bench.formats import archives, idx
 
@@ -21,6 +26,7 @@ CHECKSUMS = {
     "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
+# torchvision's mirror: the original address refuses most requests
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 SOURCE = archives.Source(
     "mnist",
@@ -30,14 +36,21 @@ SOURCE = archives.Source(
 )
 
 
-def load(root, *, mean=(0.1307,), std=(0.3081,), download=False, verify=True):
+def load(
+    root: Union[str, Path],
+    *,
+    mean: Sequence[float] = (0.1307,),
+    std: Sequence[float] = (0.3081,),
+    download: bool = False,
+    verify: bool = True,
+) -> Data:
     """All pictures in memory; no augmentation."""
     folder = archives.folder(SOURCE, root, download)
     train, test = (_split(folder, name, verify) for name in ("train", "t10k"))
     return Data(images(*train, mean, std), images(*test, mean, std), None)
 
 
-def _split(folder, name: str, verify: bool):
+def _split(folder: Path, name: str, verify: bool) -> Tuple[Tensor, Tensor]:
     """Bytes [n, 1, 28, 28] and labels [n] of one split."""
     values, labels = (
         idx.read(_file(folder, name + kind, verify))
@@ -54,7 +67,7 @@ def _split(folder, name: str, verify: bool):
     return values.unsqueeze(1), labels.long()
 
 
-def _file(folder, name: str, verify: bool):
+def _file(folder: Path, name: str, verify: bool) -> Path:
     """The plain file if it is there, else the compressed one."""
     plain = folder / name
     return archives.file(SOURCE, plain if plain.is_file() else folder / (name + ".gz"), verify)

@@ -6,10 +6,13 @@ labels: the validation set is the test set here, as everywhere.
 """
 
 from functools import partial
+from pathlib import Path
+from typing import Sequence, Union
 
 from edgejoule.bench.data import Data
 from edgejoule.bench.formats import archives
 from edgejoule.bench.formats.picture_folders import (
+    Listing,
     Pictures,
     checked,
     inside,
@@ -34,16 +37,16 @@ SOURCE = archives.Source(
 
 
 def load(
-    root,
+    root: Union[str, Path],
     *,
-    pad=4,
-    flip=0.5,
-    mean=(0.485, 0.456, 0.406),
-    std=(0.229, 0.224, 0.225),
-    preload=False,
-    download=False,
-    verify=True,
-):
+    pad: int = 4,
+    flip: float = 0.5,
+    mean: Sequence[float] = (0.485, 0.456, 0.406),
+    std: Sequence[float] = (0.229, 0.224, 0.225),
+    preload: bool = False,
+    download: bool = False,
+    verify: bool = True,
+) -> Data:
     """Pictures read from disk as they are needed, or, `preload`, kept in memory (1.4 GB)."""
     folder = archives.folder(SOURCE, root, download)
     counts = {"train": TRAIN_IMAGES, "val": TEST_IMAGES}
@@ -59,27 +62,29 @@ def load(
         )
         for split in ("train", "val")
     )
+    augment = augmentation.crops_and_flips(pad, flip, mean, std)
     if preload:
-        train, test = preloaded(train), preloaded(test)
-    return Data(train, test, augmentation.crops_and_flips(pad, flip, mean, std))
+        return Data(preloaded(train), preloaded(test), augment)
+    return Data(train, test, augment)
 
 
-def _validation(folder):
+def _validation(folder: Path) -> Listing:
     """Paths and labels of the validation pictures, numbered as the training classes are."""
     names = sorted(each.name for each in (folder / "train").glob("*") if each.is_dir())
     annotations = archives.file(SOURCE, folder / "val" / "val_annotations.txt", verify=False)
     lines = annotations.read_text(encoding="utf8").splitlines()
-    told = dict(line.split("\t")[:2] for line in lines if line.count("\t") > 0)
-    strange = sorted(set(told.values()) - set(names))
+    # picture, class, and the corners of a box, which nobody reads here
+    classes = dict(line.split("\t")[:2] for line in lines if "\t" in line)
+    unknown = sorted(set(classes.values()) - set(names))
     pictures = inside(folder / "val" / "images")
-    silent = [path.name for path in pictures if path.name not in told]
-    if strange or silent:
+    unlabelled = [path.name for path in pictures if path.name not in classes]
+    if unknown or unlabelled:
         raise ValueError(
             "tiny_imagenet: {!r} gives {}; unpack the data set again".format(
                 str(annotations),
-                "the class {!r}, which train/ does not have".format(strange[0])
-                if strange
-                else "no class for {!r}".format(silent[0]),
+                "the class {!r}, which train/ does not have".format(unknown[0])
+                if unknown
+                else "no class for {!r}".format(unlabelled[0]),
             )
         )
-    return [(path, names.index(told[path.name])) for path in pictures]
+    return [(path, names.index(classes[path.name])) for path in pictures]

@@ -5,6 +5,9 @@ The toy of the max-affine spline paper's figures of partitions: 2000 points draw
 same points; a "picture" is one point, [2, 1, 1].
 """
 
+from pathlib import Path
+from typing import Dict, Union
+
 import numpy as np
 import torch
 from torch.utils.data import TensorDataset
@@ -16,10 +19,10 @@ INPUT_SHAPE = (2, 1, 1)
 TRAIN_IMAGES = 1600
 TEST_IMAGES = 400
 LICENCE = "none needed: drawn by this file"
-CHECKSUMS = {}
+CHECKSUMS: Dict[str, str] = {}
 
 
-def load(root=None, *, points_seed=0):
+def load(root: Union[str, Path, None] = None, *, points_seed: int = 0) -> Data:
     """Points and classes in memory; `root` is not read."""
     drawn = np.random.RandomState(points_seed).uniform(-5, 5, (TRAIN_IMAGES + TEST_IMAGES, 2))
     classes = (abs(drawn[:, 1]) > abs(drawn[:, 0])).astype(np.int64)

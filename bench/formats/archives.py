@@ -13,9 +13,9 @@ import tarfile
 import urllib.request
 import zipfile
 from pathlib import Path, PurePosixPath
-from typing import Dict, NamedTuple, Sequence
+from typing import IO, Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
 
-BLOCK = 1 << 20
+BLOCK = 1 << 20  # bytes read at a time: an archive may be larger than the memory
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz")
 
 
@@ -33,8 +33,12 @@ class Source(NamedTuple):
     checksums: Dict[str, str]
 
 
-def folder(source: Source, root, download: bool = False) -> Path:
-    """The folder under `root` that holds the data set unpacked; fetched first if asked for."""
+def folder(source: Source, root: Union[str, Path], download: bool = False) -> Path:
+    """The folder under `root` that holds the data set unpacked; fetched first if asked for.
+
+    Raises:
+        FileNotFoundError: there is none, and it was not to be fetched.
+    """
     root = Path(root).expanduser()
     if download and not _found(source, root):
         fetch(source, root)
@@ -49,7 +53,12 @@ def folder(source: Source, root, download: bool = False) -> Path:
 
 
 def file(source: Source, path: Path, verify: bool) -> Path:
-    """The path, if a file is there and, when asked, has the published checksum."""
+    """The path, if a file is there and, when asked, has the published checksum.
+
+    Raises:
+        FileNotFoundError: no file is there.
+        ValueError: its checksum is another one.
+    """
     if not path.is_file():
         raise FileNotFoundError(
             "{}: {!r} is missing ({}); {}".format(
@@ -76,7 +85,7 @@ def contents(path: Path) -> str:
 
 
 def md5(path: Path) -> str:
-    """The md5 of a file, in hexadecimal."""
+    """The md5 of a file, in hexadecimal; md5 because that is what publishers give."""
     digest = hashlib.md5()
     with open(str(path), "rb") as stream:
         for block in iter(lambda: stream.read(BLOCK), b""):
@@ -85,11 +94,17 @@ def md5(path: Path) -> str:
 
 
 def fetch(source: Source, root: Path) -> None:
-    """Fetches every file of a source, compares its md5 and moves the whole under `root`."""
+    """Fetches every file of a source, compares its md5 and moves the whole under `root`.
+
+    Raises:
+        ValueError: the publisher asks for an account.
+        RuntimeError: the network failed, or sent something else.
+    """
     if not source.urls:
         raise ValueError(
             "{}: cannot be fetched without an account; {}".format(source.name, _remedy(source))
         )
+    # on the same file system as `root`, so that moving is renaming
     opened = root / (source.folders[0].replace("/", "-") + ".part")
     shutil.rmtree(str(opened), ignore_errors=True)
     try:
@@ -102,9 +117,9 @@ def fetch(source: Source, root: Path) -> None:
             "{}: could not fetch {} ({}); fetch it on another machine and unpack it in {!r}".format(
                 source.name, " ".join(source.urls), error, str(root)
             )
-        )
+        ) from error
     finally:
-        shutil.rmtree(str(opened), ignore_errors=True)
+        shutil.rmtree(str(opened), ignore_errors=True)  # whatever went wrong, nothing half is left
 
 
 def _take(source: Source, url: str, opened: Path) -> None:
@@ -130,6 +145,8 @@ def _take(source: Source, url: str, opened: Path) -> None:
 def unpack(archive: Path, root: Path) -> None:
     """The plain files of a zip or tar archive under `root`; no links, no modes, no owners.
 
+    Not by `extractall`, which in older Pythons follows an archive's paths and links anywhere.
+
     Raises:
         RuntimeError: a path inside leads out of `root`.
     """
@@ -147,7 +164,7 @@ def unpack(archive: Path, root: Path) -> None:
             shutil.copyfileobj(stream, out, BLOCK)
 
 
-def _members(archive: Path):
+def _members(archive: Path) -> Iterator[Tuple[str, IO[bytes]]]:
     """(path inside, open stream) of each plain file."""
     if archive.name.endswith(".zip"):
         with zipfile.ZipFile(str(archive)) as opened:
@@ -157,11 +174,12 @@ def _members(archive: Path):
     else:
         with tarfile.open(str(archive)) as opened:
             for member in opened:
-                if member.isfile():
-                    yield member.name, opened.extractfile(member)
+                stream = opened.extractfile(member) if member.isfile() else None
+                if stream is not None:
+                    yield member.name, stream
 
 
-def _found(source: Source, root: Path):
+def _found(source: Source, root: Path) -> List[Path]:
     """The folders of a source that exist under `root`, which may itself be one of them."""
     inside = [root / name for name in source.folders]
     return [path for path in inside + [root] * (root.name in source.folders) if path.is_dir()]

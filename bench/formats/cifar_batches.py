@@ -5,7 +5,7 @@ A record is its labels, one byte each (CIFAR-100 has a coarse one before the fin
 """
 
 from pathlib import Path
-from typing import Dict, Sequence, Tuple
+from typing import Mapping, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 import torch
@@ -16,47 +16,41 @@ from edgejoule.bench.formats import archives, safe_pickle
 SHAPE = (3, 32, 32)
 PICTURE = 3 * 32 * 32
 Split = Tuple[Tensor, Tensor]
-Files = Dict[str, Tuple[Sequence[str], Sequence[str]]]
+
+
+class Layout(NamedTuple):
+    """Where one of the two CIFARs keeps what."""
+
+    files: Mapping[str, Tuple[Sequence[str], Sequence[str]]]  # by folder, those of both splits
+    classes: int
+    key: str  # of the labels in a pickled batch
+    label_bytes: int  # before the pixels of a record
 
 
 def load(
-    source: archives.Source,
-    root,
-    files: Files,
-    classes: int,
-    *,
-    key: str,
-    label_bytes: int,
-    download: bool,
-    verify: bool,
+    source: archives.Source, root: Union[str, Path], layout: Layout, download: bool, verify: bool
 ) -> Tuple[Split, Split]:
-    """Train and test: bytes [n, 3, 32, 32] and labels [n].
-
-    `files` names, for each folder of the source, the files of both splits; `key` and
-    `label_bytes` say where a pickle and a record keep the label.
-    """
+    """Train and test: bytes [n, 3, 32, 32] and labels [n]."""
     folder = archives.folder(source, root, download)
-
-    def read(path: Path) -> Split:
-        archives.file(source, path, verify)
-        values, labels = (
-            _records(path, label_bytes) if path.suffix == ".bin" else _pickled(path, key)
-        )
-        if not len(labels) or int(labels.max()) >= classes or int(labels.min()) < 0:
-            raise ValueError(
-                "{!r} has labels {}; {} knows 0 to {}".format(
-                    str(path),
-                    "none"
-                    if not len(labels)
-                    else "{} to {}".format(int(labels.min()), int(labels.max())),
-                    source.name,
-                    classes - 1,
-                )
-            )
-        return values, labels
-
-    train, test = ([read(folder / name) for name in names] for names in files[folder.name])
+    train, test = (
+        [_read(archives.file(source, folder / name, verify), layout, source.name) for name in names]
+        for names in layout.files[folder.name]
+    )
     return _joined(train), _joined(test)
+
+
+def _read(path: Path, layout: Layout, name: str) -> Split:
+    """The pictures and labels of one file, each label within the data set's classes."""
+    is_binary = path.suffix == ".bin"
+    values, labels = _records(path, layout.label_bytes) if is_binary else _pickled(path, layout.key)
+    if not len(labels) or int(labels.max()) >= layout.classes or int(labels.min()) < 0:
+        found = "{} to {}".format(int(labels.min()), int(labels.max())) if len(labels) else "none"
+        raise ValueError(
+            "{!r} has labels {}; {} knows 0 to {}".format(
+                str(path), found, name, layout.classes - 1
+            )
+        )
+    return values, labels
 
 
 def _joined(parts: Sequence[Split]) -> Split:

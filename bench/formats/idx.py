@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-BYTES = 8
+BYTES = 8  # the type code of unsigned bytes
 
 
 def read(path: Path) -> Tensor:
@@ -36,7 +36,7 @@ def read(path: Path) -> Tensor:
     shape = struct.unpack(">{}I".format(dimensions), raw[4:start])
     values = np.frombuffer(raw, np.uint8, offset=start)
     expected = 1
-    for length in shape:
+    for length in shape:  # in Python's integers: a broken header's product overflows numpy's
         expected *= length
     if values.size != expected:
         raise ValueError(
@@ -44,6 +44,7 @@ def read(path: Path) -> Tensor:
                 str(path), expected, list(shape), values.size
             )
         )
+    # Copied, because the array over `raw` is read-only, and torch warns of such.
     return torch.from_numpy(values.copy()).view(*shape)
 
 
@@ -54,4 +55,6 @@ def _raw(path: Path) -> bytes:
     try:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error, struct.error) as error:
-        raise ValueError("{!r} is not a readable gzip file ({})".format(str(path), error))
+        raise ValueError(
+            "{!r} is not a readable gzip file ({})".format(str(path), error)
+        ) from error

@@ -6,11 +6,12 @@ numpy types and one codec; this reader knows these and refuses the rest.
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 
-def load(path: Path):
+def load(path: Path) -> Any:
     """What the pickle holds: containers, numbers, strings and numpy arrays.
 
     Raises:
@@ -18,19 +19,19 @@ def load(path: Path):
     """
     try:
         with open(str(path), "rb") as stream:
-            return Reader(stream, encoding="latin1").load()
+            return Reader(stream, encoding="latin1").load()  # Python 2's
     except OSError:
         raise
     except Exception as error:  # a broken pickle raises whatever its bytes happen to spell
         raise ValueError(
             "{!r} is not a readable batch ({}: {})".format(str(path), type(error).__name__, error)
-        )
+        ) from error
 
 
 def _latin1(text: str, encoding: str) -> bytes:
     if encoding not in ("latin1", "latin-1"):
         raise pickle.UnpicklingError("asks for the codec {!r}".format(encoding))
-    return text.encode("latin1")
+    return text.encode("latin1")  # how protocol 2 writes bytes
 
 
 # numpy moved its constructor between versions: take it from an array instead of by name
@@ -47,7 +48,7 @@ ALLOWED = {
 class Reader(pickle.Unpickler):
     """An unpickler that knows arrays only."""
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         """The function behind a name, if it is one of the five."""
         if (module, name) not in ALLOWED:
             raise pickle.UnpicklingError("asks for {}.{}".format(module, name))

@@ -30,11 +30,14 @@ def shifted(x: Tensor, generator: torch.Generator, pad: int, black: Tensor) -> T
     if pad == 0:
         return x
     n, _, h, w = x.shape
+    # Drawn on the generator's device and not on x's: a seed moves pictures alike on CPU and GPU.
     moves = torch.randint(-pad, pad + 1, (2, n, 1), generator=generator, device=generator.device)
     down, right = moves.to(x.device)
     rows = torch.arange(h, device=x.device) + down
     columns = torch.arange(w, device=x.device) + right
     inside = _inside(rows, h)[:, None, :, None] & _inside(columns, w)[:, None, None, :]
+    # One gather for the whole batch; cropping picture by picture would start a kernel for each.
+    # Positions outside are clamped only to be readable: `inside` replaces what they bring.
     pictures = torch.arange(n, device=x.device).view(n, 1, 1)
     moved = x.permute(0, 2, 3, 1)[
         pictures, rows.clamp(0, h - 1)[:, :, None], columns.clamp(0, w - 1)[:, None, :]

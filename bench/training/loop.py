@@ -4,12 +4,33 @@ Recipes ask a `Trainer` for epochs, batches and phases; it knows nothing of prun
 """
 
 import math
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    ContextManager,
+    Dict,
+    Iterator,
+    List,
+    Optional,
+    Tuple,
+)
 
 import torch
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from edgejoule.bench.data import Batch, Data, Split
+from edgejoule.bench.measure import Ledger
 from edgejoule.bench.training import loading
 from edgejoule.prune import cost
+from edgejoule.prune.trainer import Resumable
+
+if TYPE_CHECKING:
+    from edgejoule.bench.progress import Progress
+
+Penalty = Callable[[nn.Module], None]  # adds to the gradients of the model that it is given
+AfterEpoch = Callable[[int], Optional[bool]]  # the epoch that ended -> True to end the training
 
 
 class Trainer:
@@ -17,32 +38,43 @@ class Trainer:
 
     Args:
         model: the dense network, on its device.
-        data: `bench.data.Data` with `train`, `test` and `augment`.
+        data: the two splits and how training changes a batch.
         settings: the train section of a case.
-        ledger: `bench.measure.Ledger`.
+        ledger: what measures every epoch and phase.
         progress: told about each epoch outside the measured windows.
         celsius: returns the hottest zone in degrees, or None.
     """
 
-    def __init__(self, model, data, settings, ledger, progress, celsius):
+    def __init__(
+        self,
+        model: nn.Module,
+        data: Data,
+        settings: Dict[str, Any],
+        ledger: Ledger,
+        progress: "Progress",
+        celsius: Callable[[], Optional[float]],
+    ) -> None:
         self.data, self.settings, self.ledger = data, settings, ledger
         self.progress, self.celsius = progress, celsius
         self.epochs, self.seed = settings["epochs"], settings["seed"]
         self.device = next(model.parameters()).device
         self.example = data.train[0][0].unsqueeze(0).to(self.device)
-        self.warnings = []
-        self._order = torch.Generator().manual_seed(self.seed)
-        self._noise = torch.Generator().manual_seed(self.seed + 1)
+        self.warnings: List[str] = []
+        # Generators of our own, and one for each purpose: a recipe that draws random numbers, or
+        # augmentation switched on, must not change the order in which the samples are seen.
+        self._shuffling = torch.Generator().manual_seed(self.seed)
+        self._augmenting = torch.Generator().manual_seed(self.seed + 1)
         self.replace(model)
 
-    def phase(self, name):
+    def phase(self, name: str) -> ContextManager[None]:
         """Context manager: everything inside is charged to this phase."""
         return self.ledger.phase(name)
 
-    def replace(self, model):
+    def replace(self, model: nn.Module) -> None:
         """Trains this model from now on, with a new optimiser."""
         s = self.settings
         self.model = model.to(self.device)
+        # New, because the old one's momentum has the shapes of the model before.
         self.optimizer = torch.optim.SGD(
             model.parameters(),
             s["learning_rate"],
@@ -56,7 +88,13 @@ class Trainer:
         self._channels = channels(model)
 
     def train(
-        self, epochs, first=0, total=None, penalty=None, after_epoch=None, memory=None
+        self,
+        epochs: int,
+        first: int = 0,
+        total: Optional[int] = None,
+        penalty: Optional[Penalty] = None,
+        after_epoch: Optional[AfterEpoch] = None,
+        memory: Optional[Resumable] = None,
     ) -> int:
         """Trains epochs first..first+epochs-1 of a schedule of `total` epochs; epochs done.
 
@@ -71,22 +109,22 @@ class Trainer:
                 return epoch - first + 1
         return epochs
 
-    def batches(self, count, split="train"):
-        """The first `count` batches of a split as a list, in fixed order, not augmented."""
+    def batches(self, count: int, split: str = "train") -> List[Batch]:
+        """The first `count` batches of a split, in fixed order, not augmented."""
         source = self._batches(getattr(self.data, split))
         return [batch for _, batch in zip(range(count), source)]
 
-    def charge(self, flops, what):
+    def charge(self, flops: float, what: str) -> None:
         """Adds FLOPs (2 per MAC) to the running phase."""
         self.ledger.charge(flops, what)
 
-    def warn(self, sentence):
+    def warn(self, sentence: str) -> None:
         """Puts a sentence into the record and before the reader's eyes."""
         self.warnings.append(sentence)
         self.progress.say("warning: " + sentence)
 
     def accuracy(self) -> float:
-        """Share of the test set that the current model gets right."""
+        """Share of the test set that the current model gets right, from 0 to 1."""
         self.model.eval()
         with torch.no_grad():
             right = sum(
@@ -94,10 +132,10 @@ class Trainer:
             )
         return float(right) / len(self.data.test)
 
-    def _batches(self, dataset, order=None):
-        return loading.batches(dataset, self.settings["batch_size"], self.device, order)
+    def _batches(self, split: Split, order: Optional[Tensor] = None) -> Iterator[Batch]:
+        return loading.batches(split, self.settings["batch_size"], self.device, order)
 
-    def _epoch(self, rate, penalty):
+    def _epoch(self, rate: float, penalty: Optional[Penalty]) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with self.ledger.window("epoch") as trained:
@@ -105,49 +143,54 @@ class Trainer:
         with self.ledger.evaluation() as evaluated:
             accuracy = self.accuracy()
         if not math.isfinite(loss):
-            self.warn(
-                "the loss was {} in epoch {}: training diverged; lower train.learning_rate".format(
-                    loss, len(self.ledger.epochs)
-                )
-            )
+            self._warn_diverged(loss)
         count = len(self.data.train)
-        self.progress.epoch(
-            self.ledger.epoch(
-                trained.reading,
-                evaluated.reading,
-                count,
-                train_accuracy=right / count,
-                loss=loss if math.isfinite(loss) else None,
-                accuracy=accuracy,
-                celsius=self.celsius(),
-                learning_rate=rate,
-                channels=self._channels,
-                start_s=getattr(trained, "start_s", None),
+        record = self.ledger.epoch(
+            trained,
+            evaluated,
+            count,
+            train_accuracy=right / count,
+            loss=loss if math.isfinite(loss) else None,  # JSON has no NaN
+            accuracy=accuracy,
+            celsius=self.celsius(),
+            learning_rate=rate,
+            channels=self._channels,
+        )
+        self.progress.epoch(record)
+
+    def _warn_diverged(self, loss: float) -> None:
+        self.warn(
+            "the loss was {} in epoch {}: training diverged; lower train.learning_rate".format(
+                loss, len(self.ledger.epochs)
             )
         )
 
-    def _pass(self, penalty):
+    def _pass(self, penalty: Optional[Penalty]) -> Tuple[float, int]:
         """(mean loss, correct answers) of one pass over the training set.
 
         Sums stay on the device until the end: reading them each step would stall it.
         """
-        self.model.train()
-        order = torch.randperm(len(self.data.train), generator=self._order)
-        loss_sum, right = 0.0, 0
-        for x, y in self._batches(self._training(), order):
+        self.model.train()  # the evaluation after the last epoch left it in eval()
+        order = torch.randperm(len(self.data.train), generator=self._shuffling)
+        loss_sum = torch.zeros((), device=self.device)
+        right = torch.zeros((), dtype=torch.long, device=self.device)
+        for x, y in self._batches(self._training_split(), order):
             loss, logits = self._step(x, y, penalty)
+            # A batch's loss is its mean; the last batch may be shorter than the others.
             loss_sum = loss_sum + loss.detach() * len(y)
             right = right + (logits.argmax(1) == y).sum()
         return float(loss_sum) / len(order), int(right)
 
-    def _training(self):
+    def _training_split(self) -> Split:
         """The training split, newly cropped at every reading where pictures have no one size."""
-        varied = self.settings["augment"] and self.data.varied is not None
-        return self.data.varied if varied else self.data.train
+        if self.settings["augment"] and self.data.varied is not None:
+            return self.data.varied
+        return self.data.train
 
-    def _step(self, x, y, penalty):
+    def _step(self, x: Tensor, y: Tensor, penalty: Optional[Penalty]) -> Tuple[Tensor, Tensor]:
+        """(loss, logits [n, classes]) of one batch, after which the weights have moved."""
         if self.settings["augment"] and self.data.augment is not None:
-            x = self.data.augment(x, self._noise)
+            x = self.data.augment(x, self._augmenting)
         logits = self.model(x)
         loss = F.cross_entropy(logits, y)
         self.optimizer.zero_grad()
@@ -158,16 +201,19 @@ class Trainer:
         return loss, logits
 
 
-def learning_rate(settings, epoch: int, total: int) -> float:
-    """The rate of an epoch: multiplied by `decay` at each milestone, a fraction of `total`."""
+def learning_rate(settings: Dict[str, Any], epoch: int, total: int) -> float:
+    """The rate of an epoch: multiplied by `decay` at each milestone, a fraction of `total`.
+
+    Fractions, so that one setting fits trainings of any length.
+    """
     passed = sum(epoch >= round(share * total) for share in settings["milestones"])
     return settings["learning_rate"] * settings["decay"] ** passed
 
 
-def channels(model) -> int:
+def channels(model: nn.Module) -> int:
     """Output channels of all convolutions and linear layers."""
     return sum(
         module.weight.shape[0]
         for module in model.modules()
-        if isinstance(module, (torch.nn.modules.conv._ConvNd, torch.nn.Linear))
+        if isinstance(module, (nn.modules.conv._ConvNd, nn.Linear))
     )

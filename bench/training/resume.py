@@ -1,144 +1,161 @@
-"""A trainer that goes on where an earlier attempt stopped, at the boundary of a phase.
+"""A trainer that goes on where an interrupted attempt stopped, at the boundary of a phase.
 
-The recipe runs again from its first line. In a phase of the journal nothing is trained: each call
-of `train` leaves the network, the optimiser and the random numbers as it left them then, so what
-the recipe does with them (scores, cuts, rewinds) comes out the same, bit by bit on a CPU. A GPU
-need not repeat its sums: a phase that would begin with another network than it did is done again.
-What a caller learned while it trained is in its `memory`: an object with `state()`, which
-returns (tensors, plain JSON), and `restore(tensors, facts)`.
+Every attempt runs its recipe from the first line. For each phase that the journal holds, nothing is
+trained: a call of `train` puts back what the same call left behind in the earlier attempt, that is
+the weights, the momentum, the states of the random generators and the records of the epochs. What
+the recipe does next with the network (score, cut, rewind) therefore gives what it gave then, and
+the first phase that the journal lacks is trained as if nothing had been interrupted.
+
+On a CPU this holds to the last bit. A GPU may add in another order the second time, so scores that
+are computed anew may cut other channels than before. That is why the journal has the fingerprint
+of the network before each phase and each call: a phase that would begin with another network than
+it did is trained again, like all phases after it.
+
+What a recipe learns while it trains (for example in which epoch it drew its ticket) is lost if the
+training is not repeated. It hands such things over as `memory`: an object with `state()`, which
+returns (tensors, plain JSON), and `restore(tensors, facts)`, which takes them back.
 """
 
 from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import torch
+from torch import Tensor, nn
 
-from edgejoule.bench.training.journal import Call, Phase, fingerprint
-from edgejoule.bench.training.loop import Trainer
+from edgejoule.bench.training.journal import Call, Journal, Phase, fingerprint, within
+from edgejoule.bench.training.loop import AfterEpoch, Penalty, Trainer
+from edgejoule.prune.trainer import Resumable
 
-MOMENTUM = "momentum_buffer"
+MOMENTUM = "momentum_buffer"  # torch's name for it in the state of its SGD
 
 
 class ResumingTrainer(Trainer):
-    """A `Trainer` with a journal; `resumed` names the phases that it did not have to do again."""
+    """A `Trainer` with a journal; `resumed` names the phases that it took over from there.
 
-    def __init__(self, journal, *args):
-        self._journal, self._number = journal, 0
-        self._past, self._calls, self.resumed = None, [], []
-        super().__init__(*args)
+    `arguments` are those of `Trainer`.
+    """
+
+    def __init__(self, journal: Journal, *arguments: Any) -> None:
+        self._journal = journal
+        self._begun = 0  # phases that the recipe has asked for
+        self._replayed: Optional[List[Call]] = None  # left in a phase that is taken over, else None
+        self._calls: List[Tuple[Call, Optional[Resumable]]] = []  # made in a phase that is trained
+        self.resumed: List[str] = []
+        super().__init__(*arguments)
 
     @contextmanager
-    def phase(self, name):
-        """Everything inside is charged to this phase, or was in an earlier attempt."""
-        number, self._number = self._number, self._number + 1
+    def phase(self, name: str) -> Iterator[None]:
+        """Context manager: everything inside belongs to this phase, trained now or taken over."""
+        number, self._begun = self._begun, self._begun + 1
         entry = fingerprint(self.model)
+        # Only an unbroken row from the first phase on: after one that had to be trained again,
+        # later ones began with another network.
         past = self._journal.phase(number) if len(self.resumed) == number else None
         if past is None or past.entry != entry:
             with self._kept(number, name, entry):
                 yield
             return
         self.progress.say("phase {}: taken from an earlier attempt".format(name))
-        self._past = list(past.calls)
+        self._replayed = list(past.calls)
         yield
-        self._past = None
+        self._replayed = None
         self.ledger.phases.append(past.record)
         self.resumed.append(name)
 
     @contextmanager
-    def _kept(self, number, name, entry):
+    def _kept(self, number: int, name: str, entry: str) -> Iterator[None]:
+        """A phase that is trained, measured and then written into the journal."""
         self._calls = []
         with super().phase(name):
             yield
+        # Memories are read now and not after `train`: a recipe may learn until its phase ends.
         calls = [_with_memory(call, memory) for call, memory in self._calls]
         self._journal.keep(number, Phase(entry, self.ledger.phases[-1], calls))
 
     def train(
-        self, epochs, first=0, total=None, penalty=None, after_epoch=None, memory=None
+        self,
+        epochs: int,
+        first: int = 0,
+        total: Optional[int] = None,
+        penalty: Optional[Penalty] = None,
+        after_epoch: Optional[AfterEpoch] = None,
+        memory: Optional[Resumable] = None,
     ) -> int:
-        """As `Trainer.train`; in a phase of the journal, what it left then."""
-        if self._past is not None:
-            return self._again(self._past.pop(0), memory)
+        """As `Trainer.train`; in a phase that is taken over, what this call left behind then."""
+        if self._replayed is not None:
+            return self._replay(self._replayed.pop(0), memory)
         entry = fingerprint(self.model)
         seen, warned = len(self.ledger.epochs), len(self.warnings)
         done = super().train(epochs, first, total, penalty, after_epoch)
-        self._calls.append(
-            (
-                Call(
-                    entry,
-                    self._state(),
-                    done,
-                    self.ledger.epochs[seen:],
-                    self.warnings[warned:],
-                    None,
-                ),
-                memory,
-            )
+        call = Call(
+            entry, self._state(), done, self.ledger.epochs[seen:], self.warnings[warned:], None
         )
+        self._calls.append((call, memory))
         return done
 
-    def _again(self, call, memory) -> int:
+    def _replay(self, call: Call, memory: Optional[Resumable]) -> int:
+        """Puts back what a call of `train` left behind; the epochs that it trained.
+
+        Raises:
+            RuntimeError: within this phase the recipe arrived at another network than then.
+        """
         if call.entry != fingerprint(self.model):
+            # Half of the phase is replayed already, and no record could tell how it was measured.
             self._journal.remove()
             raise RuntimeError(
                 "this device does not repeat what it computed in an earlier "
                 "attempt; the next attempt starts over"
             )
-        own = {name: value for name, value in call.tensors.items() if name.startswith("model.")}
-        self.model.load_state_dict({name[len("model.") :]: value for name, value in own.items()})
+        self.model.load_state_dict(within(call.tensors, "model."))
         if call.done:
-            self.model.eval()  # as the last look at the test set left it
-        self._set_momentum(call.tensors)
-        self._set_chance(call.tensors)
+            self.model.eval()  # as the last evaluation left it
+        self._set_momentum(within(call.tensors, "momentum."))
+        self._set_generators(within(call.tensors, "chance."))
         self.ledger.epochs += call.epochs
         self.warnings += call.warnings
         if memory is not None:
-            memory.restore(_within(call.tensors, "memory."), call.memory)
+            memory.restore(within(call.tensors, "memory."), call.memory)
         return call.done
 
-    def _state(self):
-        """Copies of everything that training goes on from."""
+    def _state(self) -> Dict[str, Tensor]:
+        """Copies of everything that later training depends on: network, momentum, generators."""
         found = {
             "model." + name: value.detach().clone()
             for name, value in self.model.state_dict().items()
         }
         for place, parameter in enumerate(self._parameters()):
+            # SGD makes a buffer at a parameter's first step, so a frozen one has none.
             buffer = self.optimizer.state.get(parameter, {}).get(MOMENTUM)
             if buffer is not None:
                 found["momentum.{}".format(place)] = buffer.detach().clone()
-        found["chance.torch"] = torch.get_rng_state()
-        found["chance.order"], found["chance.noise"] = (
-            self._order.get_state(),
-            self._noise.get_state(),
-        )
+        found["chance.torch"] = torch.get_rng_state()  # dropout draws from it
+        found["chance.order"] = self._shuffling.get_state()
+        found["chance.noise"] = self._augmenting.get_state()
         if self.device.type == "cuda":
             found["chance.cuda"] = torch.cuda.get_rng_state(self.device)
         return found
 
-    def _set_momentum(self, tensors):
+    def _set_momentum(self, buffers: Dict[str, Tensor]) -> None:
         for place, parameter in enumerate(self._parameters()):
-            buffer = tensors.get("momentum.{}".format(place))
+            buffer = buffers.get(str(place))
             if buffer is not None:
                 self.optimizer.state[parameter][MOMENTUM] = buffer.to(parameter.device)
 
-    def _set_chance(self, tensors):
-        torch.set_rng_state(tensors["chance.torch"])
-        self._order.set_state(tensors["chance.order"])
-        self._noise.set_state(tensors["chance.noise"])
-        if "chance.cuda" in tensors:
-            torch.cuda.set_rng_state(tensors["chance.cuda"], self.device)
+    def _set_generators(self, states: Dict[str, Tensor]) -> None:
+        torch.set_rng_state(states["torch"])
+        self._shuffling.set_state(states["order"])
+        self._augmenting.set_state(states["noise"])
+        if "cuda" in states:
+            torch.cuda.set_rng_state(states["cuda"], self.device)
 
-    def _parameters(self):
+    def _parameters(self) -> List[nn.Parameter]:
+        """What the optimiser steps, in its order, which is the same in every attempt."""
         return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
 
 
-def _with_memory(call: Call, memory) -> Call:
+def _with_memory(call: Call, memory: Optional[Resumable]) -> Call:
     if memory is None:
         return call
     tensors, facts = memory.state()
     more = {"memory." + name: value for name, value in tensors.items()}
     return call._replace(tensors=dict(call.tensors, **more), memory=facts)
-
-
-def _within(tensors, prefix):
-    return {
-        name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)
-    }

@@ -1,6 +1,4 @@
-"""Every network of the zoo by name and kind: our own small ones, the seeds' models,
-torchvision's.
-"""
+"""Every network of the zoo by name and kind: our own small ones, the papers', torchvision's."""
 
 import fnmatch
 import importlib
@@ -18,14 +16,16 @@ KINDS = {
 def nets(
     kinds: Sequence[str] = tuple(KINDS), patterns: Sequence[str] = ()
 ) -> Dict[Tuple[str, str], Net]:
-    """(kind, name) -> network, of these kinds, whose name matches one of the patterns (all if
-    none).
+    """(kind, name) -> network, of these kinds, whose name matches a pattern; all without patterns.
+
+    Raises:
+        ValueError: there is no such kind, or no such network in it.
     """
-    found = {}
+    found: Dict[Tuple[str, str], Net] = {}
     for kind in kinds:
         if kind not in KINDS:
             raise ValueError("no kind called {!r}; choose from: {}".format(kind, ", ".join(KINDS)))
-        for module in KINDS[kind]:
+        for module in KINDS[kind]:  # imported now: torchvision costs seconds
             members = importlib.import_module("edgejoule.bench.zoo." + module).NETS
             found.update(
                 {(kind, name): net for name, net in members.items() if _matches(name, patterns)}

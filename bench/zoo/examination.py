@@ -10,11 +10,9 @@ import torch
 from torch import nn
 
 from edgejoule.bench.zoo.net import answer, tensors
-from edgejoule.prune import groups as vocabulary
-from edgejoule.prune import macs, select
-from edgejoule.prune import parity as parity_of
+from edgejoule.prune import macs, parity, select
 from edgejoule.prune.duplicate import duplicate
-from edgejoule.prune.groups import Group
+from edgejoule.prune.groups import Group, filters
 from edgejoule.prune.mask import Mask, masked
 from edgejoule.prune.shrink import keeping, shrink
 
@@ -36,18 +34,21 @@ def cut(model: nn.Module, inputs: Any, groups: Sequence[Group], ratio: float, by
 
 def scores(model: nn.Module, groups: Sequence[Group], by: str) -> Dict[str, torch.Tensor]:
     """Random or L2 scores per group [channels]."""
-    draw = torch.Generator().manual_seed(5)
+    draw = torch.Generator().manual_seed(5)  # the same channels in every examination
     if by == "random":
         return {group.name: torch.rand(group.channels, generator=draw) for group in groups}
-    return {
-        group.name: sum(rows.pow(2).sum(1) for rows in vocabulary.filters(model, group))
-        for group in groups
-    }
+    return {group.name: _squares(model, group) for group in groups}
 
 
-def parity(case: Cut, inputs: Any, modes: Sequence[bool] = (False, True)) -> float:
+def _squares(model: nn.Module, group: Group) -> torch.Tensor:
+    """The sum of squares of each channel's filters [channels], over all layers of the group."""
+    squares = (rows.pow(2).sum(1) for rows in filters(model, group))
+    return sum(squares, torch.zeros(group.channels))
+
+
+def parity_of(case: Cut, inputs: Any, modes: Sequence[bool] = (False, True)) -> float:
     """The largest relative difference between masked and shrunk model over the modes."""
-    return parity_of.parity(masked(case.model, case.groups, case.mask), case.small, inputs, modes)
+    return parity.parity(masked(case.model, case.groups, case.mask), case.small, inputs, modes)
 
 
 def empty(model: nn.Module) -> List[str]:
@@ -56,14 +57,16 @@ def empty(model: nn.Module) -> List[str]:
 
 
 def untrained(model: nn.Module, inputs: Any) -> List[str]:
-    """Parameters that one training step, which is taken, gives no gradient though they want
-    one.
+    """Parameters that require a gradient and get none in a training step.
+
+    The step is taken, on a copy: an optimiser raises where a gradient has another shape.
     """
     model = duplicate(model).train()
     optimiser = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 0.1)
     torch.manual_seed(11)
-    loss = sum((t * torch.rand_like(t)).sum() for t in tensors(answer(model, inputs)))
-    loss.backward()
+    # Random weights, because a plain sum is blind to some layers: a softmax always sums to 1.
+    parts = ((t * torch.rand_like(t)).sum() for t in tensors(answer(model, inputs)))
+    sum(parts, torch.zeros(())).backward()
     optimiser.step()
     return [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
 
@@ -71,7 +74,8 @@ def untrained(model: nn.Module, inputs: Any) -> List[str]:
 def expected(case: Cut, inputs: Any) -> Dict[str, Optional[int]]:
     """params and MACs that a cut should leave, from the dense model and the plan alone.
 
-    A layer's MACs are in proportion to its weight's entries. None where a layer has no count.
+    A layer's MACs are in proportion to its weight's entries. MACs are None where the inputs are
+    not one tensor, which is all that `macs.observe` takes.
     """
     keep = keeping(case.model, case.groups, case.mask)
     sizes = {}
@@ -89,7 +93,7 @@ def _expected_macs(model: nn.Module, inputs: Any, sizes: Dict[int, int]) -> Opti
         return None
     total = 0
     for call in macs.observe(model, inputs).calls:
-        weights = [p for p in call.layer.parameters() if p.dim() > 1]
+        weights = [p for p in call.layer.parameters() if p.dim() > 1]  # biases multiply nothing
         if call.forward and weights:
             left = sum(sizes[id(p)] for p in weights)
             total += call.forward * left // sum(p.numel() for p in weights)
@@ -97,9 +101,18 @@ def _expected_macs(model: nn.Module, inputs: Any, sizes: Dict[int, int]) -> Opti
 
 
 def counted(model: nn.Module, inputs: Any) -> Dict[str, Optional[int]]:
-    """params and MACs of a model by counting."""
-    work = None if not isinstance(inputs, torch.Tensor) else macs.observe(model, inputs)
+    """params and MACs of a model by counting; MACs None where the inputs are not one tensor."""
     return {
-        "params": sum(p.numel() for p in model.parameters()),
-        "macs": None if work is None else sum(call.forward for call in work.calls),
+        "params": parameters(model),
+        "macs": forward_macs(model, inputs) if isinstance(inputs, torch.Tensor) else None,
     }
+
+
+def parameters(model: nn.Module) -> int:
+    """How many numbers the parameters of a model are, shared ones counted once."""
+    return sum(p.numel() for p in model.parameters())
+
+
+def forward_macs(model: nn.Module, inputs: torch.Tensor) -> int:
+    """Multiply-accumulates of one evaluation of the whole batch."""
+    return sum(call.forward for call in macs.observe(model, inputs).calls)

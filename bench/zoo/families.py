@@ -1,5 +1,4 @@
-"""torchvision's classification networks, one or two per family, as far as this torchvision has
-them.
+"""torchvision's classification networks, one or two per family; those that this version has.
 
 A torchvision built for CUDA imports beside a CPU torch once the two detection operators that
 its fake kernels name are declared; no classification network uses them.
@@ -7,12 +6,15 @@ its fake kernels name are declared; no classification network uses them.
 
 import importlib
 import warnings
+from types import ModuleType
+from typing import Any, List, Optional
 
 import torch
+from torch import nn
 
 from edgejoule.bench.zoo.net import Net
 
-PIXELS = 64
+PIXELS = 64  # a side, where a network takes any: small pictures prove the same and run faster
 SIZES = {
     "alexnet": 224,
     "vgg11_bn": 224,
@@ -52,9 +54,10 @@ OPERATORS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
+LIBRARIES: List[Any] = []  # an operator lives as long as the library that declares it
 
 
-def models():
+def models() -> Optional[ModuleType]:
     """torchvision.models, None where torchvision is missing or can't be imported."""
     try:
         return importlib.import_module("torchvision.models")
@@ -64,24 +67,25 @@ def models():
         return _declared()
 
 
-def _declared():
+def _declared() -> Optional[ModuleType]:
     """torchvision.models after declaring the operators that its compiled half would bring."""
     library = torch.library.Library("torchvision", "FRAGMENT")
     for operator in OPERATORS:
         library.define(operator)
-    _declared.library = library  # operators live as long as their library
+    LIBRARIES.append(library)
     try:
         return importlib.import_module("torchvision.models")
     except (ImportError, RuntimeError):
         return None
 
 
-def _net(found, name: str) -> Net:
+def _net(found: Optional[ModuleType], name: str) -> Net:
+    # else these two draw their weights from scipy, which takes long (scipy/scipy#11299)
     settings = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
 
-    def build():
+    def build() -> nn.Module:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            warnings.simplefilter("ignore")  # of settings whose default will change
             return getattr(found, name)(**settings)
 
     size = SIZES.get(name, PIXELS)

@@ -1,6 +1,6 @@
 """What a network of the zoo is: how to build it, what to feed it, what may be expected."""
 
-from typing import Any, Callable, Dict, NamedTuple, Tuple
+from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
 
 import torch
 from torch import nn
@@ -14,7 +14,8 @@ class Net(NamedTuple):
     whole: bool = False  # nothing of it may be cut
     noisy: bool = False  # train() draws a number per channel, which no cut can repeat
     per_channel: bool = False  # a layer runs once per channel, so MACs are no product of widths
-    inputs: Callable[..., Any] = None  # example of a batch, where one tensor isn't it
+    # (batch, dtype, generator) -> example of a batch, where one tensor isn't it
+    inputs: Optional[Callable[[int, torch.dtype, torch.Generator], Any]] = None
 
 
 def example(net: Net, batch: int = 2, dtype: torch.dtype = torch.float32) -> Any:
@@ -44,12 +45,15 @@ def tensors(outputs: Any) -> Tuple[torch.Tensor, ...]:
 
 
 def awake(model: nn.Module) -> nn.Module:
-    """The model with every parameter and statistic drawn at random: nothing is zero or one by
-    default.
+    """The same model, its biases, norms and running statistics drawn at random.
+
+    A fresh batch norm shifts by 0 and scales by 1, so a cut that forgot a norm's parameters would
+    compute the right numbers all the same. With random ones it can't.
     """
     draw = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for parameter in model.parameters():
+            # biases, norms' gamma and beta, and whole weights that begin near zero
             if parameter.dim() < 2 or float(parameter.abs().max()) < 1e-3:
                 parameter.copy_(torch.rand(parameter.shape, generator=draw) * 0.8 + 0.3)
         for name, buffer in model.named_buffers():
@@ -99,3 +103,11 @@ class Middle(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.head(self.middle(self.stem(x)))
+
+
+def middle(kind: Callable[[], nn.Module], out: int = 0) -> Net:
+    """A net in which only what `kind()` makes is interesting.
+
+    It is given 16 channels and returns `out`, or as many where `out` is 0.
+    """
+    return Net(lambda: Middle(kind(), 16, out))

@@ -1,10 +1,11 @@
 """torch-pruning beside us: seconds in one interleaved race, and what its cut computes.
 
-Both get the same model, half of the channels by the L2 norm per layer. Our seconds hold
-finding, choosing, cutting and the proof; theirs hold building the graph and pruning. Its parity
-is measured against a mask of exactly the entries that it removed, found by letting it prune a
-twin whose entries are numbers. Each network runs in a process of its own with limited memory
-and time, because some graphs never end.
+Both get the same model and remove half of the channels by the L2 norm, layer by layer. Our
+seconds are those of finding groups, choosing channels, cutting and the proof; theirs of building
+the graph and pruning. Its parity is measured against a mask of exactly the entries that it
+removed; which those are is read off a copy whose entries are numbered before it is pruned. Each
+network runs in a process of its own with limited memory and time, because the graphs of some are
+never finished.
 """
 
 import copy
@@ -16,18 +17,22 @@ import subprocess
 import sys
 import time
 import warnings
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import torch
 from torch import nn
 
 from edgejoule import launch
-from edgejoule.bench.zoo.net import awake, example
+from edgejoule.bench.zoo import examination
+from edgejoule.bench.zoo.net import Net, awake, example
+from edgejoule.bench.zoo.rows import EXACT, failure
+from edgejoule.prune import grouping
+from edgejoule.prune.mask import masked
+from edgejoule.prune.parity import parity
 
-BYTES = 12 << 30
+BYTES = 12 << 30  # of address space for one network's process
 SECONDS = 600
-CLASSES = 1000
-EXACT = 1e-10
+CLASSES = 1000  # of ImageNet, by which a network's last layer is known
 PROMISED = ("resnet50", "vgg16", "densenet121")  # faster here, proof included
 
 
@@ -63,8 +68,9 @@ def _alone(name: str, rounds: int, who: str) -> Dict[str, Any]:
 
 
 def ahead(found: Dict[str, Any]) -> bool:
-    """Whether we are exact, cut at least as much as a right cut of theirs, and, where speed is a
-    promise, are faster.
+    """True if our cut is exact, not over 1 % larger than theirs, and faster where promised.
+
+    The size of theirs counts only if it is exact too: a wrong cut may be as small as it likes.
     """
     if found.get("parity", 1.0) > EXACT:
         return False
@@ -108,52 +114,49 @@ def _main(name: str, rounds: int, who: str) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    from edgejoule.bench.zoo import families
+    from edgejoule.bench.zoo import families  # after the limit: it imports torchvision
 
     net = families.NETS[name]
     torch.manual_seed(0)
-    model, inputs = (
-        awake(net.build()).eval(),
-        torch.randn(1, 3, *[max(224, n) for n in net.shape[1:]]),
-    )
-    found = {"name": name, "peer": "ok" if who == "both" else "not run"}
-    ours, theirs = [], []
-    for _ in range(rounds):
-        ours.append(_timed(lambda: _ours(model, inputs)))
-        if found["peer"] == "ok":
-            twin = copy.deepcopy(model)
-            try:
-                theirs.append(_timed(lambda: _theirs(twin, inputs)))
-            except Exception as error:  # whatever it raises is its result
-                found["peer"] = "fails: {}".format(
-                    (str(error).splitlines() or [type(error).__name__])[0][:80]
-                )
-    found["seconds"] = statistics.median(ours)
-    if theirs:
-        found["peer_seconds"] = statistics.median(theirs)
-        found["speed"] = found["peer_seconds"] / found["seconds"]
+    model = awake(net.build()).eval()
+    inputs = torch.randn(1, 3, *[max(224, n) for n in net.shape[1:]])
+    found: Dict[str, Any] = {"name": name, "peer": "ok" if who == "both" else "not run"}
+    _time(found, model, inputs, rounds)
     _judge(found, net, model, inputs)
     print(json.dumps(found))
 
 
-def _timed(work: Callable[[], Any]) -> float:
+def _time(found: Dict[str, Any], model: nn.Module, inputs: torch.Tensor, rounds: int) -> None:
+    """Enters the median seconds of both, taken in turns, and how their failure reads."""
+    ours: List[float] = []
+    theirs: List[float] = []
+    for _ in range(rounds):
+        ours.append(_timed(_ours, model, inputs))
+        if found["peer"] == "ok":
+            twin = copy.deepcopy(model)  # it prunes in place
+            try:
+                theirs.append(_timed(_theirs, twin, inputs))
+            except Exception as error:  # whatever it raises is its result
+                found["peer"] = failure(error)
+    found["seconds"] = statistics.median(ours)
+    if theirs:
+        found["peer_seconds"] = statistics.median(theirs)
+        found["speed"] = found["peer_seconds"] / found["seconds"]
+
+
+def _timed(work: Callable, *arguments: Any) -> float:
     gc.collect()  # nobody pays for the other's garbage
     start = time.perf_counter()
-    work()
+    work(*arguments)
     return time.perf_counter() - start
 
 
-def _ours(model: nn.Module, inputs: torch.Tensor):
-    from edgejoule.bench.zoo import examination
-    from edgejoule.prune import grouping
-
+def _ours(model: nn.Module, inputs: torch.Tensor) -> examination.Cut:
     return examination.cut(model, inputs, grouping.find(model, inputs), 0.5, "l2")
 
 
-def _theirs(model: nn.Module, inputs: torch.Tensor):
-    """The pruner after pruning the model in place; the classifier's outputs are protected by
-    hand.
-    """
+def _theirs(model: nn.Module, inputs: torch.Tensor) -> Any:
+    """The pruner after pruning the model in place; it must be told which layer's outputs stay."""
     import torch_pruning
 
     heads = [
@@ -172,34 +175,31 @@ def _theirs(model: nn.Module, inputs: torch.Tensor):
     return pruner
 
 
-def _judge(found: Dict[str, Any], net, model: nn.Module, inputs: torch.Tensor) -> None:
-    """Parities in float64 on a small picture, and the share of parameters that each leaves."""
-    from edgejoule.prune.mask import masked
-    from edgejoule.prune.parity import parity
-
+def _judge(found: Dict[str, Any], net: Net, model: nn.Module, inputs: torch.Tensor) -> None:
+    """Enters both parities, in float64 on a small picture, and the parameters that are left."""
     picture, model = example(net, 1, torch.float64), model.double()
-    size = sum(p.numel() for p in model.parameters())
+    size = examination.parameters(model)
     case = _ours(model, inputs.double())
-    found["params"] = sum(p.numel() for p in case.small.parameters()) / size
+    found["params"] = examination.parameters(case.small) / size
     found["parity"] = parity(masked(model, case.groups, case.mask), case.small, picture, (False,))
     if found["peer"] == "ok":
         try:
             silent, small = _mask_of_theirs(model, inputs.double())
-            found["peer_params"] = sum(p.numel() for p in small.parameters()) / size
+            found["peer_params"] = examination.parameters(small) / size
             found["peer_parity"] = parity(silent, small, picture, (False,))
             found["peer"] = "exact" if found["peer_parity"] < EXACT else "WRONG"
         except Exception as error:  # it pruned, but the result doesn't run
-            found["peer"] = "fails: {}".format(
-                (str(error).splitlines() or [type(error).__name__])[0][:80]
-            )
+            found["peer"] = failure(error)
 
 
-def _mask_of_theirs(model: nn.Module, inputs: torch.Tensor):
+def _mask_of_theirs(model: nn.Module, inputs: torch.Tensor) -> Tuple[nn.Module, nn.Module]:
     """(dense model with the entries that torch-pruning removes set to zero, its pruned model)."""
     import torch_pruning
 
     small = copy.deepcopy(model)
     history = _theirs(small, inputs).pruning_history()
+    # Its history says which channels, not which entries of which tensors: replayed on a copy whose
+    # entries are their own numbers from 1 on, it leaves the numbers of those that stay.
     numbered, silent = copy.deepcopy(model), copy.deepcopy(model)
     for tensor in _tensors(numbered):
         tensor.data = torch.arange(1.0, tensor.numel() + 1, dtype=torch.float64).view_as(tensor)
@@ -208,11 +208,11 @@ def _mask_of_theirs(model: nn.Module, inputs: torch.Tensor):
     for dense, left in zip(_tensors(silent), _tensors(numbered)):
         stays = torch.zeros(dense.numel() + 1, dtype=torch.bool)
         stays[left.detach().flatten().long()] = True
-        dense.data = dense.data * stays[1:].view_as(dense)
+        dense.data = dense.data * stays[1:].view_as(dense)  # number 0 is nobody's
     return silent, small
 
 
-def _tensors(model: nn.Module):
+def _tensors(model: nn.Module) -> List[torch.Tensor]:
     return [
         t for t in list(model.parameters()) + list(model.buffers()) if t.dtype.is_floating_point
     ]

@@ -11,11 +11,10 @@ import torch
 from torch import nn
 
 from edgejoule.bench.zoo import examination, timing
-from edgejoule.bench.zoo.net import Net, awake, example
-from edgejoule.prune import deploy, export, grouping
-from edgejoule.prune.parity import parity
+from edgejoule.bench.zoo.net import Net, awake, example, tensors
+from edgejoule.prune import deploy, export, grouping, parity
 
-EXACT = 1e-10
+EXACT = 1e-10  # relative; float64 rounds to 1e-16, and sums of another order add to that
 
 
 class Plan(NamedTuple):
@@ -23,14 +22,14 @@ class Plan(NamedTuple):
 
     modes: Tuple[str, ...] = grouping.MODES
     ratios: Tuple[float, ...] = (0.5,)
-    by: Tuple[str, ...] = ("l2",)
+    by: Tuple[str, ...] = ("l2",)  # criteria: "l2" or "random"
     exports: bool = True
     pairs: int = 0  # timed dense-cut pairs, 0 for none
 
 
 def row(name: str, kind: str, net: Net, plan: Plan) -> Dict[str, Any]:
     """The row of one network; a failure is told in the row, not raised."""
-    result = {"name": name, "kind": kind, "cases": 0, "exact": 0, "parity": 0.0, "problems": []}
+    result: Dict[str, Any] = dict(name=name, kind=kind, cases=0, exact=0, parity=0.0, problems=[])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -39,13 +38,13 @@ def row(name: str, kind: str, net: Net, plan: Plan) -> Dict[str, Any]:
         result["problems"].append(
             "{}: {}".format(type(error).__name__, str(error).splitlines()[:1])
         )
-    result["verdict"] = _verdict(result, net)
+    result["verdict"] = _verdict(result)
     return result
 
 
-def _verdict(result: Dict[str, Any], net: Net) -> str:
+def _verdict(result: Dict[str, Any]) -> str:
     if result["problems"] or result["exact"] < result["cases"]:
-        return "WRONG"
+        return "WRONG"  # in capitals, to be seen in a table of a hundred rows
     return "cut" if result.get("channels") else "whole"
 
 
@@ -62,6 +61,7 @@ class Subject(NamedTuple):
 def _subject(net: Net) -> Subject:
     torch.manual_seed(0)
     model, inputs = awake(net.build()).double(), example(net, 2, torch.float64)
+    # Dropout draws one number per entry: a narrower layer draws fewer, so train() can't agree.
     drops = any(isinstance(m, nn.modules.dropout._DropoutNd) for m in model.modules())
     modes = (False,) if net.noisy or drops else (False, True)
     return Subject(net, model, inputs, modes, _untrained(model, inputs))
@@ -87,17 +87,17 @@ def _fill(result: Dict[str, Any], net: Net, plan: Plan) -> None:
                 channels=sum(group.channels for group in found),
             )
         for ratio, by in itertools.product(plan.ratios, plan.by):
-            if found:
+            if found:  # of what may not be cut there is nothing to examine
                 case = examination.cut(subject.model, subject.inputs, found, ratio, by)
                 _judge(result, subject, case, "{} {} {}".format(mode, ratio, by))
     if result["groups"]:
-        _show(result, net, plan)
+        _describe(result, net, plan)
 
 
 def _judge(result: Dict[str, Any], subject: Subject, case: examination.Cut, key: str) -> None:
-    """Hold one cut against everything that must be true of it."""
+    """Enters into the result whether everything that must be true of a cut is true of this one."""
     inputs, problems = subject.inputs, []
-    difference = examination.parity(case, inputs, subject.modes)
+    apart = examination.parity_of(case, inputs, subject.modes)
     problems += ["{} has no entries".format(name) for name in examination.empty(case.small)]
     if subject.untrained is not None:
         lost = set(examination.untrained(case.small, inputs)) - set(subject.untrained)
@@ -107,22 +107,21 @@ def _judge(result: Dict[str, Any], subject: Subject, case: examination.Cut, key:
         if counted[what] != expected[what]:
             problems.append("{} {}, expected {}".format(counted[what], what, expected[what]))
     result["cases"] += 1
-    result["exact"] += difference < EXACT and not problems
-    result["parity"] = max(result["parity"], difference)
+    result["exact"] += apart < EXACT and not problems
+    result["parity"] = max(result["parity"], apart)
     result["problems"] += ["{}: {}".format(key, problem) for problem in problems]
 
 
-def _show(result: Dict[str, Any], net: Net, plan: Plan) -> None:
-    """The cut at one half that a user would take: sizes, seconds, formats, time ratios."""
+def _describe(result: Dict[str, Any], net: Net, plan: Plan) -> None:
+    """Enters the cut that a user would make, half by L2: sizes, seconds, formats, time ratios."""
     torch.manual_seed(0)
     model, inputs = awake(net.build()), example(net, 2)
     start = time.perf_counter()
     found = grouping.find(model, inputs)
     case = examination.cut(model, inputs, found, 0.5, "l2")
     result["seconds"] = time.perf_counter() - start
-    dense, small = examination.counted(model, inputs), examination.counted(case.small, inputs)
-    result["params"] = small["params"] / dense["params"]
-    result["macs"] = small["macs"] / dense["macs"] if dense["macs"] else None
+    result["params"] = examination.parameters(case.small) / examination.parameters(model)
+    result["macs"] = _macs_left(case, inputs)
     if plan.exports:
         result["exports"] = exports(case, inputs, net)
         result["problems"] += [
@@ -132,6 +131,14 @@ def _show(result: Dict[str, Any], net: Net, plan: Plan) -> None:
         ]
     if plan.pairs:
         result["times"] = timing.times(case, net, plan.pairs)
+
+
+def _macs_left(case: examination.Cut, inputs: Any) -> Optional[float]:
+    """The share of MACs that a cut leaves; None where they can't be counted or there are none."""
+    if not isinstance(inputs, torch.Tensor):
+        return None
+    dense = examination.forward_macs(case.model, inputs)
+    return examination.forward_macs(case.small, inputs) / dense if dense else None
 
 
 def exports(case: examination.Cut, inputs: Any, net: Net) -> Dict[str, str]:
@@ -147,7 +154,7 @@ def exports(case: examination.Cut, inputs: Any, net: Net) -> Dict[str, str]:
 def _plan(case: examination.Cut, net: Net, inputs: Any, folder: str) -> str:
     export.save(folder, case.small, export.plan(case.groups, case.mask))
     again = export.load(folder, net.build)
-    return "ok" if parity(case.small, again, inputs, (False,)) == 0 else "differs"
+    return "ok" if parity.parity(case.small, again, inputs, (False,)) == 0 else "differs"
 
 
 def _format(case: examination.Cut, inputs: Any, kind: str, stem: str) -> str:
@@ -166,25 +173,35 @@ def _blame(dense: nn.Module, inputs: Any, stem: str, kind: str, error: Exception
         deploy.write(dense, inputs, stem, kind)
     except ImportError as missing:
         return "no {}".format(missing.name)
-    except Exception:
+    except Exception:  # the exporter's limit, then, and not the cut's fault
         return "dense fails"
+    return failure(error)
+
+
+def failure(error: Exception) -> str:
+    """What a row says of an error: that it fails, and the error's first line, cropped."""
     return "fails: {}".format((str(error).splitlines() or [type(error).__name__])[0][:80])
 
 
 def _checked(model: nn.Module, inputs: Any, kind: str, path: str) -> str:
+    """Whether a written file computes what the model does."""
     batch = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
-    model = model.eval()
     with torch.no_grad():
-        expected = examination.tensors(model(*batch))
-    if kind == "onnx":
-        found = _onnx(path, batch)
-    else:
-        again = torch.jit.load(path) if kind == "torchscript" else torch.export.load(path).module()
-        with torch.no_grad():
-            found = examination.tensors(again(*batch))
+        expected = tensors(model.eval()(*batch))
+        found = _computed(path, kind, batch)
     if found is None:
         return "unchecked"
     return "ok" if all(_near(one, other) for one, other in zip(expected, found)) else "differs"
+
+
+def _computed(
+    path: str, kind: str, batch: Sequence[torch.Tensor]
+) -> Optional[Sequence[torch.Tensor]]:
+    """What a written file makes of a batch; None where nothing here can run it."""
+    if kind == "onnx":
+        return _onnx(path, batch)
+    again = torch.jit.load(path) if kind == "torchscript" else torch.export.load(path).module()
+    return tensors(again(*batch))
 
 
 def _onnx(path: str, batch: Sequence[torch.Tensor]) -> Optional[List[torch.Tensor]]:
@@ -201,4 +218,5 @@ def _onnx(path: str, batch: Sequence[torch.Tensor]) -> Optional[List[torch.Tenso
 
 
 def _near(one: torch.Tensor, other: torch.Tensor) -> bool:
+    # float32, and another runtime fuses and orders its sums otherwise
     return bool((one - other).abs().max() <= 1e-4 * max(1.0, float(one.abs().max())))

@@ -1,5 +1,6 @@
-"""The networks of bench/models, at sizes that a proof needs: ImageNet's pictures are taken
-small.
+"""The networks of bench/models, at sizes that a proof needs.
+
+Those for ImageNet take smaller pictures here: a proof runs each network dozens of times.
 """
 
 from edgejoule.bench import plugins

@@ -21,7 +21,7 @@ def two_epochs(watts):
                 meter.now += 3.0
             with ledger.evaluation() as evaluated:
                 meter.now += 1.0
-            ledger.epoch(trained.reading, evaluated.reading, 100, **FACTS)
+            ledger.epoch(trained, evaluated, 100, **FACTS)
             meter.now += 0.5
             ledger.charge(50, "sign codes")
     return ledger, edges
@@ -65,6 +65,14 @@ def test_phases_do_not_nest():
             with ledger.phase("score"):
                 raise AssertionError("nested")
     assert "phases do not nest" in str(caught.value)
+
+
+def test_an_epoch_outside_a_phase_is_refused():
+    ledger = Ledger(FakeMeter(1.0), lambda: None)
+    with ledger.window("epoch") as trained, ledger.evaluation() as evaluated:
+        pass
+    with pytest.raises(ValueError, match="outside a phase.*with trainer.phase"):
+        ledger.epoch(trained, evaluated, 100, **FACTS)
 
 
 def test_a_phase_without_epochs_has_exactly_its_charges():

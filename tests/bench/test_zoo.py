@@ -39,7 +39,7 @@ def test_masked_equals_shrunk(name):
     cases.append((grouping.find(model, inputs, "select"), 0.7, "random"))
     for each, ratio, by in cases:
         case = examination.cut(model, inputs, each, ratio, by)
-        assert examination.parity(case, inputs, MODES[NETS[name].noisy]) < 1e-10
+        assert examination.parity_of(case, inputs, MODES[NETS[name].noisy]) < 1e-10
         assert not examination.empty(case.small)
 
 
@@ -67,4 +67,4 @@ def test_float32_parity():
     for name in ("residual", "c2f_yolo", "se_linear", "lstm_head", "pixel_shuffle"):
         model, inputs, each = found(name, "coupled", torch.float32)
         case = examination.cut(model, inputs, each, 0.5, "random")
-        assert examination.parity(case, inputs) < 1e-5
+        assert examination.parity_of(case, inputs) < 1e-5

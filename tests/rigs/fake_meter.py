@@ -24,6 +24,7 @@ class FakeMeter:
             reading = None
 
         start, target = self.now, Window()
+        target.start_s = start
         yield target
         seconds = self.now - start
         target.reading = Reading(
