@@ -14,8 +14,9 @@ OWN_WAYS = frozenset(
 
 
 def duplicate(model: nn.Module, instead: Optional[Dict[int, Any]] = None) -> nn.Module:
-    """A deep copy of the model; `instead` maps id(tensor) to what stands in its place, wherever
-    it occurs.
+    """A deep copy of the model in which some tensors are replaced by others.
+
+    `instead` maps id(tensor) to what stands in its place, wherever it occurs.
 
     Tensors that a module keeps as plain attributes, such as a weight recomputed before every
     run, are copied without their history, which deepcopy alone refuses. Modules are copied by

@@ -5,22 +5,32 @@ norms' beta and running mean included, so a removed channel emits no constant an
 model computes exactly the same.
 """
 
-from typing import Dict, Iterable, Sequence, Tuple
+from typing import Dict, Iterable, List, Mapping, Sequence, Tuple, Union
 
 import numpy as np
 import torch
 from torch import nn
 
 from edgejoule.prune.duplicate import duplicate
-from edgejoule.prune.groups import Group, tensor_of
+from edgejoule.prune.groups import Group, find_tensor
+
+Flags = Mapping[str, torch.Tensor]  # group name -> bool tensor [channels]
 
 
-class Mask(dict):
-    """Group name -> bool tensor [channels], True = kept; `notes` tells what the selection could
-    not do as asked.
+class Mask(Dict[str, torch.Tensor]):
+    """Group name -> bool tensor [channels], True = kept.
+
+    `notes` tells, in sentences, what could not be done as asked.
+
+    Raises:
+        ValueError: what is put in is no bool tensor [channels].
     """
 
-    def __init__(self, kept=(), notes: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        kept: Union[Flags, Iterable[Tuple[str, torch.Tensor]]] = (),
+        notes: Iterable[str] = (),
+    ) -> None:
         dict.__init__(self)
         self.notes = tuple(notes)
         for name, flags in dict(kept).items():
@@ -51,7 +61,11 @@ class Mask(dict):
         return 1 - self.kept / self.channels if self.channels else 0.0
 
     def distance(self, other: "Mask") -> float:
-        """Share of channels on which two masks differ, in [0, 1]."""
+        """Share of channels on which two masks differ, in [0, 1].
+
+        Raises:
+            ValueError: they are over different groups.
+        """
         if set(self) != set(other):
             raise ValueError(
                 "masks over different groups: {} are in one only".format(
@@ -63,7 +77,11 @@ class Mask(dict):
 
 
 def removed(group: Group, mask: Mask) -> np.ndarray:
-    """The channels of a group that leave, ascending; none if the mask doesn't name the group."""
+    """The channels [n] of a group that leave, ascending; none if the mask doesn't name it.
+
+    Raises:
+        ValueError: the mask has another number of channels.
+    """
     flags = mask.get(group.name)
     if flags is None:
         return np.zeros(0, int)
@@ -77,7 +95,11 @@ def removed(group: Group, mask: Mask) -> np.ndarray:
 
 
 def leaving(groups: Sequence[Group], mask: Mask) -> Dict[Tuple[str, int], np.ndarray]:
-    """(tensor, axis) -> the positions that leave, ascending, for every axis that loses any."""
+    """(tensor, axis) -> the positions that leave, ascending, for every axis that loses any.
+
+    Raises:
+        ValueError: the mask names a group that there isn't.
+    """
     unknown = set(mask) - {group.name for group in groups}
     if unknown:
         raise ValueError(
@@ -85,9 +107,10 @@ def leaving(groups: Sequence[Group], mask: Mask) -> Dict[Tuple[str, int], np.nda
                 sorted(unknown)[0], ", ".join(group.name for group in groups) or "none"
             )
         )
-    parts: Dict[Tuple[str, int], list] = {}
+    parts: Dict[Tuple[str, int], List[np.ndarray]] = {}
     for group in groups:
-        gone, positions = removed(group, mask), {}
+        gone = removed(group, mask)
+        positions: Dict[int, np.ndarray] = {}
         for part in group.slices if gone.size else ():
             if id(part.indices) not in positions:  # equal ones are mostly one object
                 positions[id(part.indices)] = np.asarray(part.indices)[gone].ravel()
@@ -100,7 +123,7 @@ def masked(model: nn.Module, groups: Sequence[Group], mask: Mask) -> nn.Module:
     twin = duplicate(model)
     with torch.no_grad():
         for (name, axis), positions in leaving(groups, mask).items():
-            tensor = tensor_of(twin, name)
-            if tensor is not None and tensor.dtype.is_floating_point:
+            tensor = find_tensor(twin, name)
+            if tensor is not None and tensor.dtype.is_floating_point:  # else it is an index
                 tensor.index_fill_(axis, torch.from_numpy(positions).to(tensor.device), 0)
     return twin

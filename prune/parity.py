@@ -12,11 +12,10 @@ from edgejoule.prune.tracing.labelled import replaced
 def parity(
     left: nn.Module, right: nn.Module, example: Any, modes: Sequence[bool] = (False, True)
 ) -> float:
-    """The largest difference relative to the largest output of `left`, over the modes (True =
-    train()).
+    """The largest difference, relative to the largest output of `left`; infinite if shapes differ.
 
-    Copies are run, so neither model changes; random numbers are drawn alike in both. Infinite
-    where shapes differ.
+    `modes` are True for train(). Copies are run, so neither model changes; random numbers are
+    drawn alike in both.
     """
     left, right = duplicate(left), duplicate(right)
     worst = 0.0
@@ -26,7 +25,7 @@ def parity(
             return float("inf")
         for one, other in zip(ones, others):
             if one.numel():
-                scale = max(float(one.abs().max()), 1e-6)
+                scale = max(float(one.abs().max()), 1e-6)  # outputs may all be zero
                 worst = max(worst, float((one - other).abs().max()) / scale)
     return worst
 
