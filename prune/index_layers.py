@@ -113,7 +113,8 @@ def sites_of(model: nn.Module, groups: Sequence[Group]) -> List[str]:
     found: List[str] = []
     for part in (part for group in groups for part in group.slices):
         path, _, leaf = part.tensor.rpartition(".")
-        if leaf == "index" and path in layers and path not in found:
-            if not isinstance(layers[path], Indexed):
-                found.append(path)
+        if leaf != "index" or path not in layers or isinstance(layers[path], Indexed):
+            continue
+        if path not in found:
+            found.append(path)
     return found

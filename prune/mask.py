@@ -1,15 +1,18 @@
-"""A mask: which channels of each group are kept, and the model with the removed ones silenced.
+"""A mask: which channels of each group are kept, and the model with the removed ones zero.
 
 A masked model keeps its shapes; every slice of a removed channel is zero, biases and the batch
 norms' beta and running mean included, so a removed channel emits no constant and the shrunk
-model computes exactly the same.
+model computes exactly the same. A silenced model keeps biases, beta and statistics, so that a
+removed channel goes on emitting a constant.
 """
 
-from typing import Dict, Iterable, List, Mapping, Sequence, Tuple, Union
+from typing import Dict, Iterable, List, Mapping, Sequence, Set, Tuple, Union
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from edgejoule.prune.duplicate import duplicate
 from edgejoule.prune.groups import Group, find_tensor
@@ -127,3 +130,52 @@ def masked(model: nn.Module, groups: Sequence[Group], mask: Mask) -> nn.Module:
             if tensor is not None and tensor.dtype.is_floating_point:  # else it is an index
                 tensor.index_fill_(axis, torch.from_numpy(positions).to(tensor.device), 0)
     return twin
+
+
+def silenced(model: nn.Module, groups: Sequence[Group], mask: Mask) -> nn.Module:
+    """A copy of the model, same shapes, whose removed channels emit constants.
+
+    Filters and scales of removed channels are zero, as network slimming and
+    torch.nn.utils.prune leave them. Convolutions, linear layers and norms keep their biases,
+    beta and statistics, and the weights with which they read removed channels. All else is zero
+    as in `masked`.
+    """
+    twin = duplicate(model)
+    layers = dict(twin.named_modules())
+    indexed = _read_by_index(groups)
+    with torch.no_grad():
+        for (name, axis), positions in leaving(groups, mask).items():
+            path, _, leaf = name.rpartition(".")
+            tensor = find_tensor(twin, name)
+            if tensor is None or not tensor.dtype.is_floating_point:
+                continue
+            if (name, axis) in indexed or not _stays(layers[path], leaf, axis):
+                tensor.index_fill_(axis, torch.from_numpy(positions).to(tensor.device), 0)
+    return twin
+
+
+def _read_by_index(groups: Sequence[Group]) -> Set[Tuple[str, int]]:
+    """The weights in front of which an index leaves channels out of a stream.
+
+    The stream's own layers stay whole, so it is these weights, or the scale of the norm in
+    between, that a mask silences.
+    """
+    return {
+        (unit.weight or unit.producer + ".weight", unit.axis)
+        for group in groups
+        if any(part.tensor.rpartition(".")[2] == "index" for part in group.slices)
+        for unit in group.units
+        if unit.norm is None
+    }
+
+
+def _stays(module: nn.Module, leaf: str, axis: int) -> bool:
+    """Whether a tensor of a layer outlasts the silencing of its channels along an axis."""
+    if isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
+        return axis == 1  # a unit with a bias would emit no constant, so it is silenced whole
+    if isinstance(module, _ConvTransposeNd):
+        depthwise = module.groups > 1 and module.groups == module.in_channels
+        return leaf == "bias" or (axis == 0 and not depthwise)
+    if isinstance(module, (_ConvNd, nn.Linear, _NormBase)):
+        return leaf != "weight" or axis == 1
+    return False

@@ -1,6 +1,6 @@
 """How far two models' outputs lie apart on the same input, in eval() and in train()."""
 
-from typing import Any, Iterator, Sequence, Tuple
+from typing import Any, Iterator, Optional, Sequence, Tuple
 
 import torch
 from torch import nn
@@ -31,11 +31,16 @@ def parity(
 
 
 def _outputs(model: nn.Module, example: Any) -> Tuple[torch.Tensor, ...]:
+    return tuple(tensor.double() for tensor in _tensors(seeded(model, example)))
+
+
+def seeded(model: nn.Module, example: Any) -> Any:
+    """What a model answers without gradients, its random numbers the same at every call."""
     state = torch.get_rng_state()
     torch.manual_seed(11)
     try:
         with torch.no_grad():
-            return tuple(tensor.double() for tensor in _tensors(called(model, example)))
+            return called(model, example)
     finally:
         torch.set_rng_state(state)
 
@@ -58,6 +63,13 @@ def called(model: nn.Module, example: Any) -> Any:
     return model(*example) if isinstance(example, (tuple, list)) else model(example)
 
 
-def double(example: Any) -> Any:
-    """The example with its real tensors in float64."""
-    return replaced(example, lambda t: t.double() if t.dtype.is_floating_point else t)
+def noise(example: Any, dtype: Optional[torch.dtype] = None) -> Any:
+    """The example with its real tensors drawn at random, N(0, 1), in their own dtype or this."""
+    return replaced(
+        example,
+        lambda t: (
+            torch.randn(t.shape, dtype=dtype or t.dtype, device=t.device)
+            if t.dtype.is_floating_point
+            else t
+        ),
+    )

@@ -16,9 +16,8 @@ from edgejoule.prune.duplicate import duplicate
 from edgejoule.prune.groups import Group, Groups, tensor_of
 from edgejoule.prune.index_layers import indexed, plain, sites_of
 from edgejoule.prune.mask import Mask, leaving, masked
-from edgejoule.prune.parity import double, parity
+from edgejoule.prune.parity import noise, parity
 from edgejoule.prune.tracing.discovery import proved
-from edgejoule.prune.tracing.labelled import replaced
 from edgejoule.prune.tracing.labels import Classes
 from edgejoule.prune.tracing.proof import Checker
 from edgejoule.prune.tracing.recording import Recording
@@ -176,18 +175,10 @@ def prove_values(model: nn.Module, small: nn.Module, example: Any, silent: nn.Mo
     Raises:
         RuntimeError: it does not; the sentence says by how much it is off.
     """
-    noise = replaced(
-        example,
-        lambda t: (
-            torch.randn(t.shape, dtype=torch.float64, device=t.device)
-            if t.dtype.is_floating_point
-            else t
-        ),
-    )
     # dropout draws a number per channel, so fewer channels get other numbers in train()
     noisy = any(isinstance(m, nn.modules.dropout._DropoutNd) for m in model.modules())
     left, right = duplicate(silent).double(), duplicate(small).double()
-    found = parity(left, right, double(noise), (False,) if noisy else (False, True))
+    found = parity(left, right, noise(example, torch.float64), (False,) if noisy else (False, True))
     if not found < EQUAL:
         raise RuntimeError(
             "the cut is refused: its outputs differ from the masked model's by {:.1e}; "
