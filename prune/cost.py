@@ -99,7 +99,7 @@ def fvcore_forward(model: nn.Module, example: Tensor) -> Optional[Dict[str, int]
 
     Operators that it does not know count 0 there, so attention and LSTMs are missing from it.
     """
-    try:
+    try:  # optional: a board may do without
         from fvcore.nn import FlopCountAnalysis
     except ImportError:
         return None

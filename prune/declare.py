@@ -91,7 +91,7 @@ def _group(model: nn.Module, name: str, axes: List[Tuple[str, int, int]]) -> Gro
                 tuple(tuple(range(c * each, c * each + each)) for c in range(channels)),
             )
         )
-        if axis == 0 and tensor_of(model, tensor).dim() > 1:
+        if axis == 0 and tensor_of(model, tensor).dim() > 1:  # rows of a weight make channels
             path, _, leaf = tensor.rpartition(".")
             units.append(Unit(path, None, "" if leaf == "weight" else tensor))
     return Group(name, channels, tuple(slices), tuple(units))

@@ -31,6 +31,7 @@ def _module(module: nn.Module, memo: Dict[int, Any]) -> nn.Module:
         return memo[id(module)]
     if _own_way(type(module)):
         return copy.deepcopy(module, memo)
+    # noted before its attributes are copied: a module may hold itself, by way of a child
     twin = memo[id(module)] = module.__new__(type(module))
     for key, value in vars(module).items():
         twin.__dict__[key] = _attribute(value, memo)
@@ -49,7 +50,7 @@ def _attribute(value: Any, memo: Dict[int, Any]) -> Any:
         return memo[id(value)]
     if isinstance(value, nn.Module):
         return _module(value, memo)
-    if isinstance(value, torch.Tensor) and not value.is_leaf:
+    if isinstance(value, torch.Tensor) and not value.is_leaf:  # deepcopy refuses these
         memo.setdefault(id(value), value.detach().clone())
     return copy.deepcopy(value, memo)
 

@@ -174,7 +174,7 @@ def _axis(model: nn.Module, pair: Any) -> Tuple[str, int, int]:
         isinstance(pair, list)
         and len(pair) == 2
         and isinstance(pair[0], str)
-        and type(pair[1]) is int
+        and type(pair[1]) is int  # True is an int too, and a plan may be anybody's
     ):
         raise ValueError("a cut of the plan names no tensor axis: {!r}".format(str(pair)[:80]))
     tensor = find_tensor(model, pair[0])
@@ -222,6 +222,7 @@ def filled(model: nn.Module, state: Dict[str, torch.Tensor]) -> nn.Module:
     Raises:
         ValueError: a name or a shape is another one, or an index reads other channels.
     """
+    # all names and shapes are checked before anything is written
     own, layers = model.state_dict(), dict(model.named_modules())
     for name in sorted(set(own) ^ set(state)):
         raise ValueError(

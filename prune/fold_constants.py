@@ -50,8 +50,8 @@ def fold_constants(
 ) -> Folded:
     """The shrunk model with the constants that its removed channels emitted.
 
-    For masks that silence channels but keep what their biases and batch norms' beta emit, as
-    after sparse training: `shrink` would drop that.
+    For a mask that silences channels but keeps what their biases and batch norms' beta emit;
+    `shrink` alone drops these constants.
 
         found = grouping.find(model, example)  # in any mode
         mask = select.select(slim.scores(model, found, None), found, 0.5)
@@ -59,9 +59,10 @@ def fold_constants(
 
     The result's `model` computes what `mask.silenced(model, found, mask)` computes, exactly if
     `borders` and `lost` are empty; its `error` is measured. The model is untouched. A layer that
-    had neither bias nor batch norm behind it may have got a bias. Layers that run in train()
-    only get nothing. `example` is an input [n, ...], a tuple or a dict of inputs: two samples
-    are enough, since every layer's outputs are held in memory. With `borders=True`,
+    had neither bias nor batch norm behind it may have got a bias; since a plan describes cuts
+    alone, save such a model with `deploy`. Layers that run in train() only get nothing.
+    `example` is an input [n, ...], a tuple or a dict of inputs; every layer's outputs for it are
+    held in memory, so take two samples rather than a hundred. With `borders=True`,
     two-dimensional convolutions get their rim, and the result takes inputs of this size only.
 
     Raises:
@@ -70,7 +71,8 @@ def fold_constants(
     silent = silenced(model, groups, mask).eval()
     small = shrink(model, example, groups, mask)
     modes = [(module, module.training) for module in small.modules()]
-    examples = [example, noise(example)]  # what both inputs lack alike depends on no input
+    # what is missing for two inputs alike depends on no input
+    examples = [example, noise(example, generator=torch.Generator().manual_seed(0))]
     kinds: Dict[str, List[str]] = {"": [], "exact": [], "borders": [], "lost": []}
     for each in missing(silent, small.eval(), keeping(model, groups, mask), examples):
         kinds[_folded(small, each, borders)].append(each.site.layer)

@@ -24,32 +24,32 @@ class Indexed(nn.Module):
     index: torch.Tensor
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The layer's result [n, out, ...] on the chosen channels of x [n, c, ...]."""
+        """The layer's result [n, out, ...] on the channels of x [n, c, ...] that it reads."""
         return super().forward(x.index_select(1, self.index))
 
 
 class IndexedBatchNorm1d(Indexed, nn.BatchNorm1d):
-    """BatchNorm1d over chosen channels of [n, c] or [n, c, l]."""
+    """BatchNorm1d behind an index, for x [n, c] or [n, c, l]."""
 
 
 class IndexedBatchNorm2d(Indexed, nn.BatchNorm2d):
-    """BatchNorm2d over chosen channels of [n, c, h, w]."""
+    """BatchNorm2d behind an index, for x [n, c, h, w]."""
 
 
 class IndexedBatchNorm3d(Indexed, nn.BatchNorm3d):
-    """BatchNorm3d over chosen channels of [n, c, d, h, w]."""
+    """BatchNorm3d behind an index, for x [n, c, d, h, w]."""
 
 
 class IndexedConv1d(Indexed, nn.Conv1d):
-    """Conv1d over chosen channels of [n, c, l]."""
+    """Conv1d behind an index, for x [n, c, l]."""
 
 
 class IndexedConv2d(Indexed, nn.Conv2d):
-    """Conv2d over chosen channels of [n, c, h, w]."""
+    """Conv2d behind an index, for x [n, c, h, w]."""
 
 
 class IndexedConv3d(Indexed, nn.Conv3d):
-    """Conv3d over chosen channels of [n, c, d, h, w]."""
+    """Conv3d behind an index, for x [n, c, d, h, w]."""
 
 
 NORMS: Dict[Type[nn.Module], Type[Indexed]] = {
@@ -102,7 +102,7 @@ def plain(model: nn.Module, sites: Sequence[str]) -> nn.Module:
     layers = dict(model.named_modules())
     for site in sites:
         layer = layers[site]
-        del layer._buffers["index"]
+        del layer._buffers["index"]  # so that the state dict is the dense model's again
         layer.__class__ = PLAIN[type(layer)]
     return model
 

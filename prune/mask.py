@@ -118,6 +118,7 @@ def leaving(groups: Sequence[Group], mask: Mask) -> Dict[Tuple[str, int], np.nda
             if id(part.indices) not in positions:  # equal ones are mostly one object
                 positions[id(part.indices)] = np.asarray(part.indices)[gone].ravel()
             parts.setdefault((part.tensor, part.axis), []).append(positions[id(part.indices)])
+    # an axis may belong to several groups, such as the reader of a concatenation
     return {key: np.unique(np.concatenate(found)) for key, found in parts.items()}
 
 

@@ -63,7 +63,7 @@ def _param_groups(
     optimizer: torch.optim.Optimizer, names: Dict[int, str], new: Dict[str, torch.Tensor]
 ) -> List[dict]:
     """The optimiser's parameter groups over the shrunk model's parameters."""
-    added = set(new) - set(names.values())
+    added = set(new) - set(names.values())  # biases by folding, and indices, which nobody trains
     result = []
     for group in optimizer.param_groups:
         strangers = [p for p in group["params"] if id(p) not in names]

@@ -47,6 +47,7 @@ def seeded(model: nn.Module, example: Any) -> Any:
 
 def _tensors(value: Any) -> Iterator[torch.Tensor]:
     """Every tensor of an answer, in attributes of objects too."""
+    # an object of a class of its own, such as a Hugging Face output
     if hasattr(value, "__dict__") and not isinstance(value, (torch.Tensor, dict, list, tuple)):
         value = vars(value)
     if isinstance(value, (dict, list, tuple)):
@@ -63,13 +64,20 @@ def called(model: nn.Module, example: Any) -> Any:
     return model(*example) if isinstance(example, (tuple, list)) else model(example)
 
 
-def noise(example: Any, dtype: Optional[torch.dtype] = None) -> Any:
-    """The example with its real tensors drawn at random, N(0, 1), in their own dtype or this."""
-    return replaced(
-        example,
-        lambda t: (
-            torch.randn(t.shape, dtype=dtype or t.dtype, device=t.device)
-            if t.dtype.is_floating_point
-            else t
-        ),
-    )
+def noise(
+    example: Any,
+    dtype: Optional[torch.dtype] = None,
+    generator: Optional[torch.Generator] = None,
+) -> Any:
+    """The example with its real tensors drawn from N(0, 1), in their own dtype or in this one."""
+
+    def drawn(tensor: torch.Tensor) -> torch.Tensor:
+        if not tensor.dtype.is_floating_point:
+            return tensor
+        wanted = dtype or tensor.dtype
+        # old torch draws no half-precision numbers on the CPU
+        base = wanted if wanted == torch.float64 else torch.float32
+        values = torch.randn(tensor.shape, dtype=base, generator=generator)
+        return values.to(tensor.device, wanted)
+
+    return replaced(example, drawn)

@@ -110,7 +110,7 @@ class _Storage:
                 "a tensor file is truncated: {} bytes for {} numbers".format(len(raw), count)
             )
         self.flat = (
-            torch.frombuffer(bytearray(raw), dtype=dtype)[:count]
+            torch.frombuffer(bytearray(raw), dtype=dtype)[:count]  # it wants writable memory
             if count
             else torch.empty(0, dtype=dtype)
         )
@@ -177,6 +177,7 @@ def _tensor(
     last = offset + sum((n - 1) * step for n, step in zip(size, stride)) if 0 not in size else 0
     if last >= max(1, storage.flat.numel()) or (0 not in size and not storage.flat.numel()):
         raise ValueError("a tensor file holds a tensor that reaches beyond its numbers")
+    # a copy, so that no two tensors of a file share memory
     return storage.flat.as_strided(tuple(size), tuple(stride), offset).clone()
 
 

@@ -61,7 +61,7 @@ def _trial(group: np.ndarray, rank: np.ndarray) -> np.ndarray:
     It is random since keeping the first ones could hide code that reads channels by position.
     """
     roots = np.nonzero(group >= 0)[0]
-    draw = np.random.RandomState(1)
+    draw = np.random.RandomState(1)  # its own stream, always the same: groups are found alike
     roots = roots[np.lexsort((draw.rand(roots.size), group[roots]))]
     count = np.bincount(group[roots])
     starts = np.cumsum(count) - count
@@ -116,6 +116,7 @@ def _runs(values: np.ndarray) -> List[Tuple[int, int]]:
 
 def _shared(shared: dict, positions: np.ndarray, channels: int) -> tuple:
     """Positions per channel as tuples, equal ones shared."""
+    # nearly all slices own one position per channel: `mask.leaving` looks at each object once
     key = (channels, positions.tobytes())
     if key not in shared:
         shared[key] = tuple(map(tuple, positions.reshape(channels, -1).tolist()))
@@ -129,6 +130,7 @@ def _makers(labels: Labels, tracer: Tracer) -> Set[Tuple[str, int]]:
 
 def _units(slices: List[Slice], makers: Set[Tuple[str, int]], tracer: Tracer) -> Tuple[Unit, ...]:
     """The layers that make a group's channels; behind an index, those that read them."""
+    # an index is noted as a maker, so that its entries may leave, but makes nothing
     made = [s for s in slices if (s.tensor, s.axis) in makers and not _index(s)]
     if made:
         return tuple(_unit(s, tracer.followers.get(s.tensor)) for s in made)

@@ -44,6 +44,7 @@ class Checker(Recorder):
 
     def perform(self, call: Call) -> Any:
         """The result by the rule; a rule that fails where it held before is a mismatch."""
+        # where the dense run found no rule all that entered was frozen, so the sizes are the same
         if self.index in self.reference.fallen:
             return rules.unknown(self, call)
         try:
@@ -51,6 +52,7 @@ class Checker(Recorder):
         except (Refused, Diverged):
             raise
         except Exception as error:
+            # not raised, so that the dense result takes its place and the pass finds what follows
             return ValueError("fails when its channels are fewer ({})".format(error))
 
     def observe(self, call: Call, result: Any) -> Any:
@@ -68,7 +70,7 @@ class Checker(Recorder):
             if isinstance(result, Exception)
             else difference(dense, operation(self, call, result), self.left)
         )
-        self.operations.append(dense)
+        self.operations.append(dense)  # never the wrong one: numbers stay in step
         if sentence is None:
             return result
         self.mismatches.append((index, sentence))
@@ -190,6 +192,7 @@ def _axes_differ(
             continue
         if not want.size:
             return "would have no channel left"
+        # `left` gives one object for one vector, so most comparisons end at once
         same = want is small or (small is not None and np.array_equal(want, small))
         if not same or small_size != want.size:
             return "treats its channels by fixed numbers"

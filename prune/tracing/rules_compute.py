@@ -68,7 +68,7 @@ def _grouped(
     if groups == 1:
         mixed(tracer, source, vector, weight, inner)
         return out
-    if weight.shape[1] == 1 and inner is None:
+    if weight.shape[1] == 1 and inner is None:  # an axis of size 1 has no labels
         tracer.unify(
             None if vector is None else np.repeat(vector, weight.shape[0] // groups),
             out,
@@ -162,6 +162,7 @@ def linear(tracer: Tracer, call: Call) -> Labelled:
     mixed(tracer, source, axes_of(source)[-1], weight, inner)
     _biased(tracer, out, bound["bias"])
     shape, axes = list(source.shape[:-1]) + [weight.shape[0]], list(axes_of(source)[:-1]) + [out]
+    # a channel on another axis, zero in the input, gets the bias of every output
     zero = (
         is_zero(weight)
         and (bound["bias"] is None or is_zero(bound["bias"]))
@@ -252,7 +253,7 @@ def _bare_weight(tracer: Tracer, left: torch.Tensor, right: torch.Tensor, result
 
 def added_product(tracer: Tracer, call: Call) -> Labelled:
     """addmm and baddbmm: a sum of a tensor and a product."""
-    if {"beta", "alpha"} & set(call.kwargs):
+    if {"beta", "alpha"} & set(call.kwargs):  # rare, and not worth a rule
         raise ValueError("scaled sum")
     product = matmul(tracer, Call(torch.matmul, call.args[1:3], {}))
     shape, axes = meet(tracer, [call.args[0], product])
@@ -265,7 +266,7 @@ def embedding(tracer: Tracer, call: Call) -> Labelled:
     bound = call.bound("input weight")
     source, weight = bound["input"], bound["weight"]
     tracer.freeze_axis(axes_of(weight)[0], "is looked up by number")
-    tracer.freeze(source, "holds numbers of an embedding")
+    tracer.freeze(source, "holds numbers of an embedding")  # an index buffer may have labels
     shape = list(source.shape) + [weight.shape[1]]
     return tracer.emit(
         shape, weight.dtype, [None] * source.dim() + [axes_of(weight)[1]], is_zero(weight)

@@ -16,7 +16,8 @@ from edgejoule.prune.tracing.tracer import Rule, Tracer
 
 _ALONG = "softmax log_softmax softmin cumsum cumprod"
 _REDUCTIONS = "mean sum max min amax amin norm std var prod argmax argmin logsumexp all any median"
-_COUNT_NOTHING = frozenset(("sum", "norm"))
+_COUNT_NOTHING = frozenset(("sum", "norm"))  # zeros more or less don't change their result
+# zeros give zero, where they run over other axes than the channels
 _KEEP_ZERO = frozenset(["sum", "mean", "norm", "max", "min", "amax", "amin", "cumsum"])
 
 
@@ -135,7 +136,7 @@ def _dims(call: Call, rank: int) -> Sequence[int]:
 
 def _like(call: Call, source: Labelled, emit: Callable[[torch.dtype], Labelled]) -> Any:
     """What the real operation gives: a tensor, or a pair of values and indices."""
-    tiny = torch.ones([2] * source.dim(), dtype=source.dtype)
+    tiny = torch.ones([2] * source.dim(), dtype=source.dtype)  # dtype and kind need no true size
     real = call.func(tiny, *call.args[1:], **call.kwargs)
     if isinstance(real, torch.Tensor):
         return emit(real.dtype)

@@ -32,7 +32,7 @@ def recurrent(tracer: Tracer, call: Call) -> Tuple[Labelled, ...]:
         for head in heads if hidden is None else [hidden, *heads]:
             tracer.unify(heads[0], head)
         hidden = heads[0]
-        out = None if hidden is None else np.tile(hidden, directions)
+        out = None if hidden is None else np.tile(hidden, directions)  # they stand side by side
     _states(tracer, states, hidden)
     size, lead = weights[1].shape[1], source.shape[:-1]
     batch = source.shape[0 if batch_first else 1]
@@ -54,7 +54,7 @@ def _layer(
     mixed(tracer, source, entering, w_in, axes_of(w_in)[1])
     for tensor in tensors:
         gates = axes_of(tensor)[0]
-        if gates is None or hidden is None:
+        if gates is None or hidden is None:  # a hidden size of 1 has no labels
             tracer.freeze(tensor, "has gates of fixed size")
         else:
             tracer.unify(tracer.tie(gates.reshape(-1, hidden.size)), hidden)

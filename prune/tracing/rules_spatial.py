@@ -65,7 +65,7 @@ def pixel_shuffle(tracer: Tracer, call: Call) -> Labelled:
     source, factor = call.args[0], call.bound("input upscale_factor")["upscale_factor"]
     *lead, channels, height, width = source.shape
     vector = source.axes[-3]
-    if vector is not None:
+    if vector is not None:  # a channel of the result leaves with all r*r that become its pixels
         vector = tracer.tie(vector.reshape(-1, factor * factor).T)
     shape = lead + [channels // factor**2, height * factor, width * factor]
     return tracer.emit(
