@@ -25,9 +25,11 @@ if TYPE_CHECKING:  # the same names, for type checkers and editors
     from edgejoule.prune.export import load as load_shrunk
     from edgejoule.prune.export import plan as plan_of
     from edgejoule.prune.export import save as save_shrunk
+    from edgejoule.prune.fold_constants import fold_constants
     from edgejoule.prune.grouping import find as find_groups
     from edgejoule.prune.groups import Group, Groups
     from edgejoule.prune.mask import Mask, masked
+    from edgejoule.prune.optimizer_state import carry_optimizer
     from edgejoule.prune.select import select
     from edgejoule.prune.settings import Criterion, Regularizer, Saliency
     from edgejoule.prune.shrink import shrink
@@ -45,9 +47,11 @@ PUBLIC = {  # name: where it is, and what it is called there if it is called oth
     "Reading": ("devices.reading", "Reading"),
     "Regularizer": ("prune.settings", "Regularizer"),
     "Saliency": ("prune.settings", "Saliency"),
+    "carry_optimizer": ("prune.optimizer_state", "carry_optimizer"),
     "cost": ("prune.cost", "count"),
     "find_groups": ("prune.grouping", "find"),
     "flops": ("prune.cost", "train_flops"),
+    "fold_constants": ("prune.fold_constants", "fold_constants"),
     "load_shrunk": ("prune.export", "load"),
     "masked": ("prune.mask", "masked"),
     "open_device": ("devices.choose", "open"),
@@ -70,9 +74,11 @@ __all__ = [
     "Regularizer",
     "Saliency",
     "__version__",
+    "carry_optimizer",
     "cost",
     "find_groups",
     "flops",
+    "fold_constants",
     "load_shrunk",
     "masked",
     "open_device",

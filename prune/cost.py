@@ -15,8 +15,8 @@ from edgejoule.prune import macs
 
 CONVENTIONS = ("exact", "paper", "fvcore")
 PAPER_LAYERS = (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d)
-PAPER_STEP = 10**7
-PAPER_LEAST = 5 * PAPER_STEP
+PAPER_STEP = 10**7  # FLOPs: the counter prints GFLOP with two digits
+PAPER_LEAST = 5 * PAPER_STEP  # below, rounding by half a step is over 10 %
 
 
 class Cost(NamedTuple):
@@ -48,9 +48,15 @@ class Figure(NamedTuple):
 def count(model: nn.Module, example: Tensor) -> Cost:
     """The cost per sample of the model on inputs like the example [n, ...]."""
     work = macs.observe(model, example)
-    totals = [sum(call[field] for call in work.calls) // len(example) for field in range(2, 6)]
-    params = sum(parameter.numel() for parameter in model.parameters())
-    return Cost(params, *totals, uncounted=work.uncounted)
+    samples = len(example)
+    return Cost(
+        params=sum(parameter.numel() for parameter in model.parameters()),
+        forward_macs=sum(call.forward for call in work.calls) // samples,
+        input_gradient_macs=sum(call.input_gradient for call in work.calls) // samples,
+        weight_gradient_macs=sum(call.weight_gradient for call in work.calls) // samples,
+        elementwise=sum(call.elementwise for call in work.calls) // samples,
+        uncounted=work.uncounted,
+    )
 
 
 def exact_flops(model: nn.Module, example: Tensor) -> Figure:
@@ -93,7 +99,7 @@ def fvcore_forward(model: nn.Module, example: Tensor) -> Optional[Dict[str, int]
 
     Operators that it does not know count 0 there, so attention and LSTMs are missing from it.
     """
-    try:
+    try:  # optional: a board may do without
         from fvcore.nn import FlopCountAnalysis
     except ImportError:
         return None
@@ -107,7 +113,11 @@ def fvcore_forward(model: nn.Module, example: Tensor) -> Optional[Dict[str, int]
 
 
 def train_figure(model: nn.Module, example: Tensor, convention: str) -> Figure:
-    """Training FLOPs per sample in the named convention, with the reason if there are none."""
+    """Training FLOPs per sample in the named convention, with the reason if there are none.
+
+    Raises:
+        ValueError: no such convention.
+    """
     if convention not in CONVENTIONS:
         raise ValueError(
             "no FLOPs convention called {!r}; choose one of {}".format(
@@ -119,5 +129,9 @@ def train_figure(model: nn.Module, example: Tensor, convention: str) -> Figure:
 
 
 def train_flops(model: nn.Module, example: Tensor, convention: str) -> Optional[int]:
-    """Training FLOPs per sample in the named convention, or None where it is undefined."""
+    """Training FLOPs per sample in the named convention, or None where it is undefined.
+
+    Raises:
+        ValueError: no such convention.
+    """
     return train_figure(model, example, convention).flops

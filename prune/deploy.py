@@ -4,11 +4,12 @@ All three record one run on an example, so the model is put into eval() first. O
 13, the newest that TensorRT 8.2 (JetPack 4.6) reads; the batch size stays free.
 """
 
+import inspect
 import io
 import os
 import sys
 import warnings
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 import torch
 from torch import nn
@@ -16,7 +17,7 @@ from torch import nn
 from edgejoule.prune.duplicate import duplicate
 from edgejoule.prune.tracing.labelled import replaced
 
-OPSET = 13
+OPSET = 13  # of ONNX; see above
 
 
 def torchscript(model: nn.Module, example: Any, path: str) -> None:
@@ -25,14 +26,15 @@ def torchscript(model: nn.Module, example: Any, path: str) -> None:
 
 
 def onnx(model: nn.Module, example: Any, path: str) -> None:
-    """Write an ONNX file of opset 13 whose first axes are free."""
+    """Write an ONNX file of opset 13 whose batch size is free."""
     inputs, outputs = _tuple(example), _outputs(model, example)
     names = ["input{}".format(i) for i in range(len(inputs))]
     results = ["output{}".format(i) for i in range(outputs)]
-    settings = {"dynamo": False} if _has("dynamo", torch.onnx.export) else {}
+    export: Any = torch.onnx.export  # it takes a stream, which its annotations don't tell
+    settings = {"dynamo": False} if _has("dynamo", export) else {}
     buffer = io.BytesIO()  # the exporter leaves a broken file behind when it fails
     _quietly(
-        lambda: torch.onnx.export(
+        lambda: export(
             _still(model),
             inputs,
             buffer,
@@ -48,7 +50,11 @@ def onnx(model: nn.Module, example: Any, path: str) -> None:
 
 
 def exported(model: nn.Module, example: Any, path: str) -> None:
-    """Write a torch.export program; RuntimeError where this torch has none."""
+    """Write a torch.export program.
+
+    Raises:
+        RuntimeError: this torch has none.
+    """
     if not hasattr(torch, "export"):
         raise RuntimeError(
             "torch {} has no torch.export; use torchscript or onnx".format(torch.__version__)
@@ -64,7 +70,11 @@ FORMATS: Dict[str, Tuple[str, Callable[[nn.Module, Any, str], None]]] = {
 
 
 def write(model: nn.Module, example: Any, stem: str, kind: str) -> str:
-    """Write one format to stem + its suffix; returns the path."""
+    """Write one format to stem + its suffix; returns the path.
+
+    Raises:
+        ValueError: no such format, or an example that it can't hold.
+    """
     if kind not in FORMATS:
         raise ValueError(
             "no format called {!r}; choose one of: {}".format(kind, ", ".join(sorted(FORMATS)))
@@ -88,25 +98,22 @@ def _tuple(example: Any) -> tuple:
 
 def _outputs(model: nn.Module, example: Any) -> int:
     """How many tensors the model returns."""
-    found = []
+    found: List[torch.Tensor] = []
     with torch.no_grad():
         replaced(_still(model)(*_tuple(example)), found.append)
     return len(found)
 
 
 def _has(argument: str, function: Callable) -> bool:
-    return (
-        argument
-        in function.__code__.co_varnames[
-            : function.__code__.co_argcount + function.__code__.co_kwonlyargcount
-        ]
-    )
+    return argument in inspect.signature(function).parameters
 
 
 def _quietly(work: Callable[[], Any]) -> Any:
-    """The result of an exporter, which warns about every Python number and prints whole graphs
-    to the process's standard output when it fails.
+    """The result of an exporter, with its warnings and its output kept away.
+
+    It warns about every Python number, and prints whole graphs when it fails.
     """
+    # the graphs come from C++, which doesn't know sys.stdout: the file descriptor is swapped
     sys.stdout.flush()
     kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
@@ -117,4 +124,5 @@ def _quietly(work: Callable[[], Any]) -> Any:
     finally:
         sys.stdout.flush()
         os.dup2(kept, 1)
-        os.close(kept), os.close(nowhere)
+        os.close(kept)
+        os.close(nowhere)

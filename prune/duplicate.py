@@ -14,8 +14,9 @@ OWN_WAYS = frozenset(
 
 
 def duplicate(model: nn.Module, instead: Optional[Dict[int, Any]] = None) -> nn.Module:
-    """A deep copy of the model; `instead` maps id(tensor) to what stands in its place, wherever
-    it occurs.
+    """A deep copy of the model in which some tensors are replaced by others.
+
+    `instead` maps id(tensor) to what stands in its place, wherever it occurs.
 
     Tensors that a module keeps as plain attributes, such as a weight recomputed before every
     run, are copied without their history, which deepcopy alone refuses. Modules are copied by
@@ -30,6 +31,7 @@ def _module(module: nn.Module, memo: Dict[int, Any]) -> nn.Module:
         return memo[id(module)]
     if _own_way(type(module)):
         return copy.deepcopy(module, memo)
+    # noted before its attributes are copied: a module may hold itself, by way of a child
     twin = memo[id(module)] = module.__new__(type(module))
     for key, value in vars(module).items():
         twin.__dict__[key] = _attribute(value, memo)
@@ -48,7 +50,7 @@ def _attribute(value: Any, memo: Dict[int, Any]) -> Any:
         return memo[id(value)]
     if isinstance(value, nn.Module):
         return _module(value, memo)
-    if isinstance(value, torch.Tensor) and not value.is_leaf:
+    if isinstance(value, torch.Tensor) and not value.is_leaf:  # deepcopy refuses these
         memo.setdefault(id(value), value.detach().clone())
     return copy.deepcopy(value, memo)
 

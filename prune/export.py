@@ -7,7 +7,7 @@ channels apart is refused.
 
 import json
 import os
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -15,8 +15,8 @@ from torch import nn
 
 from edgejoule.prune import tensor_file
 from edgejoule.prune.duplicate import duplicate
-from edgejoule.prune.groups import Group, tensor_of
-from edgejoule.prune.index_layers import PLAIN, SELECTABLE, selecting
+from edgejoule.prune.groups import Group, Groups, find_tensor, tensor_of
+from edgejoule.prune.index_layers import INDEXED, Indexed, indexed
 from edgejoule.prune.mask import Mask, leaving
 from edgejoule.prune.shrink import Keep, cut, prove, staying
 from edgejoule.prune.tracing.labelled import tensors_in
@@ -25,14 +25,13 @@ SCHEMA = 1  # 1: kept channels per group, positions that leave per tensor axis, 
 
 
 def plan(groups: Sequence[Group], mask: Mask, example: Any = None) -> Dict[str, Any]:
-    """The cut as plain JSON: kept channels per group, and the positions that leave each tensor
-    axis.
+    """The cut as plain JSON: kept channels per group, positions that leave per tensor axis.
 
     `example` (or the one that the groups were found with) gives the input shapes with which
     loading proves the cut.
     """
-    if example is None and getattr(groups, "trace", None) is not None:
-        example = groups.trace.example
+    if example is None and isinstance(groups, Groups) and groups.recording is not None:
+        example = groups.recording.example
     kept = {
         group.name: {
             "channels": group.channels,
@@ -50,15 +49,15 @@ def plan(groups: Sequence[Group], mask: Mask, example: Any = None) -> Dict[str, 
     }
 
 
-def _cuts(groups: Sequence[Group], mask: Mask) -> List[dict]:
+def _cuts(groups: Sequence[Group], mask: Mask) -> List[Dict[str, Any]]:
     """Positions that leave, with every (tensor, axis) that they leave; equal ones written once."""
-    cuts: Dict[tuple, list] = {}
+    cuts: Dict[Tuple[int, ...], List[list]] = {}
     for (name, axis), gone in leaving(groups, mask).items():
         cuts.setdefault(tuple(gone.tolist()), []).append([name, axis])
     return [{"gone": list(gone), "axes": axes} for gone, axes in cuts.items()]
 
 
-def _inputs(example: Any) -> Optional[List[dict]]:
+def _inputs(example: Any) -> Optional[List[Dict[str, Any]]]:
     """Shape and type of the inputs; None for keyword inputs, which a plan can't hold."""
     if example is None or isinstance(example, dict):
         return None
@@ -77,8 +76,11 @@ def save(folder: str, model: nn.Module, plan: Dict[str, Any]) -> None:
 
 
 def load(folder: str, build: Callable[[], nn.Module]) -> nn.Module:
-    """The shrunk model of a folder, rebuilt from the dense model's constructor; its mode is
-    train().
+    """The shrunk model of a folder, rebuilt from the dense model's constructor, in train().
+
+    Raises:
+        ValueError: plan and weights are damaged, or fit neither each other nor the model.
+        RuntimeError: the plan tears channels apart.
     """
     path = os.path.join(folder, "plan.json")
     with open(path) as stream:
@@ -91,10 +93,15 @@ def load(folder: str, build: Callable[[], nn.Module]) -> nn.Module:
 
 
 def rebuilt(model: nn.Module, plan: Dict[str, Any]) -> nn.Module:
-    """The dense model cut as a plan says, proved where the plan holds the inputs' shapes;
-    values are the dense ones.
+    """The dense model cut as a plan says, with its own values.
+
+    The cut is proved where the plan holds the inputs' shapes.
+
+    Raises:
+        ValueError: the plan is damaged, or belongs to another model.
+        RuntimeError: the plan tears channels apart.
     """
-    model = _selecting(model, plan)
+    model = _indexed(model, plan)
     keep = _keep(model, plan)
     small = cut(model, keep)
     if isinstance(plan.get("inputs"), list) and plan["inputs"]:
@@ -103,15 +110,16 @@ def rebuilt(model: nn.Module, plan: Dict[str, Any]) -> nn.Module:
     return small
 
 
-def _selecting(model: nn.Module, plan: Any) -> nn.Module:
+def _indexed(model: nn.Module, plan: Any) -> nn.Module:
     """The model with an index in every layer whose index the plan cuts."""
-    layers, sites = dict(model.named_modules()), []
+    layers = dict(model.named_modules())
+    sites: List[str] = []
     for entry in plan.get("cuts", ()) if isinstance(plan, dict) else ():
         for pair in entry.get("axes", ()) if isinstance(entry, dict) else ():
             path = str(pair[0])[: -len(".index")] if isinstance(pair, list) and pair else ""
-            if path and pair[0] == path + ".index" and type(layers.get(path)) in SELECTABLE:
+            if path and pair[0] == path + ".index" and type(layers.get(path)) in INDEXED:
                 sites.append(path)
-    return selecting(model, sites) if sites else model
+    return indexed(model, sites) if sites else model
 
 
 def recovered(plan: Dict[str, Any]) -> Mask:
@@ -124,13 +132,14 @@ def recovered(plan: Dict[str, Any]) -> Mask:
 
 
 def expanded(model: nn.Module, small: nn.Module, plan: Dict[str, Any]) -> nn.Module:
-    """A copy of the dense model with the shrunk model's values where they came from; removed
-    channels have the dense values again.
+    """A copy of the dense model with the shrunk model's values where they came from.
+
+    Removed channels have the dense values again.
     """
-    keep, twin = _keep(_selecting(model, plan), plan), duplicate(model)
+    keep, twin = _keep(_indexed(model, plan), plan), duplicate(model)
     with torch.no_grad():
         for name, tensor in small.state_dict().items():
-            target = tensor_of(twin, name)
+            target = find_tensor(twin, name)
             if target is not None:  # an index has no dense counterpart
                 axes = keep.get(name, {})
                 grid = [axes.get(axis, np.arange(size)) for axis, size in enumerate(target.shape)]
@@ -159,19 +168,16 @@ def _keep(model: nn.Module, plan: Any) -> Keep:
     return keep
 
 
-def _axis(model: nn.Module, pair: Any) -> tuple:
+def _axis(model: nn.Module, pair: Any) -> Tuple[str, int, int]:
     """(name, axis, size) of a tensor axis that the plan names."""
     if not (
         isinstance(pair, list)
         and len(pair) == 2
         and isinstance(pair[0], str)
-        and type(pair[1]) is int
+        and type(pair[1]) is int  # True is an int too, and a plan may be anybody's
     ):
         raise ValueError("a cut of the plan names no tensor axis: {!r}".format(str(pair)[:80]))
-    try:
-        tensor = tensor_of(model, pair[0])
-    except (KeyError, AttributeError):
-        tensor = None
+    tensor = find_tensor(model, pair[0])
     if tensor is None or not 0 <= pair[1] < tensor.dim():
         raise ValueError(
             "the plan cuts axis {!r} of {!r}, which the model doesn't have".format(pair[1], pair[0])
@@ -180,6 +186,7 @@ def _axis(model: nn.Module, pair: Any) -> tuple:
 
 
 def _positions(gone: Any, size: int, name: str) -> List[int]:
+    """The positions that leave an axis, checked one by one."""
     if not isinstance(gone, list) or not gone or not all(type(p) is int for p in gone):
         raise ValueError("the plan's positions for {!r} are no list of whole numbers".format(name))
     if any(left >= right for left, right in zip(gone, gone[1:])) or gone[0] < 0 or gone[-1] >= size:
@@ -204,15 +211,18 @@ def _example(item: Any, model: nn.Module) -> torch.Tensor:
         or not isinstance(dtype, torch.dtype)
     ):
         raise ValueError("the plan's input {!r} is no tensor".format(str(item)[:80]))
-    if dtype.is_floating_point:
+    if dtype.is_floating_point:  # the model may have been made half precision since
         dtype = next((p.dtype for p in model.parameters()), dtype)
     return torch.zeros((), dtype=dtype).expand(shape)
 
 
 def filled(model: nn.Module, state: Dict[str, torch.Tensor]) -> nn.Module:
-    """The model with its tensors taken from a state dict, which must fit name by name and shape
-    by shape.
+    """The model with its tensors taken from a state dict.
+
+    Raises:
+        ValueError: a name or a shape is another one, or an index reads other channels.
     """
+    # all names and shapes are checked before anything is written
     own, layers = model.state_dict(), dict(model.named_modules())
     for name in sorted(set(own) ^ set(state)):
         raise ValueError(
@@ -227,8 +237,9 @@ def filled(model: nn.Module, state: Dict[str, torch.Tensor]) -> nn.Module:
             )
     for name, tensor in state.items():
         target = tensor_of(model, name)
-        chooses = type(layers.get(name.rpartition(".")[0])) in PLAIN and name.endswith(".index")
-        if chooses and not torch.equal(target.cpu(), tensor):
+        layer = layers.get(name.rpartition(".")[0])
+        reads = isinstance(layer, Indexed) and name.endswith(".index")
+        if reads and not torch.equal(target.cpu(), tensor):
             raise ValueError("the weights' {!r} chooses other channels than the plan".format(name))
         target.data = tensor.to(target.device)
     return model

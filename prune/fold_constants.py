@@ -1,196 +1,128 @@
 """Constants of removed channels, folded into the layers that read them.
 
-A mask in the sense of network slimming or of torch.nn.utils.prune silences a channel's filter
-and scale, but its bias and beta go on emitting a constant, which a cut would drop: outputs then
-move by a fifth to three quarters. The constant times a reader's weights is a constant again and
-goes into the reader's bias, or into the running mean of the norm behind it. That is exact
-unless the reader pads with zeros: there the constant ends at the border. `borders=True` adds
-the missing rim as a map, which fixes the input's size.
+A mask in the sense of network slimming (Liu et al., 2017, arXiv:1708.06519) or of
+torch.nn.utils.prune silences a channel's filter and scale, but its bias and beta go on emitting
+a constant. `shrink` drops it, which moves the outputs of a trained network by a fifth to three
+quarters. What a constant adds to a convolution or linear layer is a constant again, and goes
+into that layer's bias; or, where it has none, into the running mean of the batch norm directly
+behind it, which in train() takes it away by itself. That is exact unless the layer pads with
+zeros: there the constant ends at the border. `borders=True` adds the missing rim as a map, which
+fixes the input's size.
 """
 
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 import torch
 from torch import nn
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from edgejoule.prune.duplicate import duplicate
 from edgejoule.prune.groups import Group
-from edgejoule.prune.mask import Mask, leaving
-from edgejoule.prune.parity import called, parity
-from edgejoule.prune.shrink import shrink, staying
+from edgejoule.prune.mask import Mask, silenced
+from edgejoule.prune.missing_constants import Missing, missing
+from edgejoule.prune.parity import noise, parity
+from edgejoule.prune.shrink import keeping, shrink
 
-READERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+UNITS = 1e4  # an error of so many roundings of the largest output counts as none
 
 
 class Folded(NamedTuple):
     """A shrunk model that keeps the constants of what was removed."""
 
     model: nn.Module
-    exact: Tuple[str, ...]  # readers whose share is exact
-    borders: Tuple[str, ...]  # readers that are right inside and off where they pad
-    lost: Tuple[str, ...]  # readers that see no constant there; nothing was folded
-    error: float  # against the mask that keeps constants, on the example, in eval()
+    exact: Tuple[str, ...]  # layers that have all of their constant
+    borders: Tuple[str, ...]  # layers that are right in the middle and off where they pad
+    lost: Tuple[str, ...]  # layers that lack what no constant can give back; "": the outputs do
+    error: float  # largest difference from the silenced model in eval(), relative to its outputs
 
 
 class BorderConv2d(nn.Conv2d):
-    """A convolution plus a fixed map [1, out, h, w]: what removed constants add up to, borders
-    included.
-    """
+    """A convolution plus a fixed map [1, out, h, w]: what removed constants add, rim included."""
+
+    border: torch.Tensor
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The convolution of x [n, in, ...] plus the map [n, out, h, w]."""
         return super().forward(x) + self.border
 
 
-def silenced(model: nn.Module, groups: Sequence[Group], mask: Mask) -> nn.Module:
-    """A copy in which removed channels have zero filters and scales, but keep biases, beta and
-    statistics.
-    """
-    twin = duplicate(model)
-    chosen = {
-        (unit.weight or unit.producer + ".weight", unit.axis)  # chosen from a stream, no scale
-        for group in groups
-        for unit in group.units
-        if unit.axis == 1 and unit.norm is None
-    }
-    with torch.no_grad():
-        for (name, axis), positions in leaving(groups, mask).items():
-            path, _, leaf = name.rpartition(".")
-            module = twin.get_submodule(path) if path else twin
-            tensor = getattr(module, leaf, None)
-            if leaf == "weight" and tensor is not None and (axis == 0 or (name, axis) in chosen):
-                tensor.index_fill_(axis, torch.from_numpy(positions).to(tensor.device), 0)
-    return twin
-
-
-def fold(
+def fold_constants(
     model: nn.Module, example: Any, groups: Sequence[Group], mask: Mask, borders: bool = False
 ) -> Folded:
-    """The shrunk model with its removed constants folded, and how exact that is."""
-    silent, small = silenced(model, groups, mask).eval(), shrink(model, example, groups, mask)
-    readers = _readers(silent, groups, mask)
-    seen = _watched(silent, example, {reader.name: reader.dense for reader in readers})
-    norms = {unit.producer: unit.norm for group in groups for unit in group.units}
+    """The shrunk model with the constants that its removed channels emitted.
+
+    For a mask that silences channels but keeps what their biases and batch norms' beta emit;
+    `shrink` alone drops these constants.
+
+        found = grouping.find(model, example)  # in any mode
+        mask = select.select(slim.scores(model, found, None), found, 0.5)
+        folded = fold_constants(model, example, found, mask)
+
+    The result's `model` computes what `mask.silenced(model, found, mask)` computes, exactly if
+    `borders` and `lost` are empty; its `error` is measured. The model is untouched. A layer that
+    had neither bias nor batch norm behind it may have got a bias; since a plan describes cuts
+    alone, save such a model with `deploy`. Layers that run in train() only get nothing.
+    `example` is an input [n, ...], a tuple or a dict of inputs; every layer's outputs for it are
+    held in memory, so take two samples rather than a hundred. With `borders=True`,
+    two-dimensional convolutions get their rim, and the result takes inputs of this size only.
+
+    Raises:
+        ValueError, RuntimeError: as `shrink.shrink`.
+    """
+    silent = silenced(model, groups, mask).eval()
+    small = shrink(model, example, groups, mask)
+    modes = [(module, module.training) for module in small.modules()]
+    # what is missing for two inputs alike depends on no input
+    examples = [example, noise(example, generator=torch.Generator().manual_seed(0))]
     kinds: Dict[str, List[str]] = {"": [], "exact": [], "borders": [], "lost": []}
-    for reader in readers:
-        kind = _folded(reader, small, seen[reader.name], norms.get(reader.name), borders)
-        kinds[kind].append(reader.name)
-    error = parity(silent, small, example, modes=(False,))
+    for each in missing(silent, small.eval(), keeping(model, groups, mask), examples):
+        kinds[_folded(small, each, borders)].append(each.site.layer)
+    error = max(parity(silent, small, each, modes=(False,)) for each in examples)
+    if not (kinds["borders"] or kinds["lost"]) and not error <= UNITS * _precision(small):
+        kinds["lost"].append("")
+    for module, training in modes:
+        module.training = training
     return Folded(
         small, tuple(kinds["exact"]), tuple(kinds["borders"]), tuple(kinds["lost"]), error
     )
 
 
-class Reader(NamedTuple):
-    """A layer that loses inputs: which leave, and which outputs stay (None = all)."""
-
-    name: str
-    dense: nn.Module
-    gone: List[int]
-    stay: Optional[List[int]]
+def _precision(model: nn.Module) -> float:
+    """The relative rounding of the model's least precise parameter."""
+    return max(torch.finfo(p.dtype).eps for p in model.parameters() if p.dtype.is_floating_point)
 
 
-def _readers(model: nn.Module, groups: Sequence[Group], mask: Mask) -> List[Reader]:
-    found, outputs = [], {}
-    for (name, axis), positions in leaving(groups, mask).items():
-        path, _, leaf = name.rpartition(".")
-        module = model.get_submodule(path) if path else model
-        if leaf == "weight" and isinstance(module, READERS) and getattr(module, "groups", 1) == 1:
-            if axis == 0:
-                outputs[path] = staying(module.weight.shape[0], positions).tolist()
-            elif axis == 1:
-                found.append((path, module, positions.tolist()))
-    return [Reader(path, module, gone, outputs.get(path)) for path, module, gone in found]
-
-
-def _watched(
-    model: nn.Module, example: Any, layers: Dict[str, nn.Module]
-) -> Dict[str, torch.Tensor]:
-    """What each layer reads when the model runs."""
-    seen = {}
-    handles = [
-        layer.register_forward_pre_hook(lambda _, inputs, name=name: seen.update({name: inputs[0]}))
-        for name, layer in layers.items()
-    ]
-    try:
-        with torch.no_grad():
-            called(model, example)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return seen
-
-
-def _folded(
-    reader: Reader, small: nn.Module, x: torch.Tensor, norm: Optional[str], borders: bool
-) -> str:
-    """Fold one reader's constants; how well that went, "" if there was nothing to fold."""
-    if not bool(reader.dense.weight.detach()[:, reader.gone].any()):
+def _folded(small: nn.Module, lack: Missing, borders: bool) -> str:
+    """How well a layer was given what it lacks; "" if it lacks nothing."""
+    layer = small.get_submodule(lack.site.layer)
+    if lack.nothing():
         return ""
-    values = _values(reader.dense, x, reader.gone)
-    if values is None:
-        return "lost"
-    if not bool(values.any()):
-        return ""
-    new, padded = small.get_submodule(reader.name), _pads(reader.dense)
-    if padded and borders and type(new) is nn.Conv2d:
-        new.__class__ = BorderConv2d
-        new.register_buffer(
-            "border", _kept(_map(reader.dense, x, reader.gone, values), 1, reader.stay)
-        )
+    norm = None if lack.site.norm is None else small.get_submodule(lack.site.norm)
+    constant = lack.constant()
+    if constant is not None:
+        _add(layer, constant, norm)
         return "exact"
-    weight = reader.dense.weight.detach()[:, reader.gone].flatten(
-        2 if reader.dense.weight.dim() > 2 else 1
-    )
-    share = (weight.sum(2) if weight.dim() > 2 else weight) @ values
-    _add(new, _kept(share, 0, reader.stay), None if norm is None else small.get_submodule(norm))
-    return "borders" if padded else "exact"
+    # a transposed convolution spreads a constant over its stride, so it has no middle
+    padded = isinstance(layer, _ConvNd) and not isinstance(layer, _ConvTransposeNd)
+    rim = lack.map() if padded else None
+    if rim is None:
+        return "lost"
+    if borders and type(layer) is nn.Conv2d:
+        layer.__class__ = BorderConv2d
+        layer.register_buffer("border", rim[None])
+        return "exact"
+    _add(layer, rim[(slice(None),) + tuple(size // 2 for size in rim.shape[1:])], norm)
+    return "borders"
 
 
-def _kept(tensor: torch.Tensor, axis: int, stay: Optional[List[int]]) -> torch.Tensor:
-    return (
-        tensor
-        if stay is None
-        else tensor.index_select(axis, torch.tensor(stay, device=tensor.device))
-    )
+def _add(layer: Any, share: torch.Tensor, norm: Any) -> None:
+    """Add a constant [out] to what a layer puts out.
 
-
-def _values(layer: nn.Module, x: torch.Tensor, gone: List[int]):
-    """The constant that each lost input carries, None if one isn't constant."""
-    lost = (
-        x[..., gone].reshape(-1, len(gone)).t()
-        if isinstance(layer, nn.Linear)
-        else x[:, gone].transpose(0, 1).reshape(len(gone), -1)
-    )
-    low, high = lost.min(1)[0], lost.max(1)[0]
-    return high if bool(((high - low) <= 1e-6 * (1 + high.abs())).all()) else None
-
-
-def _pads(layer: nn.Module) -> bool:
-    padding = getattr(layer, "padding", 0)
-    if getattr(layer, "padding_mode", "zeros") != "zeros":
-        return False
-    return padding == "same" or (
-        padding != "valid" and any([padding] if isinstance(padding, int) else padding)
-    )
-
-
-def _map(layer: nn.Conv2d, x: torch.Tensor, gone: List[int], values: torch.Tensor) -> torch.Tensor:
-    """The constants' share [1, out, h, w] under the layer's own padding."""
-    constant = values.view(1, -1, 1, 1).expand(1, len(gone), *x.shape[2:])
-    with torch.no_grad():
-        return nn.functional.conv2d(
-            constant, layer.weight[:, gone], None, layer.stride, layer.padding, layer.dilation
-        )
-
-
-def _add(layer: nn.Module, share: torch.Tensor, norm: Optional[nn.Module]) -> None:
-    """Add a constant [out] to what a layer puts out: to its bias, else to the mean that the
-    norm behind it takes away, else to a new bias.
+    To its bias, else to the mean that the norm behind it takes away, else to a new bias.
     """
     with torch.no_grad():
         if layer.bias is not None:
             layer.bias.add_(share)
-        elif norm is not None and norm.running_mean is not None:
+        elif norm is not None:
             norm.running_mean.sub_(share)
         else:
             layer.bias = nn.Parameter(share.clone())

@@ -1,17 +1,18 @@
 """Finding the groups of a model: channels that must leave together, by running it on labels.
 
 Modes: "coupled" ties the layers of a residual stream; "inner" leaves streams whole; "select"
-leaves streams whole and lets an index layer choose, for each reader, among their channels.
+leaves streams whole and puts an index layer in front of each reader, which picks among their
+channels.
 """
 
 import fnmatch
-from typing import Any, List, Sequence
+from typing import Any, List, Sequence, Set
 
 from torch import nn
 
 from edgejoule.prune.groups import Groups
 from edgejoule.prune.tracing.discovery import discover
-from edgejoule.prune.tracing.index_sites import discover_select
+from edgejoule.prune.tracing.index_sites import discover_indexed
 
 MODES = ("coupled", "inner", "select")
 
@@ -23,19 +24,26 @@ def find(
 
     `example` is an input tensor, a tuple of inputs or a dict of keyword inputs: only its shape
     matters. `ignore` names layers (or patterns such as "layer1.*") whose own channels stay;
-    their inputs may still leave.
+    their inputs may still leave. What stays whole, and why, is in the result's `whole`.
+
+    Raises:
+        ValueError: no such mode, or a pattern that names no layer.
     """
     if mode not in MODES:
         raise ValueError("no mode called {!r}; choose one of: {}".format(mode, ", ".join(MODES)))
     if mode == "select":
-        return discover_select(model, example, ignored(model, ignore))
+        return discover_indexed(model, example, ignored(model, ignore))
     return discover(model, example, mode, ignored(model, ignore))
 
 
 def ignored(model: nn.Module, patterns: Sequence[str]) -> List[str]:
-    """The module paths that any of the patterns names, submodules included."""
+    """The module paths that any of the patterns names, submodules included.
+
+    Raises:
+        ValueError: a pattern that names no layer.
+    """
     paths = [path for path, _ in model.named_modules() if path]
-    names = set()
+    names: Set[str] = set()
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         hits = [path for path in paths if fnmatch.fnmatchcase(path, pattern)]
         if not hits:

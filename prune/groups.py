@@ -4,11 +4,14 @@ This is the vocabulary; `grouping` finds the groups of a model.
 """
 
 import copy
-from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Tuple, cast
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from edgejoule.prune.tracing.recording import Recording
 
 
 class Slice(NamedTuple):
@@ -20,11 +23,9 @@ class Slice(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """A layer whose outputs are a group's channels, and the batch norm that directly follows
-    it.
-    """
+    """A layer whose outputs are a group's channels, and the batch norm directly behind it."""
 
-    producer: str
+    producer: str  # module path
     norm: Optional[str]
     weight: str = ""  # qualified name, "" for producer + ".weight"
     axis: int = 0  # axis of the weight along which the channels lie
@@ -39,46 +40,64 @@ class Group(NamedTuple):
     units: Tuple[Unit, ...]
 
 
-class Groups(list):
-    """A list of Group with the trace that found them.
+class Groups(List[Group]):
+    """A list of Group with the recording that found them, None where there was none.
 
     `whole` names what can't be cut: (layer, reason) pairs. `proof` says what a cut is held
-    against: the trace's "labels", or the masked model's "values" where groups were declared by
-    hand.
+    against: the recording's "labels", or the masked model's "values" where groups were declared
+    by hand.
     """
 
     proof = "labels"
 
     def __init__(
-        self, groups: Iterable[Group] = (), whole: Sequence[Tuple[str, str]] = (), trace=None
+        self,
+        groups: Iterable[Group] = (),
+        whole: Sequence[Tuple[str, str]] = (),
+        recording: Optional[Recording] = None,
     ) -> None:
         list.__init__(self, groups)
         self.whole = tuple(whole)
-        self.trace = trace
+        self.recording = recording
 
-    def __deepcopy__(self, memo) -> "Groups":
-        return copy.copy(self)  # groups are values, and nobody changes a trace
+    def __deepcopy__(self, memo: Any) -> "Groups":
+        return copy.copy(self)  # groups are values, and nobody changes a recording
 
-    def __reduce__(self):
-        return Groups, (list(self), self.whole)
+    def __reduce__(self) -> tuple:
+        return Groups, (list(self), self.whole)  # a recording is large, and quickly made anew
 
     def __copy__(self) -> "Groups":
-        twin = Groups(self, self.whole, self.trace)
+        twin = Groups(self, self.whole, self.recording)
         twin.proof = self.proof
         return twin
 
 
-def tensor_of(model: nn.Module, name: str) -> Optional[torch.Tensor]:
-    """The parameter or buffer of that qualified name, None where the module has none."""
+def tensor_of(model: nn.Module, name: str) -> torch.Tensor:
+    """The parameter or buffer of that qualified name.
+
+    Raises:
+        ValueError: the model has none.
+    """
+    tensor = find_tensor(model, name)
+    if tensor is None:
+        raise ValueError(
+            "the model has no tensor {!r}; give the model that the names come from".format(name)
+        )
+    return tensor
+
+
+def find_tensor(model: nn.Module, name: str) -> Optional[torch.Tensor]:
+    """The parameter or buffer of that qualified name, None if the model has none."""
     path, _, leaf = name.rpartition(".")
-    module = model
-    for part in path.split(".") if path else ():
-        module = module._modules[part]
+    try:
+        module = model.get_submodule(path)
+    except AttributeError:
+        return None
     return module._parameters.get(leaf, module._buffers.get(leaf))
 
 
 def rows(tensor: torch.Tensor, axis: int, indices: Sequence[Sequence[int]]) -> torch.Tensor:
-    """The entries that each channel owns [channels, d]."""
+    """The entries that each channel owns along an axis [channels, d]."""
     flat, tensor = np.asarray(indices).ravel(), tensor.detach()
     if not np.array_equal(flat, np.arange(tensor.shape[axis])):  # else there is nothing to pick
         tensor = tensor.index_select(axis, torch.from_numpy(flat).to(tensor.device))
@@ -97,10 +116,10 @@ def filters(model: nn.Module, group: Group) -> List[torch.Tensor]:
 
 def norm_paths(model: nn.Module, group: Group) -> List[str]:
     """The batch norms that a group's channels run through, in order of definition."""
-    paths = []
+    paths: List[str] = []
     for part in group.slices:
         path = part.tensor.rpartition(".")[0]
-        if path not in paths and isinstance(_module(model, path), nn.modules.batchnorm._BatchNorm):
+        if path not in paths and isinstance(model.get_submodule(path), _BatchNorm):
             paths.append(path)
     return paths
 
@@ -113,9 +132,9 @@ def norms(model: nn.Module, group: Group) -> List[torch.Tensor]:
     """
     result = []
     for path in norm_paths(model, group):
-        module = _module(model, path)
+        norm = _norm(model, path)
         part = next(s for s in group.slices if s.tensor.rpartition(".")[0] == path)
-        vectors = (module.weight, module.bias, module.running_mean, module.running_var)
+        vectors = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
         result.append(
             torch.stack([_vector(v, default, part) for v, default in zip(vectors, (1, 0, 0, 1))])
         )
@@ -124,17 +143,14 @@ def norms(model: nn.Module, group: Group) -> List[torch.Tensor]:
 
 def norm_eps(model: nn.Module, group: Group) -> List[float]:
     """The epsilon of each batch norm that `norms` reports."""
-    return [_module(model, path).eps for path in norm_paths(model, group)]
+    return [_norm(model, path).eps for path in norm_paths(model, group)]
+
+
+def _norm(model: nn.Module, path: str) -> _BatchNorm:
+    return cast(_BatchNorm, model.get_submodule(path))
 
 
 def _vector(tensor: Optional[torch.Tensor], default: float, part: Slice) -> torch.Tensor:
     if tensor is None:
         return torch.full((len(part.indices),), float(default))
     return rows(tensor, 0, part.indices).mean(1)
-
-
-def _module(model: nn.Module, path: str) -> nn.Module:
-    module = model
-    for part in path.split(".") if path else ():
-        module = module._modules[part]
-    return module

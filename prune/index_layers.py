@@ -1,88 +1,100 @@
-"""Layers that choose among the channels of their input: the residual stream stays whole, its
-readers don't (Liu et al., 2017, arXiv:1708.06519, section 3.4).
+"""Layers that read some channels of their input: the stream in front of them stays whole.
 
-Deviation: the published code keeps the full batch norm and selects behind it, by a boolean
-array looked up on the CPU at every run. Here the index stands in front of the norm, which is
-cut with the rest, and is a long buffer, so that every exporter can follow. The layer keeps its
+Network slimming calls it channel selection (Liu et al., 2017, arXiv:1708.06519, section 3.4).
+Deviation: the published code keeps the full batch norm and picks behind it, by a boolean array
+looked up on the CPU at every run. Here the index stands in front of the norm, which is cut with
+the rest, and is a long buffer, so that every exporter can follow. The layer keeps its
 parameters' names.
 """
 
-from typing import Iterable, List, Sequence
+from typing import Dict, Iterable, List, Sequence, Type
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.conv import _ConvNd
 
 from edgejoule.prune.duplicate import duplicate
 from edgejoule.prune.groups import Group
 
 
-class _Select:
+class Indexed(nn.Module):
     """Reads the channels that the buffer `index` names, then does what its layer does."""
 
+    index: torch.Tensor
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The layer's result [n, out, ...] on the channels of x [n, c, ...] that it reads."""
         return super().forward(x.index_select(1, self.index))
 
 
-class SelectBatchNorm1d(_Select, nn.BatchNorm1d):
-    """BatchNorm1d over chosen channels of [n, c] or [n, c, l]."""
+class IndexedBatchNorm1d(Indexed, nn.BatchNorm1d):
+    """BatchNorm1d behind an index, for x [n, c] or [n, c, l]."""
 
 
-class SelectBatchNorm2d(_Select, nn.BatchNorm2d):
-    """BatchNorm2d over chosen channels of [n, c, h, w]."""
+class IndexedBatchNorm2d(Indexed, nn.BatchNorm2d):
+    """BatchNorm2d behind an index, for x [n, c, h, w]."""
 
 
-class SelectBatchNorm3d(_Select, nn.BatchNorm3d):
-    """BatchNorm3d over chosen channels of [n, c, d, h, w]."""
+class IndexedBatchNorm3d(Indexed, nn.BatchNorm3d):
+    """BatchNorm3d behind an index, for x [n, c, d, h, w]."""
 
 
-class SelectConv1d(_Select, nn.Conv1d):
-    """Conv1d over chosen channels of [n, c, l]."""
+class IndexedConv1d(Indexed, nn.Conv1d):
+    """Conv1d behind an index, for x [n, c, l]."""
 
 
-class SelectConv2d(_Select, nn.Conv2d):
-    """Conv2d over chosen channels of [n, c, h, w]."""
+class IndexedConv2d(Indexed, nn.Conv2d):
+    """Conv2d behind an index, for x [n, c, h, w]."""
 
 
-class SelectConv3d(_Select, nn.Conv3d):
-    """Conv3d over chosen channels of [n, c, d, h, w]."""
+class IndexedConv3d(Indexed, nn.Conv3d):
+    """Conv3d behind an index, for x [n, c, d, h, w]."""
 
 
-NORMS = {
-    nn.BatchNorm1d: SelectBatchNorm1d,
-    nn.BatchNorm2d: SelectBatchNorm2d,
-    nn.BatchNorm3d: SelectBatchNorm3d,
+NORMS: Dict[Type[nn.Module], Type[Indexed]] = {
+    nn.BatchNorm1d: IndexedBatchNorm1d,
+    nn.BatchNorm2d: IndexedBatchNorm2d,
+    nn.BatchNorm3d: IndexedBatchNorm3d,
 }
-CONVOLUTIONS = {nn.Conv1d: SelectConv1d, nn.Conv2d: SelectConv2d, nn.Conv3d: SelectConv3d}
-SELECTABLE = {**NORMS, **CONVOLUTIONS}
-PLAIN = {select: plain for table in (NORMS, CONVOLUTIONS) for plain, select in table.items()}
+CONVOLUTIONS: Dict[Type[nn.Module], Type[Indexed]] = {
+    nn.Conv1d: IndexedConv1d,
+    nn.Conv2d: IndexedConv2d,
+    nn.Conv3d: IndexedConv3d,
+}
+INDEXED = {**NORMS, **CONVOLUTIONS}
+PLAIN = {kind: plain for plain, kind in INDEXED.items()}
 
 
-def selecting(model: nn.Module, sites: Iterable[str]) -> nn.Module:
-    """The model with an index over all channels in the layers named; parameters are shared, not
-    copied.
+def indexed(model: nn.Module, sites: Iterable[str]) -> nn.Module:
+    """The model with an index over all channels in the layers named.
+
+    Parameters are shared with the model, not copied.
+
+    Raises:
+        ValueError: a name is no layer that could have an index.
     """
     tensors = list(model.parameters()) + list(model.buffers())
     twin = duplicate(model, {id(tensor): tensor for tensor in tensors})
     layers = dict(twin.named_modules())
     for site in sites:
         layer = layers.get(site)
-        select = SELECTABLE.get(type(layer))
-        if select is None:
-            raise ValueError("no layer {!r} that could select among its inputs".format(site))
-        layer.__class__ = select
-        layer.register_buffer("index", torch.arange(width(layer), device=_device(layer)))
+        kind = INDEXED.get(type(layer))
+        if kind is None or not isinstance(layer, (_NormBase, _ConvNd)):
+            raise ValueError(
+                "no layer {!r} that could have an index in front; these can: {}".format(
+                    site, ", ".join(sorted(plain.__name__ for plain in INDEXED))
+                )
+            )
+        layer.__class__ = kind  # a new object would lose hooks, names and shared uses
+        channels = layer.num_features if isinstance(layer, _NormBase) else layer.in_channels
+        layer.register_buffer("index", torch.arange(channels, device=_device(layer)))
     return twin
 
 
-def width(layer: nn.Module) -> int:
-    """Channels that a norm or convolution reads."""
-    return layer.num_features if hasattr(layer, "num_features") else layer.in_channels
-
-
 def _device(layer: nn.Module) -> torch.device:
-    return next(
-        (t.device for t in list(layer.parameters()) + list(layer.buffers())), torch.device("cpu")
-    )
+    tensors = list(layer.parameters()) + list(layer.buffers())
+    return tensors[0].device if tensors else torch.device("cpu")
 
 
 def plain(model: nn.Module, sites: Sequence[str]) -> nn.Module:
@@ -90,7 +102,7 @@ def plain(model: nn.Module, sites: Sequence[str]) -> nn.Module:
     layers = dict(model.named_modules())
     for site in sites:
         layer = layers[site]
-        del layer._buffers["index"]
+        del layer._buffers["index"]  # so that the state dict is the dense model's again
         layer.__class__ = PLAIN[type(layer)]
     return model
 
@@ -98,14 +110,11 @@ def plain(model: nn.Module, sites: Sequence[str]) -> nn.Module:
 def sites_of(model: nn.Module, groups: Sequence[Group]) -> List[str]:
     """The layers whose index belongs to a group and doesn't exist in the model yet."""
     layers = dict(model.named_modules())
-    found = []
+    found: List[str] = []
     for part in (part for group in groups for part in group.slices):
         path, _, leaf = part.tensor.rpartition(".")
-        if (
-            leaf == "index"
-            and path in layers
-            and type(layers[path]) not in PLAIN
-            and path not in found
-        ):
+        if leaf != "index" or path not in layers or isinstance(layers[path], Indexed):
+            continue
+        if path not in found:
             found.append(path)
     return found

@@ -9,7 +9,7 @@ activation 1 per element, a pooling its window per output element.
 """
 
 from contextlib import contextmanager
-from typing import Callable, Dict, List, NamedTuple, Tuple
+from typing import Any, Callable, Collection, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,11 @@ ACTIVATIONS = (
 )
 
 
+# of one call: MACs forward, for the input's and for the weight's gradient; elementwise FLOPs
+Counts = Tuple[int, int, int, int]
+Rule = Callable[[Any, Tensor, Any], Counts]  # of a layer, its input and its output
+
+
 class Call(NamedTuple):
     """Work of one call of one layer on a whole batch: MACs, and elementwise FLOPs."""
 
@@ -58,28 +63,30 @@ def observe(model: nn.Module, example: Tensor) -> Work:
 
     The model is left as it was found: mode, buffers, gradients and random state.
     """
-    calls, handles = [], []
-    watched = {name: layer for name, layer in model.named_modules() if rule(layer)}
-    for name, layer in watched.items():
-        handles.append(layer.register_forward_hook(_recorder(name, calls)))
+    calls: List[Call] = []
+    handles = []
+    for name, layer in model.named_modules():
+        count = rule(layer)
+        if count is not None:
+            handles.append(layer.register_forward_hook(_counting(name, calls, count)))
     try:
         with undisturbed(model, example):
-            model(example.clone())
+            model(example.clone())  # a first layer may work in place
     finally:
         for handle in handles:
             handle.remove()
     return Work(tuple(calls), _uncounted(model, {call.name for call in calls}))
 
 
-def _recorder(name: str, calls: List[Call]) -> Callable:
-    def record(layer, inputs, output):
+def _counting(name: str, calls: List[Call], count: Rule) -> Callable[..., None]:
+    def hook(layer: nn.Module, inputs: Any, output: Any) -> None:
         if inputs and isinstance(inputs[0], Tensor):
-            calls.append(Call(name, layer, *rule(layer)(layer, inputs[0], output)))
+            calls.append(Call(name, layer, *count(layer, inputs[0], output)))
 
-    return record
+    return hook
 
 
-def _uncounted(model: nn.Module, counted) -> Tuple[str, ...]:
+def _uncounted(model: nn.Module, counted: Collection[str]) -> Tuple[str, ...]:
     """Layers that own parameters and were not counted, each with its type."""
     return tuple(
         "{} ({})".format(name or "the model itself", type(layer).__name__)
@@ -89,7 +96,7 @@ def _uncounted(model: nn.Module, counted) -> Tuple[str, ...]:
 
 
 @contextmanager
-def undisturbed(model: nn.Module, example: Tensor):
+def undisturbed(model: nn.Module, example: Tensor) -> Iterator[None]:
     """Inside, the model is in evaluation mode and records gradients; afterwards it is as before."""
     modes = [(module, module.training) for module in model.modules()]
     buffers = [
@@ -111,7 +118,7 @@ def undisturbed(model: nn.Module, example: Tensor):
                     module._buffers[name] = buffer.copy_(value)
 
 
-def rule(layer: nn.Module):
+def rule(layer: nn.Module) -> Optional[Rule]:
     """The function that counts a call of this layer, or None where there is no rule."""
     for types, count in RULES.items():
         if isinstance(layer, types):
@@ -123,28 +130,28 @@ def _gradients(macs: int, x: Tensor, weight: Tensor) -> Tuple[int, int, int]:
     return macs, macs * x.requires_grad, macs * weight.requires_grad
 
 
-def _bias(layer: nn.Module, output: Tensor) -> int:
+def _bias(layer: Any, output: Tensor) -> int:
     return 0 if layer.bias is None else output.numel()
 
 
-def _convolution(layer, x, output):
+def _convolution(layer: Any, x: Tensor, output: Any) -> Counts:
     # each output pixel of a channel reads its group's inputs: weight [c_out, c_in / groups, ...]
     macs = output.numel() * layer.weight[0].numel()
     return _gradients(macs, x, layer.weight) + (_bias(layer, output),)
 
 
-def _transposed(layer, x, output):
+def _transposed(layer: Any, x: Tensor, output: Any) -> Counts:
     # each input pixel of a channel writes its group's outputs: weight [c_in, c_out / groups, ...]
     macs = x.numel() * layer.weight[0].numel()
     return _gradients(macs, x, layer.weight) + (_bias(layer, output),)
 
 
-def _linear(layer, x, output):
+def _linear(layer: Any, x: Tensor, output: Any) -> Counts:
     macs = output.numel() * layer.in_features
     return _gradients(macs, x, layer.weight) + (_bias(layer, output),)
 
 
-def _recurrent(layer, x, output):
+def _recurrent(layer: Any, x: Tensor, output: Any) -> Counts:
     """Every weight once per time step; the first step's zero state needs no gradient."""
     steps = x.numel() // layer.input_size
     batch = x.shape[0] if layer.batch_first else x.shape[1]
@@ -161,7 +168,7 @@ def _recurrent(layer, x, output):
     return forward, into, weight, 0
 
 
-def _pooling(layer, x, output):
+def _pooling(layer: Any, x: Tensor, output: Any) -> Counts:
     output = output[0] if isinstance(output, tuple) else output  # return_indices
     size, window = layer.kernel_size, 1
     for side in [size] * (output.dim() - 2) if isinstance(size, int) else size:
@@ -169,19 +176,20 @@ def _pooling(layer, x, output):
     return 0, 0, 0, window * output.numel()
 
 
-def _norm(layer, x, output):
+def _norm(layer: Any, x: Tensor, output: Any) -> Counts:
     return 0, 0, 0, 2 * x.numel()
 
 
-def _activation(layer, x, output):
+def _activation(layer: Any, x: Tensor, output: Any) -> Counts:
     return 0, 0, 0, x.numel()
 
 
-def _lookup(layer, x, output):
+def _lookup(layer: Any, x: Tensor, output: Any) -> Counts:
     return 0, 0, 0, 0
 
 
-RULES: Dict = {
+# the first match counts, so a subclass stands before its base
+RULES: Dict[Any, Rule] = {
     conv._ConvTransposeNd: _transposed,
     conv._ConvNd: _convolution,
     nn.Linear: _linear,

@@ -1,6 +1,6 @@
 """How far two models' outputs lie apart on the same input, in eval() and in train()."""
 
-from typing import Any, Iterator, Sequence, Tuple
+from typing import Any, Iterator, Optional, Sequence, Tuple
 
 import torch
 from torch import nn
@@ -12,11 +12,10 @@ from edgejoule.prune.tracing.labelled import replaced
 def parity(
     left: nn.Module, right: nn.Module, example: Any, modes: Sequence[bool] = (False, True)
 ) -> float:
-    """The largest difference relative to the largest output of `left`, over the modes (True =
-    train()).
+    """The largest difference, relative to the largest output of `left`; infinite if shapes differ.
 
-    Copies are run, so neither model changes; random numbers are drawn alike in both. Infinite
-    where shapes differ.
+    `modes` are True for train(). Copies are run, so neither model changes; random numbers are
+    drawn alike in both.
     """
     left, right = duplicate(left), duplicate(right)
     worst = 0.0
@@ -26,23 +25,29 @@ def parity(
             return float("inf")
         for one, other in zip(ones, others):
             if one.numel():
-                scale = max(float(one.abs().max()), 1e-6)
+                scale = max(float(one.abs().max()), 1e-6)  # outputs may all be zero
                 worst = max(worst, float((one - other).abs().max()) / scale)
     return worst
 
 
 def _outputs(model: nn.Module, example: Any) -> Tuple[torch.Tensor, ...]:
+    return tuple(tensor.double() for tensor in _tensors(seeded(model, example)))
+
+
+def seeded(model: nn.Module, example: Any) -> Any:
+    """What a model answers without gradients, its random numbers the same at every call."""
     state = torch.get_rng_state()
     torch.manual_seed(11)
     try:
         with torch.no_grad():
-            return tuple(tensor.double() for tensor in _tensors(called(model, example)))
+            return called(model, example)
     finally:
         torch.set_rng_state(state)
 
 
 def _tensors(value: Any) -> Iterator[torch.Tensor]:
     """Every tensor of an answer, in attributes of objects too."""
+    # an object of a class of its own, such as a Hugging Face output
     if hasattr(value, "__dict__") and not isinstance(value, (torch.Tensor, dict, list, tuple)):
         value = vars(value)
     if isinstance(value, (dict, list, tuple)):
@@ -59,6 +64,20 @@ def called(model: nn.Module, example: Any) -> Any:
     return model(*example) if isinstance(example, (tuple, list)) else model(example)
 
 
-def double(example: Any) -> Any:
-    """The example with its real tensors in float64."""
-    return replaced(example, lambda t: t.double() if t.dtype.is_floating_point else t)
+def noise(
+    example: Any,
+    dtype: Optional[torch.dtype] = None,
+    generator: Optional[torch.Generator] = None,
+) -> Any:
+    """The example with its real tensors drawn from N(0, 1), in their own dtype or in this one."""
+
+    def drawn(tensor: torch.Tensor) -> torch.Tensor:
+        if not tensor.dtype.is_floating_point:
+            return tensor
+        wanted = dtype or tensor.dtype
+        # old torch draws no half-precision numbers on the CPU
+        base = wanted if wanted == torch.float64 else torch.float32
+        values = torch.randn(tensor.shape, dtype=base, generator=generator)
+        return values.to(tensor.device, wanted)
+
+    return replaced(example, drawn)

@@ -1,8 +1,9 @@
 """From scores to a mask: exactly floor(ratio * n) channels, the lowest scores first.
 
-Ties fall to the earlier group, then to the earlier channel (`methods` differ by one or two
-channels here; one stable rule holds for all). A layer that would fall below its minimum keeps
-its best channels, the next lowest ones elsewhere leave instead, and the mask's notes say so.
+Ties fall to the earlier group, then to the earlier channel. (The papers' own code rounds and
+breaks ties differently, which moves a channel or two; here one rule holds for all methods.) A
+layer that would fall below its minimum keeps its best channels, the next lowest ones elsewhere
+leave instead, and the mask's notes say so.
 """
 
 import fnmatch
@@ -16,21 +17,28 @@ from edgejoule.prune.groups import Group
 from edgejoule.prune.mask import Mask
 
 Minimum = Union[int, float]
+Scores = Mapping[str, torch.Tensor]  # group name -> [channels]
+Ratio = Union[float, Mapping[str, float]]
+ROUNDING = 1e-9  # 0.29 * 100 is 28.999... in floating point and means 29
 
 
 def select(
-    scores: Mapping[str, torch.Tensor],
+    scores: Scores,
     groups: Sequence[Group],
-    ratio: Union[float, Mapping[str, float]],
+    ratio: Ratio,
     scope: str = "global",
     min_channels: Minimum = 1,
     multiple_of: int = 1,
 ) -> Mask:
-    """The mask that removes a share of the channels: the higher a score, the longer its channel
-    stays.
+    """The mask that removes a share of the channels, lowest scores first.
 
-    `ratio` is one share, or a table {group name or pattern: share}, which works per layer.
-    `min_channels` is a number, or a share of each group (0.1 keeps a tenth).
+    `scores` has a tensor [channels] per group; the higher a score, the longer its channel stays.
+    `ratio` is one share in [0, 1), or a table {group name or pattern: share}, which works per
+    layer. `min_channels` is a number, or a share of each group (0.1 keeps a tenth);
+    `multiple_of` brings every group's width to the nearest multiple.
+
+    Raises:
+        ValueError: scores that don't fit the groups, or a setting out of its range.
     """
     _check(scores, groups, scope, multiple_of)
     table = _ratios(ratio, groups)
@@ -39,7 +47,8 @@ def select(
         picks = [_lowest(scores, [group], table[group.name], least) for group in groups]
     else:
         picks = [_lowest(scores, groups, ratio, least)]
-    kept, notes = {}, []
+    kept: Dict[str, torch.Tensor] = {}
+    notes: List[str] = []
     for flags, sentences in picks:
         kept.update(flags)
         notes.extend(sentences)
@@ -48,7 +57,7 @@ def select(
     return Mask(kept, notes)
 
 
-def _check(scores, groups, scope: str, multiple_of: int) -> None:
+def _check(scores: Scores, groups: Sequence[Group], scope: str, multiple_of: int) -> None:
     if scope not in ("global", "layer"):
         raise ValueError("no scope called {!r}; choose 'global' or 'layer'".format(scope))
     if multiple_of < 1:
@@ -65,9 +74,10 @@ def _check(scores, groups, scope: str, multiple_of: int) -> None:
             raise ValueError("scores of group {!r} hold NaN or infinity".format(group.name))
 
 
-def _ratios(ratio, groups: Sequence[Group]) -> Dict[str, float]:
-    """The share to remove per group; a table's first matching pattern counts, no match leaves a
-    group whole.
+def _ratios(ratio: Ratio, groups: Sequence[Group]) -> Dict[str, float]:
+    """The share to remove per group.
+
+    A table's first matching pattern counts; no match leaves a group whole.
     """
     if not isinstance(ratio, Mapping):
         return {group.name: _share(ratio) for group in groups}
@@ -99,16 +109,16 @@ def _share(ratio: float) -> float:
 
 def _least(group: Group, minimum: Minimum) -> int:
     if isinstance(minimum, float) and minimum < 1:
-        minimum = math.ceil(minimum * group.channels - 1e-9)
+        minimum = math.ceil(minimum * group.channels - ROUNDING)
     return min(group.channels, max(1, int(minimum)))
 
 
 def _lowest(
-    scores, groups: Sequence[Group], ratio: float, least: Dict[str, int]
-) -> Tuple[dict, List[str]]:
+    scores: Scores, groups: Sequence[Group], ratio: float, least: Dict[str, int]
+) -> Tuple[Dict[str, torch.Tensor], List[str]]:
     """Flags per group with exactly floor(ratio * n) channels removed over all of them."""
     total = sum(group.channels for group in groups)
-    quota = int(math.floor(_share(ratio) * total + 1e-9))
+    quota = int(math.floor(_share(ratio) * total + ROUNDING))
     room = {group.name: group.channels - least[group.name] for group in groups}
     if quota > sum(room.values()):
         raise ValueError(
@@ -129,7 +139,7 @@ def _lowest(
     ]
 
 
-def _ascending(scores, groups: Sequence[Group]) -> Tuple[np.ndarray, np.ndarray]:
+def _ascending(scores: Scores, groups: Sequence[Group]) -> Tuple[np.ndarray, np.ndarray]:
     """Group index and channel [n] by ascending score, ties by group order and channel."""
     if not groups:
         return np.zeros(0, int), np.zeros(0, int)
@@ -143,8 +153,9 @@ def _ascending(scores, groups: Sequence[Group]) -> Tuple[np.ndarray, np.ndarray]
 def _spared(
     owner: np.ndarray, quota: int, room: Sequence[int]
 ) -> Tuple[np.ndarray, Dict[int, int]]:
-    """Places in the order that leave: the first ones, except those of groups without room; and how
-    many were passed over, per group.
+    """Places in the order that leave, and how many were passed over per group.
+
+    The first ones leave, except those of groups without room.
     """
     place = np.zeros(owner.size, int)  # of a channel in its own group's order
     for index in range(len(room)):
@@ -154,15 +165,22 @@ def _spared(
     return free, dict(zip(*map(list, np.unique(owner[passed], return_counts=True))))
 
 
-def _rounded(kept, scores, groups: Sequence[Group], least, multiple: int) -> List[str]:
-    """Bring every group's width to the nearest multiple (up on a tie) by its next best or worst
-    channels.
+def _rounded(
+    kept: Dict[str, torch.Tensor],
+    scores: Scores,
+    groups: Sequence[Group],
+    least: Dict[str, int],
+    multiple: int,
+) -> List[str]:
+    """Notes, after every group's width has been brought to the nearest multiple, up on a tie.
+
+    Its next best or worst channels join or leave.
     """
     notes = []
     for group in groups:
-        step = multiple // math.gcd(
-            multiple, max(1, len(group.slices[0].indices[0])) if group.slices else 1
-        )
+        # a channel that owns several positions, such as the gates of an LSTM, counts as many
+        each = max(1, len(group.slices[0].indices[0])) if group.slices else 1
+        step = multiple // math.gcd(multiple, each)
         have = int(kept[group.name].sum())
         if have in (group.channels,) or have % step == 0:
             continue

@@ -1,8 +1,8 @@
 """Physical cutting: a new, smaller module, and the proof that it is the masked one.
 
 Every tensor that a group touches is cut along the group's axes, the sizes that modules state
-are brought in line, and the result is run on labels against the dense trace. A model whose
-labels don't check is never returned.
+are brought in line, and the result is run on labels: it must repeat the dense model's
+operations. A model that doesn't is never returned.
 """
 
 from typing import Any, Dict, Sequence
@@ -10,32 +10,39 @@ from typing import Any, Dict, Sequence
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from edgejoule.prune.duplicate import duplicate
-from edgejoule.prune.groups import Group, tensor_of
-from edgejoule.prune.index_layers import plain, selecting, sites_of
+from edgejoule.prune.groups import Group, Groups, tensor_of
+from edgejoule.prune.index_layers import indexed, plain, sites_of
 from edgejoule.prune.mask import Mask, leaving, masked
-from edgejoule.prune.parity import double, parity
-from edgejoule.prune.tracing.discovery import Trace, proved
-from edgejoule.prune.tracing.labelled import replaced
+from edgejoule.prune.parity import noise, parity
+from edgejoule.prune.tracing.discovery import proved
+from edgejoule.prune.tracing.labels import Classes
 from edgejoule.prune.tracing.proof import Checker
+from edgejoule.prune.tracing.recording import Recording
 from edgejoule.prune.tracing.skeleton import skeleton, tensors
 from edgejoule.prune.tracing.tracer import Refused
 from edgejoule.prune.widths import resize
 
-EQUAL = 1e-9  # relative difference in float64 that still counts as equal
+EQUAL = 1e-9  # relative difference in float64 that still counts as equal; rounding is far below
 Keep = Dict[str, Dict[int, np.ndarray]]  # tensor -> axis -> positions that stay, ascending
 
 
 def shrink(model: nn.Module, example: Any, groups: Sequence[Group], mask: Mask) -> nn.Module:
-    """A physically smaller copy that computes what the masked model computes; the model is
-    untouched.
+    """A physically smaller copy that computes what the masked model computes.
+
+    The model is untouched. `groups` come from `grouping.find`, `mask` from `select.select`.
+
+    Raises:
+        ValueError: groups or mask belong to another model, or a tensor would have nothing left.
+        RuntimeError: the smaller model would not compute the masked model's values.
     """
     sites = sites_of(model, groups)
-    dense = selecting(model, sites) if sites else model
+    dense = indexed(model, sites) if sites else model
     keep = keeping(dense, groups, mask)
     small = cut(dense, keep)
-    if keep and getattr(groups, "proof", "labels") == "values":
+    if keep and isinstance(groups, Groups) and groups.proof == "values":
         prove_values(model, small, example, masked(model, groups, mask))
     elif keep:
         prove(dense, small, example, groups, keep)
@@ -43,12 +50,16 @@ def shrink(model: nn.Module, example: Any, groups: Sequence[Group], mask: Mask) 
 
 
 def keeping(model: nn.Module, groups: Sequence[Group], mask: Mask) -> Keep:
-    """What stays of every tensor that loses anything."""
+    """What stays of every tensor that loses anything.
+
+    Raises:
+        ValueError: groups or mask belong to another model, or a tensor would have nothing left.
+    """
     sites = sites_of(model, groups)
-    model = selecting(model, sites) if sites else model
+    model = indexed(model, sites) if sites else model
     keep: Keep = {}
     for (name, axis), gone in leaving(groups, mask).items():
-        size = _size(model, name, axis)
+        size = tensor_of(model, name).shape[axis]
         if not 0 <= gone[0] <= gone[-1] < size:
             raise ValueError(
                 "{!r} has {} positions on axis {}; the groups belong to another width".format(
@@ -72,15 +83,6 @@ def staying(size: int, gone: np.ndarray) -> np.ndarray:
     return np.flatnonzero(flags)
 
 
-def _size(model: nn.Module, name: str, axis: int) -> int:
-    tensor = tensor_of(model, name)
-    if tensor is None:
-        raise ValueError(
-            "the model has no tensor {!r}; the groups belong to another model".format(name)
-        )
-    return tensor.shape[axis]
-
-
 def cut(model: nn.Module, keep: Keep) -> nn.Module:
     """A copy of the model without the positions that leave; no proof yet."""
     memo = {}
@@ -91,7 +93,7 @@ def cut(model: nn.Module, keep: Keep) -> nn.Module:
     for original, module in zip(model.modules(), small.modules()):
         resize(module, original)
         if isinstance(module, nn.RNNBase):
-            module.flatten_parameters()
+            module.flatten_parameters()  # cuDNN wants the weights in one piece of memory
     return small
 
 
@@ -106,8 +108,9 @@ def _cut(tensor: torch.Tensor, axes: Dict[int, np.ndarray]) -> torch.Tensor:
 
 
 def taken(tensor: torch.Tensor, axis: int, stay: np.ndarray) -> torch.Tensor:
-    """index_select, by whole blocks where positions stay in blocks (flattened pixels of a
-    channel).
+    """What stays of a tensor along an axis, at the positions [n], ascending.
+
+    Where positions stay in blocks (the flattened pixels of a channel) whole blocks are copied.
     """
     block = _block(stay, tensor.shape[axis])
     index = torch.from_numpy(stay[::block] // block).to(tensor.device)
@@ -130,52 +133,52 @@ def _block(stay: np.ndarray, size: int) -> int:
 def prove(
     model: nn.Module, small: nn.Module, example: Any, groups: Sequence[Group], keep: Keep
 ) -> None:
-    """Raise unless the small model is, label by label, the dense one without the removed
-    channels.
+    """Raise unless the small model is, label by label, the dense one without what leaves.
+
+    Raises:
+        RuntimeError: it is not; the sentence names the operation.
     """
-    trace = getattr(groups, "trace", None)
-    if trace is None or not trace.fits(model):
-        trace = traced(model, example)
-    classes = trace.labels.resolve()
-    kept = kept_labels(trace, keep)
-    _closed(trace, classes, kept)
-    checker = Checker(trace.tracer, classes.root, kept)
-    axes = {name: tuple(map(checker.left, vectors)) for name, vectors in trace.axes.items()}
-    wrong = proved(lambda: skeleton(small, axes, checker), trace, checker)
-    _count_channels(small, trace, checker)
+    recording = groups.recording if isinstance(groups, Groups) else None
+    if recording is None or not recording.fits(model):
+        recording = recorded(model, example)
+    classes = recording.labels.resolve()
+    kept = kept_labels(recording, keep)
+    _closed(recording, classes, kept)
+    checker = Checker(recording.recorder, classes.root, kept)
+    axes = {name: tuple(map(checker.left, vectors)) for name, vectors in recording.axes.items()}
+    wrong = proved(lambda: skeleton(small, axes, checker), recording, checker)
+    _count_channels(small, recording, checker)
     if wrong:
         index, sentence = wrong[0]
-        record = trace.tracer.records[index]
+        operation = recording.recorder.operations[index]
         raise RuntimeError(
             "the cut is refused: {!r} in {!r} {}; leave its layers whole with ignore=".format(
-                record.name, record.site or "the model", sentence
+                operation.name, operation.site or "the model", sentence
             )
         )
 
 
-def _count_channels(small: nn.Module, trace: Trace, checker: Checker) -> None:
+def _count_channels(small: nn.Module, recording: Recording, checker: Checker) -> None:
     """State the channels of norms that own no tensor to read them off."""
     layers = dict(small.named_modules())
-    for record in trace.tracer.records:
-        layer = layers.get(record.site)
-        bare = isinstance(layer, nn.modules.batchnorm._NormBase) and not list(layer.state_dict())
-        if bare and record.inputs and record.inputs[0][1] is not None:
-            layer.num_features = checker.left(record.inputs[0][1]).size
+    for operation in recording.recorder.operations:
+        layer = layers.get(operation.site)
+        if isinstance(layer, _NormBase) and not list(layer.state_dict()) and operation.inputs:
+            entering = checker.left(operation.inputs[0][1])
+            if entering is not None:
+                layer.num_features = entering.size
 
 
 def prove_values(model: nn.Module, small: nn.Module, example: Any, silent: nn.Module) -> None:
-    """Raise unless the small model computes the masked model's numbers in float64, on noise."""
-    noise = replaced(
-        example,
-        lambda t: (
-            torch.randn(t.shape, dtype=torch.float64, device=t.device)
-            if t.dtype.is_floating_point
-            else t
-        ),
-    )
+    """Raise unless the small model computes the masked model's numbers in float64, on noise.
+
+    Raises:
+        RuntimeError: it does not; the sentence says by how much it is off.
+    """
+    # dropout draws a number per channel, so fewer channels get other numbers in train()
     noisy = any(isinstance(m, nn.modules.dropout._DropoutNd) for m in model.modules())
     left, right = duplicate(silent).double(), duplicate(small).double()
-    found = parity(left, right, double(noise), (False,) if noisy else (False, True))
+    found = parity(left, right, noise(example, torch.float64), (False,) if noisy else (False, True))
     if not found < EQUAL:
         raise RuntimeError(
             "the cut is refused: its outputs differ from the masked model's by {:.1e}; "
@@ -183,20 +186,28 @@ def prove_values(model: nn.Module, small: nn.Module, example: Any, silent: nn.Mo
         )
 
 
-def traced(model: nn.Module, example: Any) -> Trace:
-    """A fresh trace of a model, for groups that were not found by `grouping.find` here."""
+def recorded(model: nn.Module, example: Any) -> Recording:
+    """A fresh recording of a model, for groups that were not found by `grouping.find` here.
+
+    Raises:
+        RuntimeError: the model's channels can't be followed.
+    """
     try:
-        return Trace(model, example, "coupled")
+        return Recording(model, example, "coupled")
     except Refused as refusal:
         raise RuntimeError("the cut is refused: {}".format(refusal)) from None
 
 
-def kept_labels(trace: Trace, keep: Keep) -> np.ndarray:
-    """True [labels] for what stays."""
-    kept = np.ones(trace.labels.size, bool)
+def kept_labels(recording: Recording, keep: Keep) -> np.ndarray:
+    """True [labels] for what stays.
+
+    Raises:
+        ValueError: something leaves an axis that holds no channels.
+    """
+    kept = np.ones(recording.labels.size, bool)
     for name, axes in keep.items():
         for axis, stay in axes.items():
-            vector = trace.axes[name][axis]
+            vector = recording.axes[name][axis]
             if vector is None:
                 raise ValueError("{!r} holds no channels on axis {}".format(name, axis))
             kept[vector] = False
@@ -204,7 +215,7 @@ def kept_labels(trace: Trace, keep: Keep) -> np.ndarray:
     return kept
 
 
-def _closed(trace: Trace, classes, kept: np.ndarray) -> None:
+def _closed(recording: Recording, classes: Classes, kept: np.ndarray) -> None:
     """Every class leaves as a whole or stays as a whole, and frozen ones stay."""
     gone = ~kept
     touched = np.zeros(kept.size, bool)
@@ -215,7 +226,7 @@ def _closed(trace: Trace, classes, kept: np.ndarray) -> None:
         (torn, "must leave with the others of its group"),
     ):
         if wrong.any():
-            name, axis = trace.labels.owner(int(np.nonzero(wrong)[0][0]))
+            name, axis = recording.labels.owner(int(np.nonzero(wrong)[0][0]))
             raise RuntimeError(
                 "the cut is refused: a channel of {!r}, axis {}, {}".format(name, axis, why)
             )

@@ -9,7 +9,7 @@ import collections
 import io
 import pickle
 import zipfile
-from typing import Any, Dict
+from typing import IO, Any, Callable, Dict, Tuple
 
 import torch
 
@@ -47,8 +47,11 @@ def write(path: str, tensors: Dict[str, torch.Tensor]) -> None:
 
 
 def read(path: str) -> Any:
-    """The nest of dicts, lists, numbers, strings and tensors in a file; ValueError for anything
-    else.
+    """The nest of dicts, lists, numbers, strings and tensors in a file.
+
+    Raises:
+        ValueError: it holds anything else, or is damaged.
+        OSError: it can't be read.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -64,7 +67,12 @@ def read(path: str) -> Any:
 
 
 def state(path: str) -> Dict[str, torch.Tensor]:
-    """The state dict in a checkpoint: the file itself, or its 'state_dict' or 'model' entry."""
+    """The state dict in a checkpoint: the file itself, or its 'state_dict' or 'model' entry.
+
+    Raises:
+        ValueError: it holds none, or is damaged.
+        OSError: it can't be read.
+    """
     found = read(path)
     for key in ("state_dict", "model"):
         if isinstance(found, dict) and isinstance(found.get(key), dict):
@@ -78,7 +86,7 @@ def _line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
 
 
-def _pickle(archive: zipfile.ZipFile, path: str):
+def _pickle(archive: zipfile.ZipFile, path: str) -> IO[bytes]:
     """The open pickle of an archive; entries must be stored, not compressed."""
     names = [info.filename for info in archive.infolist()]
     if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
@@ -102,18 +110,26 @@ class _Storage:
                 "a tensor file is truncated: {} bytes for {} numbers".format(len(raw), count)
             )
         self.flat = (
-            torch.frombuffer(bytearray(raw), dtype=dtype)[:count]
+            torch.frombuffer(bytearray(raw), dtype=dtype)[:count]  # it wants writable memory
             if count
             else torch.empty(0, dtype=dtype)
         )
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, archive: zipfile.ZipFile, stream) -> None:
+    """Calls what `_KNOWN` lists and nothing else; storages are read from the archive."""
+
+    def __init__(self, archive: zipfile.ZipFile, stream: IO[bytes]) -> None:
         pickle.Unpickler.__init__(self, stream)
-        self.archive, self.folder, self.storages = archive, stream.name.rpartition("/")[0], {}
+        self.archive, self.folder = archive, stream.name.rpartition("/")[0]
+        self.storages: Dict[str, _Storage] = {}
 
     def find_class(self, module: str, name: str) -> Any:
+        """What stands for a global that the pickle names.
+
+        Raises:
+            ValueError: it isn't one that a state dict needs.
+        """
         if module == "torch" and name in _DTYPES:
             return _Kind(name)
         if (module, name) not in _KNOWN:
@@ -125,6 +141,7 @@ class _Unpickler(pickle.Unpickler):
         return _KNOWN[(module, name)]
 
     def persistent_load(self, key: Any) -> _Storage:
+        """The numbers that a tensor of the pickle refers to, each storage read once."""
         _, kind, name, _, count = key
         if name not in self.storages:
             raw = self.archive.read("{}/data/{}".format(self.folder, name))
@@ -140,7 +157,13 @@ class _Kind:
 
 
 def _tensor(
-    storage, offset, size, stride, requires_grad=False, hooks=None, metadata=None
+    storage: Any,
+    offset: Any,
+    size: Any,
+    stride: Any,
+    requires_grad: Any = False,
+    hooks: Any = None,
+    metadata: Any = None,
 ) -> torch.Tensor:
     """A tensor over a storage, its window checked first."""
     if (
@@ -154,14 +177,15 @@ def _tensor(
     last = offset + sum((n - 1) * step for n, step in zip(size, stride)) if 0 not in size else 0
     if last >= max(1, storage.flat.numel()) or (0 not in size and not storage.flat.numel()):
         raise ValueError("a tensor file holds a tensor that reaches beyond its numbers")
+    # a copy, so that no two tensors of a file share memory
     return storage.flat.as_strided(tuple(size), tuple(stride), offset).clone()
 
 
-def _parameter(tensor: torch.Tensor, requires_grad=True, hooks=None) -> torch.Tensor:
+def _parameter(tensor: torch.Tensor, requires_grad: Any = True, hooks: Any = None) -> torch.Tensor:
     return tensor
 
 
-_KNOWN = {
+_KNOWN: Dict[Tuple[str, str], Callable] = {
     ("collections", "OrderedDict"): collections.OrderedDict,
     ("torch._utils", "_rebuild_tensor_v2"): _tensor,
     ("torch._utils", "_rebuild_parameter"): _parameter,

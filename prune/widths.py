@@ -1,63 +1,69 @@
 """Module attributes that repeat a tensor's size: brought in line after a cut."""
 
+from typing import Any, Callable, Tuple
+
 import torch
 from torch import nn
 
 
 def resize(module: nn.Module, original: nn.Module) -> None:
-    """Set the sizes that a module states to those of its tensors; `original` is the module
-    before the cut. A weight that is computed before every run states nothing.
+    """Set the sizes that a module states to those of its tensors.
+
+    `original` is the module before the cut. A weight that is computed before every run states
+    nothing.
     """
     for kind, name, rule in _RULES:
-        if isinstance(module, kind) and name in module._parameters:
-            if isinstance(module._parameters[name], torch.Tensor) or rule is _normalised:
-                rule(module, original)
+        if not isinstance(module, kind) or name not in module._parameters:
+            continue
+        # a norm without scale still has statistics to read its size off
+        if isinstance(module._parameters[name], torch.Tensor) or rule is _normalised:
+            rule(module, original)
 
 
-def _convolution(module, original) -> None:
+def _convolution(module: Any, original: Any) -> None:
     out, inner = module.weight.shape[:2]
     depthwise = original.groups > 1 and original.groups == original.in_channels
     module.groups = out * original.groups // original.out_channels if depthwise else original.groups
     module.in_channels, module.out_channels = inner * module.groups, out
 
 
-def _transposed(module, original) -> None:
+def _transposed(module: Any, original: Any) -> None:
     inner, out = module.weight.shape[:2]
     depthwise = original.groups > 1 and original.groups == original.in_channels
     module.groups = inner if depthwise else original.groups
     module.in_channels, module.out_channels = inner, out * module.groups
 
 
-def _linear(module, original) -> None:
+def _linear(module: Any, original: Any) -> None:
     module.out_features, module.in_features = module.weight.shape
 
 
-def _normalised(module, original) -> None:
+def _normalised(module: Any, original: Any) -> None:
     for tensor in (module.weight, module.running_mean):
         if tensor is not None:
             module.num_features = tensor.shape[0]
 
 
-def _embedding(module, original) -> None:
+def _embedding(module: Any, original: Any) -> None:
     module.num_embeddings, module.embedding_dim = module.weight.shape
 
 
-def _recurrent(module, original) -> None:
+def _recurrent(module: Any, original: Any) -> None:
     rows, inner = module.weight_ih_l0.shape
     module.input_size = inner
     module.hidden_size = rows * original.hidden_size // original.weight_ih_l0.shape[0]
 
 
-def _cell(module, original) -> None:
+def _cell(module: Any, original: Any) -> None:
     module.input_size, module.hidden_size = module.weight_ih.shape[1], module.weight_hh.shape[1]
 
 
-def _slopes(module, original) -> None:
+def _slopes(module: Any, original: Any) -> None:
     module.num_parameters = module.weight.numel()
 
 
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-_RULES = (
+_RULES: Tuple[Tuple[Any, str, Callable[[Any, Any], None]], ...] = (
     ((nn.Conv1d, nn.Conv2d, nn.Conv3d), "weight", _convolution),
     (_TRANSPOSED, "weight", _transposed),
     (nn.Linear, "weight", _linear),

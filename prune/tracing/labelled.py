@@ -1,135 +1,46 @@
-"""A tensor that carries a label per channel instead of values, and the call that reached it.
+"""Tensors that carry labels instead of values, and nests of tensors.
 
-Its storage is one NaN seen through stride 0, so a trace costs no arithmetic and no memory;
-only integer tensors (indices) and single numbers are `solid`, that is, keep their true values.
-`axes` holds, per axis, a label vector or None: None means that nothing along this axis may ever
-leave.
+A labelled tensor has a shape but no data of its own: all its entries are the same single number
+in memory (as after torch's `expand`). So running a model on labelled tensors multiplies nothing
+and needs no memory for activations, however large the input. The number is NaN: whatever is
+computed from it where no rule looks on becomes NaN too, and is recognised by that. Only integer
+tensors (indices) and single numbers are `solid`, that is, they keep their true values.
 """
 
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 
-Axes = Tuple[Optional[np.ndarray], ...]
+Vector = Optional[np.ndarray]  # the labels along an axis [size]; None: nothing of it may leave
+Axes = Tuple[Vector, ...]  # one per axis of a tensor
 
 SAMPLE = 0.7310585786300049  # any number that no operation treats specially
-_BASES = {}
+_BASES: Dict[torch.dtype, torch.Tensor] = {}
 
 
 class Labelled(torch.Tensor):
-    """See the module; every operation on it is answered by its tracer."""
+    """A tensor of labels; every operation on it is answered by the tracer that made it."""
+
+    answer: Callable[[Callable, tuple, dict], Any]  # what (function, args, kwargs) result in
+    axes: Axes
+    learned: bool  # it is a parameter or buffer, or computed from these alone
+    zero: List[bool]  # one flag shared by all views: the mask makes removed channels zero here
+    source: Optional[str]  # the weight whose layer put this out
+    solid: bool  # its values are true ones
 
     @classmethod
-    def __torch_function__(cls, func, types, args=(), kwargs=None):
+    def __torch_function__(
+        cls,
+        func: Callable,
+        types: Any,
+        args: tuple = (),
+        kwargs: Optional[dict] = None,
+    ) -> Any:
         first = args[0] if args and type(args[0]) is cls else None
         if first is None:
             first = next(t for t in tensors_in((args, kwargs)) if type(t) is cls)
-        return first.tracer.operate(func, args, kwargs or {})
-
-
-class Call:
-    """One operation: its plain name, whether it works in place, and its arguments."""
-
-    def __init__(self, func, args: tuple, kwargs: dict) -> None:
-        if not args and "input" in kwargs:
-            kwargs = dict(kwargs)
-            args = (kwargs.pop("input"),)
-        self.func, self.args, self.kwargs = func, args, kwargs
-        self.name, self.in_place = plain_name(func)
-        self.in_place = self.in_place or kwargs.get("inplace") is True
-        self._tensors, self._settings = None, ()
-
-    def bound(self, names: str) -> dict:
-        """The arguments by name, None where neither position nor keyword gave one."""
-        values = dict.fromkeys(names.split())
-        values.update(zip(names.split(), self.args))
-        values.update(self.kwargs)
-        return values
-
-    def tensors(self) -> List[torch.Tensor]:
-        """Every tensor among the arguments, in order."""
-        self._read()
-        return self._tensors
-
-    def settings(self) -> tuple:
-        """Every argument that is no tensor, in order, fit for comparison."""
-        self._read()
-        return self._settings
-
-    def _read(self) -> None:
-        if self._tensors is None:
-            self._tensors, found = [], []
-            _sort(self.args, self._tensors, found)
-            for key in sorted(self.kwargs):
-                found.append(key)
-                _sort(self.kwargs[key], self._tensors, found)
-            self._settings = tuple(found)
-
-
-def plain_name(func) -> Tuple[str, bool]:
-    """The name without decoration, and whether the trailing or leading mark said 'in place'."""
-    name = func.__name__
-    if name in ("__get__", "__set__"):
-        name = name.strip("_") + ":" + func.__self__.__name__
-    if name not in _PLAIN:
-        _PLAIN[name] = _stripped(name)
-    return _PLAIN[name]
-
-
-def _stripped(name: str) -> Tuple[str, bool]:
-    if ":" in name:
-        return name, False
-    if name.startswith("__"):
-        bare = name.strip("_")
-        if bare in _IN_PLACE_WORDS:
-            return bare[1:], True
-        return (bare if bare in _OPERATORS else name), False
-    if name.startswith("_"):
-        return name[1:], False
-    return (name[:-1], True) if name.endswith("_") else (name, False)
-
-
-_PLAIN: Dict[str, Tuple[str, bool]] = {}
-_IN_PLACE_WORDS = frozenset(
-    ["iadd", "isub", "imul", "idiv", "itruediv", "ifloordiv", "imod", "ipow", "iand", "ior", "ixor"]
-)
-_OPERATORS = frozenset(
-    [
-        "add",
-        "radd",
-        "sub",
-        "rsub",
-        "mul",
-        "rmul",
-        "div",
-        "rdiv",
-        "truediv",
-        "rtruediv",
-        "floordiv",
-        "rfloordiv",
-        "mod",
-        "rmod",
-        "pow",
-        "rpow",
-        "matmul",
-        "rmatmul",
-        "and",
-        "or",
-        "xor",
-        "invert",
-        "neg",
-        "abs",
-        "eq",
-        "ne",
-        "lt",
-        "le",
-        "gt",
-        "ge",
-        "getitem",
-        "setitem",
-    ]
-)
+        return first.answer(func, args, kwargs or {})
 
 
 def tensors_in(value: Any) -> Iterator[torch.Tensor]:
@@ -144,27 +55,7 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
             yield from tensors_in(item)
 
 
-def _sort(value: Any, tensors: list, settings: list) -> None:
-    """Append the tensors of a nest to one list and everything else, sizes of lists included, to
-    another.
-    """
-    if isinstance(value, torch.Tensor):
-        tensors.append(value)
-        settings.append("tensor")
-    elif isinstance(value, (tuple, list)):
-        settings.append(len(value))
-        for item in value:
-            _sort(item, tensors, settings)
-    elif isinstance(value, dict):
-        settings.append(len(value))
-        for key in value:
-            settings.append(key)
-            _sort(value[key], tensors, settings)
-    else:
-        settings.append(value)
-
-
-def replaced(value: Any, swap) -> Any:
+def replaced(value: Any, swap: Callable[[torch.Tensor], Any]) -> Any:
     """The same nest of tuples, lists and dicts with every tensor passed through `swap`."""
     if isinstance(value, torch.Tensor):
         return swap(value)
@@ -179,7 +70,7 @@ def replaced(value: Any, swap) -> Any:
 
 
 def hollow(shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
-    """A tensor of this shape without storage: one NaN seen through stride 0, on the CPU."""
+    """A tensor of this shape on the CPU whose entries are all one number in memory: NaN, or 1."""
     if dtype not in _BASES:
         value = float("nan") if dtype.is_floating_point else 1
         _BASES[dtype] = torch.full((), value, dtype=dtype)
@@ -188,4 +79,9 @@ def hollow(shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
 
 def axes_of(tensor: torch.Tensor) -> Axes:
     """The labels per axis; a plain tensor has none."""
-    return tensor.axes if type(tensor) is Labelled else (None,) * tensor.dim()
+    return tensor.axes if isinstance(tensor, Labelled) else (None,) * tensor.dim()
+
+
+def is_zero(tensor: Any) -> bool:
+    """Whether the mask makes removed channels of this tensor zero."""
+    return isinstance(tensor, Labelled) and tensor.zero[0]

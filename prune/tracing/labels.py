@@ -1,5 +1,4 @@
-"""Labels: one integer for every index along every tensor axis, and which of them must leave
-together.
+"""Labels: an integer for every index along every tensor axis, and which leave together.
 
 A label stands for one position of one axis of one parameter or buffer. Running a model unifies
 labels (these two positions are the same channel) and freezes labels (this position can't
@@ -7,11 +6,14 @@ leave). Label 0 is a constant position, such as a padded channel: whatever is un
 frozen. Everything works on whole vectors; pairs are collected and resolved once.
 """
 
-from typing import List, NamedTuple, Tuple
+from typing import List, NamedTuple, Set, Tuple
 
 import numpy as np
 
 CONSTANT = 0
+
+Pair = Tuple[np.ndarray, np.ndarray, str]  # two vectors that name the same channels, and where
+Freeze = Tuple[np.ndarray, str, str]  # labels, where, why
 
 
 class Classes(NamedTuple):
@@ -24,15 +26,15 @@ class Classes(NamedTuple):
 
 
 class Labels:
-    """Union-find over label vectors; the only state that a trace leaves behind."""
+    """All labels of a model and what a run has stated about them, by union-find."""
 
     def __init__(self) -> None:
         self.owners = [("", 0)]  # per axis: tensor name, axis number
         self.starts = [0]  # per axis: its first label
         self.size = 1  # number of labels so far, label 0 included
-        self._pairs: List[Tuple[np.ndarray, np.ndarray, str]] = []
-        self._seen = set()
-        self._frozen: List[Tuple[np.ndarray, str, str]] = []
+        self._pairs: List[Pair] = []
+        self._seen: Set[Tuple[int, int]] = set()
+        self._frozen: List[Freeze] = []
 
     def allot(self, tensor: str, axis: int, length: int) -> np.ndarray:
         """Fresh labels [length] for one axis of one tensor."""
@@ -50,9 +52,14 @@ class Labels:
         return np.repeat(np.arange(len(self.starts)), np.diff(self.starts + [self.size]))
 
     def unify(self, left: np.ndarray, right: np.ndarray, site: str) -> None:
-        """State that two vectors name the same channels, position by position."""
+        """State that two vectors name the same channels, position by position.
+
+        Raises:
+            ValueError: they differ in length.
+        """
         if left.size != right.size:
             raise ValueError("{} channels meet {}".format(left.size, right.size))
+        # an id stands for its vector as long as the vector lives, and `_pairs` keeps it alive
         key = (id(left), id(right))
         if left is not right and key not in self._seen:
             self._seen.add(key)
@@ -76,7 +83,8 @@ class Labels:
         return Classes(root, frozen[root], reason[root], tuple((e[1], e[2]) for e in events))
 
 
-def _joined(pairs) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _joined(pairs: List[Pair]) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All pairs as two long vectors, and per entry the number of the pair it came from."""
     if not pairs:
         return np.zeros(0, int), np.zeros(0, int), np.zeros(0, int)
     left, right, _ = zip(*pairs)
@@ -84,8 +92,10 @@ def _joined(pairs) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.concatenate(left), np.concatenate(right), site
 
 
-def _meets_constant(left, right, site, pairs) -> list:
-    """Freeze events for labels that were unified with a constant position."""
+def _meets_constant(
+    left: np.ndarray, right: np.ndarray, site: np.ndarray, pairs: List[Pair]
+) -> List[Freeze]:
+    """The labels that were unified with a constant position, which freezes them."""
     meets = (left == CONSTANT) != (right == CONSTANT)
     labels, sites = np.maximum(left[meets], right[meets]), site[meets]
     return [
@@ -100,6 +110,7 @@ def _roots(size: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     The larger root is hooked under the smaller one, an arbitrary pair winning, and paths are
     halved until flat; pairs that already agree drop out, so the work shrinks by rounds.
     """
+    # label 0 is every constant at once: joining through it would tie channels that never meet
     live = (left != right) & (left != CONSTANT) & (right != CONSTANT)
     left, right = left[live], right[live]
     root = np.arange(size)
@@ -114,6 +125,7 @@ def _roots(size: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def _flattened(root: np.ndarray) -> np.ndarray:
+    """Every label linked to its root directly."""
     while True:
         up = root[root]
         if np.array_equal(up, root):

@@ -1,8 +1,6 @@
-"""Sorting classes of labels into groups: channels that occur in the same axes equally often
-belong together.
-"""
+"""Sorting channels into groups: those that occur in the same axes equally often."""
 
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Set, Tuple
 
 import numpy as np
 
@@ -32,22 +30,24 @@ def _prunable(tracer: Tracer, classes: Classes) -> np.ndarray:
     return np.nonzero(made[classes.root] & ~classes.frozen)[0]
 
 
-def _sorted_roots(root, axis, axes: int, size: int) -> Tuple[np.ndarray, np.ndarray]:
-    """Per root label its group number and its rank in it, -1 elsewhere.
+def _sorted_roots(
+    root: np.ndarray, axis: np.ndarray, axes: int, size: int
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Per root label [size] its group number and its rank in it, -1 elsewhere.
 
     A class is known by the sum of random numbers given to the axes that it occurs in.
     """
     group, rank = np.full(size, -1), np.full(size, -1)
     if not root.size:
         return group, rank
+    # 62 random bits per axis: two different multisets of axes agree once in 4e18
     marks = np.random.RandomState(0).randint(1, 2**62, axes).astype(np.uint64)
     order = np.argsort(root, kind="stable")
     roots, first = np.unique(root[order], return_index=True)
     sums = np.add.reduceat(marks[axis[order]], first)
     _, earliest, number = np.unique(sums, return_index=True, return_inverse=True)
-    number = np.argsort(np.argsort(earliest))[
-        number.ravel()
-    ]  # groups in order of their first channel
+    # groups in order of their first channel
+    number = np.argsort(np.argsort(earliest))[number.ravel()]
     group[roots] = number
     by_group = np.argsort(number, kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(number))[:-1]])
@@ -56,11 +56,12 @@ def _sorted_roots(root, axis, axes: int, size: int) -> Tuple[np.ndarray, np.ndar
 
 
 def _trial(group: np.ndarray, rank: np.ndarray) -> np.ndarray:
-    """Per root label whether a trial keeps it: a random set of each group, never all, never
-    none.
+    """Per root label whether a trial keeps it: a random part of each group, neither all nor none.
+
+    It is random since keeping the first ones could hide code that reads channels by position.
     """
     roots = np.nonzero(group >= 0)[0]
-    draw = np.random.RandomState(1)
+    draw = np.random.RandomState(1)  # its own stream, always the same: groups are found alike
     roots = roots[np.lexsort((draw.rand(roots.size), group[roots]))]
     count = np.bincount(group[roots])
     starts = np.cumsum(count) - count
@@ -71,10 +72,19 @@ def _trial(group: np.ndarray, rank: np.ndarray) -> np.ndarray:
     return kept
 
 
-def _groups(labels, tracer, group, rank, axis, member) -> List[Group]:
+def _groups(
+    labels: Labels,
+    tracer: Tracer,
+    group: np.ndarray,
+    rank: np.ndarray,
+    axis: np.ndarray,
+    member: np.ndarray,
+) -> List[Group]:
+    """The groups, from members [n] sorted by group, axis and rank."""
     shared: Dict[tuple, tuple] = {}
     makers = _makers(labels, tracer)
-    result, names = [], set()
+    result: List[Group] = []
+    names: Set[str] = set()
     for low, high in _runs(group):
         slices = []
         for start, stop in _runs(axis[low:high]):
@@ -106,25 +116,26 @@ def _runs(values: np.ndarray) -> List[Tuple[int, int]]:
 
 def _shared(shared: dict, positions: np.ndarray, channels: int) -> tuple:
     """Positions per channel as tuples, equal ones shared."""
+    # nearly all slices own one position per channel: `mask.leaving` looks at each object once
     key = (channels, positions.tobytes())
     if key not in shared:
         shared[key] = tuple(map(tuple, positions.reshape(channels, -1).tolist()))
     return shared[key]
 
 
-def _makers(labels: Labels, tracer: Tracer) -> Dict[Tuple[str, int], bool]:
-    """The axes along which layers make channels."""
-    return {labels.owner(int(vector[0])): True for vector in tracer.producers}
+def _makers(labels: Labels, tracer: Tracer) -> Set[Tuple[str, int]]:
+    """The (tensor, axis) along which layers make channels."""
+    return {labels.owner(int(vector[0])) for vector in tracer.producers}
 
 
-def _units(slices: List[Slice], makers, tracer: Tracer) -> Tuple[Unit, ...]:
+def _units(slices: List[Slice], makers: Set[Tuple[str, int]], tracer: Tracer) -> Tuple[Unit, ...]:
+    """The layers that make a group's channels; behind an index, those that read them."""
+    # an index is noted as a maker, so that its entries may leave, but makes nothing
     made = [s for s in slices if (s.tensor, s.axis) in makers and not _index(s)]
     if made:
         return tuple(_unit(s, tracer.followers.get(s.tensor)) for s in made)
     norms = [s.tensor.rpartition(".")[0] for s in slices if s.tensor.endswith(".running_mean")]
-    read = [
-        s for s in slices if s.axis == 1
-    ]  # chosen channels are known by the weights that read them
+    read = [s for s in slices if s.axis == 1]
     return tuple(_unit(s, norms[0] if norms else None) for s in read)
 
 
@@ -137,9 +148,10 @@ def _unit(part: Slice, norm: Optional[str]) -> Unit:
     return Unit(path, norm, "" if leaf == "weight" else part.tensor, part.axis)
 
 
-def _name(slices: List[Slice], units: Tuple[Unit, ...], names: set) -> str:
-    """The first layer's path (of chosen channels, the choosing layer's), numbered where a layer's
-    outputs fall into several groups.
+def _name(slices: List[Slice], units: Tuple[Unit, ...], names: Set[str]) -> str:
+    """The path of the first layer, or of the index layer where there is one.
+
+    It is numbered where a layer's outputs fall into several groups.
     """
     index = [part.tensor.rpartition(".")[0] for part in slices if _index(part)]
     bare = index[0] if index else units[0].producer or units[0].weight
@@ -153,7 +165,7 @@ def _name(slices: List[Slice], units: Tuple[Unit, ...], names: set) -> str:
 
 def whole(labels: Labels, tracer: Tracer, classes: Classes) -> List[Tuple[str, str]]:
     """(layer, reason) of every layer that makes channels of which none can leave."""
-    result = {}
+    result: Dict[str, str] = {}
     for vector in tracer.producers:
         tensor = labels.owner(int(vector[0]))[0]
         if classes.frozen[vector].all():

@@ -1,5 +1,4 @@
-"""The proof: a smaller model, run on labels, must do what the dense one did, with exactly the
-removed labels missing.
+"""The proof: a smaller model, run on labels, does what the dense one did.
 
 The same operations in the same order with the same settings and constants, the same channels
 meeting at each, and every result carrying the dense result's labels minus the removed ones. By
@@ -14,9 +13,12 @@ import numpy as np
 import torch
 
 from edgejoule.prune.tracing import rules
-from edgejoule.prune.tracing.labelled import Call, Labelled, replaced
+from edgejoule.prune.tracing.labelled import Axes, Labelled, Vector, replaced
 from edgejoule.prune.tracing.labels import CONSTANT
-from edgejoule.prune.tracing.tracer import Record, Refused, Tracer, record
+from edgejoule.prune.tracing.operation import Call, Operation
+from edgejoule.prune.tracing.recorder import Recorder, operation
+from edgejoule.prune.tracing.tracer import Refused
+from edgejoule.prune.tracing.views import Blocks
 
 
 class Diverged(Exception):
@@ -27,39 +29,48 @@ class Diverged(Exception):
         self.index = index
 
 
-class Checker(Tracer):
-    """A tracer that compares with a reference instead of collecting."""
+class Checker(Recorder):
+    """Compares with the dense model's operations instead of writing down its own.
 
-    def __init__(self, reference: Tracer, root: np.ndarray, kept: np.ndarray) -> None:
-        Tracer.__init__(self, reference.labels, reference.mode)
+    `root` and `kept` [labels] say which labels are one channel and which stay.
+    """
+
+    def __init__(self, reference: Recorder, root: np.ndarray, kept: np.ndarray) -> None:
+        Recorder.__init__(self, reference.labels, reference.mode)
         self.reference, self.root, self.kept = reference, root, kept
         self.mismatches: List[Tuple[int, str]] = []
-        self._met: Dict[Tuple[int, int], Any] = {}
+        self._met: Dict[Tuple[int, int], Tuple[np.ndarray, np.ndarray]] = {}
         self._left: Dict[int, Tuple[np.ndarray, np.ndarray]] = {}
 
     def perform(self, call: Call) -> Any:
         """The result by the rule; a rule that fails where it held before is a mismatch."""
-        if len(self.records) in self.reference.fallen:
+        # where the dense run found no rule all that entered was frozen, so the sizes are the same
+        if self.index in self.reference.fallen:
             return rules.unknown(self, call)
         try:
             return self.ruled(call)
         except (Refused, Diverged):
             raise
         except Exception as error:
+            # not raised, so that the dense result takes its place and the pass finds what follows
             return ValueError("fails when its channels are fewer ({})".format(error))
 
     def observe(self, call: Call, result: Any) -> Any:
-        """Compare with the dense record; returns the result, or the right one in its place."""
-        index = len(self.records)
-        if index >= len(self.reference.records) or self.reference.records[index].name != call.name:
+        """The result if it is the dense one's without what leaves, else the right one.
+
+        Raises:
+            Diverged: the dense model did another operation here, or none.
+        """
+        index, done = self.index, self.reference.operations
+        if index >= len(done) or done[index].name != call.name:
             raise Diverged(index, "takes another path when its channels are fewer")
-        dense = self.reference.records[index]
+        dense = done[index]
         sentence = (
             str(result)
             if isinstance(result, Exception)
-            else difference(dense, record(self, call, result), self.left)
+            else difference(dense, operation(self, call, result), self.left)
         )
-        self.records.append(dense)
+        self.operations.append(dense)  # never the wrong one: numbers stay in step
         if sentence is None:
             return result
         self.mismatches.append((index, sentence))
@@ -75,7 +86,7 @@ class Checker(Tracer):
         ]
         return self.emit(shape, tensor.dtype, axes, tensor.zero[0], tensor.learned, tensor.source)
 
-    def left(self, vector: Optional[np.ndarray]) -> Optional[np.ndarray]:
+    def left(self, vector: Vector) -> Vector:
         """What a cut leaves of a label vector; the same object for the same vector."""
         if vector is None:
             return None
@@ -83,13 +94,17 @@ class Checker(Tracer):
             self._left[id(vector)] = vector, vector[self.kept[vector]]
         return self._left[id(vector)][1]
 
-    def unify(self, left, right, why: str = "") -> None:
-        """Partners must be of one class; what meets a fixed size was frozen before."""
+    def unify(self, left: Vector, right: Vector, why: str = "") -> None:
+        """Partners must be of one class; what meets a fixed size was frozen before.
+
+        Raises:
+            ValueError: they are not.
+        """
         if left is None or right is None or left is right:
             return
         key = (id(left), id(right))
         if key not in self._met:
-            self._met[key] = left, right
+            self._met[key] = left, right  # held, so that their ids stay theirs
             if left.size != right.size:
                 raise ValueError("{} channels meet {}".format(left.size, right.size))
             same = (self.root[left] == self.root[right]) | (left == CONSTANT) | (right == CONSTANT)
@@ -97,40 +112,53 @@ class Checker(Tracer):
                 raise ValueError("different channels meet")
 
     def tie(self, table: np.ndarray) -> np.ndarray:
-        """The first row; the others must be of its classes."""
+        """The first row; the others must be of its classes.
+
+        Raises:
+            ValueError: they are not.
+        """
         if len(table) > 1 and (self.root[table] != self.root[table[0]]).any():
             raise ValueError("different channels are tied")
         return np.ascontiguousarray(table[0])
 
     def chosen(self, varying: List[int], offset: int, count: int) -> int:
         """The axis that carried the labels before."""
-        axes = self.reference.records[len(self.records)].outputs[0][1][offset : offset + count]
+        axes = self.reference.operations[self.index].outputs[0][1][offset : offset + count]
         named = [axis for axis, vector in enumerate(axes) if vector is not None]
         return named[0] if named else varying[0]
 
-    def blocks(self, before: Sequence[int], after: Sequence[int]) -> list:
-        """The dense view's runs of axes, which sizes of 1 would leave open; their sizes must
-        agree.
+    def blocks(self, before: Sequence[int], after: Sequence[int]) -> Blocks:
+        """The dense view's runs of axes: with sizes of 1, several runs would fit.
+
+        Raises:
+            ValueError: the smaller sizes don't fit them.
         """
-        found = self.reference.views[len(self.records)]
+        found = self.reference.views[self.index]
         for inner, outer in found:
             if _product(before, inner) != _product(after, outer):
                 raise ValueError("sizes {} don't fit {}".format(tuple(before), tuple(after)))
         return found
 
-    def freeze_axis(self, vector: Optional[np.ndarray], why: str) -> None:
-        """Nothing to note: the dense trace froze it."""
+    def freeze_axis(self, vector: Vector, why: str) -> None:
+        """Nothing to note: the dense run froze it."""
 
-    def produce(self, vector: Optional[np.ndarray]) -> Optional[str]:
-        """Nothing to note."""
+    def produce(self, vector: Vector) -> Optional[str]:
+        """Nothing to note: the dense run did."""
+        return None
 
     def finished(self, modes: Sequence[bool]) -> None:
-        """The whole of the dense trace in these modes must have been repeated."""
-        if len(self.records) != self.reference.passes[len(modes) - 1]:
-            raise Diverged(len(self.records), "takes another path when its channels are fewer")
+        """Every operation of the dense run in these modes must have been repeated.
+
+        Raises:
+            Diverged: some were not.
+        """
+        if self.index != self.reference.passes[len(modes) - 1]:
+            raise Diverged(self.index, "takes another path when its channels are fewer")
 
 
-def difference(dense: Record, small: Record, left: Callable) -> Optional[str]:
+def difference(
+    dense: Operation, small: Operation, left: Callable[[Vector], Vector]
+) -> Optional[str]:
     """What differs beyond the removed channels, as a sentence; None if nothing does."""
     if not _same(dense.settings, small.settings):
         return "computes with numbers that depend on the number of channels"
@@ -147,17 +175,24 @@ def difference(dense: Record, small: Record, left: Callable) -> Optional[str]:
     return None
 
 
-def _axes_differ(shape, axes, small_shape, small_axes, left) -> Optional[str]:
+def _axes_differ(
+    shape: Sequence[int],
+    axes: Axes,
+    small_shape: Sequence[int],
+    small_axes: Axes,
+    left: Callable[[Vector], Vector],
+) -> Optional[str]:
     if len(shape) != len(small_shape):
         return "gives {} axes instead of {}".format(len(small_shape), len(shape))
     for size, vector, small_size, small in zip(shape, axes, small_shape, small_axes):
-        if vector is None:
+        want = left(vector)
+        if want is None:
             if small is not None or size != small_size:
                 return "changes a size that is no number of channels"
             continue
-        want = left(vector)
         if not want.size:
             return "would have no channel left"
+        # `left` gives one object for one vector, so most comparisons end at once
         same = want is small or (small is not None and np.array_equal(want, small))
         if not same or small_size != want.size:
             return "treats its channels by fixed numbers"
@@ -169,6 +204,7 @@ def _product(sizes: Sequence[int], axes: Sequence[int]) -> int:
 
 
 def _same(left: tuple, right: tuple) -> bool:
+    """Whether two lists of settings agree; NaN agrees with NaN."""
     return len(left) == len(right) and all(
         a is b or bool(a == b) or (a != a and b != b) for a, b in zip(left, right)
     )

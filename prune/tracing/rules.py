@@ -1,8 +1,9 @@
-"""Which rule answers which operation, and what happens without one: everything that enters is
-frozen.
+"""Which rule answers which operation.
+
+Without a rule everything that enters an operation is frozen.
 """
 
-from typing import Any, Tuple
+from typing import Any, Dict, Tuple
 
 import torch
 
@@ -15,9 +16,11 @@ from edgejoule.prune.tracing import (
     rules_slice,
     rules_spatial,
 )
-from edgejoule.prune.tracing.labelled import SAMPLE, Call, Labelled, axes_of, replaced
+from edgejoule.prune.tracing.labelled import SAMPLE, Labelled, axes_of, replaced
+from edgejoule.prune.tracing.operation import Call
+from edgejoule.prune.tracing.tracer import Rule, Tracer
 
-RULES = {}
+RULES: Dict[str, Rule] = {}
 for _family in (
     rules_elementwise,
     rules_layout,
@@ -29,97 +32,33 @@ for _family in (
 ):
     RULES.update(_family.RULES)
 
-METADATA = frozenset(
-    [
-        "size",
-        "dim",
-        "numel",
-        "nelement",
-        "ndimension",
-        "stride",
-        "is_contiguous",
-        "is_floating_point",
-        "is_complex",
-        "get_device",
-        "element_size",
-        "storage_offset",
-        "data_ptr",
-        "register_hook",
-        "is_same_size",
-        "is_signed",
-        "get:shape",
-        "get:ndim",
-        "get:dtype",
-        "get:device",
-        "get:is_cuda",
-        "get:requires_grad",
-        "get:grad_fn",
-        "get:grad",
-        "get:layout",
-        "get:is_sparse",
-        "get:is_quantized",
-        "get:is_leaf",
-        "get:is_nested",
-        "get:is_mkldnn",
-        "get:is_meta",
-        "get:is_mps",
-        "get:is_xpu",
-        "get:is_ipu",
-        "get:names",
-        "get:output_nr",
-        "get:is_cpu",
-        "set:requires_grad",
-        "get:is_inference",
-        "is_inference",
-        "is_conj",
-        "is_neg",
-        "is_nonzero_static",
-        "get:_version",
-        "get:itemsize",
-        "get:nbytes",
-        "__len__",
-        "new_zeros",
-        "new_ones",
-        "new_empty",
-        "new_tensor",
-        "set:grad",
-        "get:is_vulkan",
-        "get:is_xla",
-        "__hash__",
-        "has_names",
-        "retain_grad",
-    ]
+# what may be asked of a labelled tensor, since its shape, dtype and device are true
+_METADATA = (
+    "size dim numel nelement ndimension stride is_contiguous is_floating_point is_complex "
+    "get_device element_size storage_offset data_ptr register_hook is_same_size is_signed "
+    "get:shape get:ndim get:dtype get:device get:is_cuda get:requires_grad get:grad_fn get:grad "
+    "get:layout get:is_sparse get:is_quantized get:is_leaf get:is_nested get:is_mkldnn "
+    "get:is_meta get:is_mps get:is_xpu get:is_ipu get:names get:output_nr get:is_cpu "
+    "set:requires_grad get:is_inference is_inference is_conj is_neg is_nonzero_static "
+    "get:_version get:itemsize get:nbytes __len__ new_zeros new_ones new_empty new_tensor "
+    "set:grad get:is_vulkan get:is_xla __hash__ has_names retain_grad"
 )
+METADATA = frozenset(_METADATA.split())
 
-READS = frozenset(
-    [
-        "__bool__",
-        "__int__",
-        "__float__",
-        "__index__",
-        "__complex__",
-        "__contains__",
-        "__array__",
-        "item",
-        "tolist",
-        "numpy",
-        "is_nonzero",
-        "equal",
-        "allclose",
-        "nonzero",
-        "unique",
-        "masked_select",
-        "argwhere",
-        "unique_consecutive",
-    ]
+# what asks for values, which a labelled tensor doesn't have
+_READS = (
+    "__bool__ __int__ __float__ __index__ __complex__ __contains__ __array__ item tolist numpy "
+    "is_nonzero equal allclose nonzero unique masked_select argwhere unique_consecutive"
 )
+READS = frozenset(_READS.split())
 
 _SHAPED = rules_layout.SHAPED | rules_slice.SHAPED | rules_spatial.SHAPED
 
 
 def settings(call: Call) -> tuple:
-    """The arguments that a smaller model must repeat; sizes and numbers of groups show in the
-    labels instead.
+    """The arguments that a smaller model must repeat.
+
+    Sizes and numbers of groups show in the labels instead.
     """
     if call.name in _SHAPED:
         return ()
@@ -134,13 +73,13 @@ def settings(call: Call) -> tuple:
 
 _CONVOLUTION = (
     "input weight bias stride padding dilation groups",
-    "input weight bias stride padding output_padding groups dilation",
+    "input weight bias stride padding output_padding groups dilation",  # transposed
 )
 
 
 def constants(call: Call) -> Tuple[torch.Tensor, ...]:
     """Tensors of true values that must be the same in a smaller model."""
-    exempt = ()
+    exempt: Tuple[torch.Tensor, ...] = ()
     if call.name in rules_recurrent.LAYERS + rules_recurrent.CELLS:
         exempt = rules_recurrent.fresh_states(call)
     return tuple(
@@ -149,17 +88,19 @@ def constants(call: Call) -> Tuple[torch.Tensor, ...]:
 
 
 def _true(tensor: torch.Tensor) -> bool:
-    """Whether a tensor holds values that don't depend on the input; an index is cut, not
-    repeated.
+    """Whether a tensor holds values that don't depend on the input.
+
+    An index with labels is no constant: it is cut, not repeated.
     """
     if type(tensor) is Labelled:
         return tensor.solid and all(vector is None for vector in tensor.axes)
     return tensor.grad_fn is None
 
 
-def unknown(tracer, call: Call, detail: str = "") -> Any:
-    """Freeze everything that enters, then run the operation on made-up values to learn the
-    shapes.
+def unknown(tracer: Tracer, call: Call, detail: str = "") -> Any:
+    """The result of an operation without a rule; everything that enters it is frozen.
+
+    It is run on made-up values to learn the shapes.
     """
     for tensor in call.tensors():
         tracer.freeze(tensor, "enters {!r}, for which there is no rule{}".format(call.name, detail))
@@ -169,7 +110,7 @@ def unknown(tracer, call: Call, detail: str = "") -> Any:
     return replaced(real, lambda t: tracer.emit(t.shape, t.dtype, [None] * t.dim()))
 
 
-def really(tracer, call: Call) -> Any:
+def really(tracer: Tracer, call: Call) -> Any:
     """An operation on true values only: computed, its result true again and without labels."""
     for tensor in call.tensors():
         tracer.freeze(tensor, "is computed with as a number")
@@ -186,6 +127,6 @@ def plain(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _values(tensor: torch.Tensor) -> torch.Tensor:
-    """A writable stand-in with storage."""
+    """A writable stand-in with storage; NaN would spread, so a common number takes its place."""
     tensor = plain(tensor).detach().cpu().clone(memory_format=torch.contiguous_format)
     return tensor.nan_to_num_(SAMPLE) if tensor.dtype.is_floating_point else tensor

@@ -1,33 +1,38 @@
-"""Label rules for layers that mix channels through weights: convolutions, linear, matmul,
-einsum, embedding.
+"""Label rules for layers that mix channels through weights.
 
-A sum over a labelled axis is exact after a cut if the removed terms are zero in the masked
-model, that is, if one of the factors is zero there: weights always are. Otherwise both sides
-are frozen.
+Convolutions, linear, matmul, einsum, embedding. A sum over a labelled axis is exact after a cut
+if the removed terms are zero in the masked model, that is, if one of the factors is zero there:
+weights always are. Otherwise both sides are frozen.
 """
 
-from typing import List, Optional, Sequence
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 import torch
 
-from edgejoule.prune.tracing.labelled import Call, Labelled, axes_of
+from edgejoule.prune.tracing.labelled import Labelled, Vector, axes_of, is_zero
+from edgejoule.prune.tracing.operation import Call
+from edgejoule.prune.tracing.rules_elementwise import meet
+from edgejoule.prune.tracing.tracer import Rule, Tracer
+
+Factor = Tuple[torch.Tensor, Vector, int]  # an operand, and labels and size of one of its axes
 
 
-def is_zero(tensor) -> bool:
-    """Whether the mask makes removed channels of this tensor zero."""
-    return type(tensor) is Labelled and tensor.zero[0]
-
-
-def mixed(tracer, left, left_vector, right, right_vector) -> None:
+def mixed(
+    tracer: Tracer,
+    left: torch.Tensor,
+    left_vector: Vector,
+    right: torch.Tensor,
+    right_vector: Vector,
+) -> None:
     """Two axes that are multiplied and summed over."""
     tracer.unify(left_vector, right_vector, "is summed against a fixed size")
     if not (is_zero(left) or is_zero(right)):
         tracer.freeze_axis(left_vector, "is summed over with terms that a mask doesn't make zero")
 
 
-def convolution(tracer, call: Call) -> Labelled:
-    """conv1d to conv3d: x [n, in, ...], weight [out, in/groups, ...]."""
+def convolution(tracer: Tracer, call: Call) -> Labelled:
+    """The rule of conv1d to conv3d: x [n, in, ...], weight [out, in/groups, ...]."""
     bound = call.bound("input weight bias stride padding dilation groups")
     source, weight, groups = bound["input"], bound["weight"], bound["groups"] or 1
     spatial, axes = weight.dim() - 2, list(axes_of(source))
@@ -43,14 +48,17 @@ def convolution(tracer, call: Call) -> Labelled:
     return tracer.emit(shape, source.dtype, axes, zero, source=tracer.produce(out))
 
 
-def _whole_window(tracer, source, weight, channel: int) -> None:
+def _whole_window(tracer: Tracer, source: torch.Tensor, weight: torch.Tensor, channel: int) -> None:
+    """Pixels and kernel positions stay."""
     for vector in axes_of(source)[channel + 1 :]:
         tracer.freeze_axis(vector, "lies along a convolution's window")
     for vector in axes_of(weight)[2:]:
         tracer.freeze_axis(vector, "is a kernel size")
 
 
-def _grouped(tracer, source, vector, weight, groups: int) -> Optional[np.ndarray]:
+def _grouped(
+    tracer: Tracer, source: torch.Tensor, vector: Vector, weight: torch.Tensor, groups: int
+) -> Vector:
     """The labels of a convolution's outputs.
 
     Depthwise: a channel leaves with its filters. Other groups stay in number: the j-th input of
@@ -60,7 +68,7 @@ def _grouped(tracer, source, vector, weight, groups: int) -> Optional[np.ndarray
     if groups == 1:
         mixed(tracer, source, vector, weight, inner)
         return out
-    if weight.shape[1] == 1 and inner is None:
+    if weight.shape[1] == 1 and inner is None:  # an axis of size 1 has no labels
         tracer.unify(
             None if vector is None else np.repeat(vector, weight.shape[0] // groups),
             out,
@@ -79,21 +87,22 @@ def _grouped(tracer, source, vector, weight, groups: int) -> Optional[np.ndarray
     return out
 
 
-def _biased(tracer, out, bias) -> None:
+def _biased(tracer: Tracer, out: Vector, bias: Any) -> None:
     if bias is not None:
         tracer.unify(out, axes_of(bias)[0], "has a bias of fixed size")
 
 
-def _each(value, count: int) -> Sequence[int]:
+def _each(value: Any, count: int) -> Sequence[int]:
+    """One number per spatial axis, of one for all or a tuple."""
     return [value] * count if isinstance(value, int) else (list(value) * count)[:count]
 
 
-def _convolved(sizes: Sequence[int], kernel: Sequence[int], bound: dict) -> List[int]:
+def _convolved(sizes: Sequence[int], kernel: Sequence[int], bound: Dict[str, Any]) -> Sequence[int]:
     """Spatial sizes after a convolution."""
     count, padding = len(sizes), bound["padding"] or 0
     stride, dilation = _each(bound["stride"] or 1, count), _each(bound["dilation"] or 1, count)
     if padding == "same":
-        return list(sizes)
+        return sizes
     padding = _each(0 if padding == "valid" else padding, count)
     return [
         (sizes[i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1
@@ -101,8 +110,8 @@ def _convolved(sizes: Sequence[int], kernel: Sequence[int], bound: dict) -> List
     ]
 
 
-def transposed(tracer, call: Call) -> Labelled:
-    """conv_transpose1d to 3d: x [n, in, ...], weight [in, out/groups, ...]."""
+def transposed(tracer: Tracer, call: Call) -> Labelled:
+    """The rule of conv_transpose1d to 3d: x [n, in, ...], weight [in, out/groups, ...]."""
     bound = call.bound("input weight bias stride padding output_padding groups dilation")
     source, weight, groups = bound["input"], bound["weight"], bound["groups"] or 1
     spatial, axes = weight.dim() - 2, list(axes_of(source))
@@ -119,7 +128,10 @@ def transposed(tracer, call: Call) -> Labelled:
     return tracer.emit(shape, source.dtype, axes, zero, source=tracer.produce(out))
 
 
-def _transposed_groups(tracer, vector, out, weight, groups: int) -> Optional[np.ndarray]:
+def _transposed_groups(
+    tracer: Tracer, vector: Vector, out: Vector, weight: torch.Tensor, groups: int
+) -> Vector:
+    """The labels of a transposed convolution's outputs: those of `out`, once per group."""
     if groups == 1:
         return out
     if weight.shape[0] == groups and out is None:  # depthwise: the channel itself
@@ -129,7 +141,7 @@ def _transposed_groups(tracer, vector, out, weight, groups: int) -> Optional[np.
     return None if out is None else np.tile(out, groups)
 
 
-def _widened(sizes, kernel, bound: dict) -> List[int]:
+def _widened(sizes: Sequence[int], kernel: Sequence[int], bound: Dict[str, Any]) -> List[int]:
     """Spatial sizes after a transposed convolution."""
     count = len(sizes)
     stride, dilation = _each(bound["stride"] or 1, count), _each(bound["dilation"] or 1, count)
@@ -140,8 +152,8 @@ def _widened(sizes, kernel, bound: dict) -> List[int]:
     ]
 
 
-def linear(tracer, call: Call) -> Labelled:
-    """linear: x [..., in], weight [out, in]."""
+def linear(tracer: Tracer, call: Call) -> Labelled:
+    """The rule of linear: x [..., in], weight [out, in]."""
     bound = call.bound("input weight bias")
     source, weight = bound["input"], bound["weight"]
     if weight.dim() != 2:
@@ -150,6 +162,7 @@ def linear(tracer, call: Call) -> Labelled:
     mixed(tracer, source, axes_of(source)[-1], weight, inner)
     _biased(tracer, out, bound["bias"])
     shape, axes = list(source.shape[:-1]) + [weight.shape[0]], list(axes_of(source)[:-1]) + [out]
+    # a channel on another axis, zero in the input, gets the bias of every output
     zero = (
         is_zero(weight)
         and (bound["bias"] is None or is_zero(bound["bias"]))
@@ -158,8 +171,8 @@ def linear(tracer, call: Call) -> Labelled:
     return tracer.emit(shape, source.dtype, axes, zero, source=tracer.produce(out))
 
 
-def einsum(tracer, call: Call) -> Labelled:
-    """einsum with letters and, at most, a leading ellipsis on every operand."""
+def einsum(tracer: Tracer, call: Call) -> Labelled:
+    """The rule of einsum with an arrow and without an ellipsis."""
     equation, operands = call.args[0], call.args[1:]
     if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
         operands = tuple(operands[0])
@@ -169,16 +182,23 @@ def einsum(tracer, call: Call) -> Labelled:
     return contracted(tracer, inputs.split(","), output, operands)
 
 
-def contracted(tracer, inputs: Sequence[str], output: str, operands) -> Labelled:
-    """The result [output letters] of a sum of products."""
-    sizes, names = {}, {}
+def contracted(
+    tracer: Tracer, inputs: Sequence[str], output: str, operands: Sequence[torch.Tensor]
+) -> Labelled:
+    """The result [output letters] of a sum of products.
+
+    Raises:
+        ValueError: a letter stands twice in one operand.
+    """
+    sizes: Dict[str, int] = {}
+    names: Dict[str, Vector] = {}
     for letter in sorted(set("".join(inputs))):
         meets = [
             (t, axes_of(t)[word.index(letter)], t.shape[word.index(letter)])
             for word, t in zip(inputs, operands)
             if letter in word
         ]
-        sizes[letter] = max(size for _, _, size in meets)
+        sizes[letter] = max(size for _, _, size in meets)  # the others are broadcast from 1
         names[letter] = _letter(
             tracer, [m for m in meets if m[2] == sizes[letter]], letter in output
         )
@@ -197,7 +217,8 @@ def contracted(tracer, inputs: Sequence[str], output: str, operands) -> Labelled
     )
 
 
-def _letter(tracer, meets: list, kept: bool) -> Optional[np.ndarray]:
+def _letter(tracer: Tracer, meets: List[Factor], kept: bool) -> Vector:
+    """The labels of one letter, whose axes are multiplied and, unless kept, summed over."""
     first = meets[0][1]
     for _, vector, _ in meets[1:]:
         tracer.unify(first, vector, "is multiplied with a fixed size")
@@ -207,12 +228,12 @@ def _letter(tracer, meets: list, kept: bool) -> Optional[np.ndarray]:
     return named[0] if named else None
 
 
-def matmul(tracer, call: Call) -> Labelled:
+def matmul(tracer: Tracer, call: Call) -> Labelled:
     """matmul, mm, bmm, mv as sums over one letter; batch axes broadcast."""
     left, right = call.args[0], call.args[1] if len(call.args) > 1 else call.kwargs["other"]
     if call.name == "rmatmul":
         left, right = right, left
-    batch = "abcdefgh"
+    batch = "abcdefgh"  # reversed below, so that axes counted from the right share a letter
     first = "k" if left.dim() == 1 else batch[: left.dim() - 2][::-1] + "ik"
     second = "k" if right.dim() == 1 else batch[: right.dim() - 2][::-1] + "kj"
     lead = max((first[:-2], second[:-2]), key=len)
@@ -222,7 +243,7 @@ def matmul(tracer, call: Call) -> Labelled:
     return result
 
 
-def _bare_weight(tracer, left, right, result: Labelled) -> None:
+def _bare_weight(tracer: Tracer, left: torch.Tensor, right: torch.Tensor, result: Labelled) -> None:
     """A product with a parameter makes its other axis the outputs of a layer."""
     if type(right) is Labelled and right.learned and result.dim() and right.dim() > 1:
         result.source = tracer.produce(result.axes[-1])
@@ -230,11 +251,9 @@ def _bare_weight(tracer, left, right, result: Labelled) -> None:
         result.source = tracer.produce(result.axes[-2])
 
 
-def added_product(tracer, call: Call) -> Labelled:
+def added_product(tracer: Tracer, call: Call) -> Labelled:
     """addmm and baddbmm: a sum of a tensor and a product."""
-    from edgejoule.prune.tracing.rules_elementwise import meet
-
-    if {"beta", "alpha"} & set(call.kwargs):
+    if {"beta", "alpha"} & set(call.kwargs):  # rare, and not worth a rule
         raise ValueError("scaled sum")
     product = matmul(tracer, Call(torch.matmul, call.args[1:3], {}))
     shape, axes = meet(tracer, [call.args[0], product])
@@ -242,19 +261,19 @@ def added_product(tracer, call: Call) -> Labelled:
     return tracer.emit(shape, product.dtype, axes, zero, source=product.source)
 
 
-def embedding(tracer, call: Call) -> Labelled:
+def embedding(tracer: Tracer, call: Call) -> Labelled:
     """embedding: rows are picked by data, so their number is fixed."""
     bound = call.bound("input weight")
     source, weight = bound["input"], bound["weight"]
     tracer.freeze_axis(axes_of(weight)[0], "is looked up by number")
-    tracer.freeze(source, "holds numbers of an embedding")
+    tracer.freeze(source, "holds numbers of an embedding")  # an index buffer may have labels
     shape = list(source.shape) + [weight.shape[1]]
     return tracer.emit(
         shape, weight.dtype, [None] * source.dim() + [axes_of(weight)[1]], is_zero(weight)
     )
 
 
-def prelu(tracer, call: Call) -> Labelled:
+def prelu(tracer: Tracer, call: Call) -> Labelled:
     """prelu: one slope, or one per channel."""
     source, weight = call.args[0], call.args[1] if len(call.args) > 1 else call.kwargs["weight"]
     if weight.numel() > 1 or axes_of(weight)[0] is not None:
@@ -262,7 +281,7 @@ def prelu(tracer, call: Call) -> Labelled:
     return tracer.emit(source.shape, source.dtype, source.axes, source.zero[0])
 
 
-RULES = dict.fromkeys(("conv1d", "conv2d", "conv3d"), convolution)
+RULES: Dict[str, Rule] = dict.fromkeys(("conv1d", "conv2d", "conv3d"), convolution)
 RULES.update(
     dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), transposed)
 )

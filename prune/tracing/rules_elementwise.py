@@ -5,195 +5,45 @@ the mask makes zero in the operands, is still exactly zero in the result is foun
 operation itself on a zero.
 """
 
-from typing import List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple, Union
 
 import torch
 
-from edgejoule.prune.tracing.labelled import SAMPLE, Call, Labelled, axes_of, replaced
+from edgejoule.prune.tracing.labelled import SAMPLE, Axes, Labelled, Vector, axes_of, replaced
+from edgejoule.prune.tracing.operation import Call
+from edgejoule.prune.tracing.tracer import Rule, Tracer
 
-NAMES = frozenset(
-    [
-        "abs",
-        "absolute",
-        "acos",
-        "acosh",
-        "add",
-        "addcdiv",
-        "addcmul",
-        "asin",
-        "asinh",
-        "atan",
-        "atan2",
-        "atanh",
-        "alpha_dropout",
-        "bfloat16",
-        "bitwise_and",
-        "bitwise_not",
-        "bitwise_or",
-        "bitwise_xor",
-        "bool",
-        "ceil",
-        "celu",
-        "clamp",
-        "clamp_max",
-        "clamp_min",
-        "clip",
-        "clone",
-        "contiguous",
-        "copysign",
-        "cos",
-        "cosh",
-        "cpu",
-        "cuda",
-        "deg2rad",
-        "detach",
-        "digamma",
-        "div",
-        "divide",
-        "double",
-        "dropout",
-        "dropout1d",
-        "dropout2d",
-        "dropout3d",
-        "elu",
-        "eq",
-        "erf",
-        "erfc",
-        "erfinv",
-        "exp",
-        "exp2",
-        "expm1",
-        "feature_alpha_dropout",
-        "feature_dropout",
-        "float",
-        "floor",
-        "floor_divide",
-        "fmax",
-        "fmin",
-        "fmod",
-        "frac",
-        "ge",
-        "gelu",
-        "greater",
-        "greater_equal",
-        "gt",
-        "half",
-        "hardshrink",
-        "hardsigmoid",
-        "hardswish",
-        "hardtanh",
-        "heaviside",
-        "hypot",
-        "int",
-        "isfinite",
-        "isinf",
-        "isnan",
-        "le",
-        "leaky_relu",
-        "lerp",
-        "less",
-        "less_equal",
-        "lgamma",
-        "log",
-        "log10",
-        "log1p",
-        "log2",
-        "logaddexp",
-        "logical_and",
-        "logical_not",
-        "logical_or",
-        "logical_xor",
-        "logit",
-        "logsigmoid",
-        "long",
-        "lt",
-        "masked_fill",
-        "maximum",
-        "minimum",
-        "mish",
-        "mul",
-        "multiply",
-        "nan_to_num",
-        "ne",
-        "neg",
-        "negative",
-        "not_equal",
-        "ones_like",
-        "pos",
-        "positive",
-        "pow",
-        "rad2deg",
-        "rand_like",
-        "randn_like",
-        "rdiv",
-        "reciprocal",
-        "relu",
-        "relu6",
-        "remainder",
-        "requires_grad",
-        "rfloordiv",
-        "rmod",
-        "rmul",
-        "round",
-        "rpow",
-        "rrelu",
-        "rsqrt",
-        "rsub",
-        "rtruediv",
-        "radd",
-        "selu",
-        "sgn",
-        "sigmoid",
-        "sign",
-        "signbit",
-        "silu",
-        "sin",
-        "sinc",
-        "sinh",
-        "softplus",
-        "softshrink",
-        "softsign",
-        "sqrt",
-        "square",
-        "sub",
-        "subtract",
-        "tan",
-        "tanh",
-        "tanhshrink",
-        "threshold",
-        "true_divide",
-        "trunc",
-        "type",
-        "where",
-        "xlogy",
-        "zeros_like",
-        "get:data",
-        "get:real",
-        "alias",
-        "full_like",
-        "empty_like",
-        "fill",
-        "zero",
-        "truediv",
-        "floordiv",
-        "and",
-        "or",
-        "xor",
-        "invert",
-        "mod",
-    ]
+_NAMES = (
+    "abs absolute acos acosh add addcdiv addcmul alias alpha_dropout and asin asinh atan atan2 "
+    "atanh bfloat16 bitwise_and bitwise_not bitwise_or bitwise_xor bool ceil celu clamp clamp_max "
+    "clamp_min clip clone contiguous copysign cos cosh cpu cuda deg2rad detach digamma div divide "
+    "double dropout dropout1d dropout2d dropout3d elu empty_like eq erf erfc erfinv exp exp2 "
+    "expm1 feature_alpha_dropout feature_dropout fill float floor floor_divide floordiv fmax fmin "
+    "fmod frac full_like ge gelu get:data get:real greater greater_equal gt half hardshrink "
+    "hardsigmoid hardswish hardtanh heaviside hypot int invert isfinite isinf isnan le leaky_relu "
+    "lerp less less_equal lgamma log log10 log1p log2 logaddexp logical_and logical_not "
+    "logical_or logical_xor logit logsigmoid long lt masked_fill maximum minimum mish mod mul "
+    "multiply nan_to_num ne neg negative not_equal ones_like or pos positive pow rad2deg radd "
+    "rand_like randn_like rdiv reciprocal relu relu6 remainder requires_grad rfloordiv rmod rmul "
+    "round rpow rrelu rsqrt rsub rtruediv selu sgn sigmoid sign signbit silu sin sinc sinh "
+    "softplus softshrink softsign sqrt square sub subtract tan tanh tanhshrink threshold "
+    "true_divide truediv trunc type where xlogy xor zero zeros_like"
 )
+NAMES = frozenset(_NAMES.split())
 
 SUMS = frozenset(["add", "radd", "sub", "rsub", "subtract"])
 RANDOM = frozenset(["dropout", "dropout1d", "dropout2d", "dropout3d", "feature_dropout"])
-ALIASES = (
+CONVERSIONS = (
     "to type type_as detach contiguous alias get:data get:real float double half bfloat16 cpu cuda "
     "requires_grad"
 )
-_OUTCOMES = {}
+Pattern = Tuple[bool, ...]  # per operand, whether it is zero
+
+# trying an operation costs microseconds, and a network repeats the same few dozen
+_OUTCOMES: Dict[tuple, Tuple[torch.dtype, float]] = {}
 
 
-def elementwise(tracer, call: Call) -> Labelled:
+def elementwise(tracer: Tracer, call: Call) -> Labelled:
     """The result of an operation whose operands meet position by position."""
     tensors = call.tensors()
     if call.in_place and type(tensors[0]) is not Labelled:
@@ -202,21 +52,20 @@ def elementwise(tracer, call: Call) -> Labelled:
     if call.name in SUMS and tracer.mode == "inner":
         freeze_streams(tracer, tensors)
     dtype, zero = outcome(tracer, call, tensors, axes)
-    if call.in_place:
+    if call.in_place and type(tensors[0]) is Labelled:
         return rewritten(tensors[0], shape, axes, zero)
     learned = all(type(t) is Labelled and t.learned for t in tensors)
     return tracer.emit(shape, dtype, axes, zero, learned)
 
 
-def meet(tracer, tensors: Sequence[torch.Tensor]) -> Tuple[List[int], list]:
+def meet(tracer: Tracer, tensors: Sequence[torch.Tensor]) -> Tuple[List[int], List[Vector]]:
     """The broadcast shape and its labels, all operands unified along the way."""
     rank = max(tensor.dim() for tensor in tensors)
-    shape, axes = [1] * rank, [None] * rank
-    padded = [
-        ((1,) * (rank - t.dim()) + tuple(t.shape), (None,) * (rank - t.dim()) + axes_of(t))
-        for t in tensors
-    ]
+    shape = [1] * rank
+    axes: List[Vector] = [None] * rank
+    padded = [_padded(tensor, rank) for tensor in tensors]
     for axis in range(rank):
+        # the size that isn't 1 wins, and 0 beats 1 as it does in torch
         shape[axis] = max((size[axis] for size, _ in padded), key=lambda n: (n != 1, n))
         if any(size[axis] not in (1, shape[axis]) for size, _ in padded):
             raise ValueError("shapes {} don't broadcast".format([size for size, _ in padded]))
@@ -225,7 +74,13 @@ def meet(tracer, tensors: Sequence[torch.Tensor]) -> Tuple[List[int], list]:
     return shape, axes
 
 
-def _met(tracer, vectors: list, size: int):
+def _padded(tensor: torch.Tensor, rank: int) -> Tuple[Tuple[int, ...], Axes]:
+    """Shape and labels with the axes in front that broadcasting adds."""
+    missing = rank - tensor.dim()
+    return (1,) * missing + tuple(tensor.shape), (None,) * missing + axes_of(tensor)
+
+
+def _met(tracer: Tracer, vectors: List[Vector], size: int) -> Vector:
     """One label vector for operands that all have this size along an axis."""
     named = [vector for vector in vectors if vector is not None]
     if not named:
@@ -237,7 +92,7 @@ def _met(tracer, vectors: list, size: int):
     return named[0]
 
 
-def freeze_streams(tracer, tensors: Sequence[torch.Tensor]) -> None:
+def freeze_streams(tracer: Tracer, tensors: Sequence[torch.Tensor]) -> None:
     """In mode inner the sum of two activations is a residual stream, which stays whole."""
     activations = [t for t in tensors if type(t) is Labelled and not t.learned]
     if len(activations) > 1:
@@ -246,9 +101,12 @@ def freeze_streams(tracer, tensors: Sequence[torch.Tensor]) -> None:
             tracer.streams.extend(v for v in tensor.axes if v is not None)
 
 
-def rewritten(target: Labelled, shape, axes, zero: bool) -> Labelled:
-    """The tensor itself after an operation in place; all its views learn whether it is still
-    zero.
+def rewritten(
+    target: Labelled, shape: Sequence[int], axes: Sequence[Vector], zero: bool
+) -> Labelled:
+    """The tensor itself after an operation in place.
+
+    All its views share the flag that says whether it is still zero.
     """
     if tuple(shape) != tuple(target.shape):
         raise ValueError(
@@ -259,28 +117,37 @@ def rewritten(target: Labelled, shape, axes, zero: bool) -> Labelled:
     return target
 
 
-def outcome(tracer, call: Call, tensors, axes) -> Tuple[torch.dtype, bool]:
-    """The result's dtype and whether removed channels are zero in it, by trying zeros."""
+def outcome(
+    tracer: Tracer, call: Call, tensors: Sequence[torch.Tensor], axes: Sequence[Vector]
+) -> Tuple[torch.dtype, bool]:
+    """The result's dtype and whether removed channels are zero in it, by trying zeros.
+
+    An operand can be zero at one axis's removed channels and not at another's, so every such
+    pattern is tried.
+    """
+    first = tensors[0]
     if call.name in RANDOM:
-        return tensors[0].dtype, tensors[0].zero[0]
-    rank, patterns = len(axes), {(False,) * len(tensors)}
+        return first.dtype, type(first) is Labelled and first.zero[0]
+    rank, nowhere = len(axes), (False,) * len(tensors)
+    patterns = {nowhere}
     for axis in (axis for axis in range(rank) if axes[axis] is not None):
         patterns.add(tuple(_zero_on(tensor, axis - rank) for tensor in tensors))
     labelled = any(vector is not None for vector in axes)
     results = {pattern: _tried(call, tensors, pattern) for pattern in patterns}
-    dtype = results[(False,) * len(tensors)][0]
+    dtype = results[nowhere][0]
     verdicts = [value for pattern, (_, value) in results.items() if any(pattern)]
     if any(value != value or abs(value) == float("inf") for value in verdicts):
         for vector in axes:
             tracer.freeze_axis(vector, "is undefined at zero in {!r}".format(call.name))
         return dtype, False
-    unpatterned = labelled and _lacks_zero(tensors, axes)
-    return dtype, labelled and not unpatterned and all(value == 0 for value in verdicts)
+    lacking = labelled and _lacks_zero(tensors, axes)
+    return dtype, labelled and not lacking and all(value == 0 for value in verdicts)
 
 
-def _zero_on(tensor, axis: int) -> bool:
-    """Whether the mask makes this operand zero at removed channels of the axis (counted from
-    the end).
+def _zero_on(tensor: torch.Tensor, axis: int) -> bool:
+    """Whether the mask makes an operand zero at an axis's removed channels.
+
+    The axis is counted from the end, as broadcasting does.
     """
     return (
         type(tensor) is Labelled
@@ -290,17 +157,18 @@ def _zero_on(tensor, axis: int) -> bool:
     )
 
 
-def _lacks_zero(tensors, axes) -> bool:
+def _lacks_zero(tensors: Sequence[torch.Tensor], axes: Sequence[Vector]) -> bool:
+    """Whether some labelled axis has removed channels at which no operand is zero."""
     return any(
         vector is not None and not any(_zero_on(t, axis - len(axes)) for t in tensors)
         for axis, vector in enumerate(axes)
     )
 
 
-def _tried(call: Call, tensors, pattern) -> Tuple[torch.dtype, float]:
-    """dtype and value of the operation with zeros where the pattern says so and +-SAMPLE
-    elsewhere.
-    """
+def _tried(
+    call: Call, tensors: Sequence[torch.Tensor], pattern: Pattern
+) -> Tuple[torch.dtype, float]:
+    """dtype and value of the operation on zeros where the pattern says so, +-SAMPLE elsewhere."""
     key = (
         call.name,
         call.in_place,
@@ -309,13 +177,15 @@ def _tried(call: Call, tensors, pattern) -> Tuple[torch.dtype, float]:
         pattern,
     )
     if key not in _OUTCOMES:
+        # both signs: maximum(0, x) is zero for a negative x only
         values = [_single(call, pattern, sign) for sign in (1, -1)]
         worst = max(values, key=lambda t: (float(t) != float(t), abs(float(t))))
         _OUTCOMES[key] = (worst.dtype, float(worst))
     return _OUTCOMES[key]
 
 
-def _single(call: Call, pattern, sign: int) -> torch.Tensor:
+def _single(call: Call, pattern: Pattern, sign: int) -> torch.Tensor:
+    """The operation's result on operands of a single entry."""
     zeros = iter(pattern)
 
     def tiny(tensor: torch.Tensor) -> torch.Tensor:
@@ -326,15 +196,16 @@ def _single(call: Call, pattern, sign: int) -> torch.Tensor:
     return call.func(*args, **kwargs).reshape(-1)[0]
 
 
-def _sample(dtype: torch.dtype, sign: int):
+def _sample(dtype: torch.dtype, sign: int) -> Union[bool, float]:
     if dtype == torch.bool:
         return sign > 0
     return (SAMPLE if dtype.is_floating_point else 1) * sign
 
 
-def converted(tracer, call: Call) -> Labelled:
-    """to, type_as, detach and the like, which may return the tensor itself under another name; a
-    second tensor only gives the dtype.
+def converted(tracer: Tracer, call: Call) -> Any:
+    """to, type_as, detach and the like, which may return the tensor itself under another name.
+
+    A second tensor only gives the dtype.
     """
     source, result = call.args[0], call.func(*call.args, **call.kwargs)
     if not isinstance(result, torch.Tensor):
@@ -345,5 +216,5 @@ def converted(tracer, call: Call) -> Labelled:
     return tracer.emit(source.shape, dtype, source.axes, source.zero, source.learned, source.source)
 
 
-RULES = dict.fromkeys(NAMES, elementwise)
-RULES.update(dict.fromkeys(ALIASES.split(), converted))
+RULES: Dict[str, Rule] = dict.fromkeys(NAMES, elementwise)
+RULES.update(dict.fromkeys(CONVERSIONS.split(), converted))

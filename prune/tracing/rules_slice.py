@@ -1,25 +1,28 @@
-"""Label rules for taking tensors apart and putting them together: slices, chunk, split, cat,
-stack, index_select.
+"""Label rules for taking tensors apart and putting them together.
+
+Slices, chunk and split; cat and stack; picking by an index.
 """
 
-from typing import List, Optional
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 
-from edgejoule.prune.tracing.labelled import Call, Labelled, axes_of
+from edgejoule.prune.tracing.labelled import Labelled, Vector, axes_of
 from edgejoule.prune.tracing.labels import CONSTANT
+from edgejoule.prune.tracing.operation import Call
 from edgejoule.prune.tracing.rules_elementwise import meet
 from edgejoule.prune.tracing.rules_layout import rearranged, shaped
+from edgejoule.prune.tracing.tracer import Rule, Tracer
 
 
-def getitem(tracer, call: Call) -> Labelled:
+def getitem(tracer: Tracer, call: Call) -> Labelled:
     """x[...]: slices keep the sliced labels; picking single channels freezes them."""
     source, index = call.args
     index = index if isinstance(index, tuple) else (index,)
     if any(isinstance(item, (list, torch.Tensor, np.ndarray, bool)) for item in index):
         return gathered(tracer, call, index)
-    axes = []
+    axes: List[Vector] = []
     for axis, item in _aligned(index, source.dim()):
         if axis is None:
             axes.append(None)
@@ -31,9 +34,10 @@ def getitem(tracer, call: Call) -> Labelled:
     return rearranged(tracer, source, shaped(call).shape, axes)
 
 
-def _aligned(index: tuple, rank: int) -> list:
-    """(axis, item) per element of an index, Ellipsis and missing slices filled in; axis None =
-    a new axis.
+def _aligned(index: tuple, rank: int) -> List[Tuple[Optional[int], object]]:
+    """(axis, item) per element of an index, Ellipsis and missing slices filled in.
+
+    Axis None is a new axis.
     """
     used = sum(item is not None and item is not Ellipsis for item in index)
     full = [slice(None)] * (rank - used)
@@ -42,16 +46,18 @@ def _aligned(index: tuple, rank: int) -> list:
         items = list(index[:place]) + full + list(index[place + 1 :])
     else:
         items = list(index) + full
-    result, axis = [], 0
+    result: List[Tuple[Optional[int], object]] = []
+    axis = 0
     for item in items:
         result.append((None if item is None else axis, item))
         axis += item is not None
     return result
 
 
-def sliced(tracer, vector: Optional[np.ndarray], window: slice, size: int) -> Optional[np.ndarray]:
-    """The labels in a window; where the axis falls into equal windows, these are tied so that
-    halves stay halves.
+def sliced(tracer: Tracer, vector: Vector, window: slice, size: int) -> Vector:
+    """The labels in a window of an axis of this size.
+
+    Where the axis falls into equal windows, these are tied, so that halves stay halves.
     """
     start, stop, step = window.indices(size)
     if vector is None:  # pixels: a smaller model must take the same
@@ -65,39 +71,39 @@ def sliced(tracer, vector: Optional[np.ndarray], window: slice, size: int) -> Op
     return np.ascontiguousarray(vector[start:stop:step])
 
 
-def gathered(tracer, call: Call, index: tuple) -> Labelled:
-    """x[tensor]: the picked axis is frozen; a single 1-d index on one axis passes its own
-    labels on.
-    """
+def gathered(tracer: Tracer, call: Call, index: tuple) -> Labelled:
+    """x[tensor]: what a single 1-d index picks along one axis has the index's labels."""
     source = call.args[0]
     if any(getattr(item, "dtype", None) in (torch.bool, torch.uint8) for item in index):
         tracer.refuse("picks entries by a mask, so that its sizes depend on the data")
-    tensors = [
+    items = [
         (axis, item)
         for axis, item in _aligned(index, source.dim())
         if not (isinstance(item, slice) and item == slice(None))
     ]
-    if (
-        len(tensors) == 1
-        and isinstance(tensors[0][1], torch.Tensor)
-        and tensors[0][1].dim() == 1
-        and tensors[0][1].dtype == torch.long
-    ):
-        return selected(tracer, source, tensors[0][0], tensors[0][1])
+    if len(items) == 1:
+        axis, item = items[0]
+        if (
+            axis is not None
+            and isinstance(item, torch.Tensor)
+            and item.dim() == 1
+            and item.dtype == torch.long
+        ):
+            return picked(tracer, source, axis, item)
     raise ValueError("indexed by several tensors or by a mask")
 
 
-def index_select(tracer, call: Call) -> Labelled:
-    """index_select(x, dim, index)."""
+def index_select(tracer: Tracer, call: Call) -> Labelled:
+    """The rule of torch.index_select."""
     bound = call.bound("input dim index")
-    return selected(tracer, bound["input"], bound["dim"] % bound["input"].dim(), bound["index"])
+    return picked(tracer, bound["input"], bound["dim"] % bound["input"].dim(), bound["index"])
 
 
-def selected(tracer, source: Labelled, axis: int, index: torch.Tensor) -> Labelled:
-    """Channels picked by an index: what they are picked from stays whole, entries of an index
-    buffer may leave.
+def picked(tracer: Tracer, source: Labelled, axis: int, index: torch.Tensor) -> Labelled:
+    """Channels read through an index: entries of an index buffer may leave.
 
-    An index can't be zeroed, so a removed entry is no zero here.
+    What they are read from stays whole. An index can't be zeroed, so a removed entry is no zero
+    in the result.
     """
     if type(index) is Labelled and not index.solid:
         raise ValueError("indexed by computed values")
@@ -108,8 +114,8 @@ def selected(tracer, source: Labelled, axis: int, index: torch.Tensor) -> Labell
     return tracer.emit(shape, source.dtype, axes, False, source.learned)
 
 
-def narrow(tracer, call: Call) -> Labelled:
-    """narrow(x, dim, start, length)."""
+def narrow(tracer: Tracer, call: Call) -> Labelled:
+    """The rule of torch.narrow: a slice given by start and length."""
     bound = call.bound("input dim start length")
     source, axis = bound["input"], bound["dim"] % bound["input"].dim()
     axes = list(source.axes)
@@ -118,8 +124,8 @@ def narrow(tracer, call: Call) -> Labelled:
     return rearranged(tracer, source, shaped(call).shape, axes)
 
 
-def select(tracer, call: Call) -> Labelled:
-    """select(x, dim, index): one channel picked by number."""
+def select(tracer: Tracer, call: Call) -> Labelled:
+    """The rule of torch.select: one channel picked by number."""
     bound = call.bound("input dim index")
     source, axis = bound["input"], bound["dim"] % bound["input"].dim()
     tracer.note(axis, bound["index"])
@@ -129,20 +135,21 @@ def select(tracer, call: Call) -> Labelled:
     )
 
 
-def pieces(tracer, call: Call):
-    """chunk, split, tensor_split: pieces of equal size are tied."""
+def pieces(tracer: Tracer, call: Call) -> Tuple[Labelled, ...]:
+    """The rule of chunk, split and tensor_split: pieces of equal size are tied."""
     source, dim = call.args[0], _dim(call)
-    parts, axis, start = shaped(call), dim % call.args[0].dim(), 0
-    sizes, vector = [part.shape[axis] for part in parts], source.axes[axis]
+    axis, start = dim % source.dim(), 0
+    shapes = [part.shape for part in shaped(call)]
+    sizes, vector = [shape[axis] for shape in shapes], source.axes[axis]
     if vector is None:
         tracer.note(*sizes)
     elif len(set(sizes)) == 1:
         tracer.tie(vector.reshape(len(sizes), -1))
     result = []
-    for part, size in zip(parts, sizes):
+    for shape, size in zip(shapes, sizes):
         axes = list(source.axes)
         axes[axis] = None if vector is None else np.ascontiguousarray(vector[start : start + size])
-        result.append(rearranged(tracer, source, part.shape, axes))
+        result.append(rearranged(tracer, source, shape, axes))
         start += size
     return tuple(result)
 
@@ -151,8 +158,8 @@ def _dim(call: Call) -> int:
     return call.kwargs.get("dim", call.args[2] if len(call.args) > 2 else 0)
 
 
-def unbind(tracer, call: Call):
-    """unbind(x, dim): the axis disappears, so its labels are frozen."""
+def unbind(tracer: Tracer, call: Call) -> Tuple[Labelled, ...]:
+    """The rule of torch.unbind: the axis disappears, so its labels are frozen."""
     source = call.args[0]
     axis = (call.bound("input dim")["dim"] or 0) % source.dim()
     tracer.freeze_axis(source.axes[axis], "is unbound")
@@ -160,10 +167,11 @@ def unbind(tracer, call: Call):
     return tuple(rearranged(tracer, source, part.shape, axes) for part in shaped(call))
 
 
-def cat(tracer, call: Call) -> Labelled:
+def cat(tracer: Tracer, call: Call) -> Labelled:
     """cat: label vectors one after the other; a piece without labels is constant."""
     parts = list(call.args[0] if call.args else call.kwargs["tensors"])
     dim = call.kwargs.get("dim", call.kwargs.get("axis", call.args[1] if len(call.args) > 1 else 0))
+    # torch lets an empty one-dimensional tensor stand for nothing, whatever the others' rank
     parts = [part for part in parts if part.dim() > 1 or part.numel() > 0]
     axis = dim % parts[0].dim()
     shape, axes = meet(tracer, [_without(tracer, part, axis) for part in parts])
@@ -179,22 +187,22 @@ def cat(tracer, call: Call) -> Labelled:
     return tracer.emit(shape, _dtype(parts), axes, _all_zero(parts))
 
 
-def _without(tracer, part: torch.Tensor, axis: int) -> Labelled:
+def _without(tracer: Tracer, part: torch.Tensor, axis: int) -> Labelled:
     """The tensor with size 1 on an axis: what the parts of a cat share."""
     shape, axes = list(part.shape), list(axes_of(part))
     shape[axis], axes[axis] = 1, None
     return tracer.emit(shape, part.dtype, axes)
 
 
-def _dtype(parts: List[torch.Tensor]) -> torch.dtype:
+def _dtype(parts: Sequence[torch.Tensor]) -> torch.dtype:
     dtype = parts[0].dtype
     for part in parts[1:]:
         dtype = torch.promote_types(dtype, part.dtype)
     return dtype
 
 
-def _all_zero(parts: List[torch.Tensor]) -> bool:
-    """Removed channels are zero in every part that has any."""
+def _all_zero(parts: Sequence[torch.Tensor]) -> bool:
+    """Whether removed channels are zero in every part that has any."""
     return all(
         part.zero[0]
         for part in parts
@@ -202,7 +210,7 @@ def _all_zero(parts: List[torch.Tensor]) -> bool:
     )
 
 
-def glu(tracer, call: Call) -> Labelled:
+def glu(tracer: Tracer, call: Call) -> Labelled:
     """glu: half of the channels gate the other half, so the halves are tied."""
     source = call.args[0]
     axis = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 else -1) % source.dim()
@@ -213,7 +221,7 @@ def glu(tracer, call: Call) -> Labelled:
     return tracer.emit(shape, source.dtype, axes, source.zero[0])
 
 
-def stack(tracer, call: Call) -> Labelled:
+def stack(tracer: Tracer, call: Call) -> Labelled:
     """stack: the parts meet position by position, a new axis is born."""
     parts = list(call.args[0] if call.args else call.kwargs["tensors"])
     dim = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 else 0)
@@ -224,9 +232,10 @@ def stack(tracer, call: Call) -> Labelled:
     return tracer.emit(shape, _dtype(parts), axes, _all_zero(parts))
 
 
-def setitem(tracer, call: Call) -> Labelled:
-    """The region that x[...] = y writes to, where it meets the value; only plain slices are
-    known.
+def setitem(tracer: Tracer, call: Call) -> Labelled:
+    """The region that x[...] = y writes to, where it meets the value.
+
+    Only plain slices are known.
     """
     target, index, value = call.args
     if type(target) is not Labelled:
@@ -241,7 +250,7 @@ def setitem(tracer, call: Call) -> Labelled:
     return region
 
 
-def flip(tracer, call: Call) -> Labelled:
+def flip(tracer: Tracer, call: Call) -> Labelled:
     """flip: the labels are reversed with their axis."""
     source, dims = call.args[0], call.args[1:] or call.kwargs["dims"]
     dims = dims[0] if isinstance(dims[0], (tuple, list)) else dims
@@ -252,9 +261,10 @@ def flip(tracer, call: Call) -> Labelled:
     return tracer.emit(source.shape, source.dtype, axes, source.zero[0], source.learned)
 
 
-def roll(tracer, call: Call) -> Labelled:
-    """roll: free along unlabelled axes; a shift of channels is a fixed number, so they are
-    frozen.
+def roll(tracer: Tracer, call: Call) -> Labelled:
+    """roll: free along unlabelled axes.
+
+    A shift of channels is a fixed number, so they are frozen.
     """
     source, dims = call.args[0], call.bound("input shifts dims")["dims"]
     dims = range(source.dim()) if dims is None else ([dims] if isinstance(dims, int) else dims)
@@ -263,7 +273,7 @@ def roll(tracer, call: Call) -> Labelled:
     return tracer.emit(source.shape, source.dtype, source.axes, source.zero[0], source.learned)
 
 
-RULES = {
+RULES: Dict[str, Rule] = {
     "getitem": getitem,
     "setitem": setitem,
     "index_select": index_select,
@@ -283,6 +293,7 @@ RULES = {
     "roll": roll,
 }
 
+# their arguments are positions: labels and shapes of the result tell all, and `note` the rest
 SHAPED = frozenset(
     ["getitem", "setitem", "narrow", "select", "chunk", "split", "split_with_sizes", "tensor_split"]
 )

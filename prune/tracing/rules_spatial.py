@@ -3,16 +3,21 @@
 Their spatial sizes come from running the real operation on one channel of one image.
 """
 
+from typing import Any, Dict
+
 import numpy as np
 import torch
 
-from edgejoule.prune.tracing.labelled import Call, Labelled, hollow, tensors_in
+from edgejoule.prune.tracing.labelled import Labelled, Vector, hollow, tensors_in
 from edgejoule.prune.tracing.labels import CONSTANT
+from edgejoule.prune.tracing.operation import Call
+from edgejoule.prune.tracing.tracer import Rule, Tracer
 
 
-def pooled(tracer, call: Call):
+def pooled(tracer: Tracer, call: Call) -> Any:
     """Pooling and interpolation: every channel alone, pixels mixed."""
     source = call.args[0]
+    # max_pool2d says how many axes are pixels; interpolate takes all behind the channels
     spatial = int(call.name[-2]) if call.name[-1] == "d" else source.dim() - 2
     lead = source.dim() - spatial
     for vector in source.axes[lead:]:
@@ -30,11 +35,11 @@ def pooled(tracer, call: Call):
     return results[0] if isinstance(real, torch.Tensor) else tuple(results)
 
 
-def padded(tracer, call: Call) -> Labelled:
+def padded(tracer: Tracer, call: Call) -> Labelled:
     """pad: constant channels are added where an axis has labels; pixels don't matter."""
     bound = call.bound("input pad mode value")
     source, mode, value = bound["input"], bound["mode"] or "constant", bound["value"] or 0
-    pairs = list(zip(bound["pad"][::2], bound["pad"][1::2]))
+    pairs = list(zip(bound["pad"][::2], bound["pad"][1::2]))  # of the last axis first
     pairs = [(0, 0)] * (source.dim() - len(pairs)) + pairs[::-1]
     tracer.note(mode, value, *[p for p, v in zip(pairs, source.axes) if v is None])
     shape = [size + before + after for size, (before, after) in zip(source.shape, pairs)]
@@ -45,7 +50,8 @@ def padded(tracer, call: Call) -> Labelled:
     return tracer.emit(shape, source.dtype, axes, zero, source.learned)
 
 
-def _extended(tracer, vector, before: int, after: int, mode: str):
+def _extended(tracer: Tracer, vector: Vector, before: int, after: int, mode: str) -> Vector:
+    """A channel axis with constant channels in front and behind; other padding freezes it."""
     if vector is None or before == after == 0:
         return vector
     if mode != "constant" or min(before, after) < 0:
@@ -54,12 +60,12 @@ def _extended(tracer, vector, before: int, after: int, mode: str):
     return np.concatenate([np.full(before, CONSTANT), vector, np.full(after, CONSTANT)])
 
 
-def pixel_shuffle(tracer, call: Call) -> Labelled:
+def pixel_shuffle(tracer: Tracer, call: Call) -> Labelled:
     """pixel_shuffle: r*r neighbouring channels become the pixels of one."""
     source, factor = call.args[0], call.bound("input upscale_factor")["upscale_factor"]
     *lead, channels, height, width = source.shape
     vector = source.axes[-3]
-    if vector is not None:
+    if vector is not None:  # a channel of the result leaves with all r*r that become its pixels
         vector = tracer.tie(vector.reshape(-1, factor * factor).T)
     shape = lead + [channels // factor**2, height * factor, width * factor]
     return tracer.emit(
@@ -67,7 +73,7 @@ def pixel_shuffle(tracer, call: Call) -> Labelled:
     )
 
 
-def pixel_unshuffle(tracer, call: Call) -> Labelled:
+def pixel_unshuffle(tracer: Tracer, call: Call) -> Labelled:
     """pixel_unshuffle: the pixels of one channel become r*r channels."""
     source, factor = call.args[0], call.bound("input downscale_factor")["downscale_factor"]
     *lead, channels, height, width = source.shape
@@ -79,7 +85,7 @@ def pixel_unshuffle(tracer, call: Call) -> Labelled:
     )
 
 
-def channel_shuffle(tracer, call: Call) -> Labelled:
+def channel_shuffle(tracer: Tracer, call: Call) -> Labelled:
     """channel_shuffle: the j-th channel of every group stays together."""
     source, groups = call.args[0], call.bound("input groups")["groups"]
     vector = source.axes[1]
@@ -89,7 +95,7 @@ def channel_shuffle(tracer, call: Call) -> Labelled:
     return tracer.emit(source.shape, source.dtype, axes, source.zero[0])
 
 
-def unfold(tracer, call: Call) -> Labelled:
+def unfold(tracer: Tracer, call: Call) -> Labelled:
     """F.unfold: every channel becomes one row per kernel position."""
     source = call.args[0]
     if source.dim() != 4:
@@ -102,7 +108,7 @@ def unfold(tracer, call: Call) -> Labelled:
     return tracer.emit(shape, source.dtype, [source.axes[0], vector, None], source.zero[0])
 
 
-RULES = dict.fromkeys(
+RULES: Dict[str, Rule] = dict.fromkeys(
     [
         kind + "_pool{}d".format(n)
         for n in (1, 2, 3)

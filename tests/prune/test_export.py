@@ -5,6 +5,7 @@ import os
 import pickle
 import shutil
 import zipfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -75,7 +76,7 @@ def test_what_torch_1_and_torch_2_wrote_is_read_by_both(writer, mode):
 
 def test_the_plan_is_plain_json_and_proved_on_loading(saved):
     folder, small, _ = saved
-    plan = json.load(open(os.path.join(folder, "plan.json")))
+    plan = json.loads(Path(folder, "plan.json").read_text())
     assert plan["schema"] == 1 and plan["inputs"] == [{"shape": [2, 3, 16, 16], "dtype": "float32"}]
     assert plan["groups"]["stem.0"]["channels"] == 16
     rebuilt = export.rebuilt(build(), plan)
@@ -149,10 +150,10 @@ class Bomb:
 
 
 def damaged_plan(folder, change):
-    path = os.path.join(folder, "plan.json")
-    plan = json.load(open(path))
+    path = Path(folder, "plan.json")
+    plan = json.loads(path.read_text())
     change(plan)
-    json.dump(plan, open(path, "w"))
+    path.write_text(json.dumps(plan))
 
 
 def refuse(folder, message):
@@ -184,9 +185,9 @@ def test_whole_modules_are_refused(folder):
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 0.99])
 def test_truncated_weights(folder, share):
-    path = os.path.join(folder, "weights.pt")
-    raw = open(path, "rb").read()
-    open(path, "wb").write(raw[: int(len(raw) * share)])
+    path = Path(folder, "weights.pt")
+    raw = path.read_bytes()
+    path.write_bytes(raw[: int(len(raw) * share)])
     refuse(folder, "")
 
 
@@ -278,5 +279,5 @@ def test_malformed_plans(folder, change, message):
 
 
 def test_a_plan_that_is_no_json(folder):
-    open(os.path.join(folder, "plan.json"), "w").write('{"schema": 1,')
+    Path(folder, "plan.json").write_text('{"schema": 1,')
     refuse(folder, "is no JSON")

@@ -179,8 +179,8 @@ def test_finding_leaves_no_trace_on_the_model():
 def test_groups_are_copied_and_pickled_as_values():
     _, each = found(branches.NETS["residual"])
     twin, thawed = copy.deepcopy(each), pickle.loads(pickle.dumps(each))
-    assert list(twin) == list(thawed) == list(each) and twin.trace is each.trace
-    assert thawed.trace is None and thawed.whole == each.whole
+    assert list(twin) == list(thawed) == list(each) and twin.recording is each.recording
+    assert thawed.recording is None and thawed.whole == each.whole
 
 
 def test_the_same_groups_are_found_twice():

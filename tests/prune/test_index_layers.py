@@ -68,7 +68,7 @@ def test_the_stream_stays_whole_and_the_result_is_exact():
     model = preact()
     case = cut(model, X, grouping.find(model, X, "select"), 0.5, "random")
     assert case.small[0].weight.shape == (8, 3, 3, 3)
-    assert isinstance(case.small[1].bn1, index_layers.SelectBatchNorm2d)
+    assert isinstance(case.small[1].bn1, index_layers.IndexedBatchNorm2d)
     assert case.small[1].bn1.num_features == 4 and case.small[1].conv1.in_channels == 4
     assert case.small[1].bn1.index.dtype == torch.long
     assert parity(case, X) < 1e-10
@@ -78,7 +78,7 @@ def test_an_index_over_everything_is_no_layer():
     model = preact()
     found = grouping.find(model, X, "select")
     small = shrink(model, X, found, Mask({"1.conv1": torch.arange(6) < 3}))
-    assert not [m for m in small.modules() if isinstance(m, index_layers._Select)]
+    assert not [m for m in small.modules() if isinstance(m, index_layers.Indexed)]
     assert list(small.state_dict()) == list(model.state_dict())
 
 
@@ -101,7 +101,7 @@ def test_post_activation_blocks_select_in_front_of_their_first_convolution():
     assert {"stages.0.0.conv1", "stages.1.1.conv1"} <= names
     assert not any("shortcut" in name or "conv2" in name for name in names)
     case = cut(model, x, found, 0.5, "random")
-    assert isinstance(case.small.stages[0][1].conv1, index_layers.SelectConv2d)
+    assert isinstance(case.small.stages[0][1].conv1, index_layers.IndexedConv2d)
     assert parity(case, x) < 1e-10
 
 
@@ -117,13 +117,13 @@ def test_a_select_net_is_cut_again_in_every_mode():
 def test_a_net_without_streams_has_nothing_to_select():
     net = branches.NETS["cat_branches"]
     model = awake(net.build())
-    coupled, selecting = (grouping.find(model, example(net), m) for m in ("coupled", "select"))
-    assert list(coupled) == list(selecting)
+    coupled, indexed = (grouping.find(model, example(net), m) for m in ("coupled", "select"))
+    assert list(coupled) == list(indexed)
 
 
 def test_a_layer_that_can_t_select_is_an_error():
     with pytest.raises(ValueError, match="no layer '4'"):
-        index_layers.selecting(preact(), ["4"])
+        index_layers.indexed(preact(), ["4"])
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from edgejoule.bench.zoo.net import awake
 from edgejoule.prune import grouping, shrink
 from edgejoule.prune.mask import Mask
 from edgejoule.prune.tracing.labels import Labels
-from edgejoule.prune.tracing.rules_layout import blocks
+from edgejoule.prune.tracing.views import blocks
 
 PAIRS = st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), max_size=40)
 
