@@ -6,7 +6,7 @@ from torch import nn
 
 from edgejoule import plugins
 from edgejoule.bench.zoo import branches
-from edgejoule.bench.zoo.examination import cut, parity
+from edgejoule.bench.zoo.examination import cut, parity_of
 from edgejoule.bench.zoo.net import awake, example
 from edgejoule.prune import grouping, groups, index_layers
 from edgejoule.prune.groups import Unit
@@ -71,7 +71,7 @@ def test_the_stream_stays_whole_and_the_result_is_exact():
     assert isinstance(case.small[1].bn1, index_layers.IndexedBatchNorm2d)
     assert case.small[1].bn1.num_features == 4 and case.small[1].conv1.in_channels == 4
     assert case.small[1].bn1.index.dtype == torch.long
-    assert parity(case, X) < 1e-10
+    assert parity_of(case, X) < 1e-10
 
 
 def test_an_index_over_everything_is_no_layer():
@@ -102,7 +102,7 @@ def test_post_activation_blocks_select_in_front_of_their_first_convolution():
     assert not any("shortcut" in name or "conv2" in name for name in names)
     case = cut(model, x, found, 0.5, "random")
     assert isinstance(case.small.stages[0][1].conv1, index_layers.IndexedConv2d)
-    assert parity(case, x) < 1e-10
+    assert parity_of(case, x) < 1e-10
 
 
 def test_a_select_net_is_cut_again_in_every_mode():
@@ -111,7 +111,7 @@ def test_a_select_net_is_cut_again_in_every_mode():
     for mode in grouping.MODES:
         found = grouping.find(once, X, mode)
         assert {"1.bn1", "2.bn1", "3"} <= {group.name for group in found}
-        assert parity(cut(once, X, found, 0.5, "random"), X) < 1e-10
+        assert parity_of(cut(once, X, found, 0.5, "random"), X) < 1e-10
 
 
 def test_a_net_without_streams_has_nothing_to_select():

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from edgejoule.bench.zoo.examination import cut, parity
+from edgejoule.bench.zoo.examination import cut, parity_of
 from edgejoule.bench.zoo.net import awake
 from edgejoule.prune import grouping
 
@@ -210,7 +210,7 @@ def test_cut_exactly_or_not_at_all(name):
         except RuntimeError as refusal:
             assert "the cut is refused" in str(refusal)
             continue
-        assert parity(case, x, (False,)) < 1e-10
+        assert parity_of(case, x, (False,)) < 1e-10
 
 
 EXACT = (

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from edgejoule.bench.zoo.examination import cut, empty, parity, untrained
+from edgejoule.bench.zoo.examination import cut, empty, parity_of, untrained
 from edgejoule.bench.zoo.net import awake
 from edgejoule.prune import grouping
 
@@ -184,6 +184,6 @@ def test_masked_equals_shrunk(steps, flat, mode, ratio):
     assume(runs(model, x))
     awake(model)
     case = cut(model, x, grouping.find(model, x, mode), ratio, "random")
-    assert parity(case, x) < 1e-10
+    assert parity_of(case, x) < 1e-10
     assert not empty(case.small)
     assert set(untrained(case.small, x)) <= set(untrained(model, x))

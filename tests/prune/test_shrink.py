@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from edgejoule.bench.zoo import branches, chains, hidden, oddities, splits
-from edgejoule.bench.zoo.examination import cut, parity
+from edgejoule.bench.zoo.examination import cut, parity_of
 from edgejoule.bench.zoo.net import awake, example
 from edgejoule.prune import grouping
 from edgejoule.prune.groups import Group, Slice
@@ -79,7 +79,7 @@ def test_a_shrunk_model_is_cut_again():
     model, inputs = built(splits.NETS["shuffle"])
     for _ in range(2):
         case = halved(model, inputs, 0.3)
-        assert parity(case, inputs) < 1e-10
+        assert parity_of(case, inputs) < 1e-10
         assert sum(p.numel() for p in case.small.parameters()) < sum(
             p.numel() for p in model.parameters()
         )
@@ -97,7 +97,7 @@ def test_groups_without_their_trace_are_proved_again():
     model, inputs = built(branches.NETS["residual"])
     found = list(grouping.find(model, inputs))
     case = cut(model, inputs, found, 0.5, "l2")
-    assert parity(case, inputs) < 1e-10
+    assert parity_of(case, inputs) < 1e-10
 
 
 def test_groups_of_other_widths_are_refused():
