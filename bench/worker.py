@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from edgejoule import needs
 from edgejoule.bench import bundle, checks, environment, plugins, records, suite
 from edgejoule.bench.measure import Ledger
 from edgejoule.bench.progress import Progress
@@ -32,6 +33,8 @@ def main(folder: Path) -> int:
             return 0
         except (ValueError, OSError) as error:
             return _told(log, error, 4)
+        except ImportError as error:  # of what one data set or method needs, as scikit-learn
+            return _told(log, needs.sentence("this case", error) or error, 4)
         except Exception as error:  # noqa: B902 the log keeps the traceback, the user a line
             return _told(log, error, 1)
 

@@ -1,4 +1,4 @@
-"""What training a network on an edge GPU costs in joules, seconds and FLOPs, and what pruning saves."""
+"""What training a network on an edge GPU costs (joules, seconds, FLOPs) and what pruning saves."""
 
 from edgejoule.version import __version__
 

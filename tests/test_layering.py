@@ -10,7 +10,7 @@ PACKAGES = ("bench", "prune", "devices", "reports")
 MAY_IMPORT = {
     "devices": {"devices"},
     "prune": {"prune"},
-    "bench": {"bench", "prune", "devices", "launch", "version"},
+    "bench": {"bench", "prune", "devices", "launch", "needs", "version"},
     "reports": {"reports", "bench"},
 }
 TORCH_FREE = (
