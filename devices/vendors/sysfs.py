@@ -1,7 +1,7 @@
 """Numbers from sysfs: a file kept open, read in about a microsecond."""
 
 import os
-from typing import Optional
+from typing import Optional, Union
 
 LONGEST = 64  # bytes of a number
 LOOK_EVERY = 3  # whether a file is still there costs ten times its value
@@ -10,12 +10,14 @@ LOOK_EVERY = 3  # whether a file is still there costs ten times its value
 class NumberFile:
     """An integer that the kernel renews behind one path, in units of `unit` (SI)."""
 
-    def __init__(self, path: str, unit=1):
+    def __init__(self, path: str, unit: float = 1):
         self.path, self.unit = path, unit
         self._fd = os.open(path, os.O_RDONLY)
-        self._raw, self._number, self._repeats = None, None, 0
+        self._raw: Optional[bytes] = None
+        self._number: Union[int, float] = 0
+        self._repeats = 0
 
-    def read(self):
+    def read(self) -> Union[int, float]:
         """The number now times the unit: an int if the unit is one, else a float.
 
         A file replaced under its name is opened again; one that is gone or empty is an error,
@@ -36,13 +38,13 @@ class NumberFile:
         self._raw, self._number = raw, self._parsed(raw)
         return self._number
 
-    def close(self):
+    def close(self) -> None:
         """Give the file back."""
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = -1
 
-    def _parsed(self, raw):
+    def _parsed(self, raw: bytes) -> Union[int, float]:
         try:
             return int(raw) * self.unit
         except ValueError:
@@ -52,7 +54,8 @@ class NumberFile:
                 )
             ) from None
 
-    def _reopen(self):
+    def _reopen(self) -> None:
+        # Opened before the old one is closed: if it is gone, the next read says so again.
         fresh = os.open(self.path, os.O_RDONLY)
         os.close(self._fd)
         self._fd = fresh
@@ -69,8 +72,7 @@ def text(path: str) -> Optional[str]:
 
 def number(path: str) -> Optional[int]:
     """A file's integer; None if there is none."""
-    found = text(path)
     try:
-        return int(found)
-    except (TypeError, ValueError):
+        return int(text(path) or "")
+    except ValueError:
         return None
