@@ -259,6 +259,15 @@ def test_a_package_that_cannot_be_imported_is_one_line(tmp_path):
     assert code == 4 and "Traceback" not in err and err.count("libcudart.so.10.2") == 1, err
 
 
+def test_what_fvcore_uses_is_not_our_users_worry():
+    """Its import made torch warn, in every case, that `torch.jit.script` is deprecated."""
+    env = dict(os.environ, PYTHONWARNINGS="always")
+    code, out, err = call(
+        *["flops", "--model", "lenet5", "--dataset", "mnist", "--convention", "fvcore"], env=env
+    )
+    assert code == 0 and "fvcore" in out and "jit.script" not in err
+
+
 def test_a_fault_of_our_own_is_no_missing_package():
     assert needs.sentence("run", ImportError("no", name="edgejoule.bench.nothing")) is None
 
