@@ -8,10 +8,13 @@ import importlib.util
 import os
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
+from edgejoule.devices import conditions, probe
+from edgejoule.devices.device import Device
 from edgejoule.devices.probe import Burst
 from edgejoule.devices.reading import DeviceInfo
 from edgejoule.devices.vendors import sysfs
 
+BURST_S = 2.0
 HOT_C, MOVED_C = 85.0, 2.0  # ten degrees before a Jetson slows its clocks
 DRIFT = 0.02  # of the idle power, between two halves of the same rest
 DEAR_SHARE = 0.1  # of the time between two samples: the reads then change what they measure
@@ -227,6 +230,27 @@ def quick(
         swap(state),
         binding(),
     ]
+
+
+def examine(device: Device, seconds: float, with_load: bool, root: str = "/") -> List[Check]:
+    """Every check, in the order of its printing; the machine is watched at rest for `seconds`.
+
+    `root` is where the system's files are.
+    """
+    info, before = device.info(), conditions.snapshot(root)
+    slow = _slow(device, info, seconds, with_load) if info.reason is None else []
+    after = conditions.snapshot(root)
+    found = quick(info, after, device.notes(), root)
+    return found[:1] + slow + [heat(before, after)] + found[1:]
+
+
+def _slow(device: Device, info: DeviceInfo, seconds: float, with_load: bool) -> List[Check]:
+    found = update(info, probe.burst(device, BURST_S))
+    found.append(idle(*probe.rest(device, seconds)))
+    # The load comes last: the heat it leaves would look like a drift of the idle power.
+    if with_load and info.period_s is not None:
+        found.append(lag(info, probe.lag_s(device, info.period_s)))
+    return found
 
 
 def verdict(checks: Sequence[Check]) -> str:

@@ -8,7 +8,7 @@ import os
 import pwd
 import re
 import socket
-from typing import Any, Callable, List, Tuple
+from typing import Any, Callable, List, Match, Optional, Pattern, Tuple, Union
 
 SHORT = 4  # letters; a shorter name is part of too many words to be taken out of them
 # Names that boards and images come with. They name nobody, and the text itself needs them.
@@ -34,14 +34,21 @@ ANYBODYS = {
     "user",
     "xavier",
 }
-RULES = (
+UUID_KEPT = 8
+Rule = Tuple[str, Union[str, Callable[[Match], str]]]  # what is found, what takes its place
+
+
+def _shortened(match: Match) -> str:
+    return match.group(0)[:UUID_KEPT] + "..."
+
+
+RULES: Tuple[Rule, ...] = (
     (r"(?:/[\w.-]+)*/(?:home|Users)/[^/\s:;,'\"]+", "~"),
     (r"/media/[^/\s:;,'\"]+", "/media/<user>"),
-    (r"(?i)\b((?:[a-z]{3}-)*[0-9a-f]{8})(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", None),
+    (r"(?i)\b((?:[a-z]{3}-)*[0-9a-f]{8})(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", _shortened),
     (r"(?i)\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b", "<address>"),
-    (r"\btcp:[^:\s]+", "tcp:<host>"),
+    (r"\btcp:[^:\s]+", "tcp:<host>"),  # a bench meter's
 )
-UUID_KEPT = 8
 
 
 def cleaner() -> Callable[[Any], Any]:
@@ -81,7 +88,7 @@ def homes() -> List[str]:
     return sorted((path.rstrip("/") for path in found if path.strip("/")), key=len, reverse=True)
 
 
-def _entry() -> Any:
+def _entry() -> Optional[pwd.struct_passwd]:
     """This user's line in the table of users; a container may have none."""
     try:
         return pwd.getpwuid(os.getuid())
@@ -89,24 +96,21 @@ def _entry() -> Any:
         return None
 
 
-def _worth(names: List[Any]) -> List[str]:
+def _worth(names: List[Optional[str]]) -> List[str]:
     """Names that can tell somebody something, the longest first: it may hold a shorter one."""
     found = {name.lower() for name in names if name}
     return sorted(found - ANYBODYS, key=len, reverse=True)
 
 
-def _rules() -> List[Tuple[Any, Any]]:
-    rules: List[Tuple[str, Any]] = [(re.escape(path) + r"(?![\w.-])", "~") for path in homes()]
-    rules += list(RULES)
+def _rules() -> List[Tuple[Pattern, Union[str, Callable[[Match], str]]]]:
+    rules: List[Rule] = [(re.escape(path) + r"(?![\w.-])", "~") for path in homes()]
+    rules += RULES
+    # Hosts before users: a machine is often called after its owner.
     for put, names in (("<host>", hosts()), ("<user>", users())):
         rules += [(_name(name), put) for name in names]
-    return [(re.compile(text), _shortened if put is None else put) for text, put in rules]
+    return [(re.compile(text), put) for text, put in rules]
 
 
 def _name(name: str) -> str:
     edge = ("(?<![a-z0-9])", "(?![a-z0-9])") if len(name) < SHORT else ("", "")
     return "(?i)" + edge[0] + re.escape(name) + edge[1]
-
-
-def _shortened(match: Any) -> str:
-    return match.group(0)[:UUID_KEPT] + "..."

@@ -13,12 +13,10 @@ from argparse import ArgumentParser, Namespace
 from functools import partial
 from typing import List
 
-from edgejoule.devices import choose, conditions, doctor_report, health, probe
-from edgejoule.devices.device import Device
+from edgejoule.devices import choose, doctor_report, health
 from edgejoule.devices.reading import DeviceInfo
 
 MARKS = {"ok": "ok    ", "warn": "warn  ", "refuse": "refuse"}
-BURST_S = 2.0
 REST_S, REPORT_REST_S = 20.0, 2.0
 GRACE_S = 5.0  # beyond what an examination takes, for a sensor that is slow to answer
 TERMINAL = "-"
@@ -54,7 +52,7 @@ def run(args: Namespace) -> int:
     device = choose.open(args.power, fake_power=args.fake_power)
     try:
         seconds = REST_S if args.seconds is None else args.seconds
-        found = examine(device, seconds, not args.no_load)
+        found = health.examine(device, seconds, not args.no_load)
     finally:
         device.close()
     if args.json:
@@ -64,30 +62,13 @@ def run(args: Namespace) -> int:
     return 3 if health.verdict(found) == "refuse" else 0
 
 
-def examine(device: Device, seconds: float, with_load: bool, root: str = "/") -> List[health.Check]:
-    """Every check, in the order of its printing; the machine's files are under `root`."""
-    info, before = device.info(), conditions.snapshot(root)
-    slow = _slow(device, info, seconds, with_load) if info.reason is None else []
-    after = conditions.snapshot(root)
-    found = health.quick(info, after, device.notes(), root)
-    return found[:1] + slow + [health.heat(before, after)] + found[1:]
-
-
-def _slow(device: Device, info: DeviceInfo, seconds: float, with_load: bool) -> List[health.Check]:
-    found = health.update(info, probe.burst(device, BURST_S))
-    found.append(health.idle(*probe.rest(device, seconds)))
-    if with_load:
-        found.append(health.lag(info, probe.lag_s(device, info.period_s)))
-    return found
-
-
 def _report(args: Namespace) -> int:
     seconds = REPORT_REST_S if args.seconds is None else args.seconds
     found = doctor_report.make(
         args.power,
         args.fake_power,
-        partial(examine, seconds=seconds, with_load=False),
-        BURST_S + seconds + GRACE_S,
+        partial(health.examine, seconds=seconds, with_load=False),
+        health.BURST_S + seconds + GRACE_S,
     )
     told = doctor_report.text(found)
     if args.report != TERMINAL:

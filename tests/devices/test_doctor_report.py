@@ -13,7 +13,6 @@ from rigs import board_rig
 
 from edgejoule.devices import choose, doctor_report, health, machine, privacy
 from edgejoule.devices.adapters import ina3221
-from edgejoule.devices.commands import doctor
 from edgejoule.devices.reading import DeviceInfo, Sample
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -42,10 +41,10 @@ def sections(text):
 
 def report_of(board, folder, monkeypatch):
     """The text on an emulated board, after a very short examination."""
-    monkeypatch.setattr(doctor, "BURST_S", 0.02)
+    monkeypatch.setattr(health, "BURST_S", 0.02)
     device = ina3221.open(root=str(board_rig.build(folder, board)))
     sensors = [choose.account("ina3221", device)]
-    checks = doctor.examine(device, 0.05, with_load=False, root=str(folder))
+    checks = health.examine(device, 0.05, with_load=False, root=str(folder))
     device.close()
     return doctor_report.text(doctor_report.document(sensors, checks, str(folder)))
 
