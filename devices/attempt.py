@@ -1,11 +1,11 @@
 """A call that is given so many seconds: a driver that hangs must not hang who asked it."""
 
 import threading
-import time
 from typing import Any, Callable, List, Optional, TypeVar
 
+from edgejoule.devices.clock import MACHINE, Clock
+
 T = TypeVar("T")
-POLL_S = 0.001  # between two looks at whether the thread is done
 
 
 class Attempt:
@@ -14,11 +14,11 @@ class Attempt:
     Nothing can stop such a thread. It is a daemon, so the program's end does not wait for it.
     """
 
-    def __init__(self, name: str, function: Callable[[], Any]):
-        self._name, self._function = name, function
+    def __init__(self, name: str, function: Callable[[], Any], clock: Clock = MACHINE):
+        self._name, self._function, self._clock = name, function, clock
         self._value: List[Any] = []
         self._error: Optional[BaseException] = None
-        self._begun = time.monotonic()
+        self._begun = clock.now()
         self._thread = threading.Thread(target=self._work, name="edgejoule-open")
         self._thread.daemon = True
         self._thread.start()
@@ -30,8 +30,8 @@ class Attempt:
             RuntimeError: it has not ended `limit_s` seconds after it began.
         """
         # Not thread.join(timeout): on Python 3.6 it waits for a moment of the wall clock.
-        while self._thread.is_alive() and time.monotonic() < self._begun + limit_s:
-            time.sleep(POLL_S)
+        left_s = self._begun + limit_s - self._clock.now()
+        self._clock.until(lambda: not self._thread.is_alive(), left_s)
         if self._error is not None:
             raise self._error
         if not self._value:
@@ -45,10 +45,10 @@ class Attempt:
             self._error = error
 
 
-def within(seconds: float, name: str, function: Callable[[], T]) -> T:
+def within(seconds: float, name: str, function: Callable[[], T], clock: Clock = MACHINE) -> T:
     """The function's result, if it comes within that many seconds.
 
     Raises:
         RuntimeError: it does not; the message begins with `name`.
     """
-    return Attempt(name, function).result(seconds)
+    return Attempt(name, function, clock).result(seconds)

@@ -79,7 +79,7 @@ def account(name: str, device: Device) -> Dict[str, Any]:
         heard = device.read()
     except (RuntimeError, OSError) as error:
         return {"adapter": name, "reason": str(error)}
-    sample = heard if isinstance(heard, Sample) else heard[-1]
+    sample = heard if isinstance(heard, Sample) else (list(heard) or [Sample()])[-1]
     return {
         "adapter": name,
         "info": device.info()._asdict(),
