@@ -57,6 +57,7 @@ def run(args: Namespace) -> int:
         before = conditions.snapshot()
         with meter.window("command") as window:
             code = _run(words, sys.stderr if args.json else None)
+        assert window.reading is not None  # the window has ended
         found = _document(meter, window.reading, rest, before, words, code)
         if args.trace:
             _save(args.trace, meter.trace())

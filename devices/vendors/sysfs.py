@@ -1,23 +1,25 @@
 """Numbers from sysfs: a file kept open, read in about a microsecond."""
 
 import os
-from typing import Optional, Union
+from typing import Generic, Optional, TypeVar
 
 LONGEST = 64  # bytes of a number
 LOOK_EVERY = 3  # whether a file is still there costs ten times its value
+Number = TypeVar("Number", int, float)  # whole, if the unit is
 
 
-class NumberFile:
+class NumberFile(Generic[Number]):
     """An integer that the kernel renews behind one path, in units of `unit` (SI)."""
 
-    def __init__(self, path: str, unit: float = 1):
-        self.path, self.unit = path, unit
+    def __init__(self, path: str, unit: Number = 1):
+        self.path = path
+        self.unit: Number = unit
         self._fd = os.open(path, os.O_RDONLY)
         self._raw: Optional[bytes] = None
-        self._number: Union[int, float] = 0
+        self._number: Number = unit  # of no meaning before the first read
         self._repeats = 0
 
-    def read(self) -> Union[int, float]:
+    def read(self) -> Number:
         """The number now times the unit: an int if the unit is one, else a float.
 
         A file replaced under its name is opened again; one that is gone or empty is an error,
@@ -44,7 +46,7 @@ class NumberFile:
             os.close(self._fd)
         self._fd = -1
 
-    def _parsed(self, raw: bytes) -> Union[int, float]:
+    def _parsed(self, raw: bytes) -> Number:
         try:
             return int(raw) * self.unit
         except ValueError:
