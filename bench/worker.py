@@ -14,6 +14,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, TextIO, Tupl
 import torch
 from torch import Tensor, nn
 
+from edgejoule import needs
 from edgejoule.bench import bundle, checks, environment, plugins, records, suite
 from edgejoule.bench.data import Data
 from edgejoule.bench.measure import Ledger
@@ -51,6 +52,8 @@ def main(folder: Path) -> int:
             return 0
         except (ValueError, OSError) as error:
             return _failed(log, error, 4)
+        except ImportError as error:  # of what one data set or method needs, as scikit-learn
+            return _failed(log, needs.sentence("this case", error) or error, 4)
         except Exception as error:  # the log keeps the traceback, the user gets a line
             return _failed(log, error, 1)
 

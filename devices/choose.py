@@ -7,17 +7,20 @@ A name is an adapter ("nvml"), an adapter and its argument ("nvml:GPU-4c2f", "in
 import difflib
 import importlib
 import pkgutil
-import threading
-import time
+from functools import partial
+from types import ModuleType
+from typing import Any, Dict, List, Optional, Union, cast
 
-from edgejoule.devices import adapters
+from edgejoule.devices import adapters, attempt
+from edgejoule.devices.device import Device
+from edgejoule.devices.reading import Sample
 from edgejoule.devices.several import Several
 
 AUTO = ("ina3221", "nvml", "jtop", "rapl")  # the whole board first, then its hungriest part
 OPENING_S = 15.0  # a driver that was asleep takes seconds; one that hangs must not hang us
 
 
-def open(name: str = "auto", fake_power=None):
+def open(name: str = "auto", fake_power: Union[str, float, None] = None) -> Device:
     """The device of that name; with "auto", the first that gives a value.
 
     `fake_power`, a number of watts or a trace file, is played instead and labelled as such.
@@ -35,15 +38,15 @@ def open(name: str = "auto", fake_power=None):
     if name == "auto":
         return _first()
     devices = [_opened(part) for part in name.split("+")]
-    return devices[0] if len(devices) == 1 else Several(devices)
+    return devices[0] if len(devices) == 1 else cast(Device, Several(devices))
 
 
-def names() -> list:
+def names() -> List[str]:
     """The adapters there are, sorted."""
     return sorted(module.name for module in pkgutil.iter_modules(adapters.__path__))
 
 
-def load(name: str):
+def load(name: str) -> ModuleType:
     """The adapter's module.
 
     Raises:
@@ -59,16 +62,42 @@ def load(name: str):
     return importlib.import_module("edgejoule.devices.adapters." + name)
 
 
-def survey() -> list:
-    """Every sensor that could be here, as a dictionary.
+def survey(limit_s: float = OPENING_S) -> List[Dict[str, Any]]:
+    """Every sensor that could be here, as a dictionary; all are asked at once.
 
-    "adapter", "info", "watts", "joules", "rails" and "notes" if it was read, else "adapter" and
-    "reason".
+    "adapter", "info", "watts", "joules", "rails", "notes" and "facts" (what else its driver
+    knows) if it was read, else "adapter" and "reason": one that has not answered after
+    `limit_s` seconds is given up.
     """
-    return [_look(name) for name in AUTO]
+    begun = [(name, attempt.Attempt(name, partial(_look, name))) for name in AUTO]
+    return [_outcome(name, asked, limit_s) for name, asked in begun]
 
 
-def _first():
+def account(name: str, device: Device) -> Dict[str, Any]:
+    """What a sensor says when it is read once, as in `survey`."""
+    try:
+        heard = device.read()
+    except (RuntimeError, OSError) as error:
+        return {"adapter": name, "reason": str(error)}
+    sample = heard if isinstance(heard, Sample) else (list(heard) or [Sample()])[-1]
+    return {
+        "adapter": name,
+        "info": device.info()._asdict(),
+        "watts": sample.watts,
+        "joules": sample.joules,
+        "rails": sample.rails,
+        "notes": device.notes(),
+        "facts": device.facts() if hasattr(device, "facts") else {},
+    }
+
+
+def without_name(name: str, reason: str) -> str:
+    """A sensor's reason without its name, for where that stands before it already."""
+    prefix = name + ": "
+    return reason[len(prefix) :] if reason.startswith(prefix) else reason
+
+
+def _first() -> Device:
     reasons = []
     for name in AUTO:
         try:
@@ -78,14 +107,14 @@ def _first():
     return load("none").open("; ".join(reasons))
 
 
-def _opened(name):
-    """The device, after it has given a value."""
+def _opened(name: str) -> Device:
+    """The device, after it has given a value: some open well and then never read."""
     adapter, _, argument = name.partition(":")
     module = load(adapter)
-    return _within(OPENING_S, adapter, lambda: _answering(module, argument or None))
+    return attempt.within(OPENING_S, adapter, lambda: _answering(module, argument or None))
 
 
-def _answering(module, argument):
+def _answering(module: ModuleType, argument: Optional[str]) -> Device:
     device = module.open(argument) if argument is not None else module.open()
     if device.info().reason is None:
         try:
@@ -96,45 +125,18 @@ def _answering(module, argument):
     return device
 
 
-def _look(name):
+def _look(name: str) -> Dict[str, Any]:
+    device = load(name).open()
     try:
-        device = _opened(name)
-    except (RuntimeError, OSError) as error:
-        return {"adapter": name, "reason": str(error)}
-    try:
-        sample = device.read()
-        return {
-            "adapter": name,
-            "info": device.info()._asdict(),
-            "watts": sample.watts,
-            "joules": sample.joules,
-            "rails": sample.rails,
-            "notes": device.notes(),
-        }
-    except (RuntimeError, OSError) as error:
-        return {"adapter": name, "reason": str(error)}
+        return account(name, device)
     finally:
         device.close()
 
 
-def _within(seconds, name, function):
-    """The function's result, or RuntimeError when it takes longer; its thread is left behind."""
-    box = {}
-
-    def work():
-        try:
-            box["value"] = function()
-        except BaseException as error:  # handed on to the caller's thread below
-            box["error"] = error
-
-    thread = threading.Thread(target=work, name="edgejoule-open")
-    thread.daemon = True
-    thread.start()
-    ends = time.monotonic() + seconds
-    while thread.is_alive() and time.monotonic() < ends:
-        time.sleep(0.001)
-    if "error" in box:
-        raise box["error"]
-    if "value" not in box:
-        raise RuntimeError("{}: no answer within {:g} s".format(name, seconds))
-    return box["value"]
+def _outcome(name: str, asked: attempt.Attempt, limit_s: float) -> Dict[str, Any]:
+    try:
+        return asked.result(limit_s)
+    except (RuntimeError, OSError) as error:
+        return {"adapter": name, "reason": str(error)}
+    except Exception as error:  # a driver's surprise must not hide the other sensors
+        return {"adapter": name, "reason": "{}: {}".format(type(error).__name__, error)}

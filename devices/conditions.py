@@ -2,13 +2,14 @@
 
 import glob
 import os
+from typing import Any, Dict, Optional
 
 from edgejoule.devices.vendors import sysfs
 
 COOLEST, HOTTEST = -40.0, 150.0  # C; a zone beyond is a sensor that is off
 
 
-def snapshot(root: str = "/") -> dict:
+def snapshot(root: str = "/") -> Dict[str, Any]:
     """A JSON-able account of the machine now; None for what it does not say.
 
     celsius {zone: C}, power_mode, clocks {name: Hz now}, throttling (a sentence), swap
@@ -26,18 +27,19 @@ def snapshot(root: str = "/") -> dict:
     }
 
 
-def celsius(root: str = "/") -> dict:
+def celsius(root: str = "/") -> Dict[str, float]:
     """Degrees Celsius of every thermal zone that is on; {} without any."""
-    found = {}
+    found: Dict[str, float] = {}
     for folder in sorted(glob.glob(os.path.join(root, "sys/class/thermal/thermal_zone*"))):
         degrees = sysfs.number(os.path.join(folder, "temp"))
         name = sysfs.text(os.path.join(folder, "type")) or os.path.basename(folder)
         if degrees is not None and COOLEST < degrees * 1e-3 < HOTTEST:
+            # Two zones may bear one name, as on a PC of two processors.
             found[name if name not in found else os.path.basename(folder)] = degrees * 1e-3
     return found
 
 
-def power_mode(root: str = "/"):
+def power_mode(root: str = "/") -> Optional[str]:
     """The nvpmodel of a Jetson, such as "MAXN"; None elsewhere."""
     status = _text(root, "var/lib/nvpmodel/status")  # "pmode:0000" or "pmode:0000 fmode:..."
     number = status.split()[0].split(":")[-1] if status else None
@@ -46,57 +48,57 @@ def power_mode(root: str = "/"):
     return _mode_names(root).get(int(number), str(int(number)))
 
 
-def clocks(root: str = "/") -> dict:
+def clocks(root: str = "/") -> Dict[str, float]:
     """Hz of the first CPU of each cluster, the GPU and the memory, now; {} if none is told."""
-    found = {}
+    found: Dict[str, float] = {}
     for folder in sorted(glob.glob(os.path.join(root, "sys/devices/system/cpu/cpufreq/policy*"))):
-        _add(found, os.path.basename(folder), os.path.join(folder, "scaling_cur_freq"), 1e3)
+        _add(found, os.path.basename(folder), os.path.join(folder, "scaling_cur_freq"), 1e3)  # kHz
     for folder in sorted(glob.glob(os.path.join(root, "sys/class/devfreq/*"))):
-        _add(found, os.path.basename(folder), os.path.join(folder, "cur_freq"), 1.0)
+        _add(found, os.path.basename(folder), os.path.join(folder, "cur_freq"), 1.0)  # Hz
     return found
 
 
-def throttling(root: str = "/"):
+def throttling(root: str = "/") -> Optional[str]:
     """A sentence if a cooling device holds clocks down now; None if none does or none is told."""
     active = []
     for folder in sorted(glob.glob(os.path.join(root, "sys/class/thermal/cooling_device*"))):
         kind = sysfs.text(os.path.join(folder, "type")) or ""
         state = sysfs.number(os.path.join(folder, "cur_state"))
-        if state and "fan" not in kind.lower():
+        if state and "fan" not in kind.lower():  # a fan that turns slows nothing
             active.append("{} at {}".format(kind, state))
     return "cooling: " + ", ".join(active) if active else None
 
 
-def swap(root: str = "/"):
+def swap(root: str = "/") -> Optional[Dict[str, int]]:
     """{"used_bytes", "total_bytes"}; None if the kernel does not say."""
     lines = (_text(root, "proc/meminfo") or "").splitlines()
     sizes = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Swap")}
     if "SwapTotal" not in sizes or "SwapFree" not in sizes:
         return None
-    total = int(sizes["SwapTotal"]) * 1024
+    total = int(sizes["SwapTotal"]) * 1024  # meminfo is in KiB
     return {"used_bytes": total - int(sizes["SwapFree"]) * 1024, "total_bytes": total}
 
 
-def load_average(root: str = "/"):
+def load_average(root: str = "/") -> Optional[float]:
     """Processes that want a core, averaged over a minute; None if unknown."""
     text = _text(root, "proc/loadavg")
     return float(text.split()[0]) if text else None
 
 
-def _uptime(root):
+def _uptime(root: str) -> Optional[float]:
     text = _text(root, "proc/uptime")
     return float(text.split()[0]) if text else None
 
 
-def _add(found, name, path, unit):
+def _add(found: Dict[str, float], name: str, path: str, unit: float) -> None:
     value = sysfs.number(path)
     if value is not None:
         found[name] = value * unit
 
 
-def _mode_names(root):
+def _mode_names(root: str) -> Dict[int, str]:
     """Names of the power modes in nvpmodel.conf: lines "< POWER_MODEL ID=0 NAME=MAXN >"."""
-    names = {}
+    names: Dict[int, str] = {}
     for line in (_text(root, "etc/nvpmodel.conf") or "").splitlines():
         words = dict(word.split("=", 1) for word in line.split() if "=" in word)
         if "POWER_MODEL" in line and words.get("ID", "").isdigit():
@@ -104,5 +106,5 @@ def _mode_names(root):
     return names
 
 
-def _text(root, path):
+def _text(root: str, path: str) -> Optional[str]:
     return sysfs.text(os.path.join(root, path))

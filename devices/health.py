@@ -1,4 +1,4 @@
-"""Is this machine fit to measure? Checks with a verdict, a sentence and the command that mends.
+"""Is this machine fit to measure? Checks with a verdict, a sentence and what to do about it.
 
 `refuse`: numbers would be wrong or missing. `warn`: numbers are right but may not repeat.
 """
@@ -6,16 +6,29 @@
 import glob
 import importlib.util
 import os
-from typing import List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
+from edgejoule.devices import conditions, probe
+from edgejoule.devices.device import Device
+from edgejoule.devices.probe import Burst
+from edgejoule.devices.reading import DeviceInfo
 from edgejoule.devices.vendors import sysfs
 
-HOT_C, FEW_PERCENT = 85.0, 0.02
-VERDICTS = ("ok", "warn", "refuse")
+BURST_S = 2.0
+HOT_C, MOVED_C = 85.0, 2.0  # ten degrees before a Jetson slows its clocks
+DRIFT = 0.02  # of the idle power, between two halves of the same rest
+DEAR_SHARE = 0.1  # of the time between two samples: the reads then change what they measure
+SLOW_UPDATE = 2.0  # times what the driver's settings promise
+VERDICTS = ("ok", "warn", "refuse")  # each is worse than those before it
+SENTENCES = {
+    "ok": "fit to measure",
+    "warn": "fit to measure, with the warnings above",
+    "refuse": "not fit to measure",
+}
 
 
 class Check(NamedTuple):
-    """One finding: its verdict (ok, warn, refuse), what was found, the command that mends it."""
+    """One finding: its verdict (of `VERDICTS`), what was found, the command that puts it right."""
 
     name: str
     verdict: str
@@ -23,7 +36,7 @@ class Check(NamedTuple):
     mend: Optional[str] = None
 
 
-def sensor(info) -> Check:
+def sensor(info: DeviceInfo) -> Check:
     """That a sensor answers, and which."""
     if info.reason is not None:
         return Check(
@@ -39,45 +52,47 @@ def sensor(info) -> Check:
     )
 
 
-def update(info, burst) -> List[Check]:
+def update(info: DeviceInfo, burst: Burst) -> List[Check]:
     """How often the value is new, what a read costs, whether reads fail."""
-    seen = (
-        "never changed"
-        if burst.update_s is None
-        else "is new every {:.3g} ms".format(burst.update_s * 1e3)
+    return [_update_period(info, burst), _read_cost(info, burst)] + _failures(burst)
+
+
+def _update_period(info: DeviceInfo, burst: Burst) -> Check:
+    if burst.update_s is None:
+        verdict = "warn"
+        seen = "never changed"
+    else:
+        slow = info.update_s is not None and burst.update_s > SLOW_UPDATE * info.update_s
+        verdict = "warn" if slow else "ok"
+        seen = "is new every {:.3g} ms".format(burst.update_s * 1e3)
+    found = "the value {}; {} distinct in {} reads".format(seen, burst.distinct, burst.reads)
+    return Check("update period", verdict, found)
+
+
+def _read_cost(info: DeviceInfo, burst: Burst) -> Check:
+    dear = info.period_s is not None and burst.read_s > DEAR_SHARE * info.period_s
+    return Check(
+        "read cost",
+        "warn" if dear else "ok",
+        "{:.3g} ms a read, the slowest {:.3g} ms".format(burst.read_s * 1e3, burst.slowest_s * 1e3),
     )
-    slow = (
-        burst.update_s is not None
-        and info.update_s is not None
-        and burst.update_s > 2 * info.update_s
-    )
-    found = [
+
+
+def _failures(burst: Burst) -> List[Check]:
+    """A warning if any read failed; nothing is said of reads that all worked."""
+    if not burst.failed:
+        return []
+    return [
         Check(
-            "update period",
-            "warn" if slow or burst.update_s is None else "ok",
-            "the value {}; {} distinct in {} reads".format(seen, burst.distinct, burst.reads),
-        ),
-        Check(
-            "read cost",
-            "warn" if burst.read_s > 0.1 * info.period_s else "ok",
-            "{:.3g} ms a read, the slowest {:.3g} ms".format(
-                burst.read_s * 1e3, burst.slowest_s * 1e3
-            ),
-        ),
-    ]
-    if burst.failed:
-        found.append(
-            Check(
-                "failed reads",
-                "warn",
-                "{} of {} reads failed".format(burst.failed, burst.reads),
-                "dmesg | tail  # the driver may say why",
-            )
+            "failed reads",
+            "warn",
+            "{} of {} reads failed".format(burst.failed, burst.reads),
+            "dmesg | tail  # the driver may say why",
         )
-    return found
+    ]
 
 
-def lag(info, measured_s) -> Check:
+def lag(info: DeviceInfo, measured_s: Optional[float]) -> Check:
     """Whether the sensor trails as much as its driver's settings say."""
     if measured_s is None:
         return Check(
@@ -85,6 +100,7 @@ def lag(info, measured_s) -> Check:
             "ok",
             "assumed {:.3g} s; a step of processor load did not show".format(info.lag_s),
         )
+    # A step of load is itself not sharp, and the mean delay is found to about a tenth of a second.
     off = abs(measured_s - info.lag_s) > max(0.1, 0.5 * info.lag_s)
     return Check(
         "lag",
@@ -93,20 +109,20 @@ def lag(info, measured_s) -> Check:
     )
 
 
-def idle(before, after) -> Check:
-    """Idle watts, and whether they drift."""
+def idle(before: Optional[float], after: Optional[float]) -> Check:
+    """Watts at rest in the first and the second half of a while, and whether they drift."""
     if before is None or after is None:
         return Check("idle power", "warn", "not measured")
     drift = abs(after - before) / before if before else 0.0
     return Check(
         "idle power",
-        "warn" if drift > FEW_PERCENT else "ok",
+        "warn" if drift > DRIFT else "ok",
         "{:.2f} W, drifting {:.1f} % while it was watched".format(after, drift * 100),
-        "let the machine rest; stop what else runs" if drift > FEW_PERCENT else None,
+        "let the machine rest; stop what else runs" if drift > DRIFT else None,
     )
 
 
-def power_mode(state) -> Check:
+def power_mode(state: Dict[str, Any]) -> Check:
     """The power mode of a Jetson."""
     if state["power_mode"] is None:
         return Check("power mode", "ok", "this machine has none")
@@ -116,7 +132,7 @@ def power_mode(state) -> Check:
 def governor(root: str = "/") -> Check:
     """Whether clocks are left to wander."""
     paths = glob.glob(os.path.join(root, "sys/devices/system/cpu/cpufreq/policy*/scaling_governor"))
-    found = sorted({sysfs.text(path) for path in paths} - {None})
+    found = sorted(filter(None, {sysfs.text(path) for path in paths}))
     if not found or found == ["performance"]:
         return Check("clocks", "ok", "governor: " + (", ".join(found) or "not told"))
     jetson = os.path.exists(os.path.join(root, "etc/nv_tegra_release"))
@@ -128,7 +144,7 @@ def governor(root: str = "/") -> Check:
     )
 
 
-def throttling(state, notes) -> Check:
+def throttling(state: Dict[str, Any], notes: Sequence[str]) -> Check:
     """Whether anything holds the clocks down."""
     slowed = [note for note in notes if "slowed" in note]
     found = "; ".join(filter(None, [state["throttling"]] + slowed))
@@ -140,7 +156,7 @@ def throttling(state, notes) -> Check:
     )
 
 
-def heat(before, after) -> Check:
+def heat(before: Dict[str, Any], after: Dict[str, Any]) -> Check:
     """The hottest zone, and how it moved."""
     zones = [zone for zone in after["celsius"] if zone in before["celsius"]]
     if not zones:
@@ -149,12 +165,12 @@ def heat(before, after) -> Check:
     now, then = after["celsius"][hottest], before["celsius"][hottest]
     return Check(
         "temperature",
-        "warn" if now > HOT_C or abs(now - then) > 2.0 else "ok",
+        "warn" if now > HOT_C or abs(now - then) > MOVED_C else "ok",
         "{} {:.1f} C, {:+.1f} C while it was watched".format(hottest, now, now - then),
     )
 
 
-def strangers(notes) -> Check:
+def strangers(notes: Sequence[str]) -> Check:
     """Other users of the GPU."""
     found = [note for note in notes if "other processes" in note]
     return Check(
@@ -165,10 +181,10 @@ def strangers(notes) -> Check:
     )
 
 
-def load(state) -> Check:
+def load(state: Dict[str, Any]) -> Check:
     """Other work on the processor."""
     cores, now = os.cpu_count() or 1, state["load_average"] or 0.0
-    busy = now > 0.5 * cores
+    busy = now > 0.5 * cores  # half of them: the measured work wants cores of its own
     return Check(
         "load",
         "warn" if busy else "ok",
@@ -177,8 +193,8 @@ def load(state) -> Check:
     )
 
 
-def swap(state) -> Check:
-    """Memory pressed to disk."""
+def swap(state: Dict[str, Any]) -> Check:
+    """Memory that was moved to disk."""
     used = (state["swap"] or {}).get("used_bytes", 0)
     return Check(
         "swap",
@@ -189,7 +205,8 @@ def swap(state) -> Check:
 
 
 def binding() -> Check:
-    """Whether the deprecated package pynvml shadows nvidia-ml-py."""
+    """Whether the deprecated package pynvml stands in the way of nvidia-ml-py."""
+    # It has the same module name; this second module, which only it has, gives it away.
     old = importlib.util.find_spec("_pynvml_redirector") is not None
     return Check(
         "NVML binding",
@@ -199,12 +216,14 @@ def binding() -> Check:
     )
 
 
-def quick(info, state, notes) -> List[Check]:
-    """The checks that take no time."""
+def quick(
+    info: DeviceInfo, state: Dict[str, Any], notes: Sequence[str], root: str = "/"
+) -> List[Check]:
+    """The checks that take no time; `state` is of `conditions.snapshot`, `notes` the device's."""
     return [
         sensor(info),
         power_mode(state),
-        governor(),
+        governor(root),
         throttling(state, notes),
         strangers(notes),
         load(state),
@@ -213,6 +232,27 @@ def quick(info, state, notes) -> List[Check]:
     ]
 
 
-def verdict(checks) -> str:
-    """The gravest verdict."""
+def examine(device: Device, seconds: float, with_load: bool, root: str = "/") -> List[Check]:
+    """Every check, in the order of its printing; the machine is watched at rest for `seconds`.
+
+    `root` is where the system's files are.
+    """
+    info, before = device.info(), conditions.snapshot(root)
+    slow = _slow(device, info, seconds, with_load) if info.reason is None else []
+    after = conditions.snapshot(root)
+    found = quick(info, after, device.notes(), root)
+    return found[:1] + slow + [heat(before, after)] + found[1:]
+
+
+def _slow(device: Device, info: DeviceInfo, seconds: float, with_load: bool) -> List[Check]:
+    found = update(info, probe.burst(device, BURST_S))
+    found.append(idle(*probe.rest(device, seconds)))
+    # The load comes last: the heat it leaves would look like a drift of the idle power.
+    if with_load and info.period_s is not None:
+        found.append(lag(info, probe.lag_s(device, info.period_s)))
+    return found
+
+
+def verdict(checks: Sequence[Check]) -> str:
+    """The worst verdict of all."""
     return max((check.verdict for check in checks), key=VERDICTS.index)

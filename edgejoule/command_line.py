@@ -8,8 +8,10 @@ import argparse
 import importlib
 import os
 import sys
+from types import ModuleType
+from typing import List, NamedTuple, NoReturn, Optional, Sequence, Tuple
 
-from edgejoule import __version__
+from edgejoule import __version__, needs
 
 EXAMPLES = """\
 examples:
@@ -23,63 +25,100 @@ examples:
 
 exit codes: 0 fine, 1 something failed, 3 nothing was measured, 4 the request was not understood
 """
+TRAINING = ("torch", "numpy", "tqdm")  # what a worker imports, however late it is started
+PAGES = ("numpy", "pandas", "jinja2")
+
+
+class Command(NamedTuple):
+    """A sub-command: the package it is a module of, its line of help, the modules it needs."""
+
+    name: str
+    package: str
+    text: str
+    needs: Tuple[str, ...] = ()
+
+
 COMMANDS = (
-    ("run", "bench", "run a suite: train, score, cut, retrain, measure"),
-    ("nightly", "bench", "one night of a suite: doctor, cool, run, gate, confirm, report, tidy"),
-    ("compare", "bench", "is B dearer than A? pairs of runs, turn by turn"),
-    ("gate", "bench", "is last night red? against the nights before and the blessed one"),
-    ("bless", "bench", "make a night the baseline that later ones are held to"),
-    ("list", "bench", "what there is: suites, models, data sets, criteria, recipes, runs"),
-    ("new", "bench", "begin a criterion, model, recipe, ... of your own"),
-    ("show", "bench", "one run: settings, phases, ticket, warnings"),
-    ("report", "reports", "the page and the tables of a suite's runs"),
-    ("history", "reports", "the pages over all nights: last night, trends, all runs"),
-    ("papers", "reports", "published result tables side by side with our runs"),
-    ("devices", "devices", "power sensors of this machine, read once"),
-    ("doctor", "devices", "is this machine fit to measure?"),
-    ("watch", "devices", "live watts and temperature in this terminal"),
-    ("measure", "devices", "joules of any command"),
-    ("prune", "bench", "cut one model and print what it saves"),
-    ("flops", "bench", "what training a model costs, in three conventions"),
-    ("kernels", "bench", "the sign-code kernels: what is built, self-test, race"),
-    ("zoo", "bench", "prove the cut on a zoo of networks"),
-    ("meter-bench", "devices", "prove the meter on traces with known joules"),
+    Command("run", "bench", "run a suite: train, score, cut, retrain, measure", TRAINING),
+    Command(
+        "nightly",
+        "bench",
+        "one night of a suite: doctor, cool, run, gate, confirm, report, tidy",
+        TRAINING,
+    ),
+    Command("compare", "bench", "is B dearer than A? pairs of runs, turn by turn", TRAINING),
+    Command(
+        "gate",
+        "bench",
+        "is last night red? against the nights before and the blessed one",
+        ("numpy",),
+    ),
+    Command("bless", "bench", "make a night the baseline that later ones are held to"),
+    Command("list", "bench", "what there is: suites, models, data sets, criteria, recipes, runs"),
+    Command("new", "bench", "begin a criterion, model, recipe, ... of your own"),
+    Command("show", "bench", "one run: settings, phases, ticket, warnings"),
+    Command("report", "reports", "the page and the tables of a suite's runs", PAGES),
+    Command("history", "reports", "the pages over all nights: last night, trends, all runs", PAGES),
+    Command("papers", "reports", "published result tables side by side with our runs", PAGES),
+    Command("devices", "devices", "power sensors of this machine, read once"),
+    Command("doctor", "devices", "is this machine fit to measure?"),
+    Command("watch", "devices", "live watts and temperature in this terminal"),
+    Command("measure", "devices", "joules of any command"),
+    Command("prune", "bench", "cut one model and print what it saves", ("torch", "numpy")),
+    Command("flops", "bench", "what training a model costs, in three conventions", ("torch",)),
+    Command(
+        "kernels", "bench", "the sign-code kernels: what is built, self-test, race", ("numpy",)
+    ),
+    Command("zoo", "bench", "prove the cut on a zoo of networks", ("torch", "numpy")),
+    Command("meter-bench", "devices", "prove the meter on traces with known joules"),
 )
 
 
 class Parser(argparse.ArgumentParser):
     """Its complaints are one line and exit code 4, like every other complaint here."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         """Ends the program with what was not understood and where help is."""
         self.exit(4, "edgejoule: {}; see '{} --help'\n".format(message, self.prog))
 
 
-def main(argv=None) -> int:
+def main(argv: Optional[Sequence[str]] = None) -> int:
     """Exit code of one command line."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    args = _parser(argv).parse_args(argv)
-    if args.command == "version":
-        print(__version__)
-        return 0
     try:
-        return _module(args.command).run(args)
-    except BrokenPipeError:
+        return _run(argv)
+    except BrokenPipeError:  # who read our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print(
-            "edgejoule: stopped; finished work is kept, the same command goes on", file=sys.stderr
-        )
+        _complain("stopped; finished work is kept, the same command goes on")
         return 130
-    except (ValueError, RuntimeError, OSError) as error:
-        if os.environ.get("EDGEJOULE_TRACEBACK"):
+    except ImportError as error:
+        text = needs.sentence(argv[0], error)
+        if text is None or _wants_traceback():
             raise
-        print("edgejoule: {}".format(_one_line(error)), file=sys.stderr)
+        _complain(text)
+        return 4
+    except (ValueError, RuntimeError, OSError) as error:
+        if _wants_traceback():
+            raise
+        _complain(_one_line(error))
         return 1 if isinstance(error, RuntimeError) else 4
 
 
-def _parser(argv):
+def _run(argv: List[str]) -> int:
+    chosen = [command for command in COMMANDS if command.name in argv[:1]]
+    if chosen and not {"-h", "--help"} & set(argv):  # before a parser imports its module
+        needs.check(chosen[0].name, chosen[0].needs)
+    args = _parser(chosen).parse_args(argv)
+    if args.command == "version":
+        print(__version__)
+        return 0
+    return _module(chosen[0]).run(args)
+
+
+def _parser(chosen: List[Command]) -> Parser:
+    """Knows every command by name, and the arguments of the chosen one."""
     parser = Parser(
         prog="edgejoule",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -88,26 +127,33 @@ def _parser(argv):
         "and what does pruning save?",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    commands.required = True
+    commands.required = True  # not an argument of add_subparsers on Python 3.6
     commands.add_parser("version", help="print the version")
-    for name, package, text in COMMANDS:
-        command = commands.add_parser(
-            name, help=text, formatter_class=argparse.RawDescriptionHelpFormatter
+    for command in COMMANDS:
+        sub = commands.add_parser(
+            command.name, help=command.text, formatter_class=argparse.RawDescriptionHelpFormatter
         )
-        if name in argv[:1]:
-            command.description = _module(name).__doc__
-            _module(name).arguments(command)
+        if command in chosen:
+            sub.description = _module(command).__doc__
+            _module(command).arguments(sub)
     return parser
 
 
-def _module(command: str):
-    package = {name: package for name, package, _ in COMMANDS}[command]
+def _module(command: Command) -> ModuleType:
     return importlib.import_module(
-        "edgejoule.{}.commands.{}".format(package, command.replace("-", "_"))
+        "edgejoule.{}.commands.{}".format(command.package, command.name.replace("-", "_"))
     )
 
 
-def _one_line(error) -> str:
+def _complain(text: str) -> None:
+    print("edgejoule: {}".format(text), file=sys.stderr)
+
+
+def _wants_traceback() -> bool:
+    return bool(os.environ.get("EDGEJOULE_TRACEBACK"))
+
+
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 

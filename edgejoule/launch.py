@@ -13,6 +13,7 @@ import runpy
 import sys
 from typing import List
 
+REFUSED = 4  # the exit code of whatever cannot be done as asked
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -28,8 +29,25 @@ def _put_in_place() -> None:
     spec = importlib.util.spec_from_file_location(
         "edgejoule", os.path.join(HERE, "__init__.py"), submodule_search_locations=[HERE]
     )
+    assert spec is not None and spec.loader is not None  # a .py file always has them
     sys.modules["edgejoule"] = package = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(package)
+
+
+def _run(module: str) -> None:
+    """Runs a module as if by `python3 -m`; what it cannot import is one line, no traceback."""
+    from edgejoule import needs  # only now does the name mean this folder
+
+    try:
+        runpy.run_module("edgejoule." + module, run_name="__main__", alter_sys=True)
+    except (ImportError, OSError) as error:
+        # A library of torch that cannot be loaded is an OSError without a number; one with a
+        # number is about a file, and no import's.
+        text = None if getattr(error, "errno", None) else needs.sentence(module, error)
+        if text is None:
+            raise
+        print("edgejoule: " + text, file=sys.stderr)
+        sys.exit(REFUSED)
 
 
 if "edgejoule" not in sys.modules:  # run by its path, or imported again by a spawned child
@@ -37,4 +55,4 @@ if "edgejoule" not in sys.modules:  # run by its path, or imported again by a sp
 
 if __name__ == "__main__":
     del sys.argv[0]
-    runpy.run_module("edgejoule." + sys.argv[0], run_name="__main__", alter_sys=True)
+    _run(sys.argv[0])

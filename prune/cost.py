@@ -7,6 +7,7 @@ paper   3 x the forward FLOPs of the literature's counter, rounded to 0.01 GFLOP
 fvcore  3 x fvcore's own forward figure, in which a MAC is one "flop" and batch norms count two.
 """
 
+import warnings
 from typing import Dict, NamedTuple, Optional, Tuple
 
 from torch import Tensor, nn
@@ -100,7 +101,9 @@ def fvcore_forward(model: nn.Module, example: Tensor) -> Optional[Dict[str, int]
     Operators that it does not know count 0 there, so attention and LSTMs are missing from it.
     """
     try:  # optional: a board may do without
-        from fvcore.nn import FlopCountAnalysis
+        with warnings.catch_warnings():  # fvcore's own import uses what torch has deprecated
+            warnings.filterwarnings("ignore", message=".*torch.jit.script")
+            from fvcore.nn import FlopCountAnalysis
     except ImportError:
         return None
     with macs.undisturbed(model, example):

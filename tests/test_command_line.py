@@ -1,5 +1,6 @@
 """The command line: help that teaches, and one clear line with exit code 4 for every mistake."""
 
+import ast
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edgejoule import __version__, command_line
+from edgejoule import __version__, command_line, needs
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = """
@@ -51,7 +52,7 @@ def suite_file(tmp_path, *change):
     return path
 
 
-@pytest.mark.parametrize("command", [name for name, _, _ in command_line.COMMANDS])
+@pytest.mark.parametrize("command", [each.name for each in command_line.COMMANDS])
 def test_every_command_explains_itself(command):
     code, out, _ = call(command, "--help")
     assert code == 0 and "usage: edgejoule " + command in out
@@ -162,6 +163,113 @@ def test_devices_needs_no_torch_numpy_or_pandas(tmp_path):
     code, out, err = call("devices", "--json", env=dict(os.environ, PYTHONPATH=str(tmp_path)))
     assert code == 0, err
     json.loads(out)
+
+
+FOREIGN = {"torch", "numpy", "pandas", "jinja2", "tqdm", "sklearn", "fvcore", "pynvml"}
+HIDE = """
+import importlib.machinery
+found = importlib.machinery.PathFinder.find_spec
+def find_spec(cls, name, path=None, target=None):
+    return None if name.split(".")[0] in {!r} else found(name, path, target)
+importlib.machinery.PathFinder.find_spec = classmethod(find_spec)
+"""
+
+
+def without(folder, *modules):
+    """An environment in which Python and its children find everything but these modules."""
+    (folder / "sitecustomize.py").write_text(HIDE.format(tuple(modules)))
+    return dict(os.environ, PYTHONPATH=str(folder))
+
+
+def at_import(path):
+    """Dotted names that a file of ours imports when it is imported itself."""
+    left = list(ast.parse(path.read_text(encoding="utf8")).body)
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (node.module + "." + alias.name for alias in node.names)
+        elif not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            left.extend(ast.iter_child_nodes(node))
+
+
+def imported(name, seen):
+    """Other people's modules behind one of ours, such as "edgejoule.bench.worker"."""
+    path = ROOT.joinpath(*name.split(".")[1:]).with_suffix(".py")
+    if not path.exists():  # a name that is taken from a module
+        path = path.parent.with_suffix(".py")
+    if path in seen or not path.exists():
+        return set()
+    seen.add(path)
+    names = list(at_import(path))
+    inner = [imported(each, seen) for each in names if each.startswith("edgejoule.")]
+    return {each.split(".")[0] for each in names}.union(*inner) & FOREIGN
+
+
+@pytest.mark.parametrize("command", command_line.COMMANDS, ids=lambda each: each.name)
+def test_a_command_says_what_it_needs(command):
+    """Exactly what is imported with it; a command that trains names what its workers import."""
+    module = "edgejoule.{}.commands.{}".format(command.package, command.name.replace("-", "_"))
+    wanted = imported(module, set())
+    if command.needs is command_line.TRAINING:
+        wanted |= imported("edgejoule.bench.worker", set())
+    assert set(command.needs) == wanted
+
+
+@pytest.mark.parametrize(
+    "command", [each for each in command_line.COMMANDS if each.needs], ids=lambda each: each.name
+)
+def test_what_is_missing_is_one_line_before_anything_starts(command, tmp_path):
+    env = without(tmp_path, *FOREIGN)
+    line = refused(command.name, env=env, cwd=str(tmp_path))
+    assert line.startswith("edgejoule: {} needs ".format(command.name))
+    assert sys.executable + " -m pip install" in line
+    assert all(name in line for name in command.needs)
+    assert {path.name for path in tmp_path.iterdir()} <= {"sitecustomize.py", "__pycache__"}
+
+
+def test_a_run_without_torch_starts_nothing(tmp_path):
+    """It began every case of the suite and failed in each."""
+    env = without(tmp_path, "torch")
+    line = refused("run", suite_file(tmp_path), "--runs", tmp_path / "runs", env=env)
+    assert "run needs torch, which" in line and "get it with" in line
+    assert not (tmp_path / "runs").exists()
+    assert "needs torch" in refused("run", suite_file(tmp_path), "--dry-run", env=env)
+    code, out, _ = call("run", "--help", env=env)
+    assert code == 0 and "usage: edgejoule run" in out
+
+
+def test_what_only_the_data_set_needs_ends_the_run_at_its_first_case(tmp_path):
+    code, _, err = call(
+        *["run", suite_file(tmp_path, "ratio = 0.5", "ratio = [0.3, 0.5]")],
+        *["--runs", tmp_path / "runs", "--fake-power", "5"],
+        env=without(tmp_path, "sklearn"),
+    )
+    assert code == 4 and "Traceback" not in err, err
+    assert err.count("pip install scikit-learn") == 1 and "[2/2]" not in err
+
+
+def test_a_package_that_cannot_be_imported_is_one_line(tmp_path):
+    """As a torch whose libraries are another machine's."""
+    (tmp_path / "torch.py").write_text("raise ImportError('libcudart.so.10.2: no such file')")
+    env = dict(os.environ, PYTHONPATH=str(tmp_path))
+    assert "libcudart.so.10.2" in refused("flops", env=env)
+    code, _, err = call("run", suite_file(tmp_path), "--runs", tmp_path / "runs", env=env)
+    assert code == 4 and "Traceback" not in err and err.count("libcudart.so.10.2") == 1, err
+
+
+def test_what_fvcore_uses_is_not_our_users_worry():
+    """Its import made torch warn, in every case, that `torch.jit.script` is deprecated."""
+    env = dict(os.environ, PYTHONWARNINGS="always")
+    code, out, err = call(
+        *["flops", "--model", "lenet5", "--dataset", "mnist", "--convention", "fvcore"], env=env
+    )
+    assert code == 0 and "fvcore" in out and "jit.script" not in err
+
+
+def test_a_fault_of_our_own_is_no_missing_package():
+    assert needs.sentence("run", ImportError("no", name="edgejoule.bench.nothing")) is None
 
 
 def test_the_plan_costs_nothing_and_says_what_the_run_will():

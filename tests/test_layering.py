@@ -10,6 +10,7 @@ PACKAGES = ("bench", "prune", "devices", "reports")
 FLOOR = {
     "launch",
     "members",
+    "needs",
     "plugins",
     "signatures",
     "version",

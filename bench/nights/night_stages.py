@@ -14,7 +14,6 @@ from edgejoule.bench import bundle, device_lock, runner, suite
 from edgejoule.bench.history import store
 from edgejoule.bench.nights import cooling, night, night_verdict, trace_keeping
 from edgejoule.devices import choose, conditions, health
-from edgejoule.devices.commands import doctor as doctors
 
 MOST_ATTEMPTS = 2
 HARMLESS = ("report", "prune")  # their failure takes nothing from the numbers
@@ -78,7 +77,7 @@ def examine(work, slow: bool):
     try:
         info, seconds = device.info(), work.options["doctor_seconds"]
         if slow and info.reason is None and not info.fake and seconds > 0:
-            found = doctors.examine(device, seconds, True)
+            found = health.examine(device, seconds, True)
         else:
             found = health.quick(info, conditions.snapshot(), device.notes())
     finally:

@@ -1,16 +1,18 @@
 """Which power sensors answer on this machine: read once, with rails, scope and period."""
 
 import json
+from argparse import ArgumentParser, Namespace
+from typing import Any, Dict
 
 from edgejoule.devices import choose, conditions
 
 
-def arguments(parser):
+def arguments(parser: ArgumentParser) -> None:
     """Add what the command takes."""
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
-def run(args) -> int:
+def run(args: Namespace) -> int:
     """Exit code: 0; a machine without a sensor is a finding, not a failure."""
     found = choose.survey()
     chosen = [each["adapter"] for each in found if "info" in each][:1]
@@ -36,9 +38,11 @@ def run(args) -> int:
     return 0
 
 
-def _text(each, is_chosen) -> str:
+def _text(each: Dict[str, Any], is_chosen: bool) -> str:
     if "reason" in each:
-        return "  {:8} {}".format(each["adapter"], _without(each["adapter"], each["reason"]))
+        return "  {:8} {}".format(
+            each["adapter"], choose.without_name(each["adapter"], each["reason"])
+        )
     info = each["info"]
     lines = [
         "{} {:8} {}: {} ({}), {}, every {:.3g} s".format(
@@ -59,10 +63,5 @@ def _text(each, is_chosen) -> str:
     return "\n".join(lines + ["             {}".format(note) for note in each["notes"]])
 
 
-def _now(each) -> str:
+def _now(each: Dict[str, Any]) -> str:
     return "a counter" if each["watts"] is None else "{:.2f} W now".format(each["watts"])
-
-
-def _without(name, reason) -> str:
-    prefix = name + ": "
-    return reason[len(prefix) :] if reason.startswith(prefix) else reason

@@ -1,80 +1,108 @@
 """Is this machine fit to measure? Reads the sensor in bursts, at rest and under a step of load.
 
-exit codes: 0 fit or fit with warnings, 3 not fit
+With --report the findings become one block of text for an issue: versions, board, sensors,
+power mode, clocks, temperatures and a short examination without load. It names nobody, works
+without torch and without a sensor, and takes seconds.
+
+exit codes: 0 fit or fit with warnings, or the report is made; 3 not fit
 """
 
 import json
+import sys
+from argparse import ArgumentParser, Namespace
+from functools import partial
+from typing import List
 
-from edgejoule.devices import choose, conditions, health, probe
+from edgejoule.devices import choose, doctor_report, health
+from edgejoule.devices.reading import DeviceInfo
 
 MARKS = {"ok": "ok    ", "warn": "warn  ", "refuse": "refuse"}
-BURST_S = 2.0
+REST_S, REPORT_REST_S = 20.0, 2.0
+GRACE_S = 5.0  # beyond what an examination takes, for a sensor that is slow to answer
+TERMINAL = "-"
 
 
-def arguments(parser):
+def arguments(parser: ArgumentParser) -> None:
     """Add what the command takes."""
     parser.add_argument("--power", default="auto", metavar="NAME", help="the sensor to examine")
     parser.add_argument("--fake-power", metavar="TRACE_OR_WATTS", help="play this instead")
     parser.add_argument(
         "--seconds",
         type=float,
-        default=20.0,
         metavar="S",
-        help="how long to watch the machine at rest (default: 20)",
+        help="how long to watch the machine at rest (default: {:g}, with --report {:g})".format(
+            REST_S, REPORT_REST_S
+        ),
     )
     parser.add_argument("--no-load", action="store_true", help="do not load the processor")
+    parser.add_argument(
+        "--report",
+        nargs="?",
+        const=TERMINAL,
+        metavar="FILE",
+        help="print what an issue needs to know, or write it to FILE",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
-def run(args) -> int:
-    """Exit code: 3 if a check refuses."""
+def run(args: Namespace) -> int:
+    """Exit code: 3 if a check refuses; 0 for a report, whatever it says."""
+    if args.report:
+        return _report(args)
     device = choose.open(args.power, fake_power=args.fake_power)
     try:
-        found = examine(device, args.seconds, not args.no_load)
+        seconds = REST_S if args.seconds is None else args.seconds
+        found = health.examine(device, seconds, not args.no_load)
     finally:
         device.close()
     if args.json:
-        print(
-            json.dumps(
-                {
-                    "verdict": health.verdict(found),
-                    "info": device.info()._asdict(),
-                    "checks": [check._asdict() for check in found],
-                },
-                indent=1,
-            )
-        )
+        print(_json(found, device.info()))
     else:
         _print(found)
     return 3 if health.verdict(found) == "refuse" else 0
 
 
-def examine(device, seconds: float, with_load: bool) -> list:
-    """Every check, in the order of its printing."""
-    info, before = device.info(), conditions.snapshot()
-    slow = _slow(device, info, seconds, with_load) if info.reason is None else []
-    after = conditions.snapshot()
-    found = health.quick(info, after, device.notes())
-    return found[:1] + slow + [health.heat(before, after)] + found[1:]
+def _report(args: Namespace) -> int:
+    seconds = REPORT_REST_S if args.seconds is None else args.seconds
+    found = doctor_report.make(
+        args.power,
+        args.fake_power,
+        partial(health.examine, seconds=seconds, with_load=False),
+        health.BURST_S + seconds + GRACE_S,
+    )
+    told = doctor_report.text(found)
+    if args.report != TERMINAL:
+        with open(args.report, "w", encoding="utf8") as file:
+            file.write(told)
+    if args.json:
+        print(json.dumps(found, indent=1))
+    elif args.report == TERMINAL:
+        print(_printable(told), end="")
+    else:
+        print("written to {}; paste all of it into the issue".format(args.report))
+    return 0
 
 
-def _slow(device, info, seconds, with_load):
-    found = health.update(info, probe.burst(device, BURST_S))
-    found.append(health.idle(*probe.rest(device, seconds)))
-    if with_load:
-        found.append(health.lag(info, probe.lag_s(device, info.period_s)))
-    return found
+def _printable(told: str) -> str:
+    """The text as this terminal can show it: a board's may know only ASCII."""
+    encoding = sys.stdout.encoding or "ascii"
+    return told.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _print(found):
+def _json(found: List[health.Check], info: DeviceInfo) -> str:
+    return json.dumps(
+        {
+            "verdict": health.verdict(found),
+            "info": info._asdict(),
+            "checks": [check._asdict() for check in found],
+        },
+        indent=1,
+    )
+
+
+def _print(found: List[health.Check]) -> None:
     for check in found:
         print("{} {:16} {}".format(MARKS[check.verdict], check.name, check.found))
         if check.mend and check.verdict != "ok":
             print("{:23} mend: {}".format("", check.mend))
-    print(
-        {
-            "ok": "fit to measure",
-            "warn": "fit to measure, with the warnings above",
-            "refuse": "not fit to measure",
-        }[health.verdict(found)]
-    )
+    print(health.SENTENCES[health.verdict(found)])

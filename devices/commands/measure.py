@@ -8,14 +8,22 @@ import json
 import signal
 import subprocess
 import sys
+from argparse import ArgumentParser, Namespace
+from types import FrameType
+from typing import IO, Any, Dict, List, Optional
 
 from edgejoule.devices import choose, conditions, idle
+from edgejoule.devices.idle import Baseline
 from edgejoule.devices.meter import Meter
+from edgejoule.devices.reading import Reading
+from edgejoule.devices.trace import PowerTrace
 
+# What ends a process from outside goes on to the command, whose end is then measured as any
+# other. Ctrl-C is not among them: a terminal sends it to the command as well.
 FORWARDED = (signal.SIGTERM, signal.SIGHUP)
 
 
-def arguments(parser):
+def arguments(parser: ArgumentParser) -> None:
     """Add what the command takes."""
     parser.add_argument("--power", default="auto", metavar="NAME", help="the sensor to read")
     parser.add_argument("--fake-power", metavar="TRACE_OR_WATTS", help="play this instead")
@@ -35,7 +43,7 @@ def arguments(parser):
     parser.add_argument("words", nargs="...", metavar="-- COMMAND ...")
 
 
-def run(args) -> int:
+def run(args: Namespace) -> int:
     """Exit code: that of the command."""
     words = args.words[1:] if args.words[:1] == ["--"] else args.words
     if not words:
@@ -49,6 +57,7 @@ def run(args) -> int:
         before = conditions.snapshot()
         with meter.window("command") as window:
             code = _run(words, sys.stderr if args.json else None)
+        assert window.reading is not None  # the window has ended
         found = _document(meter, window.reading, rest, before, words, code)
         if args.trace:
             _save(args.trace, meter.trace())
@@ -60,11 +69,12 @@ def run(args) -> int:
     return code
 
 
-def _run(words, stdout) -> int:
+def _run(words: List[str], stdout: Optional[IO[str]]) -> int:
     """The command's exit code as a shell would give it."""
-    children, early = [], []
+    children: List[subprocess.Popen] = []
+    early: List[int] = []
 
-    def forward(number, _):
+    def forward(number: int, _: Optional[FrameType]) -> None:
         for child in children:
             child.send_signal(number)
         early.append(number)
@@ -83,7 +93,7 @@ def _run(words, stdout) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _outwaited(child) -> int:
+def _outwaited(child: subprocess.Popen) -> int:
     """The child's code; a Ctrl-C reaches it from the terminal, so it is only waited for."""
     while True:
         try:
@@ -92,7 +102,14 @@ def _outwaited(child) -> int:
             continue
 
 
-def _document(meter, reading, rest, before, words, code) -> dict:
+def _document(
+    meter: Meter,
+    reading: Reading,
+    rest: Optional[Baseline],
+    before: Dict[str, Any],
+    words: List[str],
+    code: int,
+) -> Dict[str, Any]:
     split = idle.shares(reading, rest)
     return {
         "command": words,
@@ -108,7 +125,7 @@ def _document(meter, reading, rest, before, words, code) -> dict:
     }
 
 
-def _text(found) -> str:
+def _text(found: Dict[str, Any]) -> str:
     reading, device = found["reading"], found["device"]
     if reading["joules"] is None:
         return "edgejoule: {:.3g} s, joules not measured: {}".format(
@@ -134,14 +151,14 @@ def _text(found) -> str:
     return "\n".join(dict.fromkeys(lines))
 
 
-def _bar(joules) -> str:
+def _bar(joules: Optional[float]) -> str:
     return "" if joules is None else " +- {:.2g}".format(joules)
 
 
-def _peak(watts) -> str:
+def _peak(watts: Optional[float]) -> str:
     return "not told" if watts is None else "{:.4g} W".format(watts)
 
 
-def _save(path, trace):
+def _save(path: str, trace: PowerTrace) -> None:
     with open(path, "w") as file:
         file.write(trace.to_json())

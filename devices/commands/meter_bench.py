@@ -6,14 +6,18 @@ exit codes: 0 every promise holds, 1 one does not
 
 import json
 import platform
+from argparse import ArgumentParser, Namespace
+from typing import Any, Dict, Optional
 
 from edgejoule.devices.proof import accuracy, counter_wrap, coverage, overhead, zeus
 
 HERTZ_LIMITS = ((10.0, 0.003), (100.0, 0.03))  # share of a core
-COVERAGE = (0.93, 0.97)
+COVERAGE = (0.93, 0.97)  # of intervals that claim 0.95
+COVERAGE_TRIALS = 20  # to each window of a row: a share needs more of them than a percentile
+EXACT_J = 1e-6
 
 
-def arguments(parser):
+def arguments(parser: ArgumentParser) -> None:
     """Add what the command takes."""
     parser.add_argument(
         "--trials", type=int, default=100, metavar="N", help="windows per row (default: 100)"
@@ -28,22 +32,22 @@ def arguments(parser):
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
-def run(args) -> int:
+def run(args: Namespace) -> int:
     """Exit code: 1 if a promise is broken."""
     found = figures(args.trials, args.seconds)
-    print(json.dumps(found, indent=1) if args.json else _text(found))
+    print(json.dumps(found, indent=1) if args.json else text(found))
     return 0 if found["holds"] else 1
 
 
-def figures(trials: int, seconds: float) -> dict:
+def figures(trials: int, seconds: float) -> Dict[str, Any]:
     """Every figure, and whether all promises hold."""
     rows = [accuracy.judged(row, trials) for row in accuracy.ROWS]
     cost = [dict(overhead.least(hertz, seconds), limit=limit) for hertz, limit in HERTZ_LIMITS]
     for each in cost:
         each["holds"] = each["core_share"] <= each["limit"]
-    share, off = coverage.coverage(20 * trials), counter_wrap.joules_off()
+    share, off = coverage.coverage(COVERAGE_TRIALS * trials), counter_wrap.joules_off()
     held = [each["holds"] for each in rows + cost]
-    held += [COVERAGE[0] <= share <= COVERAGE[1], abs(off["ours"]) < 1e-6]
+    held += [COVERAGE[0] <= share <= COVERAGE[1], abs(off["ours"]) < EXACT_J]
     return {
         "python": platform.python_version(),
         "zeus": zeus.version() if zeus.installed() else "zeus not installed",
@@ -57,7 +61,8 @@ def figures(trials: int, seconds: float) -> dict:
     }
 
 
-def _text(found) -> str:
+def text(found: Dict[str, Any]) -> str:
+    """The figures as a table, and the verdict as its last line."""
     lines = [
         "python {python}, {zeus}".format(python=found["python"], zeus=_zeus(found["zeus"])),
         "",
@@ -86,7 +91,7 @@ def _text(found) -> str:
     return "\n".join(lines + ["every promise holds" if found["holds"] else "A PROMISE IS BROKEN"])
 
 
-def _row(row) -> str:
+def _row(row: Dict[str, Any]) -> str:
     limit = "" if row["limit_percent"] is None else "{:.4g}".format(row["limit_percent"])
     others = ", ".join(
         "{} {:.3g}".format(*item) for item in sorted(row["others_p95_percent"].items())
@@ -103,9 +108,9 @@ def _row(row) -> str:
     )
 
 
-def _theirs(joules) -> str:
+def _theirs(joules: Optional[float]) -> str:
     return "" if joules is None else " (Zeus: {:.0f} J)".format(joules)
 
 
-def _zeus(text) -> str:
-    return text if "not" in text else "zeus " + text
+def _zeus(version: str) -> str:
+    return version if "not" in version else "zeus " + version

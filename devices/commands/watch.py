@@ -3,14 +3,18 @@
 import json
 import sys
 import time
+from argparse import ArgumentParser, Namespace
+from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 from edgejoule.devices import choose, conditions
 from edgejoule.devices.meter import Meter
+from edgejoule.devices.reading import DeviceInfo, Reading
 
-BAR, UP, CLEAR = 30, "\x1b[{}A", "\x1b[J"
+BAR = 30  # characters of the longest bar
+UP, CLEAR = "\x1b[{}A", "\x1b[J"  # of a terminal: up so many lines, clear what is below
 
 
-def arguments(parser):
+def arguments(parser: ArgumentParser) -> None:
     """Add what the command takes."""
     parser.add_argument("--power", default="auto", metavar="NAME", help="the sensor to read")
     parser.add_argument("--fake-power", metavar="TRACE_OR_WATTS", help="play this instead")
@@ -27,7 +31,7 @@ def arguments(parser):
     )
 
 
-def run(args) -> int:
+def run(args: Namespace) -> int:
     """Exit code: 0, or 3 if there is nothing to watch."""
     if not args.interval > 0:
         raise ValueError(
@@ -53,10 +57,11 @@ def run(args) -> int:
     return 0
 
 
-def _looks(meter, interval, seconds):
+def _looks(meter: Meter, interval: float, seconds: Optional[float]) -> Iterator[Dict[str, Any]]:
     """One dictionary every `interval` seconds: mean watts since the last, rails, temperatures."""
     begun = last = time.monotonic()
     while seconds is None or last - begun < seconds - 1e-3:
+        # From the last look on, not from now: what a look takes must not add up.
         time.sleep(max(last + interval - time.monotonic(), 0.0))
         now = time.monotonic()
         reading = meter.between(last, now)
@@ -72,32 +77,32 @@ def _looks(meter, interval, seconds):
         last = now
 
 
-def _failure(reading):
+def _failure(reading: Reading) -> Optional[str]:
     return reading.reason if reading.status in ("invalid", "degraded") else None
 
 
-def _per_second(joules, seconds):
+def _per_second(joules: Optional[float], seconds: float) -> Optional[float]:
     return None if joules is None else joules / seconds
 
 
-def _show(info, looks):
+def _show(info: DeviceInfo, looks: Iterable[Dict[str, Any]]) -> None:
     """Redraws on a terminal, prints one line a look elsewhere."""
     print(
         "{}: {} of {}{}".format(
             info.adapter, info.rail, info.name, ", NOT REAL: " + info.fake if info.fake else ""
         )
     )
-    drawn, top = 0, 1e-9
+    drawn, top = 0, 1e-9  # more than 0, for a bar is a share of the highest watts so far
     for look in looks:
         top = max([top, look["watts"] or 0.0])
         lines = _block(look, top) if sys.stdout.isatty() else [_line(look)]
-        if sys.stdout.isatty() and drawn:
+        if sys.stdout.isatty() and drawn:  # over the last block, so that it stands still
             sys.stdout.write(UP.format(drawn) + CLEAR)
         print("\n".join(lines), flush=True)
         drawn = len(lines)
 
 
-def _line(look) -> str:
+def _line(look: Dict[str, Any]) -> str:
     hottest = max(look["celsius"].values()) if look["celsius"] else None
     return "{:8.1f} s  {}  {}{}".format(
         look["seconds"],
@@ -107,7 +112,7 @@ def _line(look) -> str:
     ).rstrip()
 
 
-def _block(look, top) -> list:
+def _block(look: Dict[str, Any], top: float) -> List[str]:
     lines = ["{:20} {} {}".format("total", _watts(look["watts"]), _bar(look["watts"], top))]
     lines += [
         "{:20} {} {}".format(name[:20], _watts(watts), _bar(watts, top))
@@ -119,9 +124,9 @@ def _block(look, top) -> list:
     )
 
 
-def _watts(watts) -> str:
+def _watts(watts: Optional[float]) -> str:
     return "not measured" if watts is None else "{:10.2f} W".format(watts)
 
 
-def _bar(watts, top) -> str:
+def _bar(watts: Optional[float], top: float) -> str:
     return "#" * int(round(BAR * max(watts or 0.0, 0.0) / top))

@@ -1,22 +1,24 @@
 """A window across a wrap of a processor's counter: how many joules off, ours and Zeus's.
 
-The window ends 20 ms after the wrap; Zeus's own process that counts wraps looks ten times a
-second then, and has not seen it.
+The window ends 20 ms after the wrap. Zeus counts wraps in a process of its own, which looks ten
+times a second and has not seen this one by then.
 """
 
 import os
 import tempfile
 from types import SimpleNamespace
+from typing import Any, Dict, Union
 
 from edgejoule.devices.adapters import rapl
 from edgejoule.devices.proof import zeus
 
-RANGE_UJ, BEFORE_UJ, AFTER_UJ = 262143328850, 262143328850 - 20000000, 30000000
+RANGE_UJ = 262143328850  # max_energy_range_uj of an Intel package
+BEFORE_UJ, AFTER_UJ = RANGE_UJ - 20000000, 30000000
 TRUTH_J = (RANGE_UJ - BEFORE_UJ + AFTER_UJ) * 1e-6
 
 
-def joules_off() -> dict:
-    """{"ours": joules, "zeus": joules, or None without Zeus}: what each adds to the truth."""
+def joules_off() -> Dict[str, Any]:
+    """{"ours": joules, "zeus": joules, or None without Zeus}: how far each is above the truth."""
     with tempfile.TemporaryDirectory() as root:
         zone = os.path.join(root, "class/powercap/intel-rapl:0")
         os.makedirs(zone)
@@ -28,7 +30,7 @@ def joules_off() -> dict:
         }
 
 
-def _ours(root, zone) -> float:
+def _ours(root: str, zone: str) -> float:
     counter = os.path.join(zone, "energy_uj")
     _write(counter, BEFORE_UJ)
     device = rapl.open(root=root)
@@ -36,22 +38,24 @@ def _ours(root, zone) -> float:
     _write(counter, AFTER_UJ)
     after = device.read().joules
     device.close()
+    assert before is not None and after is not None  # RAPL counts joules
     return after - before
 
 
-def _zeus(zone) -> float:
+def _zeus(zone: str) -> float:
     from zeus.device.cpu import rapl as theirs
 
     counter = os.path.join(zone, "energy_uj")
     _write(counter, BEFORE_UJ)
     file = theirs.RAPLFile(zone)
+    # Its tracker is a process that looks ten times a second; here it has not looked yet.
     file._wraparound_tracker = SimpleNamespace(get_num_wraparounds=lambda: 0)
     before = file.read()
     _write(counter, AFTER_UJ)
     return (file.read() - before) * 1e-3
 
 
-def _write(path, value):
-    """In place and of one length, as a kernel's file is to whoever holds it."""
+def _write(path: str, value: Union[int, str]) -> None:
+    """Change a file in place and keep its length, as a kernel's file is to who holds it open."""
     with open(path, "r+" if os.path.exists(path) else "w") as file:
         file.write("{:<24}\n".format(value))

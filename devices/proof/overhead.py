@@ -3,24 +3,26 @@
 import os
 import tempfile
 import time
+from typing import Any, Dict
 
 from edgejoule.devices.adapters import ina3221
 from edgejoule.devices.meter import Meter
 
 RAILS = ("GPU", "CPU", "SOC"), ("CV", "VDDRQ", "SYS5V")  # a Jetson AGX Xavier: all are added
-
-
 TRIES = 3  # what else runs on the machine can only add
 
 
-def least(hertz: float, seconds: float) -> dict:
-    """The least `core_share` of three tries that last `seconds` together."""
+def least(hertz: float, seconds: float) -> Dict[str, Any]:
+    """The `core_share` of the cheapest of three tries that last `seconds` together."""
     found = [core_share(hertz, seconds / TRIES) for _ in range(TRIES)]
     return min(found, key=lambda each: each["core_share"])
 
 
-def core_share(hertz: float, seconds: float) -> dict:
-    """Share of one core [0, 1] at this rate, and what a read of all rails costs, in seconds."""
+def core_share(hertz: float, seconds: float) -> Dict[str, Any]:
+    """Share of one core [0, 1] that sampling takes at this rate.
+
+    "hertz", "core_share", "reads" (how many there were) and "seconds" (what they took).
+    """
     with tempfile.TemporaryDirectory() as root:
         _tree(root)
         device = ina3221.open(root=root)
@@ -36,7 +38,7 @@ def core_share(hertz: float, seconds: float) -> dict:
     }
 
 
-def _tree(root):
+def _tree(root: str) -> None:
     """Six rails in the layout of L4T 32."""
     for chip, labels in enumerate(RAILS):
         folder = os.path.join(root, "bus/i2c/devices/1-004{0}/iio:device{0}".format(chip))
@@ -46,6 +48,6 @@ def _tree(root):
             _write(folder, "in_power{}_input".format(n), "1500")
 
 
-def _write(folder, name, text):
+def _write(folder: str, name: str, text: str) -> None:
     with open(os.path.join(folder, name), "w") as file:
         file.write(text + "\n")

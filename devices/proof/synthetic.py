@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from math import exp, floor
-from typing import Sequence, Tuple
+from typing import List, Sequence, Tuple, Union
 
 
 class Pattern:
@@ -10,7 +10,9 @@ class Pattern:
 
     def __init__(self, parts: Sequence[Tuple[float, float]]):
         self.parts = list(parts)
-        self.starts, self.energies, t, joules = [], [], 0.0, 0.0
+        self.starts: List[float] = []
+        self.energies: List[float] = []
+        t = joules = 0.0
         for seconds, watts in self.parts:
             self.starts.append(t)
             self.energies.append(joules)
@@ -19,19 +21,19 @@ class Pattern:
 
     def watts(self, t: float) -> float:
         """Watts at a moment."""
-        return self.parts[self._place(t)[0]][1]
+        return self.parts[self.place(t)[0]][1]
 
     def joules(self, t: float) -> float:
         """Joules from moment 0 to a moment, exact."""
-        index, inside = self._place(t)
+        index, inside = self.place(t)
         return (
             floor(t / self.period_s) * self.cycle_joules
             + self.energies[index]
             + inside * self.parts[index][1]
         )
 
-    def _place(self, t):
-        """(part, seconds into it)."""
+    def place(self, t: float) -> Tuple[int, float]:
+        """Which part a moment falls into, and how many seconds into it."""
         phase = t - floor(t / self.period_s) * self.period_s
         index = bisect_right(self.starts, phase) - 1
         return index, phase - self.starts[index]
@@ -45,14 +47,17 @@ class Trailing:
         self._at_start = self._settled()
 
     def watts(self, t: float) -> float:
-        """Watts shown at a moment, after it has run for ever."""
-        index, inside = self.pattern._place(t)
+        """Watts shown at a moment, the sensor having run for ever before."""
+        index, inside = self.pattern.place(t)
         power = self.pattern.parts[index][1]
         shown = power + (self._at_start[index] - power) * exp(-inside / self.lag_s)
         return round(shown / self.step_watts) * self.step_watts
 
-    def _settled(self):
-        """Value at the start of each part, once the transient of the first cycle has died."""
+    def _settled(self) -> List[float]:
+        """Value at the start of each part, once the first cycles have been forgotten.
+
+        After 40 time constants less than 1e-17 of the beginning is left.
+        """
         value = self.pattern.cycle_joules / self.pattern.period_s
         for _ in range(2 + int(40 * self.lag_s / self.pattern.period_s)):
             found = []
@@ -72,6 +77,9 @@ class Register:
         """Joules that the register shows at a moment."""
         ticks = floor((t - self.offset_s) / self.update_s)
         return self.pattern.joules(self.offset_s + ticks * self.update_s)
+
+
+Sensor = Union[Pattern, Trailing]  # whatever shows watts at a moment
 
 
 def constant(watts: float = 8.0) -> Pattern:

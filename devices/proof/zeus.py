@@ -8,16 +8,19 @@ import asyncio
 import copy
 import warnings
 from queue import Empty
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
+from typing import Any, Coroutine, List, Tuple
+
+from edgejoule.devices.proof.synthetic import Register, Sensor
 
 POLL_S = 0.05
-LEAD_S = 1.0
+LEAD_S = 1.0  # it polls before and after the window, as it does in a program
 
 
 def installed() -> bool:
     """True if Zeus can be imported here."""
     try:
-        import zeus.monitor  # noqa: F401 only whether it is there
+        import zeus.monitor  # noqa: F401 is asked only whether it is there
     except ImportError:
         return False
     return True
@@ -42,12 +45,12 @@ class Clock:
 
     monotonic = time
 
-    def sleep(self, seconds: float):
+    def sleep(self, seconds: float) -> None:
         """Let time pass."""
         self.now_s += seconds
 
 
-def jetson(sensor, start_s: float, end_s: float, phase_s: float) -> float:
+def jetson(sensor: Sensor, start_s: float, end_s: float, phase_s: float) -> float:
     """Joules of a window as `zeus.device.soc.jetson` finds them on a power rail."""
     from zeus.device.soc import jetson as soc
 
@@ -55,7 +58,7 @@ def jetson(sensor, start_s: float, end_s: float, phase_s: float) -> float:
     queue = _Commands(
         clock, [(start_s, soc.Command.READ), (end_s, soc.Command.READ), (end_s, soc.Command.STOP)]
     )
-    answers = []
+    answers: List[Any] = []
     rail = SimpleNamespace(measure_power=lambda: sensor.watts(clock.now_s) * 1e3)
     results = SimpleNamespace(put=lambda value: answers.append(copy.copy(value)))
     with _Replaced(soc, time=clock, asyncio=SimpleNamespace(to_thread=_at_once)):
@@ -63,11 +66,12 @@ def jetson(sensor, start_s: float, end_s: float, phase_s: float) -> float:
     return (answers[1] - answers[0]).total_energy_mj * 1e-3
 
 
-def polling(sensor, start_s: float, end_s: float, phase_s: float) -> float:
+def polling(sensor: Sensor, start_s: float, end_s: float, phase_s: float) -> float:
     """Joules of a window as `zeus.monitor.power` finds them by polling a GPU's power."""
     from zeus.monitor import power
 
-    clock, samples = Clock(start_s - LEAD_S + phase_s), []
+    clock = Clock(start_s - LEAD_S + phase_s)
+    samples: List[Any] = []
     gpus = SimpleNamespace(
         **dict.fromkeys(
             (
@@ -89,13 +93,14 @@ def polling(sensor, start_s: float, end_s: float, phase_s: float) -> float:
             stop,
             POLL_S,
         )
+    # Without __init__, which would look for real GPUs and start processes that poll them.
     monitor = power.PowerMonitor.__new__(power.PowerMonitor)
     monitor.measurement_domains, monitor.gpu_indices, monitor.data_queues = [domain], [0], {}
     monitor.samples = {domain: {0: [s for s in samples if s != "STOP"]}}
     return monitor.get_energy(start_s, end_s)[0]
 
 
-def counter(register, start_s: float, end_s: float) -> float:
+def counter(register: Register, start_s: float, end_s: float) -> float:
     """Joules of a window as `ZeusMonitor` finds them with an energy counter."""
     from zeus.monitor import energy
 
@@ -126,10 +131,15 @@ def counter(register, start_s: float, end_s: float) -> float:
 class _Commands:
     """A queue that holds commands for moments of a virtual clock."""
 
-    def __init__(self, clock, planned):
+    def __init__(self, clock: Clock, planned: List[Tuple[float, Any]]):
         self._clock, self._planned = clock, planned
 
-    def get(self, timeout):
+    def get(self, timeout: float) -> Any:
+        """The next command if its moment comes within `timeout` seconds; that time passes.
+
+        Raises:
+            Empty: it does not.
+        """
         if self._planned[0][0] <= self._clock.now_s + timeout:
             moment, command = self._planned.pop(0)
             self._clock.now_s = max(moment, self._clock.now_s)
@@ -141,18 +151,18 @@ class _Commands:
 class _Replaced:
     """Names of a module, other values while the block runs."""
 
-    def __init__(self, module, **values):
+    def __init__(self, module: ModuleType, **values: Any):
         self._module, self._values = module, values
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self._kept = {name: getattr(self._module, name) for name in self._values}
         self._module.__dict__.update(self._values)
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: Any) -> None:
         self._module.__dict__.update(self._kept)
 
 
-def _finish(coroutine):
+def _finish(coroutine: Coroutine) -> None:
     """Run a coroutine that never really waits."""
     loop = asyncio.new_event_loop()
     try:
@@ -161,5 +171,6 @@ def _finish(coroutine):
         loop.close()
 
 
-async def _at_once(function, *arguments, **named):
+async def _at_once(function: Any, *arguments: Any, **named: Any) -> Any:
+    """Takes the place of `asyncio.to_thread`: no thread, so the virtual clock cannot race."""
     return function(*arguments, **named)

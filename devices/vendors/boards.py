@@ -4,14 +4,15 @@ Sources: NVIDIA's carrier device trees, energymon's JetsonPowerRails.md, tegrast
 A sub-rail is never added: what it carries has passed its parent.
 """
 
-from typing import NamedTuple, Optional, Tuple
+from typing import Collection, NamedTuple, Optional, Set, Tuple
 
 
 class Board(NamedTuple):
     """A family of modules that share a rail layout.
 
     `modules` are part numbers in the device tree's `compatible`; `module` and `board` are the
-    rails whose sum is that scope's total; `children` are rails inside them.
+    rails whose sum is that scope's total; `children` are rails that such a rail feeds; `caveat`
+    is a sentence on what the total leaves out.
     """
 
     name: str
@@ -30,7 +31,7 @@ XAVIER = ("GPU", "CPU", "SOC", "CV", "VDDRQ", "SYS5V")
 ORIN = ("VDD_GPU_SOC", "VDD_CPU_CV", "VIN_SYS_5V0")
 THOR = ("VDD_GPU", "VDD_CPU_SOC_MSS", "VIN_SYS_5V0")
 ATX = ("CVB_ATX_12V", "CVB_ATX_3V3", "CVB_ATX_5V")
-BOARDS = (
+BOARDS = (  # of rows that fit, the first is taken
     Board("Jetson Nano", ("p3448",), (), ("POM_5V_IN",), ("POM_5V_GPU", "POM_5V_CPU")),
     Board(
         "Jetson TX1",
@@ -68,11 +69,12 @@ BOARDS = (
             "VDD_3V3_SYS_M2",
         ),
     ),
-    Board("Jetson AGX Xavier", ("p2888",), XAVIER),
+    Board("Jetson AGX Xavier", ("p2888",), XAVIER),  # has no input rail: its parts are added
     Board("Jetson Xavier NX", ("p3668",), ("VDD_IN",), (), ("VDD_CPU_GPU_CV", "VDD_SOC")),
     Board("Jetson Orin Nano/NX", ("p3767",), ("VDD_IN",), (), ("VDD_CPU_GPU_CV", "VDD_SOC")),
     Board("Jetson IGX Orin", ("p3740",), ORIN, ATX, ("VDDQ_VDD2_1V8AO",)),
     Board("Jetson AGX Orin", ("p3701",), ORIN, ATX, ("VDDQ_VDD2_1V8AO",)),
+    # Thor's input has a chip of its own; where that is not seen, the row after this one is left.
     Board("Jetson AGX Thor", ("p3834", "p4071"), (), ("VIN",), THOR),
     Board(
         "Jetson AGX Thor",
@@ -89,10 +91,11 @@ LABELS = frozenset(
 )
 
 
-def identify(compatible: str, rails) -> Optional[Board]:
+def identify(compatible: str, rails: Collection[str]) -> Optional[Board]:
     """The board of a device tree's `compatible` whose total can be made from these rails.
 
-    A device tree that names no known module is told by its rails alone.
+    Where the device tree names no module that is known here, the rails alone decide. None if
+    no row fits: a sum by guesswork would count some joules twice.
     """
     fitting = [board for board in BOARDS if _can_total(board, rails)]
     named = [board for board in fitting if any(m in compatible for m in board.modules)]
@@ -101,18 +104,18 @@ def identify(compatible: str, rails) -> Optional[Board]:
     return found[0] if found else None
 
 
-def scope_of(board: Board, rails) -> str:
+def scope_of(board: Board, rails: Collection[str]) -> str:
     """The scope measured unless another is asked for: the module, where it has a total."""
     return "module" if board.module and set(board.module) <= set(rails) else "board"
 
 
-def _can_total(board, rails):
+def _can_total(board: Board, rails: Collection[str]) -> bool:
     return any(total and set(total) <= set(rails) for total in (board.module, board.board))
 
 
-def _all(board):
+def _all(board: Board) -> Set[str]:
     return set(board.module) | set(board.board) | set(board.children)
 
 
-def _known(compatible):
+def _known(compatible: str) -> bool:
     return any(m in compatible for board in BOARDS for m in board.modules)

@@ -8,11 +8,13 @@ import ctypes
 import os
 import subprocess
 import sys
+from types import ModuleType
+from typing import Any, List, Optional, Tuple
 
-ASK_S = 10.0
+ASK_S = 10.0  # cuInit takes seconds on a machine of many GPUs
 
 
-def handle(pynvml, gpu=None):
+def handle(pynvml: ModuleType, gpu: Optional[str] = None) -> Tuple[Any, bool]:
     """(NVML handle, True if MIG) of a UUID, its beginning, a bus id, an index, or CUDA's first.
 
     Raises:
@@ -35,9 +37,10 @@ def handle(pynvml, gpu=None):
     return found[0][0], _is_mig(pynvml, found[0][0])
 
 
-def cuda_uuids():
+def cuda_uuids() -> List[str]:
     """UUIDs in CUDA's order as this process would see them; [] where CUDA cannot be asked."""
     try:
+        # -I: what lies in the current folder must not hide a module that the child imports
         out = subprocess.run(
             [sys.executable, "-I", os.path.abspath(__file__)],
             timeout=ASK_S,
@@ -49,17 +52,17 @@ def cuda_uuids():
     return out.decode().split()
 
 
-def _first_visible(pynvml):
+def _first_visible(pynvml: ModuleType) -> str:
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     first = named.split(",")[0].strip() if named is not None else "0"
     if not first or first == "-1":
         raise RuntimeError("nvml: CUDA_VISIBLE_DEVICES={!r} hides every GPU".format(named))
     if first.startswith(("GPU-", "MIG-")):
         return first
-    return (cuda_uuids() or [first])[0]
+    return (cuda_uuids() or [first])[0]  # an index of CUDA's need not be NVML's
 
 
-def _all(pynvml):
+def _all(pynvml: ModuleType) -> List[Tuple[Any, str, Optional[str], int]]:
     """(handle, UUID, bus id, index) of every GPU."""
     handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
     return [
@@ -68,14 +71,15 @@ def _all(pynvml):
     ]
 
 
-def _bus(pynvml, each):
+def _bus(pynvml: ModuleType, each: Any) -> Optional[str]:
     try:
         return _text(pynvml.nvmlDeviceGetPciInfo(each).busId)
     except pynvml.NVMLError:
         return None
 
 
-def _parent(pynvml, name):
+def _parent(pynvml: ModuleType, name: str) -> Any:
+    """The GPU that a MIG instance is a part of."""
     try:
         instance = pynvml.nvmlDeviceGetHandleByUUID(name)
         return pynvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(instance)
@@ -83,18 +87,19 @@ def _parent(pynvml, name):
         raise RuntimeError("nvml: MIG instance {!r}: {}".format(name, error)) from None
 
 
-def _is_mig(pynvml, each):
+def _is_mig(pynvml: ModuleType, each: Any) -> bool:
     try:
         return pynvml.nvmlDeviceGetMigMode(each)[0] == 1
     except pynvml.NVMLError:
         return False
 
 
-def _text(value):
+def _text(value: Any) -> str:
+    """NVML's text, which older bindings give as bytes."""
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _ask_cuda():
+def _ask_cuda() -> None:
     """Print the UUIDs of the CUDA driver's devices, one a line."""
     cuda = ctypes.CDLL("libcuda.so.1")
     count = ctypes.c_int()
@@ -102,6 +107,7 @@ def _ask_cuda():
         return
     for i in range(count.value):
         device, raw = ctypes.c_int(), (ctypes.c_ubyte * 16)()
+        # Since CUDA 11.4 the second version tells MIG instances apart.
         ask = getattr(cuda, "cuDeviceGetUuid_v2", None) or cuda.cuDeviceGetUuid
         if not cuda.cuDeviceGet(ctypes.byref(device), i) and not ask(raw, device):
             text = bytes(raw).hex()

@@ -8,7 +8,7 @@ One chip is reachable by several paths; each is taken once.
 import glob
 import os
 import time
-from typing import NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional
 
 from edgejoule.devices.vendors import sysfs
 
@@ -22,11 +22,15 @@ LAYOUTS = (
 )
 VOLTS_EVERY_S = 1.0  # a supply's voltage moves little; reading it costs as much as the current
 MILLI = 1e-3
+LSB_VOLTS = 40e-6  # across the shunt: the resolution that the INA3221's data sheet gives
 IIO_CYCLE_S, IIO_AVERAGES = 6.6e-3, 64  # continuous mode of NVIDIA's 4.9 driver
 
 
 class Rail(NamedTuple):
-    """One channel: its label, the chip's folder, files, and how far its value trails."""
+    """One channel: its label, the chip's folder, files, and how far its value trails.
+
+    `power_unit` turns the number in the file `power` into watts; `ohms` is its shunt.
+    """
 
     label: str
     folder: str
@@ -47,15 +51,17 @@ class Channel:
         self._power = sysfs.NumberFile(rail.power, rail.power_unit) if rail.power else None
         self._amps = sysfs.NumberFile(rail.amps, MILLI) if rail.amps else None
         self._volts = sysfs.NumberFile(rail.volts, MILLI) if rail.volts else None
-        self._last_volts, self._volts_read_s = None, float("-inf")
-        self.watts = self._power.read if self._power else self._product
+        self._last_volts, self._volts_read_s = 0.0, float("-inf")
+        self.watts: Callable[[], float] = self._power.read if self._power else self._product
 
     def _product(self) -> float:
         """Watts now; a small negative current at idle keeps its sign."""
+        assert self._amps is not None  # `_usable` lets no rail in that has neither
         return self._amps.read() * self.volts()
 
     def volts(self) -> float:
         """Supply volts, read at most once a second."""
+        assert self._volts is not None
         now = time.monotonic()
         if now - self._volts_read_s >= VOLTS_EVERY_S:
             self._last_volts = self._volts.read()
@@ -66,25 +72,26 @@ class Channel:
         """Resolution: 40 uV across the shunt, at the supply's voltage; None if unknown."""
         if not self.rail.ohms or self._volts is None:
             return None
-        return 40e-6 / self.rail.ohms * self.volts()
+        return LSB_VOLTS / self.rail.ohms * self.volts()
 
-    def close(self):
+    def close(self) -> None:
         """Give its files back."""
         for file in (self._power, self._amps, self._volts):
             if file is not None:
                 file.close()
 
 
-def find(root: str = "/sys"):
+def find(root: str = "/sys") -> List[Rail]:
     """Every rail with a label under the tree, in order of chip and channel."""
-    folders = {}
+    folders: Dict[str, str] = {}
     for pattern in LAYOUTS:
         for folder in sorted(glob.glob(os.path.join(root, pattern))):
             folders.setdefault(os.path.realpath(folder), folder)
     return [rail for folder in sorted(folders.values()) for rail in _rails(folder)]
 
 
-def _rails(folder):
+def _rails(folder: str) -> List[Rail]:
+    # The name is the chip's own, its I2C client's, or that of what is above: it moved.
     chip = sysfs.text(os.path.join(folder, "name")) or ""
     chip += sysfs.text(os.path.join(folder, "..", "name")) or ""
     chip += sysfs.text(os.path.join(folder, "..", "..", "name")) or ""
@@ -110,7 +117,7 @@ def lag_s(folder: str) -> float:
     return averages * (_renewed_s(folder) or 0.0) if averages > 1 else 0.0
 
 
-def _renewed_s(folder):
+def _renewed_s(folder: str) -> Optional[float]:
     """Seconds after which a value is new; None if the driver does not say.
 
     In hwmon `update_interval` is the time of all the conversions that are averaged.
@@ -121,12 +128,12 @@ def _renewed_s(folder):
     return milli * MILLI / _averages(folder) if milli else None
 
 
-def _averages(folder) -> int:
+def _averages(folder: str) -> int:
     return sysfs.number(os.path.join(folder, "samples")) or 1
 
 
-def _iio(folder, n):
-    label = sysfs.text(os.path.join(folder, "rail_name_{}".format(n)))
+def _iio(folder: str, n: int) -> Optional[Rail]:
+    label = sysfs.text(os.path.join(folder, "rail_name_{}".format(n))) or ""
     volts, amps, power = [
         _existing(folder, name.format(n))
         for name in ("in_voltage{}_input", "in_current{}_input", "in_power{}_input")
@@ -136,9 +143,10 @@ def _iio(folder, n):
     )
 
 
-def _hwmon(folder, n):
-    label = sysfs.text(os.path.join(folder, "in{}_label".format(n)))
-    enabled = sysfs.number(os.path.join(folder, "in{}_enable".format(n)))
+def _hwmon(folder: str, n: int) -> Optional[Rail]:
+    if sysfs.number(os.path.join(folder, "in{}_enable".format(n))) == 0:
+        return None
+    label = sysfs.text(os.path.join(folder, "in{}_label".format(n))) or ""
     micro = sysfs.number(os.path.join(folder, "shunt{}_resistor".format(n)))
     rail = Rail(
         label,
@@ -151,10 +159,11 @@ def _hwmon(folder, n):
         _renewed_s(folder),
         micro * 1e-6 if micro else None,
     )
-    return None if enabled == 0 else _usable(rail)
+    return _usable(rail)
 
 
-def _ina238(folder):
+def _ina238(folder: str) -> Rail:
+    """The one channel of Thor's input sensor; its driver gives it no label."""
     return Rail(
         "VIN",
         folder,
@@ -168,12 +177,12 @@ def _ina238(folder):
     )
 
 
-def _existing(folder, name):
+def _existing(folder: str, name: str) -> Optional[str]:
     path = os.path.join(folder, name)
     return path if os.path.exists(path) else None
 
 
-def _usable(rail):
+def _usable(rail: Rail) -> Optional[Rail]:
     """The rail, unless it is not connected ("NC") or has nothing to read."""
     if (
         not rail.label

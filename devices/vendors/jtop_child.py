@@ -11,11 +11,13 @@ import os
 import sys
 import threading
 import time
+from typing import Any, Dict, Optional, Sequence
 
 WATCH_S = 0.1
+OFF_C = -256  # what jtop gives for a zone whose sensor is off
 
 
-def main(arguments) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Exit code: 1 after an error line; ends with the process that holds its standard input."""
     _end_with_parent()
     here = os.path.dirname(os.path.abspath(__file__))  # its names must not hide jtop's imports
@@ -35,12 +37,12 @@ def main(arguments) -> int:
     return 0
 
 
-def _gone(sentence) -> int:
+def _gone(sentence: str) -> int:
     _say(error=sentence)
     return 1
 
 
-def _serve(client):
+def _serve(client: Any) -> None:
     """Print values until the connection breaks.
 
     `ok(spin=True)` raises what the reading thread met; its blocking form would give up when
@@ -60,20 +62,24 @@ def _serve(client):
 class Printer:
     """Prints a value once: the service's uptime tells a new one from a stale one."""
 
-    def __init__(self):
-        self._last = None
+    def __init__(self) -> None:
+        self._last: Optional[float] = None
 
-    def __call__(self, client):
+    def __call__(self, client: Any) -> None:
         """Print what the client holds now, if it is new."""
-        uptime = client._stats["uptime"]
+        uptime = client._stats["uptime"]  # a timedelta, or seconds, by version
         seconds = uptime.total_seconds() if hasattr(uptime, "total_seconds") else float(uptime)
         if seconds != self._last:
             self._last = seconds
             _say(uptime=seconds, rails=_rails(client.power), celsius=_celsius(client.temperature))
 
 
-def _rails(power) -> dict:
-    """Milliwatts by label. The input rail is moved into `tot`; without its name `tot` is a sum."""
+def _rails(power: Dict[str, Any]) -> Dict[str, int]:
+    """Milliwatts by label.
+
+    jtop takes the input rail out of "rail" and calls it "tot". A "tot" without a name is its
+    own sum, rails inside rails included, and is left out.
+    """
     rails = {
         name: rail["power"] for name, rail in power["rail"].items() if rail.get("power") is not None
     }
@@ -83,21 +89,23 @@ def _rails(power) -> dict:
     return rails
 
 
-def _celsius(zones) -> dict:
+def _celsius(zones: Dict[str, Any]) -> Dict[str, float]:
     return {
         name: zone["temp"]
         for name, zone in zones.items()
-        if zone.get("online", True) and zone.get("temp", -256) != -256
+        if zone.get("online", True) and zone.get("temp", OFF_C) != OFF_C
     }
 
 
-def _say(**line):
+def _say(**line: Any) -> None:
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 
 
-def _end_with_parent():
-    def wait():
+def _end_with_parent() -> None:
+    """Have this process end when its standard input does, however its parent died."""
+
+    def wait() -> None:
         sys.stdin.read()
         os._exit(0)  # jtop's threads would hold a polite exit up
 

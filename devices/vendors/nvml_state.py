@@ -1,6 +1,8 @@
 """What else NVML knows while energy is measured: limits, clocks, throttling, other processes."""
 
 import os
+from types import ModuleType
+from typing import Any, Dict, List, Optional, Sequence, Set
 
 REASONS = {
     0x2: "application clocks",
@@ -17,13 +19,14 @@ SLOWING = 0x4 | 0x8 | 0x20 | 0x40 | 0x80  # the others are chosen by the user, o
 class Watch:
     """Looks at a GPU about once a second and remembers what it saw."""
 
-    def __init__(self, pynvml, handle):
+    def __init__(self, pynvml: ModuleType, handle: Any):
         self._nvml, self._handle = pynvml, handle
         self._reasons = 0
-        self._strangers = set()
+        self._strangers: Set[int] = set()
 
-    def look(self):
+    def look(self) -> None:
         """Take note of throttling and of processes that are not this one."""
+        # Newer drivers call throttle reasons event reasons; older ones know only the first name.
         self._reasons |= (
             self._ask("nvmlDeviceGetCurrentClocksEventReasons")
             or self._ask("nvmlDeviceGetCurrentClocksThrottleReasons")
@@ -32,16 +35,16 @@ class Watch:
         running = self._ask("nvmlDeviceGetComputeRunningProcesses") or []
         self._strangers |= set(_strangers([process.pid for process in running]))
 
-    def throttling(self):
+    def throttling(self) -> Optional[str]:
         """Names of what slowed the clocks so far, joined; None if nothing did."""
         names = [name for bit, name in REASONS.items() if self._reasons & SLOWING & bit]
         return ", ".join(names) or None
 
-    def strangers(self) -> list:
+    def strangers(self) -> List[int]:
         """Process ids of others seen on this GPU."""
         return sorted(self._strangers)
 
-    def notes(self) -> list:
+    def notes(self) -> List[str]:
         """Sentences on what was seen."""
         found = []
         if self.throttling():
@@ -58,14 +61,14 @@ class Watch:
         """The driver's version, or "unknown"."""
         return self._text(self._call("nvmlSystemGetDriverVersion")) or "unknown"
 
-    def limit(self):
+    def limit(self) -> Optional[str]:
         """The enforced power limit in words, such as "limit 250 W"; None if unknown."""
         milliwatts = self._ask("nvmlDeviceGetEnforcedPowerLimit")
         return "limit {:g} W".format(milliwatts * 1e-3) if milliwatts else None
 
-    def facts(self) -> dict:
+    def facts(self) -> Dict[str, Any]:
         """A JSON-able account; None where the driver does not say."""
-        clock = [self._ask("nvmlDeviceGetClockInfo", kind) for kind in (1, 2)]
+        clock = [self._ask("nvmlDeviceGetClockInfo", kind) for kind in (1, 2)]  # SM, memory
         return {
             "uuid": self._text(self._ask("nvmlDeviceGetUUID")),
             "driver": self.driver(),
@@ -75,30 +78,31 @@ class Watch:
             "sm_mhz": clock[0],
             "memory_mhz": clock[1],
             "performance_state": self._ask("nvmlDeviceGetPerformanceState"),
-            "celsius": self._ask("nvmlDeviceGetTemperature", 0),
+            "celsius": self._ask("nvmlDeviceGetTemperature", 0),  # 0 is the GPU's own sensor
             "throttling": self.throttling(),
             "foreign_pids": self.strangers(),
         }
 
-    def _ask(self, name, *arguments):
+    def _ask(self, name: str, *arguments: Any) -> Any:
         return self._call(name, self._handle, *arguments)
 
-    def _call(self, name, *arguments):
-        """NVML's answer, or None: no fact is worth an exception."""
+    def _call(self, name: str, *arguments: Any) -> Any:
+        """NVML's answer, or None: a driver that does not know one fact may know the next."""
         try:
             return getattr(self._nvml, name)(*arguments)
         except (AttributeError, self._nvml.NVMLError):
             return None
 
     @staticmethod
-    def _text(value):
+    def _text(value: Any) -> Any:
         return value.decode() if isinstance(value, bytes) else value
 
 
-def _strangers(pids) -> list:
+def _strangers(pids: Sequence[int]) -> List[int]:
     """Those of the processes on the GPU that are neither this one nor of its family.
 
-    In a container NVML gives the host's numbers: a single one nobody here bears is ours.
+    In a container NVML gives the host's numbers, which name no process there: a single such
+    number is taken for this process.
     """
     unknown = [pid for pid in pids if not os.path.exists("/proc/{}".format(pid))]
     known = [pid for pid in pids if pid not in unknown and not _related(pid, os.getpid())]
@@ -109,13 +113,14 @@ def _related(one: int, other: int) -> bool:
     return one in _ancestors(other) or other in _ancestors(one)
 
 
-def _ancestors(pid: int) -> list:
+def _ancestors(pid: int) -> List[int]:
     """The process, its parent, its grandparent, ..."""
     found = []
     while pid > 0:
         found.append(pid)
         try:
             with open("/proc/{}/stat".format(pid)) as file:
+                # "pid (name) state parent ...", and a name may hold spaces and brackets
                 pid = int(file.read().rsplit(")", 1)[1].split()[1])
         except (OSError, IndexError, ValueError):
             break

@@ -1,21 +1,25 @@
 """Numbers from sysfs: a file kept open, read in about a microsecond."""
 
 import os
-from typing import Optional
+from typing import Generic, Optional, TypeVar
 
 LONGEST = 64  # bytes of a number
 LOOK_EVERY = 3  # whether a file is still there costs ten times its value
+Number = TypeVar("Number", int, float)  # whole, if the unit is
 
 
-class NumberFile:
+class NumberFile(Generic[Number]):
     """An integer that the kernel renews behind one path, in units of `unit` (SI)."""
 
-    def __init__(self, path: str, unit=1):
-        self.path, self.unit = path, unit
+    def __init__(self, path: str, unit: Number = 1):
+        self.path = path
+        self.unit: Number = unit
         self._fd = os.open(path, os.O_RDONLY)
-        self._raw, self._number, self._repeats = None, None, 0
+        self._raw: Optional[bytes] = None
+        self._number: Number = unit  # of no meaning before the first read
+        self._repeats = 0
 
-    def read(self):
+    def read(self) -> Number:
         """The number now times the unit: an int if the unit is one, else a float.
 
         A file replaced under its name is opened again; one that is gone or empty is an error,
@@ -36,13 +40,13 @@ class NumberFile:
         self._raw, self._number = raw, self._parsed(raw)
         return self._number
 
-    def close(self):
+    def close(self) -> None:
         """Give the file back."""
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = -1
 
-    def _parsed(self, raw):
+    def _parsed(self, raw: bytes) -> Number:
         try:
             return int(raw) * self.unit
         except ValueError:
@@ -52,7 +56,8 @@ class NumberFile:
                 )
             ) from None
 
-    def _reopen(self):
+    def _reopen(self) -> None:
+        # Opened before the old one is closed: if it is gone, the next read says so again.
         fresh = os.open(self.path, os.O_RDONLY)
         os.close(self._fd)
         self._fd = fresh
@@ -69,8 +74,7 @@ def text(path: str) -> Optional[str]:
 
 def number(path: str) -> Optional[int]:
     """A file's integer; None if there is none."""
-    found = text(path)
     try:
-        return int(found)
-    except (TypeError, ValueError):
+        return int(text(path) or "")
+    except ValueError:
         return None

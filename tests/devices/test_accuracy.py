@@ -120,4 +120,4 @@ def test_the_command_prints_every_figure():
     assert len(found["rows"]) == len(accuracy.ROWS)
     assert found["zeus"] == (zeus.version() if zeus.installed() else "zeus not installed")
     assert {"interval_coverage", "sampler", "rapl_wrap_joules_off", "holds"} <= set(found)
-    assert "promise" in meter_bench._text(found)
+    assert "promise" in meter_bench.text(found)
