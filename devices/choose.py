@@ -7,18 +7,17 @@ A name is an adapter ("nvml"), an adapter and its argument ("nvml:GPU-4c2f", "in
 import difflib
 import importlib
 import pkgutil
-import threading
-import time
 
 from edgejoule.devices import adapters
+from edgejoule.devices.clock import MACHINE
 from edgejoule.devices.several import Several
 
 AUTO = ("ina3221", "nvml", "jtop", "rapl")  # the whole board first, then its hungriest part
 OPENING_S = 15.0  # a driver that was asleep takes seconds; one that hangs must not hang us
 
 
-def open(name: str = "auto", fake_power=None):
-    """The device of that name; with "auto", the first that gives a value.
+def open(name: str = "auto", fake_power=None, clock=MACHINE):
+    """The device of that name, going by the clock; with "auto", the first that gives a value.
 
     `fake_power`, a number of watts or a trace file, is played instead and labelled as such.
 
@@ -31,10 +30,10 @@ def open(name: str = "auto", fake_power=None):
             raise ValueError(
                 "power: asked for the sensor {!r} and for fake power; drop one".format(name)
             )
-        return load("replay").open(fake_power)
+        return load("replay").open(fake_power, clock=clock)
     if name == "auto":
-        return _first()
-    devices = [_opened(part) for part in name.split("+")]
+        return _first(clock)
+    devices = [_opened(part, clock) for part in name.split("+")]
     return devices[0] if len(devices) == 1 else Several(devices)
 
 
@@ -68,25 +67,26 @@ def survey() -> list:
     return [_look(name) for name in AUTO]
 
 
-def _first():
+def _first(clock):
     reasons = []
     for name in AUTO:
         try:
-            return _opened(name)
+            return _opened(name, clock)
         except (RuntimeError, OSError) as error:
             reasons.append(str(error))
     return load("none").open("; ".join(reasons))
 
 
-def _opened(name):
+def _opened(name, clock=MACHINE):
     """The device, after it has given a value."""
     adapter, _, argument = name.partition(":")
     module = load(adapter)
-    return _within(OPENING_S, adapter, lambda: _answering(module, argument or None))
+    return _within(OPENING_S, adapter, lambda: _answering(module, argument or None, clock), clock)
 
 
-def _answering(module, argument):
-    device = module.open(argument) if argument is not None else module.open()
+def _answering(module, argument, clock):
+    words = () if argument is None else (argument,)
+    device = module.open(*words, clock=clock)
     if device.info().reason is None:
         try:
             device.read()
@@ -102,7 +102,7 @@ def _look(name):
     except (RuntimeError, OSError) as error:
         return {"adapter": name, "reason": str(error)}
     try:
-        sample = device.read()
+        sample = device.read()[-1]
         return {
             "adapter": name,
             "info": device.info()._asdict(),
@@ -117,7 +117,7 @@ def _look(name):
         device.close()
 
 
-def _within(seconds, name, function):
+def _within(seconds, name, function, clock):
     """The function's result, or RuntimeError when it takes longer; its thread is left behind."""
     box = {}
 
@@ -127,12 +127,8 @@ def _within(seconds, name, function):
         except BaseException as error:  # handed on to the caller's thread below
             box["error"] = error
 
-    thread = threading.Thread(target=work, name="edgejoule-open")
-    thread.daemon = True
-    thread.start()
-    ends = time.monotonic() + seconds
-    while thread.is_alive() and time.monotonic() < ends:
-        time.sleep(0.001)
+    thread = clock.thread(work, "edgejoule-open")
+    clock.until(lambda: not thread.is_alive(), seconds)
     if "error" in box:
         raise box["error"]
     if "value" not in box:

@@ -5,7 +5,9 @@ between the ticks around each edge. Pure functions over sequences of seconds and
 """
 
 from bisect import bisect_left, bisect_right
-from typing import List, NamedTuple, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+Part = Tuple[float, float, float]  # from and to in seconds, mean watts between
 
 
 class Ticks(NamedTuple):
@@ -19,13 +21,15 @@ class Ticks(NamedTuple):
     breaks: Tuple[int, ...]
 
 
-def find(times, joules, update_s: float = 0.0) -> Ticks:
+def find(times: Sequence[float], joules: Sequence[float], update_s: float = 0.0) -> Ticks:
     """The ticks in samples of a counter [n], joules; a step back begins a new count.
 
     The counter moved after the last look at the old value and at most one update before the
     first look at the new one: the middle of what is left is unbiased.
     """
-    moments, values, breaks = [], [], []
+    moments: List[float] = []
+    values: List[float] = []
+    breaks: List[int] = []
     for i, value in enumerate(joules):
         if not values:
             moments, values = [times[i]], [value]
@@ -40,18 +44,18 @@ def find(times, joules, update_s: float = 0.0) -> Ticks:
     )
 
 
-def _without_first(moments, values, breaks):
+def _without_first(moments: List[float], values: List[float], breaks: List[int]) -> Ticks:
     """The ticks but for the first look, whose value may be up to an update old."""
     return Ticks(moments[1:], values[1:], tuple(i - 1 for i in breaks if i > 1))
 
 
-def update_s(ticks: Ticks):
+def update_s(ticks: Ticks) -> Optional[float]:
     """Median seconds between ticks; None with fewer than three."""
     spans = sorted(late - early for early, late in zip(ticks.times_s, ticks.times_s[1:]))
     return spans[len(spans) // 2] if len(spans) > 1 else None
 
 
-def powers(ticks: Ticks) -> List:
+def powers(ticks: Ticks) -> List[Optional[float]]:
     """Mean watts [n - 1] between neighbouring ticks; None across a break."""
     pairs = range(1, len(ticks.times_s))
     return [
@@ -62,7 +66,7 @@ def powers(ticks: Ticks) -> List:
     ]
 
 
-def spread(ticks: Ticks, start_s: float, end_s: float):
+def spread(ticks: Ticks, start_s: float, end_s: float) -> List[Part]:
     """Parts of the window with known mean power [(from, to, watts)], seconds and watts.
 
     Before the first tick the first known power is held, after the last one the last: the
@@ -89,7 +93,8 @@ def broken(ticks: Ticks, start_s: float, end_s: float) -> Tuple[Tuple[float, flo
     return tuple((a, b) for a, b in clipped if b > a)
 
 
-def _hold(parts, known, start_s, end_s):
+def _hold(parts: List[Part], known: List[Part], start_s: float, end_s: float) -> List[Part]:
+    """The parts, with the first and the last known power held to the window's edges."""
     if start_s < known[0][0]:
         parts.insert(0, (start_s, min(known[0][0], end_s), known[0][2]))
     if end_s > known[-1][1]:

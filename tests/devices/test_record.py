@@ -43,7 +43,7 @@ def test_the_same_failure_for_hours_is_one_entry():
     record = Record(0.1)
     for i in range(10000):
         record.fail(i * 0.125, "gone")
-    assert record.failures == [[0.0, 1249.875, "gone"]]
+    assert record.failures == [(0.0, 1249.875, "gone")]
     assert record.failures_in(500.0, 501.0) == ["gone"]
     assert record.failing(600.0) == "gone"
 
