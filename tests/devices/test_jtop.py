@@ -109,7 +109,7 @@ def test_a_board_without_an_input_rail_is_added_up(tmp_path):
     service = jtop_rig.Jtop(tmp_path, board="agx_xavier")
     try:
         device = jtop.open(PERIOD_S, service.socket)
-        assert device.read().watts == pytest.approx(5.5)
+        assert device.read()[-1].watts == pytest.approx(5.5)
         device.close()
     finally:
         service.stop()

@@ -154,7 +154,7 @@ def test_a_mig_instance_is_read_at_its_parent(gpu, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-1234")
     device = nvml.open()
     assert device.facts()["mig"] is True and "MIG" in device.notes()[0]
-    assert device.read().watts == pytest.approx(100.0)
+    assert device.read()[-1].watts == pytest.approx(100.0)
 
 
 def test_an_old_driver_without_the_new_calls(tmp_path):
@@ -168,7 +168,7 @@ def test_an_old_driver_without_the_new_calls(tmp_path):
             sys.executable,
             "-c",
             "from edgejoule.devices.adapters import nvml; d = nvml.open(); "
-            "print(d.info().rail, d.read().watts)",
+            "print(d.info().rail, d.read()[-1].watts)",
         ],
         stdout=subprocess.PIPE,
         env=env,
