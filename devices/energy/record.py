@@ -66,8 +66,14 @@ class Record:
         return True
 
     def stray(self, before_s: float, after_s: float, sample: Sample) -> None:
-        """Keep the watts of a random moment; they are no part of the trace."""
-        if sample.watts is not None:
+        """Keep the watts of a random moment; they are no part of the trace.
+
+        A value that is of another moment, such as a bench meter's line that waited to be read,
+        says nothing about this one: it goes where it would have gone at the next regular read.
+        """
+        if sample.time_s is not None and not before_s <= sample.time_s <= after_s:
+            self.add(before_s, after_s, sample)
+        elif sample.watts is not None:
             self.strays.append(((before_s + after_s) / 2, sample.watts))
 
     def fail(self, time_s: float, sentence: str) -> None:
