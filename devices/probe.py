@@ -55,7 +55,7 @@ def burst(device: Device, seconds: float, clock: Clock = MACHINE) -> Burst:
     changes: List[float] = []
     values: Set[float] = set()
     last, failed, ends = None, 0, clock.now() + seconds
-    while clock.now() < ends:
+    while not costs or clock.now() < ends:  # at least once, even if the machine stands still
         before = clock.now()
         value = _value(_newest(device))
         costs.append(clock.now() - before)
