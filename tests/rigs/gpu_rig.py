@@ -80,14 +80,24 @@ def control(path, clock=MACHINE) -> Control:
     It goes by the machine's clock, also in other processes, or by a virtual one.
     """
     Path(str(path)).write_bytes(bytes(ctypes.sizeof(Control)))
-    with open(str(path), "r+b") as file:
-        state = Control.from_buffer(mmap.mmap(file.fileno(), 0))
-    if clock is not MACHINE:
-        clock.follow(lambda now: setattr(state, "now_s", now))
+    state = shared(path)
     state.low_w = state.high_w = 100.0
     state.update_s, state.origin_s = 0.1, clock.now() - AGE_S
     state.devices, state.architecture, state.limit_mw, state.celsius = 1, 8, 250000, 45
+    if clock is not MACHINE:
+        follow(state, clock)
     return state
+
+
+def shared(path) -> Control:
+    """The GPU whose state is in the file, for whoever has it open."""
+    with open(str(path), "r+b") as file:
+        return Control.from_buffer(mmap.mmap(file.fileno(), 0))
+
+
+def follow(state, clock):
+    """Let the GPU go by a virtual clock."""
+    clock.follow(lambda now: setattr(state, "now_s", now))
 
 
 def truth(state, start_s: float, end_s: float) -> float:
