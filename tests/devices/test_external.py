@@ -10,7 +10,6 @@ from edgejoule.devices.clock import MACHINE
 from edgejoule.devices.meter import Meter
 from edgejoule.devices.vendors.meter_columns import Columns
 
-
 EVERY_S = 0.01
 
 

@@ -6,10 +6,9 @@ so does the emulated GPU's.
 
 import os
 
+from edgejoule.devices.clock import MACHINE, Clock
 from rigs import gpu_rig
 from rigs.virtual_clock import VirtualClock
-
-from edgejoule.devices.clock import MACHINE, Clock
 
 clock = VirtualClock()
 for name in vars(Clock):
