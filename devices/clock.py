@@ -11,7 +11,9 @@ from typing import Callable
 
 from edgejoule.devices.wakeup import Wakeup
 
-POLL_S = 0.0005  # between two looks at a condition that nobody announces
+# Between two looks at a condition that nobody announces: little beside a sampling period, and
+# few enough looks to cost nothing in the half second that a meter waits at most.
+POLL_S = 0.0005
 BOOTTIME = 7  # CLOCK_BOOTTIME; Python names it from 3.7 on
 
 
@@ -42,7 +44,7 @@ class Clock:
     def thread(self, work: Callable[[], None], name: str) -> threading.Thread:
         """A daemon thread that does the work, started; it may wait on this clock."""
         thread = threading.Thread(target=work, name=name)
-        thread.daemon = True
+        thread.daemon = True  # a read that hangs must not keep the process from ending
         thread.start()
         return thread
 

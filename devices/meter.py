@@ -62,7 +62,7 @@ class Meter:
         self.samplers = [
             Sampler(part, period_s, clock)
             for part in several.parts(self.device)
-            if part.info().reason is None
+            if part.info().reason is None  # else it measures nothing, and says why
         ]
         self._synchronise = synchronise
         self._open: Dict[str, Window] = {}
@@ -75,7 +75,7 @@ class Meter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._running = False
+        self._running = False  # first: no window may begin while the samplers stop
         for sampler in self.samplers:
             sampler.stop()
         if self._mine:
@@ -115,7 +115,7 @@ class Meter:
         try:
             yield opened
         finally:
-            self.end(name)
+            self.end(name)  # also when the work failed: what it cost until then was spent
 
     def edge(self) -> float:
         """The moment now, in seconds of the meter's clock, with a sample asked for at it.
@@ -124,7 +124,7 @@ class Meter:
         """
         if self._synchronise is not None:
             self._synchronise()
-        now = self.clock.now()
+        now = self.clock.now()  # after the queued work has ended, or it would fall outside
         for sampler in self.samplers:
             sampler.edge()
         return now
@@ -132,7 +132,7 @@ class Meter:
     def between(self, start_s: float, end_s: float) -> Reading:
         """What passed between two moments of the meter's clock, in seconds, while sampling."""
         for sampler in self.samplers:
-            sampler.reach(end_s)
+            sampler.reach(end_s)  # so that the last edge is interpolated, not held
         if not self.samplers:
             return Reading(end_s - start_s, None, reason=self.info.reason)
         return several.total(

@@ -11,7 +11,7 @@ from edgejoule.devices.energy import integrate
 from edgejoule.devices.meter import Meter
 from edgejoule.devices.reading import Sample
 
-SETTLE_S, LOAD_S = 2.0, 4.0
+SETTLE_S, LOAD_S = 2.0, 4.0  # a sensor follows within 0.5 s (INA3221, continuous mode)
 STEP_WATTS, STEP_RATIO = 0.5, 0.05  # a smaller step than both says nothing about lag
 FEWEST_IDLE, FEWEST_BUSY = 4, 8  # reads without which there is no mean to compare
 
@@ -64,7 +64,7 @@ def burst(device: Device, seconds: float, clock: Clock = MACHINE) -> Burst:
             changes.append(before)
             values.add(value)
             last = value
-    costs.sort()
+    costs.sort()  # the median, for a scheduler's pauses lie in the tail
     return Burst(
         len(costs), failed, len(values), _median_step(changes), costs[len(costs) // 2], costs[-1]
     )

@@ -24,6 +24,8 @@ from edgejoule.devices.reading import Reading, Sample
 from edgejoule.devices.trace import PowerTrace
 from edgejoule.devices.wakeup import Wakeup
 
+# 10 Hz costs 0.2 % of a core on six rails and leaves 1 % of error after a minute of training;
+# at 50 Hz the cost is about 1 %, the most that a thread beside the training may take unasked.
 DEFAULT_PERIOD_S, SHORTEST_PERIOD_S = 0.1, 0.02
 STRAY_EVERY = 10  # grid reads between two at random moments
 SETTLE_EVERY = 12  # reads between two visits to the record and to the thread's own cost
@@ -69,7 +71,7 @@ class Sampler:
         self._stopping = True
         self._wakeup.ring()
         if self.clock.until(self._dead, 2 * PATIENCE_S):
-            self._wakeup.close()
+            self._wakeup.close()  # not under a thread that hangs: its number may be used again
         self._wakeup = None
 
     def edge(self) -> None:
@@ -166,6 +168,7 @@ class Sampler:
         begun, spent = now(), self.cpu_seconds - _thread_cpu()
         while not self._stopping:
             self._take(self.record.add)
+            # the first reads at once: whoever starts or ends a short window waits for them
             if self.reads % SETTLE_EVERY == 0 or self.reads < SETTLE_EVERY:
                 self.settle()
                 self.cpu_seconds = spent + _thread_cpu()

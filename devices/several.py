@@ -65,7 +65,7 @@ def total(pairs: Sequence[Tuple[DeviceInfo, Reading]]) -> Reading:
     Rails are named after their adapter. Errors of different sensors are independent.
     """
     if len(pairs) == 1:
-        return pairs[0][1]
+        return pairs[0][1]  # whole: with its peak and its beat, which sums do not have
     readings = [reading for _, reading in pairs]
     rails = {
         "{} {}".format(info.adapter, rail): joules
@@ -77,7 +77,7 @@ def total(pairs: Sequence[Tuple[DeviceInfo, Reading]]) -> Reading:
         readings[0].seconds,
         _sum([r.joules for r in readings]),
         _root([r.uncertainty_joules for r in readings]),
-        None,
+        None,  # the parts' peaks need not fall together
         sum(r.samples for r in readings),
         min(r.coverage for r in readings),
         worst([r.status for r in readings]),

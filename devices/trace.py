@@ -36,6 +36,7 @@ class PowerTrace(NamedTuple):
                 {
                     "schema": SCHEMA,
                     "rail": self.rail,
+                    # a read takes tens of microseconds, and a register's step is 1 mW at least
                     "times_s": [round(t, 6) for t in self.times_s],
                     "watts": [round(w, 4) for w in self.watts],
                 }

@@ -16,6 +16,7 @@ class Wakeup:
     def __init__(self, now: Callable[[], float]):
         self._now = now
         self._out, self._in = os.pipe()
+        # a ring must never hold up the caller's training, nor a read of what was read already
         os.set_blocking(self._out, False)
         os.set_blocking(self._in, False)
 
@@ -27,6 +28,7 @@ class Wakeup:
     def wait(self, deadline_s: float) -> bool:
         """True if it rang before the deadline, a moment in seconds."""
         left = max(deadline_s - self._now(), 0.0)
+        # all rings up to now are one: the sample that follows answers every one of them
         return bool(select.select([self._out], [], [], left)[0] and os.read(self._out, 4096))
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from edgejoule.devices.vendors.meter_columns import Columns
 CHUNK, CALENDAR_S = 65536, 1e9
 OPENING_S, SILENT_S, SHORTEST_S = 3.0, 2.0, 0.05
 ENOUGH_LINES, LOOK_S = 4, 0.01  # to tell how often the meter speaks; between two looks for them
-GAIN = 0.01
+GAIN = 0.01  # assumed, for a line does not say which meter wrote it
 
 
 def present() -> bool:
@@ -112,7 +112,7 @@ class Lines(Device):
             text = self._rest + os.read(self._fd, CHUNK)
         except BlockingIOError:
             return []
-        whole, _, self._rest = text.rpartition(b"\n")
+        whole, _, self._rest = text.rpartition(b"\n")  # a line that is half written waits
         lines = [line.decode("ascii", "replace") for line in whole.split(b"\n") if line.strip()]
         parsed = [self._columns.parse(line) for line in lines]
         return [
@@ -140,7 +140,7 @@ def _opened(source: str) -> int:
         descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     except (OSError, ValueError) as error:
         raise RuntimeError("external: cannot open {}: {}".format(source, error)) from None
-    if os.path.isfile(source):
+    if os.path.isfile(source):  # what it says of the past is not about the windows to come
         os.lseek(descriptor, 0, os.SEEK_END)
     return descriptor
 

@@ -15,9 +15,10 @@ from edgejoule.devices.reading import DeviceInfo, Sample
 from edgejoule.devices.vendors import boards, child_lines
 
 SOCKET = "/run/jtop.sock"
-INTERVAL_S = 0.5
+INTERVAL_S = 0.5  # the service serves every client at the pace of the slowest
 IMPORT_S, START_S = 12.0, 4.0  # opening only: a busy TX2 takes seconds to import and to answer
-SILENT_PERIODS, AGAIN_S, STUCK_S = 3, 2.0, 15.0
+SILENT_PERIODS = 3  # as many as make a gap
+AGAIN_S, STUCK_S = 2.0, 15.0  # before a new child replaces one that ended, or one that hangs
 UPTIME_STEP_S = 0.01  # of /proc/uptime, which the service reads: half of it is the mean error
 SHUNT_GAIN = 0.01
 MILLI = 1e-3
@@ -60,7 +61,7 @@ class Service(Device):
         self._child = child_lines.Child(self._command)
         try:
             self._start()
-        except BaseException:
+        except BaseException:  # also a Ctrl-C must not leave the child behind
             self._child.close()
             raise
         self._reason: Optional[str] = None

@@ -19,9 +19,9 @@ MILLI = 1e-3
 GAIN = 0.05  # per board, uncalibrated (arXiv 2312.02741)
 INSTANT, SCOPES = 186, (0, 1)  # field id; GPU, else the module (Grace Hopper)
 PROBE_S, LOOK_S, ENOUGH_TICKS = 1.5, 0.001, 4  # watching for the counter's ticks
-POLL_S, UPDATE_S = 0.05, 0.1
-STATE_EVERY_S = 1.0
-AMPERE, AVERAGE_S = 7, 1.0
+POLL_S, UPDATE_S = 0.05, 0.1  # of power, taken to be renewed ten times a second
+STATE_EVERY_S = 1.0  # clocks and strangers: each look costs more than a read of the counter
+AMPERE, AVERAGE_S = 7, 1.0  # NVML's number of the generation since which power is averaged
 
 
 def present() -> bool:
@@ -59,6 +59,7 @@ class Gpu(Device):
     def __init__(self, pynvml: Any, handle: Any, mig: bool, clock: Clock = MACHINE):
         self._nvml, self._handle, self._mig, self._clock = pynvml, handle, mig, clock
         self._refusal = "no answer"  # what NVML answered when it was last refused
+        # both are told by asking, for a driver may know a function that this GPU does not serve
         self._power = self._power_source()
         self._update_s = self._counter_update()
         self._state = nvml_state.Watch(pynvml, handle)
@@ -82,7 +83,7 @@ class Gpu(Device):
             "gpu",
             self._state.limit(),
             "NVML " + self._state.driver(),
-            POLL_S if update_s is None else update_s / 4,
+            POLL_S if update_s is None else update_s / 4,  # a tick's moment to a quarter of it
             power[1] if update_s is None and power is not None else 0.0,
             gain=GAIN,
             step_watts=MILLI if update_s is None else None,

@@ -15,9 +15,9 @@ from edgejoule.devices.reading import DeviceInfo, Sample
 from edgejoule.devices.vendors import sysfs
 
 MICRO = 1e-6
-PERIOD_S = 0.1
-UPDATE_S = 1e-3
-LOOKS = 5
+PERIOD_S = 0.1  # far below the minutes in which a counter wraps
+UPDATE_S = 1e-3  # about, says Intel's manual
+LOOKS = 5  # at two counters, before they are taken for one
 GAIN = 0.02  # package counters against external meters, Haswell and later
 PERMISSION = (
     "rapl: {} is readable by root only (CVE-2020-8694); mend it until the next boot "

@@ -14,7 +14,7 @@ from edgejoule.devices.energy import integrate
 from edgejoule.devices.reading import DeviceInfo, Sample
 from edgejoule.devices.trace import PowerTrace
 
-PERIOD_S = 0.1
+PERIOD_S = 0.1  # that of the boards whose traces are played
 
 
 def present() -> bool:

@@ -50,6 +50,7 @@ def _even_odd(
 ) -> Optional[Beat]:
     if area.samples < 2 * FEWEST or area.gaps:
         return None
+    # each half alone, on twice the period, so both see a slow load alike and differ at the rate
     even, odd = [
         integrate.trapezoid(*integrate.cut(times[i::2], watts[i::2], start_s, end_s))
         for i in (0, 1)

@@ -9,7 +9,7 @@ from edgejoule.devices.energy import aliasing, integrate, ticks, uncertainty
 from edgejoule.devices.energy.record import Slice
 from edgejoule.devices.reading import DeviceInfo
 
-GAP_PERIODS = 3
+GAP_PERIODS = 3  # a busy machine skips a tick now and then, and that is no gap yet
 EDGE_UPDATES = 2  # the last tick is up to one update old, and seen up to one poll later
 
 

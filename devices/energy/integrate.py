@@ -56,7 +56,7 @@ def at(
     if right == len(times):
         return watts[-1]
     span = times[right] - times[right - 1]
-    if span <= 0.0:
+    if span <= 0.0:  # a jump: from this moment on it is the later value
         return watts[right]
     part = (moment_s - times[right - 1]) / span
     return watts[right - 1] + part * (watts[right] - watts[right - 1])
@@ -99,6 +99,7 @@ def area(
 ) -> Area:
     """Energy of the window; gaps longer than `LONG_GAP_S` are filled with its mean power."""
     inside_t, inside_w = cut(times, watts, start_s, end_s)
+    # an edge further than a period from a sample has missed the one that was asked for there
     missing = gaps(times, start_s, end_s, gap_s, gap_s / 3)
     joules = trapezoid(inside_t, inside_w)
     long = [(a, b) for a, b in missing if b - a > LONG_GAP_S]

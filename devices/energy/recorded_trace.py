@@ -23,7 +23,7 @@ def _steps(found: ticks.Ticks, rail: Optional[str]) -> PowerTrace:
     times: List[float] = []
     watts: List[float] = []
     for start, end, power in zip(found.times_s, found.times_s[1:], ticks.powers(found)):
-        if power is not None:
+        if power is not None:  # across a reset nothing is known
             times += [start, end]
             watts += [power, power]
     return PowerTrace(tuple(times), tuple(watts), rail)

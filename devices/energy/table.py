@@ -17,7 +17,7 @@ class Table:
         self._rows = 0
 
     def append(self, row: Dict[str, float]) -> None:
-        """Add {name: number}."""
+        """Add {name: number}; names that are new widen the rows there are."""
         names, cells = self._laid
         fresh = tuple(name for name in row if name not in names)
         if fresh:
@@ -36,6 +36,7 @@ class Table:
     def _widened(self, names: Tuple[str, ...]) -> Tuple[Tuple[str, ...], array]:
         """The same rows with more names."""
         columns, cells = self.columns(0, self._rows), array("d")
+        # seldom: once or twice, when a rail is first read
         for i in range(self._rows):
             cells.extend([columns[name][i] if name in columns else UNKNOWN for name in names])
         return names, cells

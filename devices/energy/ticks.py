@@ -38,6 +38,7 @@ def find(times: Sequence[float], joules: Sequence[float], update_s: float = 0.0)
                 breaks.append(len(values))
             moments.append(times[i] - min(times[i] - times[i - 1], update_s) / 2)
             values.append(value)
+    # read more often than it is renewed, it may have stood for a while when it was first seen
     stale = len(moments) > 2 and update_s > times[1] - times[0]
     return (
         _without_first(moments, values, breaks) if stale else Ticks(moments, values, tuple(breaks))
@@ -80,6 +81,7 @@ def spread(ticks: Ticks, start_s: float, end_s: float) -> List[Part]:
     if not known:
         return []
     first, last = bisect_right(ticks.times_s, start_s), bisect_left(ticks.times_s, end_s)
+    # from the tick before the window to the one after it, which the edges lie between
     low, high = ticks.times_s[max(first - 1, 0)], ticks.times_s[min(last, len(ticks.times_s) - 1)]
     parts = [(max(a, start_s), min(b, end_s), w) for a, b, w in known if b > low and a < high]
     parts = [part for part in parts if part[1] > part[0]]
