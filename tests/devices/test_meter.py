@@ -8,6 +8,7 @@ from edgejoule.devices import choose
 from edgejoule.devices.adapters import replay
 from edgejoule.devices.device import Device
 from edgejoule.devices.meter import Meter
+from edgejoule.devices.proof import virtual_time
 from edgejoule.devices.reading import DeviceInfo, Sample
 from edgejoule.devices.trace import PowerTrace
 
@@ -191,6 +192,20 @@ def test_the_trace_holds_the_same_joules(clock):
         end_s = opened.start_s + reading.seconds
         saved = PowerTrace.from_json(meter.trace().to_json())
     assert saved.joules(opened.start_s, end_s) == pytest.approx(reading.raw_joules, rel=1e-4)
+
+
+@pytest.mark.parametrize("update_s", [None, 0.25])
+def test_the_thread_samples_at_the_moments_that_the_proof_assumes(clock, update_s):
+    device = Scripted(constant, period_s=0.1, update_s=update_s)
+    with Meter(device, clock=clock) as meter:
+        phase_s = virtual_time.LEAD_S - 0.97
+        clock.sleep(0.97 - POLL_S)  # it began to sample while the meter waited for the first
+        with meter.window() as opened:
+            clock.sleep(2.35)
+        times = list(meter.samplers[0].record.times_s)
+    end_s = opened.start_s + opened.reading.seconds
+    assumed = virtual_time.moments(opened.start_s, end_s, device.info(), phase_s)
+    assert times == pytest.approx(assumed, abs=1.1 * virtual_time.EDGE_S)
 
 
 def test_a_period_that_is_missed_is_skipped_not_made_up_for(clock):
