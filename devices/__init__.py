@@ -3,6 +3,7 @@
 `choose.open` finds a sensor by reading it (`adapters/`), `sampler.Sampler` reads it in a thread
 into a `record.Record`, `window.reading` turns two moments into a `Reading` (`integrate` for
 power, `ticks` for counters, `uncertainty` for the error bar), `meter.Meter` is what a training
-loop uses. Standard library only; vendor modules are imported inside functions.
+loop uses. All go by the `clock.Clock` they are given.
+Standard library only; vendor modules are imported inside functions.
 Volts, milliwatts and microjoules die at an adapter's return: inside are s, W, J, C.
 """

@@ -1,6 +1,5 @@
 """A call that is given so many seconds: a driver that hangs must not hang who asked it."""
 
-import threading
 from typing import Any, Callable, List, Optional, TypeVar
 
 from edgejoule.devices.clock import MACHINE, Clock
@@ -19,9 +18,7 @@ class Attempt:
         self._value: List[Any] = []
         self._error: Optional[BaseException] = None
         self._begun = clock.now()
-        self._thread = threading.Thread(target=self._work, name="edgejoule-open")
-        self._thread.daemon = True
-        self._thread.start()
+        self._thread = clock.thread(self._work, "edgejoule-open")
 
     def result(self, limit_s: float) -> Any:
         """What the call returned, or whatever it raised.

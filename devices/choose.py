@@ -9,9 +9,10 @@ import importlib
 import pkgutil
 from functools import partial
 from types import ModuleType
-from typing import Any, Dict, List, Optional, Union, cast
+from typing import Any, Dict, List, Optional, Union
 
 from edgejoule.devices import adapters, attempt
+from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.device import Device
 from edgejoule.devices.reading import Sample
 from edgejoule.devices.several import Several
@@ -20,8 +21,10 @@ AUTO = ("ina3221", "nvml", "jtop", "rapl")  # the whole board first, then its hu
 OPENING_S = 15.0  # a driver that was asleep takes seconds; one that hangs must not hang us
 
 
-def open(name: str = "auto", fake_power: Union[str, float, None] = None) -> Device:
-    """The device of that name; with "auto", the first that gives a value.
+def open(
+    name: str = "auto", fake_power: Union[str, float, None] = None, clock: Clock = MACHINE
+) -> Device:
+    """The device of that name, going by the clock; with "auto", the first that gives a value.
 
     `fake_power`, a number of watts or a trace file, is played instead and labelled as such.
 
@@ -34,11 +37,11 @@ def open(name: str = "auto", fake_power: Union[str, float, None] = None) -> Devi
             raise ValueError(
                 "power: asked for the sensor {!r} and for fake power; drop one".format(name)
             )
-        return load("replay").open(fake_power)
+        return load("replay").open(fake_power, clock=clock)
     if name == "auto":
-        return _first()
-    devices = [_opened(part) for part in name.split("+")]
-    return devices[0] if len(devices) == 1 else cast(Device, Several(devices))
+        return _first(clock)
+    devices = [_opened(part, clock) for part in name.split("+")]
+    return devices[0] if len(devices) == 1 else Several(devices)
 
 
 def names() -> List[str]:
@@ -79,7 +82,7 @@ def account(name: str, device: Device) -> Dict[str, Any]:
         heard = device.read()
     except (RuntimeError, OSError) as error:
         return {"adapter": name, "reason": str(error)}
-    sample = heard if isinstance(heard, Sample) else (list(heard) or [Sample()])[-1]
+    sample = heard[-1] if heard else Sample()
     return {
         "adapter": name,
         "info": device.info()._asdict(),
@@ -97,25 +100,28 @@ def without_name(name: str, reason: str) -> str:
     return reason[len(prefix) :] if reason.startswith(prefix) else reason
 
 
-def _first() -> Device:
+def _first(clock: Clock) -> Device:
     reasons = []
     for name in AUTO:
         try:
-            return _opened(name)
+            return _opened(name, clock)
         except (RuntimeError, OSError) as error:
             reasons.append(str(error))
     return load("none").open("; ".join(reasons))
 
 
-def _opened(name: str) -> Device:
+def _opened(name: str, clock: Clock) -> Device:
     """The device, after it has given a value: some open well and then never read."""
     adapter, _, argument = name.partition(":")
     module = load(adapter)
-    return attempt.within(OPENING_S, adapter, lambda: _answering(module, argument or None))
+    return attempt.within(
+        OPENING_S, adapter, lambda: _answering(module, argument or None, clock), clock
+    )
 
 
-def _answering(module: ModuleType, argument: Optional[str]) -> Device:
-    device = module.open(argument) if argument is not None else module.open()
+def _answering(module: ModuleType, argument: Optional[str], clock: Clock) -> Device:
+    words = () if argument is None else (argument,)
+    device = module.open(*words, clock=clock)
     if device.info().reason is None:
         try:
             device.read()

@@ -1,20 +1,24 @@
 """The clock that measuring goes by: the machine's own, or one that a test moves by hand.
 
-Whatever waits or reads the time takes a `clock` and asks nothing else: a meter, a sampler, an
-adapter, a night. Moments are seconds of a monotonic clock, so no step of the wall clock, no
-daylight saving and no NTP moves them.
+Whatever waits, reads the time or starts a thread that does takes a `clock` and asks nothing
+else: a meter, a sampler, an adapter, a night. Moments are seconds of a monotonic clock, so no
+step of the wall clock, no daylight saving and no NTP moves them.
 """
 
+import threading
 import time
 from typing import Callable
 
 from edgejoule.devices.wakeup import Wakeup
 
-POLL_S = 0.0005  # between two looks at a condition that nobody announces
+# Between two looks at a condition that nobody announces: little beside a sampling period, and
+# few enough looks to cost nothing in the half second that a meter waits at most.
+POLL_S = 0.0005
+BOOTTIME = 7  # CLOCK_BOOTTIME; Python names it from 3.7 on
 
 
 class Clock:
-    """The machine's own clock; a virtual one has the same four methods."""
+    """The machine's own clock; a virtual one has the same methods."""
 
     def now(self) -> float:
         """This moment, in seconds since an arbitrary start."""
@@ -26,7 +30,7 @@ class Clock:
 
     def wakeup(self) -> Wakeup:
         """A wait that another thread can end."""
-        return Wakeup()
+        return Wakeup(self.now)
 
     def until(self, done: Callable[[], bool], limit_s: float) -> bool:
         """True once `done()` is true; False if it is not within `limit_s` seconds."""
@@ -36,6 +40,21 @@ class Clock:
                 return False
             self.sleep(POLL_S)
         return True
+
+    def thread(self, work: Callable[[], None], name: str) -> threading.Thread:
+        """A daemon thread that does the work, started; it may wait on this clock."""
+        thread = threading.Thread(target=work, name=name)
+        thread.daemon = True  # a read that hangs must not keep the process from ending
+        thread.start()
+        return thread
+
+    def wall(self) -> float:
+        """Seconds since 1970 by the wall clock, which anybody may set at any time."""
+        return time.time()
+
+    def suspended(self) -> float:
+        """Seconds this machine was suspended since it started; `now` leaves them out."""
+        return time.clock_gettime(BOOTTIME) - time.monotonic()
 
 
 MACHINE = Clock()

@@ -3,11 +3,14 @@
 from math import sqrt
 from typing import NamedTuple, Optional
 
-ENOUGH_S, DRIFT = 30.0, 0.02
+from edgejoule.devices.reading import Reading
+
+ENOUGH_S = 30.0
+DRIFT = 0.02  # beyond it net joules would depend on which of the two rests is taken off
 
 
 class Baseline(NamedTuple):
-    """Power at rest in watts, its standard uncertainty against this sensor's other readings."""
+    """Power at rest in watts, and its standard uncertainty; the sensor's scale is left out."""
 
     watts: float
     uncertainty_watts: float
@@ -23,18 +26,18 @@ class Shares(NamedTuple):
     uncertainty_joules: float
 
 
-def baseline(reading) -> Optional[Baseline]:
+def baseline(reading: Reading) -> Optional[Baseline]:
     """The power of a window in which nothing ran; None if it was not measured."""
     if reading.joules is None or reading.status == "invalid":
         return None
     return Baseline(
         reading.joules / reading.seconds,
-        (reading.repeatability_joules or 0.0) / 2 / reading.seconds,
+        (reading.repeatability_joules or 0.0) / 2 / reading.seconds,  # half a 95 % interval
         reading.seconds,
     )
 
 
-def shares(reading, rest: Optional[Baseline]) -> Optional[Shares]:
+def shares(reading: Reading, rest: Optional[Baseline]) -> Optional[Shares]:
     """A reading split at the baseline; None if either is unknown.
 
     The scale of the sensor is common to both and left out: its share is that of the net joules.
@@ -43,8 +46,8 @@ def shares(reading, rest: Optional[Baseline]) -> Optional[Shares]:
         return None
     idle = rest.watts * reading.seconds
     spread = (reading.repeatability_joules or 0.0) / 2
-    doubt = 2 * sqrt(spread**2 + (rest.uncertainty_watts * reading.seconds) ** 2)
-    return Shares(reading.joules, idle, reading.joules - idle, doubt)
+    uncertainty = 2 * sqrt(spread**2 + (rest.uncertainty_watts * reading.seconds) ** 2)
+    return Shares(reading.joules, idle, reading.joules - idle, uncertainty)
 
 
 def drift(before: Baseline, after: Baseline) -> Optional[str]:

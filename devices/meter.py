@@ -8,10 +8,12 @@
 Windows nest and overlap. A sensor that fails never raises here: the reading says so.
 """
 
-import time
 from contextlib import contextmanager
+from typing import Any, Callable, ContextManager, Dict, Iterator, List, Optional, Tuple, Union
 
 from edgejoule.devices import choose, idle, several
+from edgejoule.devices.clock import MACHINE, Clock
+from edgejoule.devices.device import Device
 from edgejoule.devices.energy import window
 from edgejoule.devices.reading import DeviceInfo, Reading
 from edgejoule.devices.sampler import Sampler
@@ -26,7 +28,7 @@ class Window:
     def __init__(self, name: str, start_s: float):
         self.name = name
         self.start_s = start_s
-        self.reading = None
+        self.reading: Optional[Reading] = None
 
 
 class Meter:
@@ -37,33 +39,44 @@ class Meter:
         period_s: seconds between samples; None takes what the device deserves.
         synchronise: called before each edge, so that queued GPU work falls on the right side
             (`torch.cuda.synchronize`).
+        clock: what windows are timed by; a device that was opened elsewhere must go by the same.
+
+    `samplers` holds the `Sampler` of every part of the device; none if nothing is measured.
     """
 
-    def __init__(self, device=None, period_s=None, synchronise=None):
+    def __init__(
+        self,
+        device: Union[None, str, Device] = None,
+        period_s: Optional[float] = None,
+        synchronise: Optional[Callable[[], Any]] = None,
+        clock: Clock = MACHINE,
+    ):
         if period_s is not None and not period_s > 0:
             raise ValueError(
                 "sampling period: asked for {!r} s; it must be more than 0".format(period_s)
             )
-        self._mine = device is None or isinstance(device, str)
-        self.device = choose.open(device or "auto") if self._mine else device
+        self.clock = clock
+        self._mine = device is None or isinstance(device, str)  # then it is closed at the end
+        self.device = _opened(device, clock)
         self.info = self.device.info()
-        self._samplers = [
-            Sampler(part, period_s)
+        self.samplers = [
+            Sampler(part, period_s, clock)
             for part in several.parts(self.device)
-            if part.info().reason is None
+            if part.info().reason is None  # else it measures nothing, and says why
         ]
         self._synchronise = synchronise
-        self._open, self._epochs, self._running = {}, 0, False
+        self._open: Dict[str, Window] = {}
+        self._epochs, self._running = 0, False
 
     def __enter__(self) -> "Meter":
-        for sampler in self._samplers:
+        for sampler in self.samplers:
             sampler.start()
         self._running = True
         return self
 
-    def __exit__(self, *_):
-        self._running = False
-        for sampler in self._samplers:
+    def __exit__(self, *_: object) -> None:
+        self._running = False  # first: no window may begin while the samplers stop
+        for sampler in self.samplers:
             sampler.stop()
         if self._mine:
             self.device.close()
@@ -96,55 +109,55 @@ class Meter:
         return opened.reading
 
     @contextmanager
-    def window(self, name: str = "window"):
+    def window(self, name: str = "window") -> Iterator[Window]:
         """A window round the block; the target's `reading` is there after the block."""
         opened = self.begin(name)
         try:
             yield opened
         finally:
-            self.end(name)
+            self.end(name)  # also when the work failed: what it cost until then was spent
 
     def edge(self) -> float:
-        """The moment now, in seconds of `time.monotonic`, with a sample asked for at it.
+        """The moment now, in seconds of the meter's clock, with a sample asked for at it.
 
         `between` two such moments is a window that nobody had to open.
         """
         if self._synchronise is not None:
             self._synchronise()
-        now = time.monotonic()
-        for sampler in self._samplers:
+        now = self.clock.now()  # after the queued work has ended, or it would fall outside
+        for sampler in self.samplers:
             sampler.edge()
         return now
 
     def between(self, start_s: float, end_s: float) -> Reading:
-        """What passed between two moments of `time.monotonic`, in seconds, while sampling."""
-        for sampler in self._samplers:
-            sampler.reach(end_s)
-        if not self._samplers:
+        """What passed between two moments of the meter's clock, in seconds, while sampling."""
+        for sampler in self.samplers:
+            sampler.reach(end_s)  # so that the last edge is interpolated, not held
+        if not self.samplers:
             return Reading(end_s - start_s, None, reason=self.info.reason)
         return several.total(
-            [(sampler.info, sampler.reading(start_s, end_s)) for sampler in self._samplers]
+            [(sampler.info, sampler.reading(start_s, end_s)) for sampler in self.samplers]
         )
 
-    def epoch(self):
+    def epoch(self) -> ContextManager[Window]:
         """A window named after how many epochs there were: epoch 0, epoch 1, ..."""
         self._epochs += 1
         return self.window("epoch {}".format(self._epochs - 1))
 
-    def idle(self, seconds: float = idle.ENOUGH_S):
-        """The `idle.Baseline` of the next seconds, in which the caller runs nothing.
+    def idle(self, seconds: float = idle.ENOUGH_S) -> Optional[idle.Baseline]:
+        """The power of the next seconds, in which the caller runs nothing; None if not measured.
 
         Model loaded, GPU context alive, same power mode and clocks as in the run.
         """
         begun = self.edge()
-        time.sleep(seconds)
+        self.clock.sleep(seconds)
         return idle.baseline(self.between(begun, self.edge()))
 
-    def repeat(self, body, name: str = "repeat"):
+    def repeat(self, body: Callable[[], Any], name: str = "repeat") -> Tuple[Reading, int]:
         """(Reading, times): `body()` as often as this sensor needs; divide by the times."""
         opened, times = self.begin(name), 0
         try:
-            while not times or time.monotonic() - opened.start_s < self.minimum_seconds():
+            while not times or self.clock.now() - opened.start_s < self.minimum_seconds():
                 body()
                 times += 1
         finally:
@@ -153,18 +166,25 @@ class Meter:
 
     def minimum_seconds(self) -> float:
         """Seconds a window must last to be believed; repeat short work until then and divide."""
-        return max([window.minimum_seconds(s.info, s.period_s) for s in self._samplers] or [0.0])
+        return max([window.minimum_seconds(s.info, s.period_s) for s in self.samplers] or [0.0])
 
     def trace(self) -> PowerTrace:
         """Power over everything sampled so far, in watts; empty if nothing was."""
-        return several.sum_traces([sampler.trace() for sampler in self._samplers])
+        return several.sum_traces([sampler.trace() for sampler in self.samplers])
 
-    def cost(self) -> dict:
-        """What measuring costs this machine: share of one core [0, 1], reads, samples kept."""
-        return {sampler.info.adapter: sampler.cost() for sampler in self._samplers}
+    def cost(self) -> Dict[str, Dict[str, Optional[float]]]:
+        """By adapter, what measuring costs: share of one core [0, 1], reads, samples kept."""
+        return {sampler.info.adapter: sampler.cost() for sampler in self.samplers}
 
-    def warnings(self) -> list:
+    def warnings(self) -> List[str]:
         """Sentences on what a reader of these numbers must know; empty if there is nothing."""
-        if not self._samplers:
+        if not self.samplers:
             return self.device.notes()
-        return [text for sampler in self._samplers for text in sampler.warnings()]
+        return [text for sampler in self.samplers for text in sampler.warnings()]
+
+
+def _opened(device: Union[None, str, Device], clock: Clock) -> Device:
+    """The device itself, or the one of that name, or the best this machine has."""
+    if device is None or isinstance(device, str):
+        return choose.open(device or "auto", clock=clock)
+    return device

@@ -3,9 +3,9 @@
 Seconds, watts and joules throughout; None is "not measured", never 0.
 """
 
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, Iterable, NamedTuple, Optional
 
-STATUSES = ("ok", "too_short", "degraded", "invalid", "none")  # each trumps those before it
+STATUSES = ("ok", "too_short", "degraded", "invalid", "none")  # from the best to the worst
 
 
 class DeviceInfo(NamedTuple):
@@ -74,6 +74,6 @@ class Reading(NamedTuple):
     beat: Optional[str] = None
 
 
-def worst(statuses) -> str:
-    """The gravest of several statuses; "none" if there are none."""
-    return max(statuses, key=STATUSES.index) if statuses else "none"
+def worst(statuses: Iterable[str]) -> str:
+    """The one of several statuses that comes last in `STATUSES`; "none" if there are none."""
+    return max(statuses, key=STATUSES.index, default="none")

@@ -1,18 +1,20 @@
 """Several sensors at once, as one device and one reading: sums without counting twice."""
 
 from math import sqrt
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
+from edgejoule.devices.device import Device
 from edgejoule.devices.energy import integrate
-from edgejoule.devices.reading import DeviceInfo, Reading, worst
+from edgejoule.devices.reading import DeviceInfo, Reading, Sample, worst
 from edgejoule.devices.trace import PowerTrace
 
 WHOLE = ("module", "board")  # scopes that hold the GPU and the CPU already
 
 
-class Several:
+class Several(Device):
     """Devices of disjoint scope; each is sampled by a thread of its own."""
 
-    def __init__(self, devices):
+    def __init__(self, devices: Iterable[Device]):
         self.devices = list(devices)
         _disjoint([device.info() for device in self.devices])
 
@@ -27,37 +29,44 @@ class Several:
             "+".join(i.scope for i in infos),
             power_mode=infos[0].power_mode,
             driver="; ".join(i.driver or "" for i in infos),
-            period_s=min(i.period_s for i in infos),
+            period_s=min([i.period_s for i in infos if i.period_s is not None], default=None),
             lag_s=max(i.lag_s for i in infos),
             fake="; ".join(labels) or None,
             estimate=any(i.estimate for i in infos),
             gain=max(i.gain for i in infos),
         )
 
-    def notes(self) -> list:
+    def read(self) -> List[Sample]:
+        """The newest values of all parts, added up; what any part does not tell is unknown.
+
+        A meter has no use for it: it samples every part on its own.
+        """
+        newest = [(list(device.read()) or [Sample()])[-1] for device in self.devices]
+        return [Sample(_sum([s.watts for s in newest]), _sum([s.joules for s in newest]))]
+
+    def notes(self) -> List[str]:
         """The sentences of every part."""
         return [text for device in self.devices for text in device.notes()]
 
-    def close(self):
+    def close(self) -> None:
         """Close every part."""
         for device in self.devices:
             device.close()
 
 
-def parts(device) -> list:
+def parts(device: Device) -> List[Device]:
     """The devices inside one, itself if it is single."""
-    return getattr(device, "devices", [device])
+    return device.devices if isinstance(device, Several) else [device]
 
 
-def total(pairs) -> Reading:
+def total(pairs: Sequence[Tuple[DeviceInfo, Reading]]) -> Reading:
     """The sum of [(DeviceInfo, Reading)] over one window; unknown if any part is unknown.
 
     Rails are named after their adapter. Errors of different sensors are independent.
     """
     if len(pairs) == 1:
-        return pairs[0][1]
+        return pairs[0][1]  # whole: with its peak and its beat, which sums do not have
     readings = [reading for _, reading in pairs]
-    missing = any(reading.joules is None for reading in readings)
     rails = {
         "{} {}".format(info.adapter, rail): joules
         for info, reading in pairs
@@ -66,9 +75,9 @@ def total(pairs) -> Reading:
     reasons = ["{}: {}".format(i.adapter, r.reason) for i, r in pairs if r.reason]
     return Reading(
         readings[0].seconds,
-        None if missing else sum(r.joules for r in readings),
+        _sum([r.joules for r in readings]),
         _root([r.uncertainty_joules for r in readings]),
-        None,
+        None,  # the parts' peaks need not fall together
         sum(r.samples for r in readings),
         min(r.coverage for r in readings),
         worst([r.status for r in readings]),
@@ -76,11 +85,11 @@ def total(pairs) -> Reading:
         rails,
         "; ".join(reasons) or None,
         _root([r.repeatability_joules for r in readings]),
-        None if missing else sum(r.raw_joules for r in readings),
+        _sum([r.raw_joules for r in readings]),
     )
 
 
-def sum_traces(traces) -> PowerTrace:
+def sum_traces(traces: Sequence[PowerTrace]) -> PowerTrace:
     """One trace of the parts' added watts, where all of them have samples; may be empty."""
     if len(traces) < 2 or not all(trace.times_s for trace in traces):
         return traces[0] if len(traces) == 1 else PowerTrace((), ())
@@ -90,17 +99,30 @@ def sum_traces(traces) -> PowerTrace:
     return PowerTrace(tuple(times), tuple(watts), " + ".join(str(p.rail) for p in traces))
 
 
-def _rails(info, reading):
-    whole = {} if reading.joules is None else {info.rail: reading.joules}
+def _rails(info: DeviceInfo, reading: Reading) -> Dict[str, float]:
+    whole = {} if reading.joules is None else {str(info.rail): reading.joules}
     return reading.rails or whole
 
 
-def _root(values):
+def _known(values: Sequence[Optional[float]]) -> Optional[List[float]]:
+    """The values; None if any of them is unknown."""
+    known = [value for value in values if value is not None]
+    return known if len(known) == len(values) else None
+
+
+def _sum(values: Sequence[Optional[float]]) -> Optional[float]:
+    known = _known(values)
+    return None if known is None else sum(known)
+
+
+def _root(values: Sequence[Optional[float]]) -> Optional[float]:
     """Root of the sum of squares; None if any is unknown."""
-    return None if None in values else sqrt(sum(value**2 for value in values))
+    known = _known(values)
+    return None if known is None else sqrt(sum(value**2 for value in known))
 
 
-def _disjoint(infos):
+def _disjoint(infos: List[DeviceInfo]) -> None:
+    """Raise ValueError if the parts' joules cannot be added."""
     names = [info.adapter for info in infos]
     if any(info.reason is not None for info in infos):
         raise ValueError(

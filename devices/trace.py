@@ -1,7 +1,7 @@
 """Power over time: saved with every run, integrated over any window, playable as a device."""
 
 import json
-from typing import NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from edgejoule.devices.energy import integrate
 
@@ -36,6 +36,7 @@ class PowerTrace(NamedTuple):
                 {
                     "schema": SCHEMA,
                     "rail": self.rail,
+                    # a read takes tens of microseconds, and a register's step is 1 mW at least
                     "times_s": [round(t, 6) for t in self.times_s],
                     "watts": [round(w, 4) for w in self.watts],
                 }
@@ -56,17 +57,23 @@ class PowerTrace(NamedTuple):
                 "power trace: asked for schema {!r}, found {!r}; record it again "
                 "or use a newer edgejoule".format(SCHEMA, _schema(data))
             )
-        times, watts = data.get("times_s"), data.get("watts")
-        _check(times, watts)
+        times, watts = _columns(data)
         return cls(tuple(times), tuple(watts), data.get("rail"))
 
 
-def _schema(data):
+def _schema(data: Any) -> Any:
     return data.get("schema") if isinstance(data, dict) else type(data).__name__
 
 
-def _check(times, watts):
+def _columns(data: Dict[str, Any]) -> Tuple[List[float], List[float]]:
+    """Times and watts [n] of a document.
+
+    Raises:
+        ValueError: they are no lists of one length, or the times run backwards.
+    """
+    times, watts = data.get("times_s"), data.get("watts")
     if not isinstance(times, list) or not isinstance(watts, list) or len(times) != len(watts):
         raise ValueError("power trace: 'times_s' and 'watts' must be lists of one length")
     if any(late < early for early, late in zip(times, times[1:])):
         raise ValueError("power trace: 'times_s' runs backwards; sort it by time")
+    return times, watts

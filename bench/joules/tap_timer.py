@@ -7,7 +7,6 @@ subclassed. Work queued on a GPU is waited for at each edge.
 """
 
 import sys
-import time
 from array import array
 from statistics import median
 from typing import Dict, List, NamedTuple, Optional
@@ -34,7 +33,7 @@ class Tap:
 
     def __call__(self) -> float:
         _finish_queued_work()
-        shown, moment = self.clock(), time.monotonic()
+        shown, moment = self.clock(), self._meter.clock.now()
         if not self.moments or moment - self.moments[-1] > SPACING_S:
             self._meter.edge()
         self.shown.append(shown)

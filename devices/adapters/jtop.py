@@ -7,16 +7,19 @@ once a second unless told otherwise and costs the board about 6 % of a core at 1
 
 import os
 import sys
-import time
+from typing import Any, Dict, List, Optional
 
+from edgejoule.devices.clock import MACHINE, Clock
+from edgejoule.devices.device import Device
 from edgejoule.devices.reading import DeviceInfo, Sample
 from edgejoule.devices.vendors import boards, child_lines
 
 SOCKET = "/run/jtop.sock"
-INTERVAL_S = 0.5
+INTERVAL_S = 0.5  # the service serves every client at the pace of the slowest
 IMPORT_S, START_S = 12.0, 4.0  # opening only: a busy TX2 takes seconds to import and to answer
-SILENT_PERIODS, AGAIN_S, STUCK_S = 3, 2.0, 15.0
-BOOTTIME = 7  # CLOCK_BOOTTIME: time.CLOCK_BOOTTIME is 3.7+
+SILENT_PERIODS = 3  # as many as make a gap
+AGAIN_S, STUCK_S = 2.0, 15.0  # before a new child replaces one that ended, or one that hangs
+UPTIME_STEP_S = 0.01  # of /proc/uptime, which the service reads: half of it is the mean error
 SHUNT_GAIN = 0.01
 MILLI = 1e-3
 
@@ -26,7 +29,9 @@ def present(socket: str = SOCKET) -> bool:
     return os.path.exists(socket)
 
 
-def open(interval_s=None, socket: str = SOCKET):
+def open(
+    interval_s: Optional[float] = None, socket: str = SOCKET, clock: Clock = MACHINE
+) -> "Service":
     """The rails that make the board's total, renewed every `interval_s` seconds.
 
     Raises:
@@ -35,13 +40,14 @@ def open(interval_s=None, socket: str = SOCKET):
     """
     if not present(socket):
         raise RuntimeError("jtop: no jtop.service here ({} is missing)".format(socket))
-    return Service(float(interval_s or INTERVAL_S), socket)
+    return Service(float(interval_s or INTERVAL_S), socket, clock)
 
 
-class Service:
+class Service(Device):
     """The connection to jtop.service through a child; a broken one is made anew."""
 
-    def __init__(self, interval_s: float, socket: str):
+    def __init__(self, interval_s: float, socket: str, clock: Clock = MACHINE):
+        self._clock = clock
         self._command = [
             sys.executable,
             os.path.abspath(
@@ -50,20 +56,21 @@ class Service:
             repr(interval_s),
             socket,
         ]
-        self._latest, self._born_s = None, time.monotonic()
+        self._latest: Dict[str, Any] = {}  # the child's newest line of values
+        self._born_s = clock.now()
         self._child = child_lines.Child(self._command)
         try:
             self._start()
-        except BaseException:
+        except BaseException:  # also a Ctrl-C must not leave the child behind
             self._child.close()
             raise
-        self._reason = None
+        self._reason: Optional[str] = None
 
     def info(self) -> DeviceInfo:
         """The board as the service describes it."""
         return self._info
 
-    def read(self) -> Sample:
+    def read(self) -> List[Sample]:
         """The newest value; waits a little for one, since each is news only once.
 
         Raises:
@@ -74,13 +81,13 @@ class Service:
             if "uptime" in line:
                 self._latest, self._reason = line, None
         self._check()
-        return self._sample(self._latest)
+        return [self._sample(self._latest)]
 
-    def celsius(self) -> dict:
+    def celsius(self) -> Dict[str, float]:
         """Degrees Celsius of the zones that the service knows."""
-        return self._latest.get("celsius", {}) if self._latest else {}
+        return self._latest.get("celsius", {})
 
-    def notes(self) -> list:
+    def notes(self) -> List[str]:
         """That these joules come second hand."""
         return [
             "jtop: a new value every {:.2g} s, second hand; read sysfs (ina3221) if you can".format(
@@ -88,11 +95,11 @@ class Service:
             )
         ]
 
-    def close(self):
+    def close(self) -> None:
         """End the child."""
         self._child.close()
 
-    def _start(self):
+    def _start(self) -> None:
         try:
             version = self._child.first("ready", IMPORT_S)["ready"]
             start = self._child.first("start", START_S)["start"]
@@ -102,7 +109,7 @@ class Service:
         self._interval_s = max(float(start["interval"]), float(self._command[2]))
         self._describe(start, version)
 
-    def _describe(self, start, version):
+    def _describe(self, start: Dict[str, Any], version: str) -> None:
         hardware, rails = start["hardware"], self._known_rails(self._latest)
         named = " ".join(str(hardware.get(key, "")) for key in ("P-Number", "Module")).lower()
         board = boards.identify(named, rails)
@@ -126,7 +133,7 @@ class Service:
             update_s=self._interval_s,
         )
 
-    def _sample(self, line):
+    def _sample(self, line: Dict[str, Any]) -> Sample:
         rails = {name: watts * MILLI for name, watts in self._known_rails(line).items()}
         missing = [name for name in self._total if name not in rails]
         if missing:
@@ -134,12 +141,16 @@ class Service:
         return Sample(
             watts=sum(rails[name] for name in self._total),
             rails=rails,
-            time_s=_monotonic(line["uptime"]),
+            time_s=self._moment(line),
             span_s=0.0,
         )
 
-    def _check(self):
-        silent_s = time.monotonic() - _monotonic(self._latest["uptime"])
+    def _moment(self, line: Dict[str, Any]) -> float:
+        """When a line's values were read: its uptime counts suspended time, our clock does not."""
+        return line["uptime"] + UPTIME_STEP_S / 2 - self._clock.suspended()
+
+    def _check(self) -> None:
+        silent_s = self._clock.now() - self._moment(self._latest)
         if silent_s > SILENT_PERIODS * self._interval_s:
             self._revive()
             raise RuntimeError(
@@ -148,26 +159,20 @@ class Service:
                 )
             )
 
-    def _revive(self):
+    def _revive(self) -> None:
         """A new child now and then: systemd may have started the service again.
 
         One that asked while the service was starting may hang for ever, as jtop's client does.
         """
-        age_s = time.monotonic() - self._born_s
+        age_s = self._clock.now() - self._born_s
         if age_s > (STUCK_S if self._child.alive() else AGAIN_S):
             self._child.close()
-            self._child, self._born_s = child_lines.Child(self._command), time.monotonic()
+            self._child, self._born_s = child_lines.Child(self._command), self._clock.now()
 
     @staticmethod
-    def _known_rails(line):
+    def _known_rails(line: Dict[str, Any]) -> Dict[str, float]:
         """Rails of the table: USB-C's negotiated limits are no rails."""
         return {name: watts for name, watts in line["rails"].items() if name in boards.LABELS}
-
-
-def _monotonic(uptime_s: float) -> float:
-    """The monotonic moment of an uptime, which counts suspended time and has 10 ms steps."""
-    asleep = time.clock_gettime(BOOTTIME) - time.monotonic()
-    return uptime_s + 0.005 - asleep
 
 
 def _advice(sentence: str) -> str:

@@ -1,5 +1,9 @@
 """No sensor: every reading is None and carries the reason."""
 
+from typing import List, Sequence
+
+from edgejoule.devices.clock import MACHINE, Clock
+from edgejoule.devices.device import Device
 from edgejoule.devices.reading import DeviceInfo, Sample
 
 ASKED = "none was asked for"
@@ -10,12 +14,12 @@ def present() -> bool:
     return True
 
 
-def open(reason: str = ASKED):
-    """A device that measures nothing, for this reason."""
+def open(reason: str = ASKED, clock: Clock = MACHINE) -> "Nothing":
+    """A device that measures nothing, for this reason, by any clock."""
     return Nothing(reason)
 
 
-class Nothing:
+class Nothing(Device):
     """A machine whose power is not known."""
 
     def __init__(self, reason: str):
@@ -25,7 +29,7 @@ class Nothing:
         """No rail, no scope, and the reason."""
         return DeviceInfo("none", "no power sensor", reason=self._reason)
 
-    def read(self) -> Sample:
+    def read(self) -> Sequence[Sample]:
         """Always an error.
 
         Raises:
@@ -33,9 +37,6 @@ class Nothing:
         """
         raise RuntimeError("no power is measured: {}".format(self._reason))
 
-    def notes(self) -> list:
+    def notes(self) -> List[str]:
         """That nothing is measured, and why."""
         return ["no power is measured: {}".format(self._reason)]
-
-    def close(self):
-        """Nothing to give back."""

@@ -7,14 +7,17 @@ intel-rapl-mmio is the same counter; dies that always agree are one counter mirr
 
 import glob
 import os
+from typing import List, Optional, Sequence, Tuple
 
+from edgejoule.devices.clock import MACHINE, Clock
+from edgejoule.devices.device import Device
 from edgejoule.devices.reading import DeviceInfo, Sample
 from edgejoule.devices.vendors import sysfs
 
 MICRO = 1e-6
-PERIOD_S = 0.1
-UPDATE_S = 1e-3
-LOOKS = 5
+PERIOD_S = 0.1  # far below the minutes in which a counter wraps
+UPDATE_S = 1e-3  # about, says Intel's manual
+LOOKS = 5  # at two counters, before they are taken for one
 GAIN = 0.02  # package counters against external meters, Haswell and later
 PERMISSION = (
     "rapl: {} is readable by root only (CVE-2020-8694); mend it until the next boot "
@@ -27,8 +30,10 @@ def present(root: str = "/sys") -> bool:
     return bool(_zones(root))
 
 
-def open(scope=None, root: str = "/sys"):
+def open(scope: Optional[str] = None, root: str = "/sys", clock: Clock = MACHINE) -> "Packages":
     """The counters of a scope, "package" (with its dram) or "psys"; None for what there is.
+
+    They need no clock: a value is stamped by whoever reads it.
 
     Raises:
         RuntimeError: there is no such counter, or this user may not read it.
@@ -47,7 +52,7 @@ def open(scope=None, root: str = "/sys"):
 class Counter:
     """One zone's joules since it was opened, across any number of wraps."""
 
-    def __init__(self, zone):
+    def __init__(self, zone: Tuple[str, str]):
         self.label, self.folder = zone
         self._file = sysfs.NumberFile(os.path.join(self.folder, "energy_uj"))
         self._range = sysfs.number(os.path.join(self.folder, "max_energy_range_uj"))
@@ -67,15 +72,15 @@ class Counter:
         """The register itself, in microjoules."""
         return self._file.read()
 
-    def close(self):
+    def close(self) -> None:
         """Give the file back."""
         self._file.close()
 
 
-class Packages:
+class Packages(Device):
     """The zones that make the total."""
 
-    def __init__(self, counters, root):
+    def __init__(self, counters: Sequence[Counter], root: str):
         self._counters = _unmirrored(counters)
         self._root = root
 
@@ -94,22 +99,18 @@ class Packages:
             gain=GAIN,
         )
 
-    def read(self) -> Sample:
+    def read(self) -> List[Sample]:
         """Joules since opening, per zone and added up."""
         rails = {counter.label: counter.joules() for counter in self._counters}
-        return Sample(joules=sum(rails.values()), rails=rails)
+        return [Sample(joules=sum(rails.values()), rails=rails)]
 
-    def notes(self) -> list:
-        """Nothing to note."""
-        return []
-
-    def close(self):
+    def close(self) -> None:
         """Give all files back."""
         for counter in self._counters:
             counter.close()
 
 
-def _zones(root):
+def _zones(root: str) -> List[Tuple[str, str]]:
     """(name, folder) of every zone, the directories of mmio duplicates left out."""
     folders = sorted(glob.glob(os.path.join(root, "class/powercap/intel-rapl*:*")))
     zones = [
@@ -120,7 +121,7 @@ def _zones(root):
     return [(name, folder) for name, folder in zones if name]
 
 
-def _counted(zones, scope):
+def _counted(zones: List[Tuple[str, str]], scope: Optional[str]) -> List[Tuple[str, str]]:
     """Zones to add: packages and their dram; or psys, which holds them."""
     psys = [(name, f) for name, f in zones if name == "psys"][:1]
     chosen = [(name, f) for name, f in zones if name.startswith("package") or name == "dram"]
@@ -128,14 +129,14 @@ def _counted(zones, scope):
     return [(_label(name, folder), folder) for name, folder in chosen]
 
 
-def _label(name, folder):
+def _label(name: str, folder: str) -> str:
     """Names as "dram-1": the package number is part of a sub-zone's folder only."""
     return name if "-" in name else name + "-" + os.path.basename(folder).split(":")[1]
 
 
-def _unmirrored(counters):
+def _unmirrored(counters: Sequence[Counter]) -> List[Counter]:
     """The counters, of two of a kind that show the same microjoules only the first."""
-    kept = []
+    kept: List[Counter] = []
     for counter in counters:
         if any(_mirrors(counter, other) for other in kept):
             counter.close()
@@ -144,13 +145,13 @@ def _unmirrored(counters):
     return kept
 
 
-def _mirrors(one, other) -> bool:
+def _mirrors(one: Counter, other: Counter) -> bool:
     """True if both ever agree: by chance, two running counters do so once in a billion reads."""
     same_kind = one.label.split("-")[0] == other.label.split("-")[0]
     return same_kind and any(one.raw() == other.raw() != 0 for _ in range(LOOKS))
 
 
-def _processor(root):
+def _processor(root: str) -> str:
     """The processor's model name, from /proc beside the tree."""
     lines = (sysfs.text(os.path.join(root, "../proc/cpuinfo")) or "").splitlines()
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]

@@ -6,13 +6,15 @@ what was played, and readings of a constant have the source "estimate".
 
 import io
 import os
-import time
+from typing import List, Optional, Union
 
+from edgejoule.devices.clock import MACHINE, Clock
+from edgejoule.devices.device import Device
 from edgejoule.devices.energy import integrate
 from edgejoule.devices.reading import DeviceInfo, Sample
 from edgejoule.devices.trace import PowerTrace
 
-PERIOD_S = 0.1
+PERIOD_S = 0.1  # that of the boards whose traces are played
 
 
 def present() -> bool:
@@ -20,19 +22,21 @@ def present() -> bool:
     return False
 
 
-def open(source=None):
+def open(
+    source: Union[None, float, str, PowerTrace] = None, clock: Clock = MACHINE
+) -> Union["Constant", "Player"]:
     """The player of `source`: a number of watts, a trace file, or a `PowerTrace`.
 
     Raises:
         ValueError: it is neither.
     """
     if isinstance(source, PowerTrace):
-        return Player(source, "trace")
+        return Player(source, "trace", clock)
     watts = _watts(source)
-    return Constant(watts) if watts is not None else Player(_load(source), _label(source))
+    return Constant(watts) if watts is not None else Player(_load(source), _label(source), clock)
 
 
-class Constant:
+class Constant(Device):
     """The same watts at every read."""
 
     def __init__(self, watts: float):
@@ -50,28 +54,25 @@ class Constant:
             estimate=True,
         )
 
-    def read(self) -> Sample:
+    def read(self) -> List[Sample]:
         """The watts that the user gave."""
-        return Sample(watts=self.watts)
+        return [Sample(watts=self.watts)]
 
-    def notes(self) -> list:
+    def notes(self) -> List[str]:
         """That nothing was measured."""
         return ["no power was measured: {:g} W was given by hand".format(self.watts)]
 
-    def close(self):
-        """Nothing to give back."""
 
-
-class Player:
+class Player(Device):
     """A trace from its first sample on, again from the start when it ends."""
 
-    def __init__(self, trace: PowerTrace, label: str):
+    def __init__(self, trace: PowerTrace, label: str, clock: Clock = MACHINE):
         if len(trace.times_s) < 2 or trace.times_s[-1] <= trace.times_s[0]:
             raise ValueError(
                 "{}: a trace needs two samples at two times to be played".format(label)
             )
-        self._trace, self._label = trace, label
-        self._begun = time.monotonic()
+        self._trace, self._label, self._clock = trace, label, clock
+        self._begun = clock.now()
 
     def info(self) -> DeviceInfo:
         """The trace that is played, and its rail."""
@@ -84,24 +85,22 @@ class Player:
             fake=self._label,
         )
 
-    def read(self) -> Sample:
+    def read(self) -> List[Sample]:
         """Watts of the trace now, counted from the moment it was opened."""
-        now = time.monotonic()
+        now = self._clock.now()
         times = self._trace.times_s
         moment = times[0] + (now - self._begun) % (times[-1] - times[0])
-        return Sample(watts=integrate.at(times, self._trace.watts, moment), time_s=now)
+        return [Sample(watts=integrate.at(times, self._trace.watts, moment), time_s=now)]
 
-    def notes(self) -> list:
+    def notes(self) -> List[str]:
         """That nothing was measured."""
         return ["no power was measured: {} was played".format(self._label)]
 
-    def close(self):
-        """Nothing to give back."""
 
-
-def _watts(source):
+def _watts(source: Union[None, float, str]) -> Optional[float]:
+    """The number of watts that the source is; None if it is no number."""
     try:
-        watts = float(source)
+        watts = float(source)  # type: ignore[arg-type]  # None has no float: caught below
     except (TypeError, ValueError):
         return None
     if not 0.0 < watts < float("inf"):
@@ -109,11 +108,11 @@ def _watts(source):
     return watts
 
 
-def _load(source):
+def _load(source: Union[None, float, str]) -> PowerTrace:
     try:
-        with io.open(source, encoding="utf8") as file:
+        with io.open(str(source), encoding="utf8") as file:
             return PowerTrace.from_json(file.read())
-    except (OSError, TypeError) as error:
+    except OSError as error:
         raise ValueError(
             "fake power: {!r} is neither a number of watts nor a trace file: {}".format(
                 source, error
@@ -123,5 +122,5 @@ def _load(source):
         raise ValueError("fake power: {}: {}".format(source, error)) from None
 
 
-def _label(source):
+def _label(source: object) -> str:
     return "trace " + os.path.basename(str(source))

@@ -2,36 +2,55 @@
 
 Two alarms. Even and odd samples must agree on the joules, which catches a load at half the
 sampling rate; samples at random moments must agree with the line through their neighbours,
-which catches one at the rate itself. Both must differ by 1 % and by thrice what noise explains.
+which catches one at the rate itself. An alarm takes a difference of 1 % that is also thrice
+what noise explains.
 """
 
 from math import sqrt
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 from edgejoule.devices.energy import integrate
 
-RATIO, SIGMAS, FEWEST = 0.01, 3.0, 8
+RATIO, SIGMAS = 0.01, 3.0
+FEWEST = 8  # samples of a kind, below which their spread says little
+
+Strays = Sequence[Tuple[float, float]]  # (seconds, watts) of samples at random moments
 
 
 class Beat(NamedTuple):
-    """A disagreement: joules of doubt (one standard deviation), and a sentence."""
+    """Samples that disagree: the joules in question (one standard deviation), a sentence."""
 
     joules: float
     sentence: str
 
 
-def find(times, watts, strays, start_s: float, end_s: float, area) -> Optional[Beat]:
-    """The graver of both alarms in a window; None if there is none."""
-    found = [
+def find(
+    times: Sequence[float],
+    watts: Sequence[float],
+    strays: Strays,
+    start_s: float,
+    end_s: float,
+    area: integrate.Area,
+) -> Optional[Beat]:
+    """The alarm of a window, of two the one about more joules; None if there is none."""
+    alarms = (
         _even_odd(times, watts, start_s, end_s, area),
         _strays(times, watts, strays, start_s, end_s),
-    ]
-    return max([beat for beat in found if beat], key=lambda beat: beat.joules, default=None)
+    )
+    found = [beat for beat in alarms if beat is not None]
+    return max(found, key=lambda beat: beat.joules) if found else None
 
 
-def _even_odd(times, watts, start_s, end_s, area):
+def _even_odd(
+    times: Sequence[float],
+    watts: Sequence[float],
+    start_s: float,
+    end_s: float,
+    area: integrate.Area,
+) -> Optional[Beat]:
     if area.samples < 2 * FEWEST or area.gaps:
         return None
+    # each half alone, on twice the period, so both see a slow load alike and differ at the rate
     even, odd = [
         integrate.trapezoid(*integrate.cut(times[i::2], watts[i::2], start_s, end_s))
         for i in (0, 1)
@@ -40,7 +59,9 @@ def _even_odd(times, watts, start_s, end_s, area):
     return _judged(abs(even - odd), noise, even + odd, "even and odd samples differ by {:.1%}")
 
 
-def _strays(times, watts, strays, start_s, end_s):
+def _strays(
+    times: Sequence[float], watts: Sequence[float], strays: Strays, start_s: float, end_s: float
+) -> Optional[Beat]:
     inside = [(t, w) for t, w in strays if start_s <= t <= end_s]
     if len(inside) < FEWEST:
         return None
@@ -56,8 +77,8 @@ def _strays(times, watts, strays, start_s, end_s):
     )
 
 
-def _judged(difference, noise, twice_joules, text):
-    """`difference` and `noise` in joules, against half of `twice_joules`."""
+def _judged(difference: float, noise: float, twice_joules: float, text: str) -> Optional[Beat]:
+    """The alarm that `difference` joules call for, against `noise` and half of `twice_joules`."""
     if twice_joules <= 0 or difference <= SIGMAS * noise:
         return None
     ratio = 2 * difference / twice_joules

@@ -3,11 +3,13 @@
 `from_power` integrates sampled watts, `from_counter` interpolates a counter's ticks.
 """
 
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from edgejoule.devices.energy import aliasing, integrate, ticks, uncertainty
+from edgejoule.devices.energy.record import Slice
+from edgejoule.devices.reading import DeviceInfo
 
-GAP_PERIODS = 3
+GAP_PERIODS = 3  # a busy machine skips a tick now and then, and that is no gap yet
 EDGE_UPDATES = 2  # the last tick is up to one update old, and seen up to one poll later
 
 
@@ -20,13 +22,15 @@ class Draft(NamedTuple):
     terms: Dict[str, float]
     peak_watts: float
     samples: int
-    gaps: Tuple[Tuple[float, float], ...]
+    gaps: integrate.Gaps
     rails: Dict[str, float]
     problem: Optional[str] = None
     beat: Optional[str] = None
 
 
-def from_power(part, info, start_s: float, end_s: float, period_s: float) -> Optional[Draft]:
+def from_power(
+    part: Slice, info: DeviceInfo, start_s: float, end_s: float, period_s: float
+) -> Optional[Draft]:
     """The draft of sampled power; None without a sample."""
     times, watts = known(part.times_s, part.watts)
     if not times:
@@ -36,6 +40,7 @@ def from_power(part, info, start_s: float, end_s: float, period_s: float) -> Opt
     beat = aliasing.find(times, watts, part.strays, start_s, end_s, area)
     terms = uncertainty.traced(area, joules, end_s - start_s, info, beat.joules if beat else 0.0)
     counts = bool(known(part.times_s, part.joules)[1])
+    # beside a counter the rails are in joules, which must not be integrated as if in watts
     rails = {} if counts else _rails(part, lambda t, w: _rail_power(t, w, start_s, end_s, info))
     return Draft(
         "estimate" if info.estimate else "trace",
@@ -51,7 +56,9 @@ def from_power(part, info, start_s: float, end_s: float, period_s: float) -> Opt
     )
 
 
-def from_counter(part, info, start_s: float, end_s: float, period_s: float) -> Optional[Draft]:
+def from_counter(
+    part: Slice, info: DeviceInfo, start_s: float, end_s: float, period_s: float
+) -> Optional[Draft]:
     """The draft of a counter; None if it never moved."""
     found = ticks.find(*known(part.times_s, part.joules), update_s=info.update_s or 0.0)
     parts = ticks.spread(found, start_s, end_s)
@@ -80,27 +87,32 @@ def from_counter(part, info, start_s: float, end_s: float, period_s: float) -> O
     )
 
 
-def known(times, values) -> Tuple[List[float], List[float]]:
-    """Times and values without the rows that have no value (NaN, which a sum brings to light)."""
+def known(times: Sequence[float], values: Sequence[float]) -> Tuple[List[float], List[float]]:
+    """Times and values without the rows that have no value, which are NaN."""
     total = sum(values)
-    if total == total:
+    if total == total:  # one NaN makes the sum NaN: most records are told in one quick pass
         return list(times), list(values)
     rows = [(t, v) for t, v in zip(times, values) if v == v]
     return [t for t, _ in rows], [v for _, v in rows]
 
 
-def _filled(parts, start_s, end_s):
+def _filled(parts: List[ticks.Part], start_s: float, end_s: float) -> float:
     """Joules of the known parts, stretched over what a reset left unknown."""
     seconds = sum(b - a for a, b, _ in parts)
     return sum((b - a) * watts for a, b, watts in parts) * (end_s - start_s) / seconds
 
 
-def _rails(part, joules_of):
+def _rails(
+    part: Slice, joules_of: Callable[[List[float], List[float]], Optional[float]]
+) -> Dict[str, float]:
+    """Joules by rail, of the rails that have any."""
     found = {name: joules_of(*known(part.times_s, column)) for name, column in part.rails.items()}
     return {name: joules for name, joules in found.items() if joules is not None}
 
 
-def _rail_power(times, watts, start_s, end_s, info):
+def _rail_power(
+    times: List[float], watts: List[float], start_s: float, end_s: float, info: DeviceInfo
+) -> Optional[float]:
     if not times:
         return None
     inside_t, inside_w = integrate.cut(times, watts, start_s, end_s)
@@ -109,7 +121,9 @@ def _rail_power(times, watts, start_s, end_s, info):
     )
 
 
-def _rail_count(times, joules, start_s, end_s, info):
+def _rail_count(
+    times: List[float], joules: List[float], start_s: float, end_s: float, info: DeviceInfo
+) -> Optional[float]:
     found = ticks.find(times, joules, info.update_s or 0.0)
     parts = ticks.spread(found, start_s, end_s)
     return _filled(parts, start_s, end_s) if parts else None

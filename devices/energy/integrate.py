@@ -7,7 +7,9 @@ day of samples: sums run through `map` and operators, without a Python step per 
 from bisect import bisect_left, bisect_right
 from math import fsum
 from operator import add, mul, sub
-from typing import List, NamedTuple, Tuple
+from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
+
+Gaps = Tuple[Tuple[float, float], ...]  # (from, to) in seconds
 
 LONG_GAP_S = 1.0  # a straight line across a longer gap is worse than the window's mean power
 
@@ -21,12 +23,14 @@ class Area(NamedTuple):
     low_watts: float
     peak_watts: float
     samples: int
-    gaps: Tuple[Tuple[float, float], ...]
+    gaps: Gaps
     square: float  # sum of squared differences between neighbours, W^2
     step: float  # smallest difference between neighbours that is not 0, W
 
 
-def cut(times, watts, start_s: float, end_s: float) -> Tuple[List[float], List[float]]:
+def cut(
+    times: Sequence[float], watts: Sequence[float], start_s: float, end_s: float
+) -> Tuple[List[float], List[float]]:
     """Times and watts of the trace inside [start, end], both edges interpolated.
 
     Beyond the trace's own ends its first or last value is held.
@@ -39,26 +43,33 @@ def cut(times, watts, start_s: float, end_s: float) -> Tuple[List[float], List[f
     )
 
 
-def at(times, watts, moment_s: float, right: int = None) -> float:
-    """Watts at a moment: interpolated between neighbours, held beyond the ends."""
+def at(
+    times: Sequence[float], watts: Sequence[float], moment_s: float, right: Optional[int] = None
+) -> float:
+    """Watts at a moment: interpolated between neighbours, held beyond the ends.
+
+    `right` is the place of the first sample that is not before the moment, if it is known.
+    """
     right = bisect_left(times, moment_s) if right is None else right
     if right == 0:
         return watts[0]
     if right == len(times):
         return watts[-1]
     span = times[right] - times[right - 1]
-    if span <= 0.0:
+    if span <= 0.0:  # a jump: from this moment on it is the later value
         return watts[right]
     part = (moment_s - times[right - 1]) / span
     return watts[right - 1] + part * (watts[right] - watts[right - 1])
 
 
-def trapezoid(times, watts) -> float:
+def trapezoid(times: Sequence[float], watts: Sequence[float]) -> float:
     """Joules under straight lines through the points."""
     return sum(map(mul, map(sub, times[1:], times), map(add, watts[1:], watts))) / 2
 
 
-def gaps(times, start_s: float, end_s: float, limit_s: float, edge_s: float):
+def gaps(
+    times: Sequence[float], start_s: float, end_s: float, limit_s: float, edge_s: float
+) -> Gaps:
     """Stretches [(from, to)] of the window that no sample vouches for.
 
     Neighbours further apart than `limit_s`, and more than `edge_s` before the first sample or
@@ -78,17 +89,20 @@ def gaps(times, start_s: float, end_s: float, limit_s: float, edge_s: float):
     return tuple((a, b) for a, b in found if b > a)
 
 
-def length(stretches) -> float:
+def length(stretches: Iterable[Tuple[float, float]]) -> float:
     """Seconds of all stretches together."""
     return fsum(b - a for a, b in stretches)
 
 
-def area(times, watts, start_s: float, end_s: float, gap_s: float) -> Area:
+def area(
+    times: Sequence[float], watts: Sequence[float], start_s: float, end_s: float, gap_s: float
+) -> Area:
     """Energy of the window; gaps longer than `LONG_GAP_S` are filled with its mean power."""
     inside_t, inside_w = cut(times, watts, start_s, end_s)
-    holes = gaps(times, start_s, end_s, gap_s, gap_s / 3)
+    # an edge further than a period from a sample has missed the one that was asked for there
+    missing = gaps(times, start_s, end_s, gap_s, gap_s / 3)
     joules = trapezoid(inside_t, inside_w)
-    long = [hole for hole in holes if hole[1] - hole[0] > LONG_GAP_S]
+    long = [(a, b) for a, b in missing if b - a > LONG_GAP_S]
     covered = end_s - start_s - length(long)
     if long and covered > 0.0:
         known = joules - fsum(trapezoid(*cut(times, watts, a, b)) for a, b in long)
@@ -102,7 +116,7 @@ def area(times, watts, start_s: float, end_s: float, gap_s: float) -> Area:
         min(inside_w),
         max(inside_w),
         len(core),
-        holes,
+        missing,
         sum(map(mul, jumps, jumps)),
         min(filter(None, map(abs, jumps)), default=0.0),
     )

@@ -6,12 +6,12 @@ One thread appends, others read; rows become visible all at once because `times_
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
-from typing import List, NamedTuple, Optional
+from typing import Deque, Dict, List, NamedTuple, Optional, Tuple
 
 from edgejoule.devices.energy.table import UNKNOWN, Table
 from edgejoule.devices.reading import Sample
 
-SPANS_KEPT = 64
+SPANS_KEPT = 64  # lengths of reads, from which the usual one is told
 
 
 class Slice(NamedTuple):
@@ -23,26 +23,31 @@ class Slice(NamedTuple):
     times_s: array
     watts: array
     joules: array
-    rails: dict
-    strays: tuple
+    rails: Dict[str, array]
+    strays: Tuple[Tuple[float, float], ...]
+
+
+class Failure(NamedTuple):
+    """A run of reads that failed in the same way: its first and last moment, and how."""
+
+    first_s: float
+    last_s: float
+    sentence: str
 
 
 class Record:
-    """Columns over samples: time, watts, joules, one per rail.
-
-    `failures` holds runs of failed reads as [first moment, last moment, sentence].
-    """
+    """Columns over samples: time, watts, joules, one per rail; and the failures between them."""
 
     def __init__(self, period_s: float):
         self.period_s = period_s
         self.times_s, self.watts, self.joules = array("d"), array("d"), array("d")
         self.rails = Table()
-        self.failures = []
-        self.strays = []
+        self.failures: List[Failure] = []
+        self.strays: List[Tuple[float, float]] = []
         self.rejected = 0
-        self._spans = deque(maxlen=SPANS_KEPT)
+        self._spans: Deque[float] = deque(maxlen=SPANS_KEPT)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.times_s)
 
     def add(self, before_s: float, after_s: float, sample: Sample) -> bool:
@@ -60,48 +65,49 @@ class Record:
         self._append(time_s, sample)
         return True
 
-    def stray(self, before_s: float, after_s: float, sample: Sample):
-        """Keep the watts of a random moment; they are no part of the trace."""
-        if sample.watts is not None:
+    def stray(self, before_s: float, after_s: float, sample: Sample) -> None:
+        """Keep the watts of a random moment; they are no part of the trace.
+
+        A value that is of another moment, such as a bench meter's line that waited to be read,
+        says nothing about this one: it goes where it would have gone at the next regular read.
+        """
+        if sample.time_s is not None and not before_s <= sample.time_s <= after_s:
+            self.add(before_s, after_s, sample)
+        elif sample.watts is not None:
             self.strays.append(((before_s + after_s) / 2, sample.watts))
 
-    def fail(self, time_s: float, sentence: str):
+    def fail(self, time_s: float, sentence: str) -> None:
         """Note a read that failed; the same failure again only prolongs the last."""
         last = self.failures[-1] if self.failures else None
-        if last and last[2] == sentence and not self._good_since(last[0]):
-            last[1] = time_s
+        if last and last.sentence == sentence and not self._good_since(last.first_s):
+            self.failures[-1] = last._replace(last_s=time_s)
         else:
-            self.failures.append([time_s, time_s, sentence])
+            self.failures.append(Failure(time_s, time_s, sentence))
 
     def failing(self, moment_s: float) -> Optional[str]:
         """The failure at that moment, if no later good sample has healed it."""
         count = bisect_right(self.times_s, moment_s)
         good = self.times_s[count - 1] if count else float("-inf")
-        late = [text for first, last, text in self.failures if last > good and first <= moment_s]
-        return late[-1] if late else None
+        late = [each for each in self.failures if each.last_s > good and each.first_s <= moment_s]
+        return late[-1].sentence if late else None
 
     def failures_in(self, start_s: float, end_s: float) -> List[str]:
         """Sentences of the failures inside a window, in order, each once."""
-        found = [text for first, last, text in self.failures if first <= end_s and last >= start_s]
-        return list(dict.fromkeys(found))
+        inside = [f.sentence for f in self.failures if f.first_s <= end_s and f.last_s >= start_s]
+        return list(dict.fromkeys(inside))
 
     def around(self, start_s: float, end_s: float, margin_s: float) -> Slice:
         """The samples of a window with `margin_s` on both sides and one more at each end."""
-        count = len(self.times_s)
+        count = len(self.times_s)  # once: the sampling thread may append meanwhile
         first = max(bisect_left(self.times_s, start_s - margin_s, 0, count) - 1, 0)
         last = min(bisect_right(self.times_s, end_s + margin_s, 0, count) + 1, count)
+        begin, end = (start_s,), (end_s, float("inf"))  # tuples sort by their first, the moment
         return Slice(
             self.times_s[first:last],
             self.watts[first:last],
             self.joules[first:last],
             self.rails.columns(first, last),
-            tuple(
-                self.strays[
-                    bisect_left(self.strays, (start_s,)) : bisect_right(
-                        self.strays, (end_s, float("inf"))
-                    )
-                ]
-            ),
+            tuple(self.strays[bisect_left(self.strays, begin) : bisect_right(self.strays, end)]),
         )
 
     def without_counter(self) -> "Record":
@@ -111,7 +117,7 @@ class Record:
         copy.joules = array("d", [UNKNOWN]) * len(self.times_s)
         return copy
 
-    def _good_since(self, moment_s):
+    def _good_since(self, moment_s: float) -> bool:
         return bool(self.times_s) and self.times_s[-1] > moment_s
 
     def _slow(self, span_s: float) -> bool:
@@ -120,7 +126,8 @@ class Record:
             return False
         return span_s > 3 * sorted(self._spans)[len(self._spans) // 2]
 
-    def _append(self, time_s, sample):
+    def _append(self, time_s: float, sample: Sample) -> None:
+        """Times grow last, and each column by one: whoever reads meanwhile sees whole rows."""
         self.rails.append(sample.rails)
         self.watts.append(UNKNOWN if sample.watts is None else sample.watts)
         self.joules.append(UNKNOWN if sample.joules is None else sample.joules)

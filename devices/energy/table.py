@@ -1,6 +1,7 @@
 """Rows of named numbers in one array: cheap to append to, cut by column."""
 
 from array import array
+from typing import Dict, Tuple
 
 UNKNOWN = float("nan")
 
@@ -11,12 +12,12 @@ class Table:
     One thread appends, others cut: names and cells are exchanged together.
     """
 
-    def __init__(self):
-        self._laid = ((), array("d"))
+    def __init__(self) -> None:
+        self._laid: Tuple[Tuple[str, ...], array] = ((), array("d"))
         self._rows = 0
 
-    def append(self, row: dict):
-        """Add {name: number}."""
+    def append(self, row: Dict[str, float]) -> None:
+        """Add {name: number}; names that are new widen the rows there are."""
         names, cells = self._laid
         fresh = tuple(name for name in row if name not in names)
         if fresh:
@@ -24,7 +25,7 @@ class Table:
         cells.extend([row.get(name, UNKNOWN) for name in names])
         self._rows += 1
 
-    def columns(self, first: int, last: int) -> dict:
+    def columns(self, first: int, last: int) -> Dict[str, array]:
         """{name: array [last - first]} of the rows first to last - 1."""
         names, cells = self._laid
         width = len(names)
@@ -32,9 +33,10 @@ class Table:
             name: cells[first * width + k : last * width : width] for k, name in enumerate(names)
         }
 
-    def _widened(self, names):
+    def _widened(self, names: Tuple[str, ...]) -> Tuple[Tuple[str, ...], array]:
         """The same rows with more names."""
         columns, cells = self.columns(0, self._rows), array("d")
+        # seldom: once or twice, when a rail is first read
         for i in range(self._rows):
             cells.extend([columns[name][i] if name in columns else UNKNOWN for name in names])
         return names, cells

@@ -6,13 +6,18 @@ of one board are compared. The spread over repeated runs is the caller's to add.
 """
 
 from math import sqrt
-from typing import Dict
+from typing import Dict, Sequence
+
+from edgejoule.devices.energy.integrate import Area, Gaps
+from edgejoule.devices.reading import DeviceInfo
 
 SYSTEMATIC = ("gain", "offset")
 LAG_RATIO = 0.3  # the time constant is derived from the driver's settings, not measured
 
 
-def traced(area, joules: float, seconds: float, info, alias: float = 0.0) -> Dict[str, float]:
+def traced(
+    area: Area, joules: float, seconds: float, info: DeviceInfo, alias: float = 0.0
+) -> Dict[str, float]:
     """Terms of energy integrated from sampled power, in joules.
 
     Noise comes from differences of neighbouring samples: half their mean square is the variance
@@ -33,7 +38,13 @@ def traced(area, joules: float, seconds: float, info, alias: float = 0.0) -> Dic
 
 
 def counted(
-    powers, joules: float, seconds: float, info, update_s: float, poll_s: float, gaps=()
+    powers: Sequence[float],
+    joules: float,
+    seconds: float,
+    info: DeviceInfo,
+    update_s: float,
+    poll_s: float,
+    gaps: Gaps = (),
 ) -> Dict[str, float]:
     """Terms of energy from a counter whose mean power between ticks was `powers`, watts.
 
@@ -45,6 +56,7 @@ def counted(
     return {
         "gain": info.gain * abs(joules),
         "offset": info.offset_watts * seconds,
+        # two edges, each uniform over its span: a variance of span^2 / 12
         "tick": mean * min(poll_s, update_s) * sqrt(2 / 12),
         "edge": update_s * sqrt(2 * variance / 12),
         "gap": _gap(gaps, max(powers) - min(powers)),
@@ -61,12 +73,13 @@ def repeatability(terms: Dict[str, float]) -> float:
     return half_width({name: value for name, value in terms.items() if name not in SYSTEMATIC})
 
 
-def _quantum(step_watts, seconds, area):
+def _quantum(step_watts: float, seconds: float, area: Area) -> float:
     """A value that toggles averages its steps out; one that is stuck may be half a step off."""
     if area.square == 0.0:
         return step_watts * seconds / 2
     return step_watts * seconds / sqrt(12 * max(area.samples, 1))
 
 
-def _gap(gaps, range_watts):
+def _gap(gaps: Gaps, range_watts: float) -> float:
+    """The mean may lie anywhere in the range, in every gap on its own."""
     return sqrt(sum(((b - a) * range_watts / 2) ** 2 for a, b in gaps))

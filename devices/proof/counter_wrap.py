@@ -34,9 +34,9 @@ def _ours(root: str, zone: str) -> float:
     counter = os.path.join(zone, "energy_uj")
     _write(counter, BEFORE_UJ)
     device = rapl.open(root=root)
-    before = device.read().joules
+    before = device.read()[-1].joules
     _write(counter, AFTER_UJ)
-    after = device.read().joules
+    after = device.read()[-1].joules
     device.close()
     assert before is not None and after is not None  # RAPL counts joules
     return after - before

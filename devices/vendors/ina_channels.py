@@ -7,9 +7,9 @@ One chip is reachable by several paths; each is taken once.
 
 import glob
 import os
-import time
 from typing import Callable, Dict, List, NamedTuple, Optional
 
+from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.vendors import sysfs
 
 CHIPS = ("ina3221", "ina238")
@@ -46,8 +46,8 @@ class Rail(NamedTuple):
 class Channel:
     """An opened rail; `watts()` reads it: the fewer calls lie between, the less sampling costs."""
 
-    def __init__(self, rail: Rail):
-        self.rail = rail
+    def __init__(self, rail: Rail, clock: Clock = MACHINE):
+        self.rail, self._clock = rail, clock
         self._power = sysfs.NumberFile(rail.power, rail.power_unit) if rail.power else None
         self._amps = sysfs.NumberFile(rail.amps, MILLI) if rail.amps else None
         self._volts = sysfs.NumberFile(rail.volts, MILLI) if rail.volts else None
@@ -62,7 +62,7 @@ class Channel:
     def volts(self) -> float:
         """Supply volts, read at most once a second."""
         assert self._volts is not None
-        now = time.monotonic()
+        now = self._clock.now()
         if now - self._volts_read_s >= VOLTS_EVERY_S:
             self._last_volts = self._volts.read()
             self._volts_read_s = now

@@ -1,5 +1,7 @@
-"""The pytest plugin, in real sessions: a regression fails, and goes on failing until it is blessed;
-what could not be judged is never green. The sessions sleep, so several run at once.
+"""The pytest plugin, in real sessions.
+
+A regression fails, and goes on failing until it is blessed; what could not be judged is never
+green.
 """
 
 import importlib.util
@@ -15,16 +17,15 @@ pytestmark = pytest.mark.skipif(
 )
 NAME = "test_nap.py::test_nap"
 DYING = """
-import os, time
-import gpu_rig, mmap, ctypes
-from pathlib import Path
+import os
+from rigs import gpu_rig
+from edgejoule.devices.clock import MACHINE
 
 def lose_the_gpu():
-    with open(os.environ["NVML_EMULATOR"], "r+b") as file:
-        gpu_rig.Control.from_buffer(mmap.mmap(file.fileno(), 0)).any_error = 15
+    gpu_rig.shared(os.environ["NVML_EMULATOR"]).any_error = 15
 
 def test_nap(joules_benchmark):
-    joules_benchmark.pedantic(time.sleep, args=(0.42,), rounds=2, setup=lose_the_gpu)
+    joules_benchmark.pedantic(MACHINE.sleep, args=(0.42,), rounds=2, setup=lose_the_gpu)
 """
 PLAIN = """
 import sys
@@ -67,9 +68,9 @@ def runs(tmp_path_factory):
     library = gpu_rig.build(tmp_path_factory.mktemp("nvml"))
     with ThreadPoolExecutor(5) as pool:
 
-        def make(name, text=LONG, after=None):
+        def make(name, text=LONG, after=None, virtual=True):
             folder = tmp_path_factory.getbasetemp() / "plugin" / name
-            return Project(folder, library, text, after and after.result()[0])
+            return Project(folder, library, text, after and after.result()[0], virtual)
 
         night = pool.submit(first_night, make)
         found = {each.__name__: pool.submit(each, make) for each in ALONE}
@@ -126,9 +127,7 @@ def dead(make, night):
 
 
 def dying(make, night):
-    here = make("dying", DYING, night)
-    here.file("gpu_rig.py", (plugin_rig.ROOT / "tests/rigs/gpu_rig.py").read_text())
-    return here.pytest(*NVML, *GATE)
+    return make("dying", DYING, night).pytest(*NVML, *GATE)
 
 
 def no_baseline(make):
@@ -139,12 +138,20 @@ def too_short(make):
     return make("too_short", SHORT).pytest(*NVML, *GATE)
 
 
+def real_time(make):
+    """The session that measures 100 W, by the clocks that a user's session goes by."""
+    here = make("real_time", virtual=False)
+    return plugin_rig.blessed(here)
+
+
 def forms(make):
-    return make("forms", FORMS).pytest("--joules-fake-power", "10", "--benchmark-max-time=0.01")
+    return make("forms", FORMS, virtual=False).pytest(
+        "--joules-fake-power", "10", "--benchmark-max-time=0.01"
+    )
 
 
 def plain(make):
-    return make("plain", PLAIN).pytest("--benchmark-max-time=0.01")
+    return make("plain", PLAIN, virtual=False).pytest("--benchmark-max-time=0.01")
 
 
 def xdist(make):
@@ -165,7 +172,7 @@ def bad_device(make):
 
 
 AFTERWARDS = (worse, mended, equal, renamed, context, dead, dying)
-ALONE = (no_baseline, too_short, forms, plain, xdist, bad_limit, bad_device)
+ALONE = (no_baseline, too_short, real_time, forms, plain, xdist, bad_limit, bad_device)
 
 
 def test_joules_are_in_the_saved_document(runs):
@@ -174,9 +181,10 @@ def test_joules_are_in_the_saved_document(runs):
     found = benchmark["extra_info"]
     assert run.code == 0, run.said
     assert found["joules_status"] == "ok" and found["joules_source"] == "counter"
-    assert found["watts"] == pytest.approx(100.0, rel=0.03)
+    assert found["watts"] == pytest.approx(100.0, rel=1e-4)
+    assert len(found["joules"]) == plugin_rig.ROUNDS
     for joules in found["joules"]:
-        assert joules == pytest.approx(100.0 * plugin_rig.ROUND_S, rel=0.2)
+        assert joules == pytest.approx(100.0 * plugin_rig.ROUND_S, rel=1e-3)
     assert found["flops_per_joule"] == pytest.approx(1e9 / benchmark["stats_joules"]["median"])
     assert 0 < found["uncertainty_joules"] < 20
     assert document["machine_info"]["edgejoule"]["device"] == "Emulated GPU"
@@ -187,6 +195,20 @@ def test_a_blessed_test_is_stored_by_device(runs):
     entry = runs["first_night"].result()[0].entries()[NAME]
     assert entry["flops"] == 1e9 and entry["context"]["rail"] == "energy counter"
     assert len(entry["joules"]) >= 6 and entry["when_utc"].endswith("Z")
+
+
+def test_rounds_in_real_time_are_measured_or_told(runs):
+    """A machine that stands still costs a round its joules, never a wrong number of them."""
+    _, document = runs["real_time"].result()
+    benchmark = document["benchmarks"][0]
+    found, seconds = benchmark["extra_info"], benchmark["stats"]["data"]
+    if found["joules_status"] != "ok":
+        assert "of 8 rounds not measured" in found["joules_reason"], found
+        return
+    assert found["joules_source"] == "counter" and found["watts"] == pytest.approx(100.0, rel=0.03)
+    assert len(found["joules"]) == 8 or "rounds not measured" in found["joules_reason"]
+    whole = 100.0 * max(seconds) * 1.05
+    assert all(100.0 * plugin_rig.ROUND_S * 0.95 <= joules <= whole for joules in found["joules"])
 
 
 def test_equal_power_passes(runs):

@@ -1,7 +1,6 @@
 """Loads that beat with the sampling are noticed; noise and training are not mistaken for them."""
 
 import random
-import time
 
 import pytest
 
@@ -53,20 +52,20 @@ def test_training_is_no_beat():
     assert found(synthetic.training()).beat is None
 
 
-def test_the_rate_is_doubled_and_the_reader_told(monkeypatch):
-    """A load of 12.5 Hz watched at 25 Hz, in real time."""
+def test_the_rate_is_doubled_and_the_reader_told(clock, monkeypatch):
+    """A load of 12.5 Hz watched at 25 Hz."""
     monkeypatch.setattr(replay, "PERIOD_S", 0.04)
-    with Meter(replay.open(TOGGLING)) as meter:
+    with Meter(replay.open(TOGGLING, clock=clock), clock=clock) as meter:
         with meter.window() as opened:
-            time.sleep(1.05)
+            clock.sleep(1.05)
         assert opened.reading.beat and "differ" in opened.reading.reason
         assert meter.cost()["replay"]["period_s"] == pytest.approx(0.02)
         assert any("sampled every 0.02 s since" in text for text in meter.warnings())
 
 
-def test_a_rate_the_user_chose_is_kept():
-    with Meter(replay.open(TOGGLING), period_s=0.04) as meter:
+def test_a_rate_the_user_chose_is_kept(clock):
+    with Meter(replay.open(TOGGLING, clock=clock), period_s=0.04, clock=clock) as meter:
         with meter.window() as opened:
-            time.sleep(1.05)
+            clock.sleep(1.05)
         assert opened.reading.beat
         assert meter.cost()["replay"]["period_s"] == 0.04

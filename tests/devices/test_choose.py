@@ -1,15 +1,15 @@
 """The sensor is chosen by reading it; what fails is told with its reason."""
 
-import time
-
 import pytest
 
 from edgejoule.devices import choose
+from edgejoule.devices.clock import MACHINE
+from edgejoule.devices.device import Device
 from edgejoule.devices.meter import Meter
 from edgejoule.devices.reading import DeviceInfo, Sample
 
 
-class Adapter:
+class Adapter(Device):
     """A module of devices/adapters in a test's hands."""
 
     def __init__(self, sample=None, opening=None, **info):
@@ -21,8 +21,8 @@ class Adapter:
         )
         self.closed = 0
 
-    def open(self, argument=None):
-        self.argument = argument
+    def open(self, argument=None, clock=MACHINE):
+        self.argument, self.clock = argument, clock
         if self.opening:
             raise self.opening
         return self
@@ -30,13 +30,10 @@ class Adapter:
     def read(self):
         if self.sample is None:
             raise RuntimeError("x: no value")
-        return self.sample
+        return [self.sample]
 
     def info(self):
         return self._info
-
-    def notes(self):
-        return []
 
     def close(self):
         self.closed += 1
@@ -76,14 +73,15 @@ def test_the_argument_follows_the_colon(adapters):
     assert adapters["first"].argument == "GPU-4c2f"
 
 
-def test_a_driver_that_hangs_is_given_up(adapters, monkeypatch):
-    monkeypatch.setattr(choose, "OPENING_S", 0.1)
+def test_a_driver_that_hangs_is_given_up(adapters, clock, monkeypatch):
+    monkeypatch.setattr(choose, "OPENING_S", 1.0)
     adapters["first"] = Adapter(Sample(watts=1.0))
-    adapters["first"].open = lambda argument=None: time.sleep(30)
+    adapters["first"].open = lambda clock: clock.sleep(60)
     adapters["second"] = Adapter(Sample(watts=2.0))
-    begun = time.monotonic()
-    assert choose.open().read().watts == 2.0
-    assert time.monotonic() - begun < 1.0
+    begun = clock.now()
+    assert choose.open(clock=clock).read()[-1].watts == 2.0
+    assert clock.now() - begun == pytest.approx(1.0, abs=0.002)
+    assert adapters["second"].clock is clock
 
 
 def test_an_unknown_name_gets_its_neighbour():
@@ -93,30 +91,41 @@ def test_an_unknown_name_gets_its_neighbour():
         choose.open("nvml", fake_power=3)
 
 
-def test_two_sensors_are_added_with_independent_errors(adapters):
+def test_two_sensors_are_added_with_independent_errors(adapters, clock):
     adapters["gpu"] = Adapter(Sample(watts=30.0), adapter="gpu", gain=0.03)
     adapters["cpu"] = Adapter(Sample(watts=40.0), adapter="cpu", scope="package", gain=0.03)
-    with Meter(choose.open("gpu+cpu")) as meter:
+    with Meter("gpu+cpu", clock=clock) as meter:
         with meter.window() as opened:
-            time.sleep(0.1)
+            clock.sleep(0.1)
         trace = meter.trace()
     reading = opened.reading
     assert reading.joules == pytest.approx(70.0 * reading.seconds)
     assert reading.rails["gpu R"] == pytest.approx(30.0 * reading.seconds)
     assert reading.uncertainty_joules == pytest.approx(2 * 0.03 * 50.0 * reading.seconds)
     assert set(trace.watts) == {70.0} and meter.info.adapter == "gpu+cpu"
+    assert (adapters["gpu"].closed, adapters["cpu"].closed) == (1, 1)
 
 
-def test_a_part_that_is_unknown_makes_the_sum_unknown(adapters):
+def test_a_part_that_is_unknown_makes_the_sum_unknown(adapters, clock):
     adapters["gpu"] = Adapter(Sample(watts=30.0), adapter="gpu")
     adapters["cpu"] = Adapter(Sample(watts=40.0), adapter="cpu")
     device = choose.open("gpu+cpu")
     adapters["cpu"].sample = None
-    with Meter(device) as meter:
+    with Meter(device, clock=clock) as meter:
         with meter.window() as opened:
-            time.sleep(0.05)
+            clock.sleep(0.05)
     assert opened.reading.joules is None and opened.reading.status == "invalid"
     assert "cpu" in opened.reading.reason
+
+
+def test_a_sum_is_read_as_what_all_its_parts_tell(adapters):
+    adapters["gpu"] = Adapter(Sample(watts=30.0, joules=5.0), adapter="gpu")
+    adapters["cpu"] = Adapter(Sample(joules=7.0), adapter="cpu")
+    assert choose.open("gpu+cpu").read() == [Sample(watts=None, joules=12.0)]
+    adapters["cpu"].read = lambda: [Sample(watts=1.0), Sample(watts=3.0)]
+    assert choose.open("gpu+cpu").read() == [Sample(watts=33.0, joules=None)]
+    adapters["cpu"].read = list
+    assert choose.open("gpu+cpu").read() == [Sample()]
 
 
 def test_what_would_count_twice_is_refused(adapters):

@@ -13,6 +13,7 @@ from rigs import board_rig
 
 from edgejoule.devices import choose, doctor_report, health, machine, privacy
 from edgejoule.devices.adapters import ina3221
+from edgejoule.devices.device import Device
 from edgejoule.devices.reading import DeviceInfo, Sample
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -197,13 +198,13 @@ def test_a_report_of_this_machine_names_neither_user_nor_host():
     assert not [home for home in privacy.homes() if home + "/" in text]
 
 
-class Adapter:
+class Adapter(Device):
     """A module of devices/adapters, and its device, in a test's hands."""
 
-    def __init__(self, read=lambda: Sample(watts=3.0), opening=lambda: None):
+    def __init__(self, read=lambda: [Sample(watts=3.0)], opening=lambda: None):
         self._read, self._opening, self.closed = read, opening, 0
 
-    def open(self, argument=None):
+    def open(self, argument=None, clock=None):
         self._opening()
         return self
 

@@ -10,13 +10,13 @@ import ctypes
 import errno
 import os
 import threading
-import time
 from pathlib import Path
 
 import pytest
 from rigs import board_rig, process_state
 from rigs.training_loop import measured
 
+from edgejoule.devices import sampler
 from edgejoule.devices.adapters import ina3221
 from edgejoule.devices.energy import window
 from edgejoule.devices.energy.record import Record
@@ -30,11 +30,11 @@ PERIODS = 3.2  # three, and the time to notice
 
 
 @pytest.fixture
-def board(tmp_path):
+def board(tmp_path, clock):
     """(root, power file of the total, meter) of an emulated TX2 whose total is 3.056 W."""
     root = board_rig.build(tmp_path, "tx2")
-    device = ina3221.open(root=str(root))
-    with Meter(device) as meter:
+    device = ina3221.open(root=str(root), clock=clock)
+    with Meter(device, clock=clock) as meter:
         yield root, board_rig.power_file(root, "VDD_IN"), meter
     device.close()
 
@@ -105,32 +105,26 @@ def test_one_error_in_a_hundred_reads_is_no_matter(board, monkeypatch):
     assert reading.joules == pytest.approx(3.056 * reading.seconds, rel=1e-3)
 
 
-def test_a_read_that_never_returns(board, monkeypatch):
-    held = threading.Event()
-    monkeypatch.setattr(sysfs.os, "pread", os.pread)
+def test_a_read_that_never_returns(board, clock, monkeypatch):
     reading, _ = measured(
         board[2],
         0.5,
-        lambda: monkeypatch.setattr(sysfs.os, "pread", lambda *_: held.wait(20)),
+        lambda: monkeypatch.setattr(sysfs.os, "pread", lambda *_: clock.sleep(3600)),
         PERIODS * 0.1,
     )
-    held.set()
     assert says(reading, "without samples")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_the_sampling_thread_killed(board):
+def test_the_sampling_thread_killed(board, clock):
     meter = board[2]
 
     def kill():
-        thread = meter._samplers[0]._thread
+        [thread] = [each for each in threading.enumerate() if each.name == sampler.THREAD]
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)
         )
-        deadline = time.monotonic() + 1.0
-        while thread.is_alive() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert not thread.is_alive()
+        assert clock.until(lambda: not thread.is_alive(), 1.0)
 
     reading, _ = measured(meter, 0.3, kill, 0.5)
     assert says(reading, "thread had died")
@@ -138,28 +132,45 @@ def test_the_sampling_thread_killed(board):
     assert again.coverage == 1.0
 
 
-def test_the_wall_clock_stepped(board, monkeypatch):
-    real = time.time
-    reading, _ = measured(
-        board[2], 0.3, lambda: monkeypatch.setattr(time, "time", lambda: real() - 86400), 0.4
-    )
+def test_the_wall_clock_stepped(board, clock):
+    reading, _ = measured(board[2], 0.3, lambda: clock.set_wall(clock.wall() - 86400), 0.4)
     assert reading.coverage == 1.0 and reading.status == "too_short"
 
 
+def calls(path):
+    """Functions that a file calls by a dotted name, such as "time.time"."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            owner = node.func.value
+            owner = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
+            yield "{}.{}".format(owner, node.func.attr)
+
+
+def imports(path):
+    """Modules that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
 def test_nothing_that_measures_looks_at_the_wall_clock():
-    """Only a bench meter's calendar times need it, once, at opening."""
-    for path in sorted((ROOT / "devices").rglob("*.py")):
-        calls = [
-            ast.dump(node.func)
-            for node in ast.walk(ast.parse(path.read_text()))
-            if isinstance(node, ast.Call)
-        ]
-        walls = [
-            call
-            for call in calls
-            if "'time'" in call.split("attr=")[-1] and "id='time'" in call or "'now'" in call
-        ]
-        assert not walls or path.name in ("external.py",), (path, walls)
+    """A bench meter's calendar times need it, and ask the clock that they are given."""
+    walls = {"time.time", "time.localtime", "time.gmtime", "time.ctime", "time.strftime"}
+    walls |= {each + name for each in ("datetime.", "date.") for name in ("now", "today", "utcnow")}
+    looking = {
+        path.name for path in (ROOT / "devices").rglob("*.py") if walls.intersection(calls(path))
+    }
+    assert looking == {"clock.py"}
+
+
+def test_what_measures_goes_by_the_clock_it_is_given():
+    """What runs another process, or times this one, has real time only."""
+    real = [ROOT / "devices" / name for name in ("commands", "proof", "vendors")]
+    for path in (ROOT / "devices").rglob("*.py"):
+        if path.parent not in real and path.name != "clock.py":
+            assert not {"time", "datetime"}.intersection(imports(path)), path
 
 
 def test_a_fault_in_an_hour_is_told_though_it_is_short():

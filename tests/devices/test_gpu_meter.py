@@ -73,7 +73,7 @@ def test_power_agrees_with_the_counter_under_load(gpu, figures):
         opened = meter.begin("load")
         busy(LOAD_S)
         counted = meter.end("load")
-        record = meter._samplers[0].record
+        record = meter.samplers[0].record
     powers = gpu.info()._replace(update_s=None, lag_s=nvml.UPDATE_S / 2)
     without = record.without_counter()
     traced = window.reading(without, powers, opened.start_s, opened.start_s + counted.seconds)

@@ -1,7 +1,5 @@
 """Gross, idle and net joules."""
 
-import time
-
 import pytest
 
 from edgejoule.devices import idle
@@ -35,29 +33,28 @@ def test_drift_is_a_sentence():
     assert "+4.0%" in idle.drift(REST, REST._replace(watts=5.2))
 
 
-def test_a_meter_measures_rest_and_what_is_above_it():
+def test_a_meter_measures_rest_and_what_is_above_it(clock):
     trace = PowerTrace((0.0, 1.0, 1.0, 60.0), (5.0, 5.0, 9.0, 9.0))
-    with Meter(replay.open(trace), period_s=0.01) as meter:
+    with Meter(replay.open(trace, clock=clock), period_s=0.01, clock=clock) as meter:
         rest = meter.idle(0.3)
-        time.sleep(0.8)
+        clock.sleep(0.8)
         with meter.window() as opened:
-            time.sleep(0.3)
+            clock.sleep(0.3)
     split = idle.shares(opened.reading, rest)
-    assert rest.watts == pytest.approx(5.0) and split.net == pytest.approx(
-        4.0 * opened.reading.seconds
-    )
+    assert rest.seconds == pytest.approx(0.3) and rest.watts == pytest.approx(5.0)
+    assert split.net == pytest.approx(4.0 * opened.reading.seconds)
 
 
-def test_short_work_is_repeated_until_it_is_long_enough(monkeypatch):
-    with Meter(replay.open(8.0), period_s=0.01) as meter:
+def test_short_work_is_repeated_until_it_is_long_enough(clock, monkeypatch):
+    with Meter(replay.open(8.0), period_s=0.01, clock=clock) as meter:
         monkeypatch.setattr(meter, "minimum_seconds", lambda: 0.2)
-        found, times = meter.repeat(lambda: time.sleep(0.03))
-    assert 5 <= times <= 7 and found.seconds >= 0.2
+        found, times = meter.repeat(lambda: clock.sleep(0.03))
+    assert times == 7 and found.seconds == pytest.approx(0.21)
     assert found.joules / times == pytest.approx(8.0 * found.seconds / times)
 
 
-def test_epochs_are_numbered():
-    with Meter(replay.open(8.0)) as meter:
+def test_epochs_are_numbered(clock):
+    with Meter(replay.open(8.0), clock=clock) as meter:
         with meter.epoch() as first:
             pass
         with meter.epoch() as second:

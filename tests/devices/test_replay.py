@@ -8,21 +8,22 @@ from edgejoule.devices.trace import PowerTrace
 
 def test_watts_given_by_hand_are_an_estimate():
     device = replay.open("9.5")
-    assert device.read().watts == 9.5
+    assert [sample.watts for sample in device.read()] == [9.5]
     assert device.info().estimate and device.info().fake == "constant 9.5 W"
     assert "9.5 W was given by hand" in device.notes()[0]
 
 
-def test_a_trace_file_is_played_round_and_round(tmp_path, monkeypatch):
+def test_a_trace_file_is_played_round_and_round(tmp_path, clock):
     path = tmp_path / "run.trace.json"
     path.write_text(PowerTrace((5.0, 6.0, 7.0), (1.0, 3.0, 1.0), "VDD_IN").to_json())
-    clock = [100.0]
-    monkeypatch.setattr(replay.time, "monotonic", lambda: clock[0])
-    device = replay.open(str(path))
+    device = replay.open(str(path), clock=clock)
     assert device.info().fake == "trace run.trace.json" and not device.info().estimate
     seen = []
-    for clock[0] in (100.0, 100.5, 101.0, 102.25):
-        seen.append(device.read().watts)
+    for seconds in (0.0, 0.5, 0.5, 1.25):
+        clock.sleep(seconds)
+        [sample] = device.read()
+        seen.append(sample.watts)
+        assert sample.time_s == clock.now()
     assert seen == [1.0, 2.0, 3.0, 1.5]
 
 

@@ -4,11 +4,23 @@ import ctypes
 import mmap
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
+from edgejoule.devices.clock import MACHINE
+
 SOURCE = Path(__file__).with_name("nvml_emulator.c")
-DOUBLES = ("low_w", "high_w", "wave_s", "update_s", "average_s", "origin_s", "frozen_s", "lost_j")
+DOUBLES = (
+    "low_w",
+    "high_w",
+    "wave_s",
+    "update_s",
+    "average_s",
+    "origin_s",
+    "frozen_s",
+    "lost_j",
+    "now_s",
+)
+AGE_S = 1000.03  # of the counter at first; its ticks fall between those of a grid of samples
 INTEGERS = (
     "devices",
     "architecture",
@@ -62,15 +74,30 @@ def build(folder, *flags) -> Path:
     return library
 
 
-def control(path) -> Control:
-    """A fresh GPU of 100 W with a 100 ms register, shared with the library through the file."""
+def control(path, clock=MACHINE) -> Control:
+    """A fresh GPU of 100 W with a 100 ms register, shared with the library through the file.
+
+    It goes by the machine's clock, also in other processes, or by a virtual one.
+    """
     Path(str(path)).write_bytes(bytes(ctypes.sizeof(Control)))
-    with open(str(path), "r+b") as file:
-        state = Control.from_buffer(mmap.mmap(file.fileno(), 0))
+    state = shared(path)
     state.low_w = state.high_w = 100.0
-    state.update_s, state.origin_s = 0.1, time.monotonic() - 1000.0
+    state.update_s, state.origin_s = 0.1, clock.now() - AGE_S
     state.devices, state.architecture, state.limit_mw, state.celsius = 1, 8, 250000, 45
+    if clock is not MACHINE:
+        follow(state, clock)
     return state
+
+
+def shared(path) -> Control:
+    """The GPU whose state is in the file, for whoever has it open."""
+    with open(str(path), "r+b") as file:
+        return Control.from_buffer(mmap.mmap(file.fileno(), 0))
+
+
+def follow(state, clock):
+    """Let the GPU go by a virtual clock."""
+    clock.follow(lambda now: setattr(state, "now_s", now))
 
 
 def truth(state, start_s: float, end_s: float) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 from rigs import board_rig
 
 START_S = 20.0
+CHILD = b"jtop_child.py"
 
 
 class Jtop:
@@ -39,6 +40,18 @@ class Jtop:
         ):
             self.stop()
             raise RuntimeError("the emulated jtop.service did not start")
+
+    def children(self):
+        """Process ids of the adapter's children that ask this service."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                words = path.read_bytes().split(b"\0")
+            except OSError:  # it has ended meanwhile
+                continue
+            if self.socket.encode() in words and any(CHILD in word for word in words):
+                found.append(int(path.parent.name))
+        return found
 
     def signal(self, number):
         """Send a signal to the service, its manager and its sampler."""

@@ -2,8 +2,8 @@
  *
  * Power is a square wave between two levels, so the energy counter is an exact integral,
  * latched at the register's update period. A test steers it through `struct control`, mapped
- * from the file that NVML_EMULATOR names: errors per call, a frozen or reset counter, MIG,
- * throttling. -DOLD_DRIVER leaves out the symbols that old drivers lack.
+ * from the file that NVML_EMULATOR names: the time, errors per call, a frozen or reset counter,
+ * MIG, throttling. -DOLD_DRIVER leaves out the symbols that old drivers lack.
  *
  * Build: cc -O2 -shared -fPIC -Wl,-soname,libnvidia-ml.so.1 -o libnvidia-ml.so.1 nvml_emulator.c -lm
  */
@@ -24,9 +24,10 @@ struct control {
     double low_w, high_w, wave_s;      /* wave_s 0: constant low_w */
     double update_s;                   /* of the counter and of power */
     double average_s;                  /* window of nvmlDeviceGetPowerUsage; 0: instantaneous */
-    double origin_s;                   /* CLOCK_MONOTONIC at which the counter is 0 */
+    double origin_s;                   /* moment at which the counter is 0 */
     double frozen_s;                   /* the counter stands from this moment; 0: it runs */
     double lost_j;                     /* taken off the counter: a reset */
+    double now_s;                      /* the moment it is; 0: what CLOCK_MONOTONIC says */
     int64_t devices, architecture;
     int64_t energy_error, power_error, field_error, any_error;
     int64_t throttle, limit_mw, celsius, mig, processes;
@@ -38,6 +39,8 @@ static struct control *state;
 static double now(void)
 {
     struct timespec t;
+    if (state && state->now_s > 0.0)
+        return state->now_s;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec + t.tv_nsec * 1e-9;
 }

@@ -22,8 +22,9 @@ for package in (devices, devices.adapters, devices.commands):
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(package.__name__ + "." + module.name)
 from edgejoule.devices.meter import Meter
+names = dict(vars(sys.modules["edgejoule.devices.choose"]), adapters=devices.adapters)
 for expression in sys.argv[1:]:
-    device = eval(expression, dict(vars(sys.modules["edgejoule.devices.choose"]), adapters=devices.adapters))
+    device = eval(expression, dict(names))
     with Meter(device) as meter:
         for _ in range(20):  # a busy machine's service may need more than one window
             with meter.window() as window:

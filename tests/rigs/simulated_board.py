@@ -20,6 +20,7 @@ import random
 from pathlib import Path
 
 from edgejoule.devices.adapters import replay
+from edgejoule.devices.clock import MACHINE
 from edgejoule.devices.reading import Sample
 from edgejoule.devices.trace import PowerTrace
 
@@ -31,30 +32,30 @@ def present():
     return False
 
 
-def open(source=None):
+def open(source=None, clock=MACHINE):
     """The board, as noisy as tonight is."""
     board = json.loads(BOARD.read_text())
     level = board["watts"] * float(os.environ.get("SIMULATED_LEVEL", "1"))
     chance = random.Random(repr(level))
     watts = tuple(level * math.exp(chance.gauss(0, 0.01)) for _ in range(2000))
     trace = PowerTrace(tuple(0.005 * n for n in range(2000)), watts, "replayed")
-    return Board(trace, board["mode"])
+    return Board(trace, board["mode"], clock)
 
 
 class Board(replay.Player):
     """The player of the trace as a counter of joules, with a board's name and power mode."""
 
-    def __init__(self, trace, mode):
-        super().__init__(trace, "board")
+    def __init__(self, trace, mode, clock):
+        super().__init__(trace, "board", clock)
         self._mode, self._joules, self._last_s = mode, 0.0, None
 
     def read(self):
         """Joules since it was opened: a late look loses nothing."""
-        sample = super().read()
+        sample = super().read()[-1]
         if self._last_s is not None:
             self._joules += sample.watts * (sample.time_s - self._last_s)
         self._last_s = sample.time_s
-        return Sample(joules=self._joules, time_s=sample.time_s)
+        return [Sample(joules=self._joules, time_s=sample.time_s)]
 
     def info(self):
         """What it says of itself, first of all that it is not real."""

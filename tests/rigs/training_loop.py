@@ -1,25 +1,24 @@
 """A training loop without a framework: what a sensor's failure must not disturb."""
 
-import time
-
 POINTS = [(0.1 * i, 3.0 * 0.1 * i - 1.0) for i in range(50)]
-LONGEST_STEP_S = 2.0
+STEP_S, LONGEST_STEP_S = 0.001, 2.0
 
 
 class Training:
     """Gradient descent on a line; remembers its longest step and that it learned."""
 
-    def __init__(self):
+    def __init__(self, clock):
+        self.clock = clock
         self.slope, self.offset, self.steps, self.longest_s = 0.0, 0.0, 0, 0.0
 
     def run(self, seconds: float):
         """Train that long."""
-        ends = time.monotonic() + seconds
-        while time.monotonic() < ends:
-            begun = time.monotonic()
+        ends = self.clock.now() + seconds
+        while self.clock.now() < ends:
+            begun = self.clock.now()
             self._step()
-            time.sleep(0.001)  # as a loop that waits for its GPU lets other threads run
-            self.longest_s = max(self.longest_s, time.monotonic() - begun)
+            self.clock.sleep(STEP_S)  # as a loop that waits for its GPU lets other threads run
+            self.longest_s = max(self.longest_s, self.clock.now() - begun)
 
     def _step(self):
         errors = [(x, self.slope * x + self.offset - y) for x, y in POINTS]
@@ -30,14 +29,14 @@ class Training:
 
 def measured(meter, seconds: float, inject, after_s: float):
     """(reading, training): a window round training, `inject()` in it, its end `after_s` later."""
-    training = Training()
+    training = Training(meter.clock)
     meter.begin("training")
     training.run(seconds)
     inject()
     training.run(after_s)
-    before = time.monotonic()
+    before = meter.clock.now()
     reading = meter.end("training")
-    assert time.monotonic() - before < 2.0, "the end of the window blocked"
+    assert meter.clock.now() - before < 2.0, "the end of the window blocked"
     assert training.longest_s < LONGEST_STEP_S and training.steps > 50 * seconds
     training.run(0.05)  # it goes on
     return reading, training
