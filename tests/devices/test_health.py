@@ -12,6 +12,8 @@ from rigs import board_rig
 
 from edgejoule.devices import health, probe
 from edgejoule.devices.adapters import ina3221, none, replay
+from edgejoule.devices.clock import MACHINE
+from edgejoule.devices.device import Device
 from edgejoule.devices.reading import DeviceInfo, Sample
 from edgejoule.devices.trace import PowerTrace
 
