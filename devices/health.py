@@ -8,8 +8,10 @@ import importlib.util
 import os
 from typing import List, NamedTuple, Optional
 
+from edgejoule.devices import conditions, probe
 from edgejoule.devices.vendors import sysfs
 
+BURST_S = 2.0
 HOT_C, FEW_PERCENT = 85.0, 0.02
 VERDICTS = ("ok", "warn", "refuse")
 
@@ -211,6 +213,23 @@ def quick(info, state, notes) -> List[Check]:
         swap(state),
         binding(),
     ]
+
+
+def examine(device, seconds: float, with_load: bool) -> List[Check]:
+    """Every check, in the order of its printing; the machine is watched at rest for `seconds`."""
+    info, before = device.info(), conditions.snapshot()
+    slow = _slow(device, info, seconds, with_load) if info.reason is None else []
+    after = conditions.snapshot()
+    found = quick(info, after, device.notes())
+    return found[:1] + slow + [heat(before, after)] + found[1:]
+
+
+def _slow(device, info, seconds: float, with_load: bool) -> List[Check]:
+    found = update(info, probe.burst(device, BURST_S))
+    found.append(idle(*probe.rest(device, seconds)))
+    if with_load:
+        found.append(lag(info, probe.lag_s(device, info.period_s)))
+    return found
 
 
 def verdict(checks) -> str:

@@ -6,6 +6,7 @@ still reads it. Paths become absolute: the process runs in its own tree.
 
 import json
 import os
+from typing import Any
 
 from edgejoule.bench import settings, suite
 
@@ -32,7 +33,7 @@ def text(case: suite.Case, name: str, question: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _absolute(section: str, key: str, value):
+def _absolute(section: str, key: str, value: Any) -> Any:
     """A path from the folder of the process that asks; a fake power of watts is no path."""
     if (section, key) not in PATHS or not value:
         return value
@@ -41,6 +42,6 @@ def _absolute(section: str, key: str, value):
     return os.path.abspath(os.path.expanduser(value))
 
 
-def _value(value) -> str:
+def _value(value: Any) -> str:
     """Numbers, strings, booleans and lists of them are written alike in JSON and TOML."""
     return json.dumps(value, ensure_ascii=True)

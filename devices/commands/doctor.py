@@ -5,10 +5,9 @@ exit codes: 0 fit or fit with warnings, 3 not fit
 
 import json
 
-from edgejoule.devices import choose, conditions, health, probe
+from edgejoule.devices import choose, health
 
 MARKS = {"ok": "ok    ", "warn": "warn  ", "refuse": "refuse"}
-BURST_S = 2.0
 
 
 def arguments(parser):
@@ -30,7 +29,7 @@ def run(args) -> int:
     """Exit code: 3 if a check refuses."""
     device = choose.open(args.power, fake_power=args.fake_power)
     try:
-        found = examine(device, args.seconds, not args.no_load)
+        found = health.examine(device, args.seconds, not args.no_load)
     finally:
         device.close()
     if args.json:
@@ -47,23 +46,6 @@ def run(args) -> int:
     else:
         _print(found)
     return 3 if health.verdict(found) == "refuse" else 0
-
-
-def examine(device, seconds: float, with_load: bool) -> list:
-    """Every check, in the order of its printing."""
-    info, before = device.info(), conditions.snapshot()
-    slow = _slow(device, info, seconds, with_load) if info.reason is None else []
-    after = conditions.snapshot()
-    found = health.quick(info, after, device.notes())
-    return found[:1] + slow + [health.heat(before, after)] + found[1:]
-
-
-def _slow(device, info, seconds, with_load):
-    found = health.update(info, probe.burst(device, BURST_S))
-    found.append(health.idle(*probe.rest(device, seconds)))
-    if with_load:
-        found.append(health.lag(info, probe.lag_s(device, info.period_s)))
-    return found
 
 
 def _print(found):

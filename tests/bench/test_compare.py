@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from rigs import stub_clone
+from rigs.hand_clock import HandClock
 
 from edgejoule import command_line
 from edgejoule.bench import suite
@@ -187,39 +188,41 @@ def test_confirm_judges_by_the_floor_of_a_suspect(place):
         place / "clone", {"noise": 0.002}, {"noise": 0.002, "joules": 1.02}
     )
     asked = suite.read("s.toml")
-    said = []
-    found = confirm.confirm(asked, asked.cases[0], *commits, repository=clone, say=said.append)
+    said, clock = [], HandClock()
+    by = confirm.Execution(say=said.append, clock=clock)
+    found = confirm.confirm(asked, asked.cases[0], tuple(commits), by, repository=clone)
     assert found.verdict == "FAIL" and found.subjects[0]["metrics"]["joules"]["floor"] == 0.015
     assert len(said) == 8 and "min left" in said[0]
     json.dumps(found._asdict())
     again = confirm.confirm(
         asked,
         "dense",
-        *commits,
+        tuple(commits),
+        by,
+        limits.Thresholds(suspect=1.0),
         repository=clone,
-        say=said.append,
-        thresholds=limits.Thresholds(suspect=1.0),
     )
     assert again.verdict == "PASS"
     with pytest.raises(ValueError, match="has no case 'dnse'"):
-        confirm.confirm(asked, "dnse", *commits, repository=clone)
+        confirm.confirm(asked, "dnse", tuple(commits), repository=clone)
 
 
 def test_a_trial_goes_on_until_it_can_tell(place, monkeypatch):
     clone, commits = stub_clone.make(place / "clone", {}, {})
     words, asked = ["INCONCLUSIVE", "INCONCLUSIVE", "PASS"], []
 
-    def compare(request, thresholds, pairs, folder, say):
-        asked.append(pairs)
+    def compare(request, thresholds, by):
+        asked.append(by.pairs)
         metrics = {"joules": {"verdict": None}, "seconds": {"verdict": words[len(asked) - 1]}}
         return comparison.Comparison("INCONCLUSIVE", "A", "B", [{"metrics": metrics}], [], "", None)
 
     monkeypatch.setattr(confirm, "compare", compare)
-    confirm.confirm(suite.read("s.toml"), "dense", *commits, repository=clone)
+    confirm.confirm(suite.read("s.toml"), "dense", tuple(commits), repository=clone)
     assert asked == [8, 16, 24]
     words[:] = ["FAIL"]
     del asked[:]
-    confirm.confirm(suite.read("s.toml"), "dense", *commits, repository=clone, pairs=6)
+    by = confirm.Execution(6)
+    confirm.confirm(suite.read("s.toml"), "dense", tuple(commits), by, repository=clone)
     assert asked == [6]
 
 

@@ -11,7 +11,6 @@ from rigs import board_rig
 
 from edgejoule.devices import health, probe
 from edgejoule.devices.adapters import ina3221, none, replay
-from edgejoule.devices.commands import doctor
 from edgejoule.devices.reading import DeviceInfo, Sample
 from edgejoule.devices.trace import PowerTrace
 
@@ -125,10 +124,10 @@ def test_the_drift_of_a_machine_at_rest_is_seen():
 
 
 def test_the_doctor_examines_fake_power(tmp_path, monkeypatch):
-    monkeypatch.setattr(doctor, "BURST_S", 0.2)
+    monkeypatch.setattr(health, "BURST_S", 0.2)
     path = tmp_path / "t.json"
     path.write_text(PowerTrace((0.0, 1.0), (5.0, 6.0), "IN").to_json())
-    checks = doctor.examine(replay.open(str(path)), 0.2, with_load=False)
+    checks = health.examine(replay.open(str(path)), 0.2, with_load=False)
     assert health.verdict(checks) == "warn"
     assert {"update period", "read cost", "idle power"} <= {check.name for check in checks}
 
