@@ -16,6 +16,8 @@ from typing import Dict, List, Optional
 import torch
 from torch import nn
 
+from edgejoule.bench import bundle
+
 PIXELS, BATCH = 28, 8
 WIDTHS = {
     1: (45, 61, 67),
@@ -50,7 +52,7 @@ def sweep(device: str = "cpu", rounds: int = 25) -> Dict[int, float]:
     if found is None:
         found = measured(device, rounds)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"schema": SCHEMA, "times": found}))
+        bundle.write_text(path, json.dumps({"schema": SCHEMA, "times": found}))
     return found
 
 
