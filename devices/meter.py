@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 
 from edgejoule.devices import choose, idle, several
+from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.energy import window
 from edgejoule.devices.reading import DeviceInfo, Reading
 from edgejoule.devices.sampler import Sampler
@@ -39,11 +40,12 @@ class Meter:
             (`torch.cuda.synchronize`).
     """
 
-    def __init__(self, device=None, period_s=None, synchronise=None):
+    def __init__(self, device=None, period_s=None, synchronise=None, clock: Clock = MACHINE):
         if period_s is not None and not period_s > 0:
             raise ValueError(
                 "sampling period: asked for {!r} s; it must be more than 0".format(period_s)
             )
+        self.clock = clock
         self._mine = device is None or isinstance(device, str)
         self.device = choose.open(device or "auto") if self._mine else device
         self.info = self.device.info()
@@ -111,7 +113,7 @@ class Meter:
         """
         if self._synchronise is not None:
             self._synchronise()
-        now = time.monotonic()
+        now = self.clock.now()
         for sampler in self._samplers:
             sampler.edge()
         return now

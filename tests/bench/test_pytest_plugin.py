@@ -1,5 +1,6 @@
-"""The pytest plugin, in real sessions: a regression fails, and goes on failing until it is blessed;
-what could not be judged is never green. The sessions sleep, so several run at once.
+"""The pytest plugin, in real sessions: a regression fails until it is mended or blessed.
+
+What could not be judged never passes. The sessions sleep, so several run at once.
 """
 
 import importlib.util
