@@ -32,7 +32,7 @@ class Held:
         self._handle = handle
 
     def tell(self, what: str) -> None:
-        """Leaves word for those who come second."""
+        """Writes into the lock file what is going on, for the message to whoever comes second."""
         text = json.dumps({"pid": os.getpid(), "what": what, "since": _now()})
         try:
             os.ftruncate(self._handle, 0)
@@ -77,7 +77,7 @@ def hold(device: str, what: str) -> Iterator[Held]:
 
 @contextmanager
 def real(measures: Iterable[Tuple[str, str]], what: str) -> Iterator[None]:
-    """Holds every real sensor that these (sensor name, fake power) name; a fake one is nobody's.
+    """Holds every real sensor that these (sensor name, fake power) name; a fake one needs no lock.
 
     Raises:
         Busy: another process holds one of them.
@@ -98,7 +98,7 @@ def real(measures: Iterable[Tuple[str, str]], what: str) -> Iterator[None]:
 
 
 def look(power: str, fake: str) -> Optional[DeviceInfo]:
-    """The `DeviceInfo` of a sensor; None if it does not answer, which its user will be told."""
+    """The `DeviceInfo` of a sensor; None if it does not answer, as the run itself will report."""
     try:
         device = choose.open(power, fake_power=fake or None)
     except RuntimeError:
@@ -134,7 +134,7 @@ def _open(file: Path) -> int:
 
 
 def _holder(handle: int) -> str:
-    """Who holds the lock, by the word that the holder left."""
+    """Who holds the lock, as the lock file says."""
     try:
         found = json.loads(os.pread(handle, 4096, 0).decode("utf8"))
         return "process {} ({}, since {})".format(found["pid"], found["what"], found["since"])

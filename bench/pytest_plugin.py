@@ -5,7 +5,7 @@ fixture or an option of ours is used nothing heavy is imported and nothing is do
 """
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List
+from typing import TYPE_CHECKING, Any, Callable, Dict, Generator, List
 
 import pytest
 
@@ -99,16 +99,18 @@ def joules_benchmark(request: pytest.FixtureRequest, benchmark: Any) -> Any:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: "pytest.CallInfo[None]") -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: "pytest.CallInfo[None]"
+) -> Generator[None, Any, None]:
     """Judges a test when its call is over; what could not be judged shows at its teardown.
 
     There pytest counts an error, not a failure: the test itself is not to blame.
     """
-    outcome: Any = yield
+    outcome = yield
     if not _is_ours(item):
         return
     report, watch = outcome.get_result(), _watch(item)
-    if hasattr(item.config, "workerinput"):
+    if hasattr(item.config, "workerinput"):  # of xdist: its neighbours draw power too
         report.joules_elsewhere = True
     elif call.when == "call" and report.passed and not hasattr(report, "wasxfail"):
         benchmark = item.stash[USED]

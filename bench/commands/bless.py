@@ -59,11 +59,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _bless(args: argparse.Namespace, night: store.Night) -> Dict:
     """The blessing of a night that may be blessed."""
-    doubts = blessing.doubts(args.history, night)
-    if doubts and not args.anyway:
+    objections = blessing.objections(args.history, night)
+    if objections and not args.anyway:
         raise ValueError(
             "night {} is not blessed: {}; --anyway does it all the same".format(
-                night.night, "; ".join(doubts)
+                night.night, "; ".join(objections)
             )
         )
     commit = (night.document or {}).get("commit") or _commit(args.history, night)
@@ -73,7 +73,7 @@ def _bless(args: argparse.Namespace, night: store.Night) -> Dict:
 def _night(args: argparse.Namespace, device: str, suite: str) -> store.Night:
     """The night that is meant: of a date, of a commit, or the last."""
     nights = store.nights(args.history, device, suite)
-    if args.commit:
+    if args.commit:  # a short hash will do
         nights = [
             night
             for night in nights

@@ -80,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
         return _plan(request, thresholds, args)
     if args.fresh:
         shutil.rmtree(str(confirm.place(request, args.runs)), ignore_errors=True)
+    # held for the whole comparison: another run between two sides would disturb their pair
     measures = {
         (case.measure["power"], case.measure["fake_power"])
         for subject in request.subjects
@@ -121,7 +122,7 @@ def lines(found: comparison.Comparison) -> Iterator[str]:
 
 def _metric(name: str, metric: Dict) -> str:
     """A metric as a line: both sides, the change with its interval, what it could have seen."""
-    ratio, points = metric["ratio"], name == "accuracy"
+    ratio, points = metric["ratio"], name == "accuracy"  # whose "ratio" is a difference
     size = 100 * (ratio["median"] if points else ratio["median"] - 1)
     unit = "points" if points else "%"
     interval = (
@@ -161,6 +162,7 @@ def _thresholds(args: argparse.Namespace) -> limits.Thresholds:
     found = limits.read(args.thresholds, args.suite)
     if args.pairs is not None and args.pairs < 1:
         raise ValueError("--pairs {}; it must be a whole number from 1".format(args.pairs))
+    # a dict keeps the order and drops what is there twice
     demand = tuple(dict.fromkeys(found.demand + (("joules",) if args.need_joules else ())))
     return found._replace(pairs=args.pairs or found.pairs, demand=demand)
 

@@ -72,12 +72,13 @@ def run(args: argparse.Namespace) -> int:
         )
         return 0
     device, suite = places.choose(args.history, args.device, args.suite)
+    # again, now that the suite is known: it may have thresholds of its own
     thresholds = limits.read(args.thresholds or None, suite)
     judged = judgement.judge(args.history, device, suite, args.night, thresholds)
     nights = store.nights(args.history, device, suite)
     night = [each for each in nights if args.night in (None, each.night)][-1]
     if args.confirm:
-        try:
+        try:  # pairs are real runs: nothing else may draw power meanwhile
             with device_lock.hold(device, "the suspects of night {}".format(night.night)):
                 by = confirm.Execution(args.pairs)
                 judged = suspects.tried(judged, args.history, night, by)

@@ -123,7 +123,7 @@ def described(rows: List[Dict[str, Any]]) -> Iterator[str]:
 
 def bench(args: argparse.Namespace) -> int:
     """Races the kernels in one process and one thread."""
-    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["OMP_NUM_THREADS"] = "1"  # read at every call
     results: List[kernel_race.Result] = []
     for contest in kernel_contests.contests(args.peers, args.quick):
         results += kernel_race.race(contest, args.rounds)

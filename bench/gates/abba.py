@@ -148,6 +148,7 @@ def _record(folder: Path) -> records.RunRecord:
 
 
 def _place(folder: Path, subjects: List[Subject], subject: Subject, number: int) -> Path:
+    # numbered: two labels may make the same slug
     slug = re.sub(r"[^a-zA-Z0-9.-]+", "-", subject.label)[:60]
     name = "{:02}-{}".format(subjects.index(subject) + 1, slug)
     return folder / name / "pair-{:02}".format(number + 1)

@@ -1,6 +1,6 @@
 """What a night lacks: methods, metrics, everything. Such a night never passes. Free of torch.
 
-A gate that compared only what is there would turn green when a sensor dies or a method is renamed.
+A gate that compared only what is there would pass when a sensor dies or a method is renamed.
 """
 
 from typing import Dict, List, Optional
@@ -50,6 +50,7 @@ def _missing(past: Past) -> List[findings.Finding]:
                     {"night": row.night, "commit": row.commit},
                 )
             )
+    # a new method that failed at once has no earlier night to be missed by
     asked = {label for _, label in store.asked(past.night.folder)}
     for label in sorted(asked - there - set(_expected(past))):
         found.append(
@@ -67,7 +68,7 @@ def _expected(past: Past) -> Dict[str, store.Row]:
     """{label: the last row of it} of the blessed night and the night before.
 
     Without a blessed night the last nights stand in for it; with the night before alone, what
-    vanished would be told of once and never again.
+    vanished would be reported once and never again.
     """
     nights = sorted({row.night for row in past.earlier}, key=store.order)
     blessed = past.blessing["night"] if past.blessing else None

@@ -73,7 +73,8 @@ def significant(chances: Dict[Key, float], share: float) -> Set[Key]:
 
 
 def _alarm(step: scan.Step, values: Values, thresholds: Thresholds, against: str) -> Alarm:
-    """The chance is the normal one of z, less what few nights inflate, times the windows tried."""
+    """A step with its chance: the normal one of z, times the number of windows that were tried."""
+    # the limit that z had to exceed grows where few nights tell the noise; here z shrinks instead
     z = step.z / scan.limit(1.0, min(_count(values), thresholds.before))
     windows = thresholds.longest - thresholds.shortest + 1
     return Alarm(step, min(1.0, windows * math.erfc(z / math.sqrt(2))), against)
@@ -101,7 +102,8 @@ def _away(
 ) -> Optional[scan.Step]:
     """The distance of the last nights from the blessed level, if it is a regression or a gain.
 
-    All of the last nights tell how far, the very last ones whether it is so still.
+    The change is that of the `longest` last nights; the `shortest` last must lie beyond the floor
+    as well, so that a level that came back raises no alarm.
     """
     known = [(place, math.log(value)) for place, value in enumerate(values) if value is not None]
     base = [log for place, log in known if place <= blessed][-thresholds.before :]

@@ -57,7 +57,7 @@ def bless(
         "by": by,
         "when_utc": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "why": why.strip(),
-        "previous": known.get(night.suite),
+        "previous": known.get(night.suite),  # with its own "previous": all can be taken back
     }
     known[night.suite] = made
     _write(folder, night.device, known)
@@ -80,7 +80,7 @@ def undo(folder: store.Folder, device: str, suite: str) -> Optional[Dict]:
     return before
 
 
-def doubts(folder: store.Folder, night: store.Night) -> List[str]:
+def objections(folder: store.Folder, night: store.Night) -> List[str]:
     """Sentences about why a night should not be a baseline; empty if nothing speaks against it."""
     rows = [
         row for row in store.rows(folder, night.device, night.suite) if row.night == night.night

@@ -66,7 +66,7 @@ def counts(past: Past, found: List[findings.Finding]) -> List[str]:
     """A sentence on how many alarms pointed either way lately; [] if there were none.
 
     Noise raises alarms both ways. If all point one way, series are probably compared that should
-    not be: a setting that matters is not part of the context by which they are told apart.
+    not be: a setting that matters is missing from the context that keeps them apart.
     """
     seen = {store.REGRESSION: 0, "improvement": 0}
     before: Set[Tuple[str, str]] = set()

@@ -10,7 +10,7 @@ from typing import Any
 
 from edgejoule.bench import settings, suite
 
-NAMES = ("name", "recipe", "criterion", "saliency", "label")
+NAMES = ("name", "recipe", "criterion", "saliency", "label")  # written whatever the defaults are
 PATHS = (("dataset", "root"), ("measure", "fake_power"))
 
 
@@ -22,7 +22,7 @@ def text(case: suite.Case, name: str, question: str) -> str:
             settings.differing(section, table),
             **{key: table[key] for key in NAMES if table.get(key)},
         )
-        if section == "dataset":
+        if section == "dataset":  # even at its default: that is relative to the folder of now
             known["root"] = table.get("root", "data")
         lines.append("[{}]".format(section))
         lines += [

@@ -35,7 +35,7 @@ class Rules(NamedTuple):
     """What a comparison is judged by."""
 
     floors: Dict[str, float]
-    judged: Tuple[str, ...]  # metrics that decide; the others are told
+    judged: Tuple[str, ...]  # metrics that decide; the others are only reported
     demanded: Tuple[str, ...]  # metrics without which nothing passes
     draws: int
 
@@ -82,7 +82,7 @@ def undecided(found: Comparison) -> bool:
 
 
 def _metric(name: str, sides: Sequence[pairs.Values], rules: Rules) -> Dict:
-    """Medians of both sides, the ratio and its verdict; a rise is always for the worse."""
+    """Medians of both sides, their ratio and the verdict on it."""
     metric = METRICS[name]
     before, after = ([_scaled(metric, value) for value in side] for side in sides)
     ratio = pairs.paired(before, after, draws=rules.draws)
@@ -105,7 +105,7 @@ def _scaled(metric: store.Metric, value: Optional[float]) -> Optional[float]:
 
 
 def _inverse(ratio: pairs.Ratio) -> pairs.Ratio:
-    """before / after: of a metric that should be high, a fall is what a rise is of the others."""
+    """before / after: where more is better, a fall counts as a rise does elsewhere."""
     return ratio._replace(
         median=_reciprocal(ratio.median), low=_reciprocal(ratio.high), high=_reciprocal(ratio.low)
     )
@@ -185,7 +185,7 @@ def _mixed(run: Sequence[Both]) -> List[str]:
 
 
 def _sensor(device: Dict) -> List[str]:
-    """What a sensor is told apart by."""
+    """What distinguishes a sensor from others."""
     parts = [device.get(key) for key in ("name", "adapter", "rail", "power_mode")]
     real = not device.get("fake") and not device.get("estimate")
     return [str(part) for part in parts if part] + ([] if real else ["not real"])

@@ -33,7 +33,7 @@ class Request(NamedTuple):
 
 
 class Execution(NamedTuple):
-    """How pairs are run: how many, where they are kept, and who is told of each."""
+    """How pairs are run: how many, where they are kept, who hears of each, and by which clock."""
 
     pairs: Optional[int] = None  # as many as the thresholds say
     folder: Optional[store.Folder] = None  # `FOLDER`
@@ -141,7 +141,7 @@ def place(request: Request, folder: Optional[store.Folder] = None) -> Path:
 
 
 def methods(asked: suite.Suite) -> Dict[str, Tuple[suite.Case, ...]]:
-    """{label: its cases, one per seed}; the label tells model and data where methods share it."""
+    """{label: its cases, one per seed}; where methods share a label, model and data precede it."""
     found: Dict[str, List[suite.Case]] = {}
     for case in asked.cases:
         found.setdefault(suite.method(case), []).append(case)
@@ -171,7 +171,7 @@ def _sides(request: Request, root: Path, stack: ExitStack) -> Dict[str, abba.Sid
 
 
 def _identity(request: Request) -> str:
-    """Everything that makes it another comparison, as JSON."""
+    """What two requests must have in common to share their pairs, as JSON."""
     codes = [
         trees.here(request.repository).key if commit == trees.HERE else commit
         for commit in request.commits

@@ -20,7 +20,7 @@ def choose(folder: store.Folder, device: Optional[str], suite: Optional[str]) ->
         "--device NAME",
         device,
         [each.device for each in nights if suite in (None, each.suite)]
-        or [each.device for each in nights],
+        or [each.device for each in nights],  # nobody ran the suite: that is what to complain of
     )
     return device, _one(
         "suite", "SUITE", suite, [each.suite for each in nights if each.device == device]

@@ -12,6 +12,7 @@ from typing import Any, Dict, Iterable, NamedTuple, Optional
 from edgejoule.bench import records
 
 EPOCHS, CLOSED = '\n "epochs": [', "\n ],"  # how `records.to_json` writes them
+# where data lie and what a run is called; of the same method all the same
 UNIDENTIFYING = ("root", "download", "verify", "preload", "label", "seed", "fake_power")
 TRUSTED = ("ok", "degraded", "too_short")  # a reading of another status is no measurement
 
@@ -175,7 +176,7 @@ def _named(name: str, value: Any) -> Optional[str]:
 
 
 def _worst(statuses: Iterable[str]) -> str:
-    order = ("ok", "too_short", "degraded", "invalid", "none")
+    order = ("ok", "too_short", "degraded", "invalid", "none")  # from good to bad
     return max(
         statuses,
         key=lambda each: order.index(each) if each in order else len(order),

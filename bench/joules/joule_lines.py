@@ -66,7 +66,7 @@ def _figures(joules: JouleSession, taken: Optional[tap_timer.Taken]) -> str:
 
 
 def _short(joules: JouleSession, reason: str) -> str:
-    """Why there are no joules, at length only where that is not said above and somebody cares."""
+    """Why there are no joules: briefly if it stands above or only seconds were asked for."""
     if reason.startswith(NO_SENSOR):
         return "no joules: no sensor"
     return "no joules" if joules.metrics == {"seconds"} else reason

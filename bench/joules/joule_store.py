@@ -77,6 +77,7 @@ def write(path: Path, entries: Dict[str, Dict]) -> None:
     """Writes entries whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {"schema": SCHEMA, "device": path.parent.name, "benchmarks": entries}
+    # sorted: a baseline that is kept in git differs only where it was blessed
     bundle.write_text(path, json.dumps(document, indent=1, sort_keys=True) + "\n")
 
 

@@ -46,7 +46,7 @@ class Watch:
         found = taken.account() if taken else {}
         if judged:
             found.update(joules_verdict=judged.verdict, joules_told="; ".join(judged.sentences))
-        return [
+        return [  # no lists: the rounds are in pytest-benchmark's own file
             (key, value)
             for key, value in found.items()
             if value is not None and not isinstance(value, list)
@@ -103,6 +103,7 @@ class Watch:
             self._announce(name, XDIST)
         troubled = any(joules.outcome(name) == "error" for name in joules.results)
         silent = not joules.results or self._parallel()
+        # 5: no tests were collected; an interrupt, an internal error or a failure keeps its code
         if asked and (troubled or silent) and exitstatus in (0, 1, 5) and not self._failed:
             session.exitstatus = NOT_JUDGED
 
@@ -127,7 +128,7 @@ class Watch:
         return self._config.getoption("dist", "no") != "no"
 
     def _missing(self, session: pytest.Session) -> Set[str]:
-        """Names that the baseline has and this run should have found; all not measured are told."""
+        """Names that the baseline has and this run did not find; reported, as skipped ones are."""
         entries = self.joules().entries()
         found = {item.nodeid for item in session.items} | self._deselected
         gone = {name for name in entries if name not in found and self._asked_for(name)}

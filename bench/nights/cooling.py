@@ -1,4 +1,4 @@
-"""Waits until a board is cool and its temperature stands still: by degrees, never by the clock.
+"""Waits until a board is cool and its temperature stands still, not for a fixed time.
 
 A warm chip leaks more: the same epoch costs more joules. Two nights that begin at different
 temperatures differ for that reason alone.

@@ -4,8 +4,8 @@
 together. So a stage that was killed is done again and one that ended is not, whatever happened
 in between. Every stage can be done again without counting anything twice. Free of torch.
 
-Dates and moments in night.json are of the calendar, for people and for sorting; how long things
-take is told by the clock that a night is given.
+Dates and moments in night.json are of the calendar, for people and for sorting; durations are
+measured by the clock that a night is given.
 """
 
 import hashlib
@@ -25,12 +25,13 @@ SCHEMA = 1
 STAGES = ("doctor", "cool", "run", "gate", "confirm", "report", "prune", "done")
 DIRTY = "the code has uncommitted changes: its commit does not tell what ran"
 MOST_TRIES = 3  # of one stage; the run is bounded by the attempts at its cases
+# without these nobody can finish a night: another version, or another program, wrote it
 NEEDED = ("attempts", "cases", "doctor", "fake", "findings", "notes", "options", "tries")
 EXIT = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3, "INVALID": 3}
 
 
 class Work(NamedTuple):
-    """What the stages of a night need: the request, the place, who is told, and the clock."""
+    """What the stages of a night need: the request, the place, who hears of it, and the clock."""
 
     asked: suite.Suite
     history: Path
@@ -84,8 +85,8 @@ def begin(work: Work, info: DeviceInfo) -> Dict:
 def take(work: Work, document: Dict) -> Dict:
     """The document with this process as its owner, on the disk.
 
-    A process is told apart by its start as well as its pid, and by the boot it belongs to: pids
-    come again.
+    The owner is known by its pid, its start and the boot it belongs to: a pid alone is given to
+    another process sooner or later.
     """
     return save(
         work,
@@ -151,7 +152,7 @@ def unfinished(
 
 
 def is_unfinished(document: Optional[Dict]) -> bool:
-    """True for a night of this machine that is not done; other boards' nights are theirs."""
+    """True for a night of this machine that is not done; another board's is left to that board."""
     return (
         document is not None
         and document.get("stage") in STAGES[:-1]

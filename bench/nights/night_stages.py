@@ -200,7 +200,7 @@ def report(work: night.Work, document: Document) -> Document:
         ["history", "--history", str(work.history)],
     ):
         code, said = edgejoule(words)
-        if code not in (0, 3):
+        if code not in (0, 3):  # 3: nothing was measured, which its pages say themselves
             notes.append("'edgejoule {}' failed with exit code {}: {}".format(words[0], code, said))
     return {"notes": document["notes"] + notes}
 

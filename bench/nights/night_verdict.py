@@ -45,17 +45,19 @@ def try_suspects(work: night.Work, document: Dict) -> Dict:
     if not work.options["confirm"]:
         return {"notes": document["notes"] + ["suspects were not tried: --no-confirm"]}
     trials = {key: _trial(work, key) for key in keys if not untried(*key)}
-    findings, told = after_trials(document["findings"], trials), sentences(keys, trials)
+    findings, outcomes = after_trials(document["findings"], trials), sentences(keys, trials)
     return {
         "findings": findings,
-        "notes": document["notes"] + told,
-        "confirmation": {"trials": list(trials.values()), "sentences": told},
+        "notes": document["notes"] + outcomes,
+        "confirmation": {"trials": list(trials.values()), "sentences": outcomes},
         "verdict": verdict(document["verdict"], findings),
     }
 
 
 def suspects(findings: List[Finding]) -> List[Key]:
     """Everything to be tried, each once, sorted."""
+    # a joule and a second that rose with the same commits need one comparison; of an unknown
+    # commit, None, only the text can be sorted
     return sorted({_key(finding) for finding in findings if is_suspect(finding)}, key=str)
 
 

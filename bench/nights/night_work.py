@@ -38,7 +38,7 @@ def tonight(
             for each in night.unfinished(root, device, asked.name)
         ]
         name = free_name(root / device, asked.name, asked_night, again)
-        if any(each["night"] == name for each in done) and not again:
+        if any(each["night"] == name for each in done) and not again:  # tonight's was unfinished
             return done
         work = night.Work(asked, root, device, name, options, say, clock)
         found = store.document(work.folder)
@@ -146,7 +146,7 @@ def look(asked: suite.Suite) -> DeviceInfo:
         )
     try:
         device = choose.open(found[0][0], fake_power=found[0][1] or None)
-    except RuntimeError as error:
+    except RuntimeError as error:  # the doctor refuses it, so that the night is there, INVALID
         device = choose.load("none").open(str(error))
     try:
         return device.info()

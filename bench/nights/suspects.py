@@ -35,14 +35,14 @@ def tried(
             trials[label, before, after] = dict(
                 said._asdict(), label=label, before=before, after=after
             )
-    told = night_verdict.sentences(keys, trials)
+    outcomes = night_verdict.sentences(keys, trials)
     decided = [findings.Finding(**each) for each in night_verdict.after_trials(found, trials)]
     known = judged._replace(
         findings=decided,
-        notes=judged.notes + told,
+        notes=judged.notes + outcomes,
         verdict=judgement.verdict(decided, judged.compared),
     )
-    _remember(night.folder, known, list(trials.values()), told)
+    _remember(night.folder, known, list(trials.values()), outcomes)
     return known
 
 
@@ -62,7 +62,7 @@ def _asked(history: store.Folder, night: store.Night, label: str) -> suite.Suite
 
 
 def _remember(
-    folder: Path, judged: judgement.Judgement, trials: List[Dict], told: List[str]
+    folder: Path, judged: judgement.Judgement, trials: List[Dict], outcomes: List[str]
 ) -> None:
     """Puts the trials and the verdict into night.json, as the nightly's own stage would."""
     document = store.document(folder)
@@ -70,7 +70,7 @@ def _remember(
         return
     document.update(
         verdict=judged.verdict,
-        confirmation={"trials": trials, "sentences": told},
+        confirmation={"trials": trials, "sentences": outcomes},
         findings=[finding._asdict() for finding in judged.findings],
     )
     bundle.write_text(folder / store.DOCUMENT, json.dumps(document, indent=1) + "\n")

@@ -81,7 +81,7 @@ def _steps(nights: List[store.Night]) -> Set[str]:
 def _first_of_months(nights: List[store.Night]) -> Set[str]:
     first: Dict[str, str] = {}
     for night in nights:
-        first.setdefault(night.night[:7], night.night)
+        first.setdefault(night.night[:7], night.night)  # YYYY-MM
     return set(first.values())
 
 

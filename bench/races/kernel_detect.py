@@ -46,7 +46,7 @@ def measure(
         "look_share": look / epoch,
         "bits": sum(stream.bits.values()),
         "code_bytes": stream.nbytes,
-        "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,  # KiB on Linux
     }
 
 

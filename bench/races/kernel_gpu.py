@@ -126,7 +126,7 @@ def all_pairs(driver: Any) -> Iterator[Task]:
     """All-pairs distances of every kernel and of torch, in 10^9 pairs of bits."""
     processors = torch.cuda.get_device_properties(0).multi_processor_count
     for bits in (1024, 16384):
-        rows = 16384 if processors > 32 else 2048
+        rows = 16384 if processors > 32 else 2048  # on the GPU of a board
         codes = torch.randint(-(2**62), 2**62, (rows, bits // 64), device="cuda")
         name, work = "all pairs {} x {}".format(rows, bits), rows * rows * bits / 1e9
         for kind in kinds(driver, codes):

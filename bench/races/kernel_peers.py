@@ -118,6 +118,7 @@ def without_avx512() -> Callable[[], Any]:
     import numkong
 
     names = [name for name, on in numkong.get_capabilities().items() if on]
+    # these four get by with AVX2
     names = [name for name in names if name not in ("serial", "haswell", "alder", "sierra")]
     for name in names:
         numkong.disable_capability(name)

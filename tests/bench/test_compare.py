@@ -183,13 +183,29 @@ def test_configurations_are_matched_and_what_is_equal_is_left_out(place, capsys)
     assert code == 0
 
 
+class Minutes(HandClock):
+    """A clock by which a minute passes between any two looks."""
+
+    def now(self):
+        self.sleep(60.0)
+        return super().now()
+
+
+def test_how_long_it_takes_is_told_by_the_clock_that_it_is_given(place):
+    clone, commits = stub_clone.make(place / "clone", {}, {})
+    said = []
+    by = confirm.Execution(3, say=said.append, clock=Minutes())
+    confirm.confirm(suite.read("s.toml"), "dense", tuple(commits), by, repository=clone)
+    assert said[0].endswith("; about 2 min left") and said[1].endswith("; about 1 min left")
+
+
 def test_confirm_judges_by_the_floor_of_a_suspect(place):
     clone, commits = stub_clone.make(
         place / "clone", {"noise": 0.002}, {"noise": 0.002, "joules": 1.02}
     )
     asked = suite.read("s.toml")
-    said, clock = [], HandClock()
-    by = confirm.Execution(say=said.append, clock=clock)
+    said = []
+    by = confirm.Execution(say=said.append)
     found = confirm.confirm(asked, asked.cases[0], tuple(commits), by, repository=clone)
     assert found.verdict == "FAIL" and found.subjects[0]["metrics"]["joules"]["floor"] == 0.015
     assert len(said) == 8 and "min left" in said[0]

@@ -121,6 +121,19 @@ def test_changed_work_is_told_and_explains_a_rise(tmp_path):
     assert (OTHER, "flops", "work changed") in kinds(judge(folder)), "until it is blessed"
 
 
+def test_work_that_was_nothing_before_is_told(tmp_path):
+    folder = make(tmp_path, 18)
+
+    def nothing(record):
+        for phase in record["phases"]:
+            phase["flops"]["exact"] = 0
+
+    for number in range(17):
+        change(folder, number, nothing, OTHER)
+    (found,) = [each for each in judge(folder).findings if each.metric == "flops"]
+    assert (found.before, found.ratio) == (0, None) and "rose from nothing" in found.sentence
+
+
 def test_a_regression_rings_every_night_until_it_is_blessed(tmp_path):
     folder = make(tmp_path, 60, histories.step(20, 1.07, OTHER))
     bless(folder, 12)

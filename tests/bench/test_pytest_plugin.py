@@ -1,6 +1,7 @@
 """The pytest plugin, in real sessions: a regression fails until it is mended or blessed.
 
-What could not be judged never passes. The sessions sleep, so several run at once.
+What could not be judged never passes. What is measured over a real (emulated) GPU sleeps, so
+several sessions run at once; verdicts on one night and the next are of virtual time.
 """
 
 import importlib.util
@@ -8,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from rigs import gpu_rig, plugin_rig
-from rigs.plugin_rig import GATE, LONG, NVML, SHORT, Project
+from rigs.plugin_rig import GATE, NVML, SHORT, Project
 
 pytestmark = pytest.mark.skipif(
     not gpu_rig.compiler() or not importlib.util.find_spec("pynvml"),
@@ -68,14 +69,19 @@ def runs(tmp_path_factory):
     library = gpu_rig.build(tmp_path_factory.mktemp("nvml"))
     with ThreadPoolExecutor(5) as pool:
 
-        def make(name, text=LONG, after=None):
+        def make(name, text=None, after=None):
             folder = tmp_path_factory.getbasetemp() / "plugin" / name
             return Project(folder, library, text, after and after.result()[0])
 
-        night = pool.submit(first_night, make)
+        def play(name, after=None):
+            folder = tmp_path_factory.getbasetemp() / "played" / name
+            return Project(folder, baseline_of=after and after.result()[0])
+
+        night, played = pool.submit(first_night, make), pool.submit(played_night, play)
         found = {each.__name__: pool.submit(each, make) for each in ALONE}
         found.update({each.__name__: pool.submit(each, make, night) for each in AFTERWARDS})
-        yield dict(found, first_night=night)
+        found.update({each.__name__: pool.submit(each, play, played) for each in PLAYED})
+        yield dict(found, first_night=night, played_night=played)
 
 
 def first_night(make):
@@ -84,27 +90,33 @@ def first_night(make):
     return (here,) + plugin_rig.blessed(here)
 
 
-def worse(make, night):
+def played_night(play):
+    """A project in virtual time, and the session that measured and blessed it at 100 W."""
+    here = play("played_night")
+    return here, here.pytest("--joules-bless")
+
+
+def worse(play, night):
     """Twelve percent more watts, that night and the next."""
-    here = make("worse", after=night)
-    return [here.pytest(*NVML, *GATE, watts=112.0), here.pytest(*NVML, *GATE, watts=112.0)]
+    here = play("worse", after=night)
+    return [here.pytest(*GATE, watts=112.0), here.pytest(*GATE, watts=112.0)]
 
 
-def mended(make, night):
+def mended(play, night):
     """Twelve percent more watts, blessed, and the night after."""
-    here = make("mended", after=night)
+    here = play("mended", after=night)
     return [
-        here.pytest(*NVML, *GATE, "--joules-bless", watts=112.0),
-        here.pytest(*NVML, *GATE, watts=112.0),
+        here.pytest(*GATE, "--joules-bless", watts=112.0),
+        here.pytest(*GATE, watts=112.0),
     ]
 
 
-def equal(make, night):
-    return make("equal", after=night).pytest(*NVML, *GATE)
+def equal(play, night):
+    return play("equal", after=night).pytest(*GATE)
 
 
-def renamed(make, night):
-    here = make("renamed", after=night)
+def renamed(play, night):
+    here = play("renamed", after=night)
     here.edit(
         lambda entries: {
             "test_nap.py::test_doze": entries[NAME],
@@ -112,8 +124,8 @@ def renamed(make, night):
         }
     )
     return (
-        here.pytest(*NVML, *GATE, "test_nap.py"),
-        here.pytest(*NVML, "--joules-bless", "test_nap.py"),
+        here.pytest(*GATE, "test_nap.py"),
+        here.pytest("--joules-bless", "test_nap.py"),
         here.entries(),
     )
 
@@ -165,7 +177,8 @@ def bad_device(make):
     return make("bad_device", SHORT).pytest("--joules-device", "nvlm")
 
 
-AFTERWARDS = (worse, mended, equal, renamed, context, dead, dying)
+PLAYED = (worse, mended, equal, renamed)
+AFTERWARDS = (context, dead, dying)
 ALONE = (no_baseline, too_short, forms, plain, xdist, bad_limit, bad_device)
 
 
@@ -188,6 +201,14 @@ def test_a_blessed_test_is_stored_by_device(runs):
     entry = runs["first_night"].result()[0].entries()[NAME]
     assert entry["flops"] == 1e9 and entry["context"]["rail"] == "energy counter"
     assert len(entry["joules"]) >= 6 and entry["when_utc"].endswith("Z")
+
+
+def test_in_virtual_time_joules_are_watts_times_seconds(runs):
+    here, run = runs["played_night"].result()
+    entry = here.entries()[NAME]
+    assert run.code == 0 and entry["context"]["power mode"] == "MAXN", run.said
+    assert entry["seconds"] == pytest.approx([plugin_rig.ROUND_S] * plugin_rig.ROUNDS)
+    assert entry["joules"] == pytest.approx([42.0] * plugin_rig.ROUNDS, rel=0.01)
 
 
 def test_equal_power_passes(runs):
