@@ -292,8 +292,10 @@ def test_a_history_that_may_not_be_written_is_read(tmp_path):
     night(tmp_path)
     os.chmod(str(tmp_path), 0o555)
     try:
-        code = "from edgejoule.bench.history import store; print(len(store.rows({!r})))"
-        assert unprivileged.output(code.format(str(tmp_path))).strip() == "4"
+        code = "from edgejoule.bench.history import store; print(len(store.rows({!r})))".format(
+            str(tmp_path)
+        )
+        assert unprivileged.output(code).strip() == "4"
     finally:
         os.chmod(str(tmp_path), 0o755)
     assert not (tmp_path / night_index.NAME).exists()

@@ -1,8 +1,4 @@
-"""Runs pytest with our plugin in a folder of its own.
-
-Either in real time, over the real pynvml and an emulated GPU, or in virtual time, over a board and
-a meter that are played (`virtual_power`).
-"""
+"""Runs pytest with our plugin in a folder of its own, over the real pynvml and an emulated GPU."""
 
 import json
 import os
@@ -13,14 +9,14 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from rigs import gpu_rig, virtual_power
+from rigs import gpu_rig
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 UPDATE_S, ROUND_S, ROUNDS = 0.016, 0.42, 8
 STALLED = re.compile(r"too unsteady|rounds against|(joules|watts) not measured: (\d of|rounds of)")
 GATE = ("--joules-compare-fail", "watts:6%")
 NVML = ("--joules-device", "nvml")
-STORE = Path(".benchmarks/joules")
+STORE = Path(".benchmarks/joules/emulated-gpu-nvml")
 NAP = """
 import time
 
@@ -30,16 +26,6 @@ def test_nap(joules_benchmark, tmp_path, monkeypatch):
     joules_benchmark.pedantic(time.sleep, args=({},), rounds={})
 """
 LONG, SHORT = NAP.format(ROUND_S, ROUNDS), NAP.format(0.001, ROUNDS)
-VIRTUAL = """
-import pytest
-from rigs.virtual_power import CLOCK
-
-@pytest.mark.benchmark(timer=CLOCK.now)
-def test_nap(joules_benchmark, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    joules_benchmark.flops = 1e9
-    joules_benchmark.pedantic(CLOCK.sleep, args=({},), rounds={})
-""".format(ROUND_S, ROUNDS)
 
 
 class Run(NamedTuple):
@@ -58,21 +44,14 @@ class Run(NamedTuple):
 
 
 class Project:
-    """A folder with tests and a sensor of its own, which draws so many watts.
+    """A folder with tests and a GPU of its own, which draws so many watts."""
 
-    `library` is the emulated libnvidia-ml.so.1; without it the sensor is a virtual board.
-    """
-
-    def __init__(self, folder, library=None, text=None, baseline_of=None):
+    def __init__(self, folder, library, text=LONG, baseline_of=None):
         self.folder, self.library = Path(str(folder)), library
-        text = text or (LONG if library else VIRTUAL)
         self.patience = 4 if text == LONG else 1
-        self.store = STORE / ("emulated-gpu-nvml" if library else "board-virtual")
         self.folder.mkdir(parents=True)
         self.file("test_nap.py", text)
         self.file("pytest.ini", "[pytest]\n")
-        if not library:
-            self.file("conftest.py", "from rigs import virtual_power\n\nvirtual_power.install()\n")
         if baseline_of is not None:
             shutil.copytree(str(baseline_of.folder / STORE), str(self.folder / STORE))
 
@@ -82,18 +61,18 @@ class Project:
 
     def entries(self):
         """The blessed tests."""
-        return json.loads((self.folder / self.store / "blessed.json").read_text())["benchmarks"]
+        return json.loads((self.folder / STORE / "blessed.json").read_text())["benchmarks"]
 
     def edit(self, change):
         """Write the baseline with entries of `change(entries)`."""
-        (self.folder / self.store / "blessed.json").write_text(
+        (self.folder / STORE / "blessed.json").write_text(
             json.dumps({"schema": 1, "benchmarks": change(self.entries())})
         )
 
     def pytest(self, *words, watts=100.0, **gpu):
         """The `Run` of one session; again if the machine stood still while it measured."""
         for _ in range(self.patience):
-            run = self._pytest(words, self._environment(watts, gpu))
+            run = self._pytest(words, self._environment(dict(gpu, low_w=watts)))
             if not STALLED.search(run.said):
                 break
         return run
@@ -126,20 +105,18 @@ class Project:
             junit.read_text(encoding="utf8") if junit.exists() else "",
         )
 
-    def _environment(self, watts, gpu):
+    def _environment(self, gpu):
+        state = gpu_rig.control(self.folder / "gpu")
+        for name, value in dict(gpu, update_s=UPDATE_S).items():
+            setattr(state, name, value)
         env = dict(
             os.environ,
+            LD_LIBRARY_PATH=str(self.library.parent),
             OMP_NUM_THREADS="1",
-            PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
+            NVML_EMULATOR=str(self.folder / "gpu"),
+            PYTHONPATH=str(ROOT),
             PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
         )
-        env[virtual_power.WATTS] = str(watts)
-        if self.library:
-            state = gpu_rig.control(self.folder / "gpu")
-            for name, value in dict(gpu, low_w=watts, update_s=UPDATE_S).items():
-                setattr(state, name, value)
-            env["LD_LIBRARY_PATH"] = str(self.library.parent)
-            env["NVML_EMULATOR"] = str(self.folder / "gpu")
         for name in ("CUDA_VISIBLE_DEVICES", "PYTEST_ADDOPTS"):
             env.pop(name, None)
         return env
