@@ -12,7 +12,7 @@ import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, List, Tuple
+from typing import Iterator, List, Tuple, Union
 
 from edgejoule.bench import records
 
@@ -20,7 +20,7 @@ RECORD = "run.json"
 JOURNAL = "journal"  # folder of an attempt; see `bench.training.journal`
 
 
-def folder(runs, suite: str) -> Path:
+def folder(runs: Union[str, Path], suite: str) -> Path:
     """The folder of a suite's runs, made if it is not there.
 
     Raises:
@@ -33,12 +33,17 @@ def folder(runs, suite: str) -> Path:
         raise ValueError(
             "the runs folder {} cannot be made: a file of that name is in the way; "
             "choose another with --runs".format(path)
-        )
+        ) from None
     return path
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all, and onto the disk."""
+    """Writes a file whole or not at all, and onto the disk: the one way bench writes files.
+
+    Without the first fsync a power cut may keep the rename and lose the text; without the second
+    it may lose the rename, so that what was reported as done is not.
+    """
+    # always the same name: what a killed writer leaves behind, the next one overwrites
     temporary = path.with_name(path.name + ".part")
     try:
         with open(str(temporary), "w", encoding="utf8") as file:
@@ -95,6 +100,7 @@ def open_folder(suite_folder: Path, case_id: str) -> Path:
 def finish(path: Path, suite_folder: Path, case_id: str) -> Path:
     """Makes an attempt a finished bundle in one step."""
     shutil.rmtree(str(path / JOURNAL), ignore_errors=True)
+    # everything is on the disk before the rename that says so
     for each in path.iterdir():
         with open(str(each), "rb") as file:
             os.fsync(file.fileno())
@@ -129,11 +135,11 @@ def read(path: Path) -> records.RunRecord:
     try:
         return records.from_json((path / RECORD).read_text(encoding="utf8"))
     except (OSError, ValueError) as error:
-        raise ValueError("bundle {}: {}".format(path, error))
+        raise ValueError("bundle {}: {}".format(path, error)) from None
 
 
 def scan(suite_folder: Path) -> Iterator[Path]:
-    """Finished bundles of a suite, readable or not, in name order; a report beside them is none."""
+    """Finished bundles of a suite, readable or not, in name order; a report's folder is none."""
     return (
         path
         for path in sorted(suite_folder.iterdir())
@@ -144,13 +150,13 @@ def scan(suite_folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def lock(path: Path, what: str):
+def lock(path: Path, what: str) -> Iterator[None]:
     """Holds a lock file; the kernel frees it when the holder dies, however it dies.
 
     Raises:
         ValueError: another process holds it.
     """
-    with open(str(path), "a+") as file:
+    with open(str(path), "a+") as file:  # not "w": the holder's pid in it must stay readable
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -159,7 +165,7 @@ def lock(path: Path, what: str):
                 "{} is in use by process {}; wait for it, or stop it".format(
                     what, file.read().strip() or "unknown"
                 )
-            )
+            ) from None
         file.seek(0)
         file.truncate()
         file.write(str(os.getpid()))
@@ -167,8 +173,13 @@ def lock(path: Path, what: str):
         yield
 
 
-def write_suite(suite_folder: Path, name, question, note, cases: List[Tuple[str, str]]) -> None:
-    """What the suite asked for, so that a report knows what is missing."""
+def write_suite(
+    suite_folder: Path, name: str, question: str, note: str, cases: List[Tuple[str, str]]
+) -> None:
+    """Writes what the suite asked for, so that a report knows what is missing.
+
+    `cases` are (case id, label).
+    """
     document = {
         "schema": records.SCHEMA,
         "name": name,

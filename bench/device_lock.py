@@ -11,8 +11,10 @@ import tempfile
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Iterable, Iterator, Optional, Tuple
 
 from edgejoule.devices import choose
+from edgejoule.devices.reading import DeviceInfo
 
 BUSY = 75  # EX_TEMPFAIL: the exit code of whoever comes second
 FOLDER = "/run/lock"
@@ -30,7 +32,7 @@ class Held:
         self._handle = handle
 
     def tell(self, what: str) -> None:
-        """Leaves word for those who come second."""
+        """Writes into the lock file what is going on, for the message to whoever comes second."""
         text = json.dumps({"pid": os.getpid(), "what": what, "since": _now()})
         try:
             os.ftruncate(self._handle, 0)
@@ -52,8 +54,8 @@ def path(device: str) -> Path:
 
 
 @contextmanager
-def hold(device: str, what: str):
-    """Holds a device while the block runs; at once or not at all.
+def hold(device: str, what: str) -> Iterator[Held]:
+    """Holds a device while the block runs; at once or not at all, never by waiting.
 
     Raises:
         Busy: another process holds it; the message names it.
@@ -74,8 +76,8 @@ def hold(device: str, what: str):
 
 
 @contextmanager
-def real(measures, what: str):
-    """Holds every real sensor that these (sensor name, fake power) name; a fake one is nobody's.
+def real(measures: Iterable[Tuple[str, str]], what: str) -> Iterator[None]:
+    """Holds every real sensor that these (sensor name, fake power) name; a fake one needs no lock.
 
     Raises:
         Busy: another process holds one of them.
@@ -84,7 +86,7 @@ def real(measures, what: str):
 
     with ExitStack() as stack:
         infos = [look(power, fake) for power, fake in sorted(set(measures)) if not fake]
-        for slug in sorted(
+        for slug in sorted(  # in one order, so that of two who come at once one gets them all
             {
                 store.device_slug(info._asdict())
                 for info in infos
@@ -95,8 +97,8 @@ def real(measures, what: str):
         yield
 
 
-def look(power: str, fake: str):
-    """The `DeviceInfo` of a sensor; None if it does not answer, which its user will be told."""
+def look(power: str, fake: str) -> Optional[DeviceInfo]:
+    """The `DeviceInfo` of a sensor; None if it does not answer, as the run itself will report."""
     try:
         device = choose.open(power, fake_power=fake or None)
     except RuntimeError:
@@ -110,8 +112,11 @@ def look(power: str, fake: str):
 def _open(file: Path) -> int:
     """A handle of the lock file, made for everybody if it is not there.
 
-    In a folder like /tmp nobody may open another's file with O_CREAT, hence the steps.
+    In a sticky folder like /tmp the kernel refuses O_CREAT on another's file, even one that is
+    open to everybody (fs.protected_regular); so it is opened without, made if it is not there,
+    opened again if somebody else was quicker, and at last only for reading.
     """
+    reason: Optional[OSError] = None
     for flags in (os.O_RDWR, os.O_RDWR | os.O_CREAT | os.O_EXCL, os.O_RDWR, os.O_RDONLY):
         try:
             handle = os.open(str(file), flags | os.O_CLOEXEC, 0o666)
@@ -119,16 +124,17 @@ def _open(file: Path) -> int:
             reason = error
             continue
         if flags & os.O_CREAT:
-            os.fchmod(handle, 0o666)
+            os.fchmod(handle, 0o666)  # the mode above is less what the umask takes away
         return handle
     raise RuntimeError(
         "the lock {} cannot be opened: {}; name another folder with {}".format(
-            file, reason.strerror, ASKED
+            file, reason.strerror if reason else "nobody says why", ASKED
         )
     )
 
 
 def _holder(handle: int) -> str:
+    """Who holds the lock, as the lock file says."""
     try:
         found = json.loads(os.pread(handle, 4096, 0).decode("utf8"))
         return "process {} ({}, since {})".format(found["pid"], found["what"], found["since"])

@@ -1,7 +1,7 @@
-"""Walks a suite: one fresh process per case; what is done is skipped, what broke goes on after its
-last finished phase.
+"""Walks a suite: one fresh process per case.
 
-Free of torch: only the workers pay for importing it.
+What is done is skipped, what broke goes on after its last finished phase. Free of torch: only the
+workers pay for importing it.
 """
 
 import ctypes
@@ -80,7 +80,7 @@ def _case(folder, suite_name, case_id, case, tally, say):
     )
     job = {"suite": suite_name, "case_id": case_id, "attempts": attempts, "case": case._asdict()}
     bundle.write_text(path / "case.json", json.dumps(job, indent=1) + "\n")
-    code = _worker(path)
+    code = run_worker(path)
     if code:
         (tally.refused if code == REFUSED else tally.failed).append(case_id)
         say("failed with exit code {}; its log is {}".format(code, path / "log"))
@@ -89,8 +89,9 @@ def _case(folder, suite_name, case_id, case, tally, say):
     tally.ran.append(case_id)
 
 
-def _worker(path: Path) -> int:
-    command = launch.command("bench.worker", path.resolve())
+def run_worker(path: Path) -> int:
+    """Exit code of a fresh process that does the case in a folder."""
+    command = launch.command("bench.worker", str(path.resolve()))
     return subprocess.call(command, preexec_fn=die_with_parent)
 
 

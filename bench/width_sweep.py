@@ -17,6 +17,8 @@ from typing import Dict, List, Optional, Tuple
 import torch
 from torch import nn
 
+from edgejoule.bench import bundle
+
 PIXELS, BATCH = 28, 8
 WIDTHS = {
     1: (45, 61, 67),
@@ -51,7 +53,7 @@ def sweep(device: str = "cpu", rounds: int = 25) -> Dict[int, float]:
     if found is None:
         found = measured(device, rounds)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"schema": SCHEMA, "times": found}))
+        bundle.write_text(path, json.dumps({"schema": SCHEMA, "times": found}))
     return found
 
 

@@ -6,18 +6,20 @@
   edgejoule bless --list
   edgejoule bless quick --undo
 
-A baseline is never simply the latest night. A drift away from it rings every night until it is
-mended, or blessed in its turn. Writes history/<device>/blessed.json.
+A baseline is never simply the latest night. A drift away from it raises an alarm every night until
+it is mended, or blessed in its turn. Writes history/<device>/blessed.json.
 """
 
+import argparse
 import json
+from typing import Dict, Optional
 
 from edgejoule.bench.gates import blessing, places
 from edgejoule.bench.history import store
 
 
-def arguments(parser):
-    """What `edgejoule bless` takes."""
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what `edgejoule bless` takes."""
     parser.add_argument("suite", nargs="?", help="the suite; not needed if there is but one")
     parser.add_argument("--history", default="history", help="folder of the nights [history]")
     parser.add_argument("--device", help="the device; not needed if there is but one")
@@ -39,33 +41,39 @@ def arguments(parser):
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     """Exit code 0; what cannot be blessed is a ValueError."""
     if args.list:
         return _list(args)
     device, suite = places.choose(args.history, args.device, args.suite)
-    if args.undo:
-        return _told(args, device, suite, blessing.undo(args.history, device, suite))
-    night = _night(args, device, suite)
-    doubts = blessing.doubts(args.history, night)
-    if doubts and not args.anyway:
-        raise ValueError(
-            "night {} is not blessed: {}; --anyway does it all the same".format(
-                night.night, "; ".join(doubts)
-            )
-        )
-    commit = (night.document or {}).get("commit") or _commit(args.history, night)
-    return _told(
+    _print(
         args,
         device,
         suite,
-        blessing.bless(args.history, night, commit, args.why, args.by or blessing.person()),
+        blessing.undo(args.history, device, suite)
+        if args.undo
+        else _bless(args, _night(args, device, suite)),
     )
+    return 0
 
 
-def _night(args, device: str, suite: str) -> store.Night:
+def _bless(args: argparse.Namespace, night: store.Night) -> Dict:
+    """The blessing of a night that may be blessed."""
+    objections = blessing.objections(args.history, night)
+    if objections and not args.anyway:
+        raise ValueError(
+            "night {} is not blessed: {}; --anyway does it all the same".format(
+                night.night, "; ".join(objections)
+            )
+        )
+    commit = (night.document or {}).get("commit") or _commit(args.history, night)
+    return blessing.bless(args.history, night, commit, args.why, args.by or blessing.person())
+
+
+def _night(args: argparse.Namespace, device: str, suite: str) -> store.Night:
+    """The night that is meant: of a date, of a commit, or the last."""
     nights = store.nights(args.history, device, suite)
-    if args.commit:
+    if args.commit:  # a short hash will do
         nights = [
             night
             for night in nights
@@ -82,7 +90,7 @@ def _night(args, device: str, suite: str) -> store.Night:
     return nights[-1]
 
 
-def _commit(folder, night: store.Night):
+def _commit(folder: store.Folder, night: store.Night) -> Optional[str]:
     """The one commit that a night measured; None if its runs disagree."""
     commits = {
         row.commit
@@ -92,7 +100,8 @@ def _commit(folder, night: store.Night):
     return commits.pop() if len(commits) == 1 else None
 
 
-def _list(args) -> int:
+def _list(args: argparse.Namespace) -> int:
+    """Prints what is blessed; exit code 0."""
     devices = (
         [args.device]
         if args.device
@@ -109,25 +118,25 @@ def _list(args) -> int:
         if args.suite in (None, suite)
     ]
     for device, suite, each in rows:
-        print("{} {}: {}".format(device, suite, _words(each)))
+        print("{} {}: {}".format(device, suite, _sentence(each)))
     if not rows:
         print("nothing is blessed in {}".format(args.history))
     return 0
 
 
-def _told(args, device: str, suite: str, each) -> int:
+def _print(args: argparse.Namespace, device: str, suite: str, each: Optional[Dict]) -> None:
     if args.json:
         print(json.dumps({"device": device, "suite": suite, "blessed": each}))
-    else:
-        print(
-            "suite {} on {}: {}".format(
-                suite, device, _words(each) if each else "nothing is blessed any more"
-            )
+        return
+    print(
+        "suite {} on {}: {}".format(
+            suite, device, _sentence(each) if each else "nothing is blessed any more"
         )
-    return 0
+    )
 
 
-def _words(each) -> str:
+def _sentence(each: Dict) -> str:
+    """A blessing in words."""
     return "night {} (commit {}) is the baseline, says {} on {}: {}".format(
         each["night"],
         (each.get("commit") or "unknown")[:9],

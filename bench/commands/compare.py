@@ -9,17 +9,18 @@ is a rise of joules or seconds that is sure and larger than its floor; INCONCLUS
 such a rise could not have been seen, not that there is none. docs/gate.md has the rest.
 """
 
+import argparse
 import json
 import shutil
-import sys
 from pathlib import Path
+from typing import Dict, Iterator
 
-from edgejoule.bench import device_lock
+from edgejoule.bench import device_lock, progress
 from edgejoule.bench.gates import comparison, confirm, limits, requests, trees
 
 
-def arguments(parser):
-    """What `edgejoule compare` takes."""
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what `edgejoule compare` takes."""
     parser.add_argument("names", nargs="*", metavar="A B", help="two commits or two suites")
     parser.add_argument(
         "--suite",
@@ -71,14 +72,15 @@ def arguments(parser):
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     """Exit code: 0 PASS, 1 FAIL, 3 INCONCLUSIVE or INVALID, 75 somebody holds the device."""
-    request = requests.request(_wish(args))
+    request = requests.request(_asked(args))
     thresholds = _thresholds(args)
     if args.dry_run:
         return _plan(request, thresholds, args)
     if args.fresh:
         shutil.rmtree(str(confirm.place(request, args.runs)), ignore_errors=True)
+    # held for the whole comparison: another run between two sides would disturb their pair
     measures = {
         (case.measure["power"], case.measure["fake_power"])
         for subject in request.subjects
@@ -87,16 +89,16 @@ def run(args) -> int:
     }
     try:
         with device_lock.real(measures, "a comparison of {} and {}".format(*request.words)):
-            found = confirm.compare(request, thresholds, thresholds.pairs, args.runs, _say)
+            found = confirm.compare(request, thresholds, confirm.Execution(folder=args.runs))
     except device_lock.Busy as error:
-        print("edgejoule: {}".format(error), file=sys.stderr)
+        progress.tell("edgejoule: {}".format(error))
         return device_lock.BUSY
     print(json.dumps(found._asdict(), indent=1) if args.json else "\n".join(lines(found)))
     return comparison.EXIT[found.verdict]
 
 
-def lines(found: comparison.Comparison):
-    """The comparison as text."""
+def lines(found: comparison.Comparison) -> Iterator[str]:
+    """The comparison as text, line by line."""
     yield "A: {}\nB: {}".format(found.a, found.b)
     if found.fake:
         yield "the power is not real: {}".format(found.fake)
@@ -118,8 +120,9 @@ def lines(found: comparison.Comparison):
     yield "\n{} (runs in {})".format(found.verdict, found.folder)
 
 
-def _metric(name, metric) -> str:
-    ratio, points = metric["ratio"], name == "accuracy"
+def _metric(name: str, metric: Dict) -> str:
+    """A metric as a line: both sides, the change with its interval, what it could have seen."""
+    ratio, points = metric["ratio"], name == "accuracy"  # whose "ratio" is a difference
     size = 100 * (ratio["median"] if points else ratio["median"] - 1)
     unit = "points" if points else "%"
     interval = (
@@ -141,9 +144,9 @@ def _metric(name, metric) -> str:
     )
 
 
-def _wish(args) -> requests.Wish:
+def _asked(args: argparse.Namespace) -> requests.Asked:
     fakes = (args.fake_power_a or args.fake_power or "", args.fake_power_b or args.fake_power or "")
-    return requests.Wish(
+    return requests.Asked(
         tuple(args.names),
         args.suite,
         args.overrides,
@@ -154,24 +157,27 @@ def _wish(args) -> requests.Wish:
     )
 
 
-def _thresholds(args) -> limits.Thresholds:
+def _thresholds(args: argparse.Namespace) -> limits.Thresholds:
+    """The thresholds in force, changed by --pairs and --need-joules."""
     found = limits.read(args.thresholds, args.suite)
     if args.pairs is not None and args.pairs < 1:
         raise ValueError("--pairs {}; it must be a whole number from 1".format(args.pairs))
+    # a dict keeps the order and drops what is there twice
     demand = tuple(dict.fromkeys(found.demand + (("joules",) if args.need_joules else ())))
     return found._replace(pairs=args.pairs or found.pairs, demand=demand)
 
 
-def _plan(request, thresholds, args) -> int:
-    runs = 2 * thresholds.pairs * len(request.subjects)
+def _plan(request: confirm.Request, thresholds: limits.Thresholds, args: argparse.Namespace) -> int:
+    """Prints what would be run; exit code 0."""
+    labels, notes = [each.label for each in request.subjects], list(request.notes)
     plan = {
         "a": request.words[0],
         "b": request.words[1],
         "pairs": thresholds.pairs,
-        "runs": runs,
-        "subjects": [each.label for each in request.subjects],
+        "runs": 2 * thresholds.pairs * len(labels),
+        "subjects": labels,
         "folder": str(confirm.place(request, args.runs)),
-        "notes": list(request.notes),
+        "notes": notes,
     }
     if args.json:
         print(json.dumps(plan))
@@ -181,12 +187,8 @@ def _plan(request, thresholds, args) -> int:
             **plan
         )
     )
-    print("\n".join(["  " + label for label in plan["subjects"]] + plan["notes"]))
+    print("\n".join(["  " + label for label in labels] + notes))
     return 0
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _plural(count: int, noun: str) -> str:

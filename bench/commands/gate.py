@@ -5,22 +5,30 @@
   edgejoule gate --thresholds              what decides, after defaults and edgejoule.toml
   edgejoule gate --simulate                false alarms and power of this very gate
 
-A rise that rings is a suspect, and red; `edgejoule nightly` tries it by itself. A hole (a method
-or a sensor that was there yesterday) and a night without a past are never green. docs/gate.md
-explains how a number becomes red.
+A rise that raises an alarm is a suspect, and red; `edgejoule nightly` compares the code before and
+after it by itself. A night that lacks a method or a sensor of the night before, and a night without
+a past, never pass. docs/gate.md explains how a number becomes red.
 """
 
+import argparse
 import json
-import sys
 
-from edgejoule.bench import device_lock
-from edgejoule.bench.gates import comparison, judgement, limits, places, simulate
+from edgejoule.bench import device_lock, progress
+from edgejoule.bench.gates import (
+    comparison,
+    confirm,
+    findings,
+    judgement,
+    limits,
+    places,
+    simulate,
+)
 from edgejoule.bench.history import store
 from edgejoule.bench.nights import suspects
 
 
-def arguments(parser):
-    """What `edgejoule gate` takes."""
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what `edgejoule gate` takes."""
     parser.add_argument("suite", nargs="?", help="the suite; not needed if there is but one")
     parser.add_argument("--history", default="history", help="folder of the nights [history]")
     parser.add_argument("--device", help="the device; not needed if there is but one")
@@ -41,7 +49,7 @@ def arguments(parser):
     parser.add_argument(
         "--simulate",
         action="store_true",
-        help="print how often this gate rings falsely and what it finds",
+        help="print how many false alarms this gate raises and what it finds",
     )
     parser.add_argument(
         "--trials",
@@ -53,7 +61,7 @@ def arguments(parser):
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     """Exit code: 0 PASS, 1 FAIL, 3 INCONCLUSIVE or INVALID, 75 somebody holds the device."""
     if args.simulate:
         return _simulate(args)
@@ -64,35 +72,37 @@ def run(args) -> int:
         )
         return 0
     device, suite = places.choose(args.history, args.device, args.suite)
+    # again, now that the suite is known: it may have thresholds of its own
     thresholds = limits.read(args.thresholds or None, suite)
     judged = judgement.judge(args.history, device, suite, args.night, thresholds)
-    night = args.night or store.nights(args.history, device, suite)[-1].night
+    nights = store.nights(args.history, device, suite)
+    night = [each for each in nights if args.night in (None, each.night)][-1]
     if args.confirm:
-        try:
-            with device_lock.hold(device, "the suspects of night {}".format(night)):
-                judged = suspects.tried(judged, args.history, device, suite, night, args.pairs)
+        try:  # pairs are real runs: nothing else may draw power meanwhile
+            with device_lock.hold(device, "the suspects of night {}".format(night.night)):
+                by = confirm.Execution(args.pairs)
+                judged = suspects.tried(judged, args.history, night, by)
         except device_lock.Busy as error:
-            print("edgejoule: {}".format(error), file=sys.stderr)
+            progress.tell("edgejoule: {}".format(error))
             return device_lock.BUSY
-    _told(args, judged, device, suite, night)
+    _print(args, judged, night)
     return comparison.EXIT[judged.verdict]
 
 
-def _told(args, judged, device: str, suite: str, night: str) -> None:
+def _print(args: argparse.Namespace, judged: judgement.Judgement, night: store.Night) -> None:
+    place = {"device": night.device, "suite": night.suite, "night": night.night}
     if args.json:
         document = dict(judged._asdict(), findings=[each._asdict() for each in judged.findings])
-        print(json.dumps(dict(document, device=device, suite=suite, night=night), indent=1))
+        print(json.dumps(dict(document, **place), indent=1))
         return
-    print(
-        "night {} of suite {} on {}: {}\n{} series compared{}".format(
-            night, suite, device, judged.verdict, judged.compared, ":" if judged.findings else ""
-        )
-    )
-    for line in ["  {}".format(_words(each)) for each in judged.findings] + judged.notes:
+    print("night {night} of suite {suite} on {device}: {0}".format(judged.verdict, **place))
+    print("{} series compared{}".format(judged.compared, ":" if judged.findings else ""))
+    for line in ["  {}".format(_finding(each)) for each in judged.findings] + judged.notes:
         print(line)
 
 
-def _words(finding) -> str:
+def _finding(finding: findings.Finding) -> str:
+    """A finding as a line: its kind, what a comparison of the code said, its sentence."""
     state = {
         True: ", confirmed",
         False: ", dismissed by an A/B of the two commits",
@@ -103,7 +113,7 @@ def _words(finding) -> str:
     )
 
 
-def _simulate(args) -> int:
+def _simulate(args: argparse.Namespace) -> int:
     """Exit code 0 if the gate keeps its promises, 1 if not."""
     if args.trials < 1:
         raise ValueError("--trials {}; it must be a whole number from 1".format(args.trials))
@@ -111,5 +121,5 @@ def _simulate(args) -> int:
     if args.json:
         print(json.dumps({"trials": args.trials, "lines": [each._asdict() for each in lines]}))
     else:
-        print("\n".join(simulate.words(lines)))
+        print("\n".join(simulate.text(lines)))
     return 0 if all(each.kept for each in lines) else 1

@@ -10,10 +10,12 @@
 Other libraries are raced where they are installed; the result names those that are not.
 """
 
+import argparse
 import json
 import os
 import platform
 import time
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import numpy as np
 
@@ -24,8 +26,8 @@ from edgejoule.prune.signcodes import signs
 ACTIONS = ("show", "bench", "threads", "detect", "gpu")
 
 
-def arguments(parser):
-    """What `edgejoule kernels` takes."""
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what `edgejoule kernels` takes."""
     parser.add_argument(
         "action",
         nargs="?",
@@ -52,7 +54,7 @@ def arguments(parser):
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     """Exit code: 0, or 1 if a kernel is wrong."""
     for option in ("rounds", "probes"):
         if getattr(args, option) < 1:
@@ -60,7 +62,7 @@ def run(args) -> int:
     return dict(zip(ACTIONS, (show, bench, second_thread, detect, on_gpu)))[args.action](args)
 
 
-def show(args) -> int:
+def show(args: argparse.Namespace) -> int:
     """Prints every backend, where it lies or why it cannot be had, and its self-test."""
     rows = [entry(name) for name in backends.NAMES]
     if args.json:
@@ -70,27 +72,27 @@ def show(args) -> int:
     return 1 if any(row["test"] == "wrong" for row in rows) else 0
 
 
-def entry(name):
+def entry(name: str) -> Dict[str, Any]:
     """One backend: name, reason why not, file, result of its self-test."""
     reason = backends.reason(name)
-    loaded = None if reason else backends.load(name)
+    path = None if reason else getattr(backends.load(name), "path", None)  # none of numpy
     test = None if reason or name == "cuda" else self_test(name)
     return {
         "name": name,
         "reason": reason,
         "test": test,
-        "file": str(loaded.path) if hasattr(loaded, "path") else None,
+        "file": str(path) if path else None,
         "default": name == default(),
     }
 
 
-def default():
+def default() -> str:
     """Name of the backend that is taken without a name."""
     return getattr(backends.fastest(), "name", "numpy")
 
 
-def self_test(name) -> str:
-    """ "right" if the backend equals NumPy on a sample of every kernel, else "wrong"."""
+def self_test(name: str) -> str:
+    """Whether the backend equals NumPy on a sample of every kernel: "right" or "wrong"."""
     random = np.random.RandomState(0)
     x = random.randn(70, 1000).astype(np.float32)
     stored = signs.pack(random.randn(70, 1000).astype(np.float32), backend="numpy")
@@ -108,8 +110,8 @@ def self_test(name) -> str:
     return "right" if all(np.array_equal(a, b) for a, b in zip(*results)) else "wrong"
 
 
-def described(rows):
-    """Lines for a terminal."""
+def described(rows: List[Dict[str, Any]]) -> Iterator[str]:
+    """The backends for a terminal, line by line."""
     for row in rows:
         mark = "*" if row["default"] else " "
         what = row["reason"] or "{}{}".format(
@@ -119,10 +121,10 @@ def described(rows):
     yield "* is taken where no backend is named"
 
 
-def bench(args) -> int:
+def bench(args: argparse.Namespace) -> int:
     """Races the kernels in one process and one thread."""
-    os.environ["OMP_NUM_THREADS"] = "1"
-    results = []
+    os.environ["OMP_NUM_THREADS"] = "1"  # read at every call
+    results: List[kernel_race.Result] = []
     for contest in kernel_contests.contests(args.peers, args.quick):
         results += kernel_race.race(contest, args.rounds)
         if not args.json:
@@ -144,7 +146,7 @@ def bench(args) -> int:
     return 0
 
 
-def second_thread(args) -> int:
+def second_thread(args: argparse.Namespace) -> int:
     """Prints how much faster the wall clock says two threads are, by contest."""
     gains = {name: gain(call, args.rounds) for name, call in threaded()}
     print(
@@ -160,7 +162,7 @@ def second_thread(args) -> int:
     return 0
 
 
-def detect(args) -> int:
+def detect(args: argparse.Namespace) -> int:
     """Prints what looking at the probes costs beside an epoch of training."""
     from edgejoule.bench.races import kernel_detect
 
@@ -169,7 +171,7 @@ def detect(args) -> int:
     return 0
 
 
-def on_gpu(args) -> int:
+def on_gpu(args: argparse.Namespace) -> int:
     """Prints the rates of the CUDA kernels, once they are exact."""
     from edgejoule.bench.races import kernel_gpu
 
@@ -182,7 +184,7 @@ def on_gpu(args) -> int:
     return 0
 
 
-def threaded():
+def threaded() -> Iterator[Tuple[str, Callable[[], Any]]]:
     """(name, call) of work large enough for two threads."""
     a, b = (kernel_contests.codes(2048, 16384, seed) for seed in (0, 1))
     few = kernel_contests.codes(160, 1 << 22, 0)
@@ -193,25 +195,28 @@ def threaded():
     yield "pack float32 4096 x 16384", lambda: signs.pack(x)
 
 
-def gain(call, rounds):
+def gain(call: Callable[[], Any], rounds: int) -> Dict[str, float]:
     """How many times faster two threads are than one, least seconds each, taken in turns.
 
     "wall" is what the clock says, which on a busy machine is not what the kernels can do;
     "processor" is what it would say if both threads had a core to themselves from start to end.
     """
-    least = {}
+    walls: Dict[int, List[float]] = {1: [], 2: []}
+    processors: Dict[int, List[float]] = {1: [], 2: []}
     for _ in range(rounds):
         for count in (1, 2):
             os.environ["OMP_NUM_THREADS"] = str(count)
-            start = time.perf_counter(), time.process_time()
+            wall, processor = time.perf_counter(), time.process_time()
             call()
-            found = time.perf_counter() - start[0], (time.process_time() - start[1]) / count
-            least[count] = tuple(map(min, zip(least.get(count, found), found)))
-    wall, processor = (one / two for one, two in zip(least[1], least[2]))
-    return {"wall": wall, "processor": processor}
+            walls[count].append(time.perf_counter() - wall)
+            processors[count].append((time.process_time() - processor) / count)
+    return {
+        "wall": min(walls[1]) / min(walls[2]),
+        "processor": min(processors[1]) / min(processors[2]),
+    }
 
 
-def machine():
+def machine() -> Dict[str, Any]:
     """What raced where."""
     return {
         "cpu": cpu_name(),
@@ -222,7 +227,7 @@ def machine():
     }
 
 
-def cpu_name():
+def cpu_name() -> str:
     """The CPU's name as the kernel tells it, or the architecture."""
     try:
         with open("/proc/cpuinfo", encoding="utf8") as file:

@@ -22,16 +22,17 @@ exit codes: 0 PASS, 1 FAIL, 3 INCONCLUSIVE or INVALID, 4 the request was not und
 75 another process holds the device
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
+from typing import Any, Dict, List
 
-from edgejoule.bench import device_lock
+from edgejoule.bench import device_lock, progress
 from edgejoule.bench.nights import cooling, night, night_work, trace_keeping
 
 
-def arguments(parser):
-    """What `edgejoule nightly` takes."""
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what `edgejoule nightly` takes."""
     parser.add_argument(
         "suite",
         nargs="?",
@@ -100,14 +101,18 @@ def arguments(parser):
 
 
 def whole(text: str) -> int:
-    """A whole number from 0."""
+    """A whole number from 0.
+
+    Raises:
+        ValueError: the text is none; argparse makes a sentence of it.
+    """
     number = int(text)
     if number < 0:
         raise ValueError(text)
     return number
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     """Exit code of the worst night that this call finished."""
     if Path(args.history).exists() and not Path(args.history).is_dir():
         raise ValueError(
@@ -115,29 +120,31 @@ def run(args) -> int:
         )
     try:
         if args.resume:
-            documents = night_work.finish_all(args.history, args.suite, _say)
+            documents = night_work.finish_all(args.history, args.suite, progress.tell)
         elif not args.suite:
             raise ValueError(
                 "which suite? edgejoule nightly SUITE; 'edgejoule list suites' names them"
             )
         elif args.dry_run:
-            return _planned(args)
+            return _plan(args)
         else:
             documents = night_work.tonight(
-                args.history, options(args), args.night, args.again, _say
+                args.history, options(args), args.night, args.again, progress.tell
             )
     except device_lock.Busy as error:
-        print("edgejoule: {}".format(error), file=sys.stderr)
+        progress.tell("edgejoule: {}".format(error))
         return device_lock.BUSY
-    return _told(documents, args)
+    _print(documents, args)
+    return _exit_code(documents)
 
 
-def options(args) -> dict:
+def options(args: argparse.Namespace) -> Dict[str, Any]:
     """What a night must remember to be finished as it was begun."""
     more = [("measure.power", args.device), ("measure.fake_power", args.fake_power)]
     overrides = args.overrides + [
         "{}={}".format(key, json.dumps(value)) for key, value in more if value
     ]
+    # absolute: whoever finishes the night may start in another folder
     name = str(Path(args.suite).resolve()) if Path(args.suite).is_file() else args.suite
     return {
         "suite": name,
@@ -150,20 +157,23 @@ def options(args) -> dict:
     }
 
 
-def _told(documents, args) -> int:
+def _exit_code(documents: List[Dict]) -> int:
+    """That of the worst night; a FAIL is worse than what could not be judged."""
     codes = [night.EXIT.get(each["verdict"], 3) for each in documents]
-    code = 1 if 1 in codes else max(codes, default=0)
+    return 1 if 1 in codes else max(codes, default=0)
+
+
+def _print(documents: List[Dict], args: argparse.Namespace) -> None:
     if args.json:
-        print(json.dumps({"exit_code": code, "nights": documents}, indent=1))
-        return code
+        print(json.dumps({"exit_code": _exit_code(documents), "nights": documents}, indent=1))
+        return
     if not documents:
         print("no night was left unfinished in {}".format(args.history))
     for each in documents:
-        print("\n".join(words(each)))
-    return code
+        print("\n".join(lines(each)))
 
 
-def words(document) -> list:
+def lines(document: Dict) -> List[str]:
     """A finished night in lines: its verdict, its findings, its notes."""
     fake = " (fake power: {})".format(document["fake"]) if document["fake"] else ""
     first = "night {} of suite {} on {}{}: {}".format(
@@ -176,7 +186,8 @@ def words(document) -> list:
     return [first] + found + ["- {}".format(note) for note in document["notes"]]
 
 
-def _planned(args) -> int:
+def _plan(args: argparse.Namespace) -> int:
+    """Prints what would be done; exit code 0."""
     plan = night_work.plan(args.history, options(args), args.night, args.again)
     if args.json:
         print(json.dumps(plan, indent=1))
@@ -192,7 +203,3 @@ def _planned(args) -> int:
         )
     )
     return 0
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -3,29 +3,29 @@
 RUN is a bundle's folder, or as much of its case id as makes it the only one under --runs.
 """
 
+import argparse
 from pathlib import Path
+from typing import Dict, Iterator
 
 from edgejoule.bench import bundle, records, rounding
 
 
-def arguments(parser):
-    """What `edgejoule show` takes."""
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what `edgejoule show` takes."""
     parser.add_argument("run", metavar="RUN", help="a bundle's folder, or part of a case id")
     parser.add_argument("--runs", default="runs", help="folder of run bundles [runs]")
     parser.add_argument("--json", action="store_true", help="the whole record as JSON")
 
 
-def run(args) -> int:
+def run(args: argparse.Namespace) -> int:
     """Exit code 0; a run that is not there is a ValueError."""
     record = bundle.read(_find(args.run, Path(args.runs)))
-    print(
-        records.to_json(record) if args.json else "\n".join(_lines(record)),
-        end="" if args.json else "\n",
-    )
+    print(records.to_json(record).rstrip("\n") if args.json else "\n".join(_lines(record)))
     return 0
 
 
 def _find(name: str, runs: Path) -> Path:
+    """The one bundle that is meant."""
     if (Path(name) / bundle.RECORD).is_file():
         return Path(name)
     folders = [path for path in sorted(runs.iterdir()) if path.is_dir()] if runs.is_dir() else []
@@ -43,7 +43,8 @@ def _find(name: str, runs: Path) -> Path:
     return found[0]
 
 
-def _lines(record):
+def _lines(record: records.RunRecord) -> Iterator[str]:
+    """A run as text, line by line."""
     yield "{}  ({}, finished {})".format(record.case_id, record.label, record.finished_utc)
     yield "device    {}".format(_device(record.device))
     for section, table in record.case.items():
@@ -64,26 +65,26 @@ def _lines(record):
     yield from ("beware    " + warning for warning in record.warnings)
 
 
-def _device(device) -> str:
+def _device(device: Dict) -> str:
     fake = " FAKE POWER: {}".format(device["fake"]) if device.get("fake") else ""
     reason = ": " + device["reason"] if device.get("reason") else ""
     rail = ", rail {}".format(device["rail"]) if device["rail"] else ""
     return "{} ({}){}{}{}".format(device["name"], device["adapter"], rail, fake, reason)
 
 
-def _joules(phase) -> str:
+def _joules(phase: Dict) -> str:
     return "joules not measured" if phase["joules"] is None else "{:.4g} J".format(phase["joules"])
 
 
-def _ticket(ticket) -> str:
-    told = ", ".join("-" if d is None else "{:.3f}".format(d) for d in ticket["distances"])
+def _ticket(ticket: Dict) -> str:
+    distances = ", ".join("-" if d is None else "{:.3f}".format(d) for d in ticket["distances"])
     drawn = "drawn after epoch {}".format(ticket["epoch"]) if ticket["epoch"] else "none drawn"
     return "{} by {} at {}; distances {}".format(
-        drawn, ticket["detector"], ticket["threshold"], told
+        drawn, ticket["detector"], ticket["threshold"], distances
     )
 
 
-def _flops(phase) -> str:
+def _flops(phase: Dict) -> str:
     return ", ".join(
         "{} {}".format(name, "undefined" if value is None else "{:.4g} FLOPs".format(value))
         for name, value in phase["flops"].items()

@@ -13,13 +13,13 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Tuple
 
 from edgejoule.bench import bundle, records, runner, suite
 from edgejoule.bench.gates import case_file, trees
 from edgejoule.bench.history import night_rows
+from edgejoule.devices.clock import MACHINE, Clock
 
 SIDES = ("A", "B")
 
@@ -39,7 +39,8 @@ class Subject(NamedTuple):
 
     def pair(self, number: int) -> Tuple[suite.Case, suite.Case]:
         """The cases of a pair; the seeds take turns."""
-        return tuple(side[number % len(side)] for side in self.cases)
+        a, b = (side[number % len(side)] for side in self.cases)
+        return a, b
 
 
 class Pair(NamedTuple):
@@ -54,8 +55,8 @@ class Failed(RuntimeError):
 
 
 def order(number: int) -> Tuple[str, str]:
-    """Which side goes first in a pair, counted from 0."""
-    return SIDES if number % 2 == 0 else SIDES[::-1]
+    """Which side goes first in a pair, counted from 0, and which second."""
+    return ("A", "B") if number % 2 == 0 else ("B", "A")
 
 
 def run(
@@ -64,42 +65,37 @@ def run(
     subjects: List[Subject],
     count: int,
     say: Callable[[str], None],
+    clock: Clock = MACHINE,
 ) -> Dict[str, List[Pair]]:
     """{label: its pairs}, as many as asked for; pairs that are done are only read.
 
     Raises:
         Failed: a run ended with an error.
     """
-    found = {subject.label: [] for subject in subjects}
-    left, spent = _left(folder, subjects, count), []
-    if left < count * len(subjects):
-        say(
-            "{} of {} pairs were done before".format(
-                count * len(subjects) - left, count * len(subjects)
-            )
-        )
+    found: Dict[str, List[Pair]] = {subject.label: [] for subject in subjects}
+    spent: List[float] = []
+    left, whole = _left(folder, subjects, count), count * len(subjects)
+    if left < whole:
+        say("{} of {} pairs were done before".format(whole - left, whole))
+    # a pair of every subject before the next of any: stopped early, all have as many
     for number in range(count):
         for subject in subjects:
-            place = _place(folder, subjects, subject, number)
-            began = time.monotonic()
+            place, began_s = _place(folder, subjects, subject, number), clock.now()
             new = not (place / "done").exists()
             if new:
                 _measure(place, sides, subject, number)
-                spent.append(time.monotonic() - began)
+                spent.append(clock.now() - began_s)
                 left -= 1
             pair = Pair(*(_record(place / side) for side in SIDES))
             found[subject.label].append(pair)
             if new:
-                say(
-                    "[{} {}/{}] {}{}".format(
-                        subject.label, number + 1, count, _words(pair), _remaining(spent, left)
-                    )
-                )
+                title = "{} {}/{}".format(subject.label, number + 1, count)
+                say("[{}] {}{}".format(title, _ratios(pair), _remaining(spent, left)))
     return found
 
 
-def _measure(place: Path, sides, subject: Subject, number: int) -> None:
-    """Runs both sides of a pair, one after the other."""
+def _measure(place: Path, sides: Dict[str, Side], subject: Subject, number: int) -> None:
+    """Runs both sides of a pair, one after the other; half a pair is never kept."""
     shutil.rmtree(str(place), ignore_errors=True)
     place.mkdir(parents=True)
     cases = dict(zip(SIDES, subject.pair(number)))
@@ -109,6 +105,7 @@ def _measure(place: Path, sides, subject: Subject, number: int) -> None:
 
 
 def _run(folder: Path, side: Side, case: suite.Case, label: str) -> None:
+    """Runs a case by a side's own code, in a process and a folder of its own."""
     folder.mkdir()
     asked = folder / "case.toml"
     bundle.write_text(asked, case_file.text(case, "side", "What does {} cost?".format(label)))
@@ -150,13 +147,15 @@ def _record(folder: Path) -> records.RunRecord:
     return bundle.read(found[0])
 
 
-def _place(folder: Path, subjects, subject: Subject, number: int) -> Path:
+def _place(folder: Path, subjects: List[Subject], subject: Subject, number: int) -> Path:
+    # numbered: two labels may make the same slug
     slug = re.sub(r"[^a-zA-Z0-9.-]+", "-", subject.label)[:60]
     name = "{:02}-{}".format(subjects.index(subject) + 1, slug)
     return folder / name / "pair-{:02}".format(number + 1)
 
 
-def _left(folder: Path, subjects, count: int) -> int:
+def _left(folder: Path, subjects: List[Subject], count: int) -> int:
+    """How many pairs are still to be run."""
     return sum(
         not (_place(folder, subjects, subject, number) / "done").exists()
         for subject in subjects
@@ -164,19 +163,21 @@ def _left(folder: Path, subjects, count: int) -> int:
     )
 
 
-def _words(pair: Pair) -> str:
-    told = []
+def _ratios(pair: Pair) -> str:
+    """What both sides cost and their ratios, in words."""
+    parts = []
     for name, unit in (("joules", "J"), ("seconds", "s")):
-        ends = [night_rows.metrics(record._asdict())[name] for record in pair]
-        told.append(
+        a, b = (night_rows.metrics(record._asdict())[name] for record in pair)
+        parts.append(
             "{} not measured".format(name)
-            if None in ends or not ends[0]
-            else "{:.4g} against {:.4g} {} (x{:.3f})".format(*ends, unit, ends[1] / ends[0])
+            if not a or b is None
+            else "{:.4g} against {:.4g} {} (x{:.3f})".format(a, b, unit, b / a)
         )
-    return ", ".join(told)
+    return ", ".join(parts)
 
 
 def _remaining(spent: List[float], left: int) -> str:
+    """How long the rest will take, by the pairs so far [s]."""
     if not spent or not left:
         return ""
     return "; about {:.0f} min left".format(sum(spent) / len(spent) * left / 60)

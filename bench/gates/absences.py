@@ -1,43 +1,48 @@
-"""What a night lacks: methods, metrics, everything. A hole is never green. Free of torch."""
+"""What a night lacks: methods, metrics, everything. Such a night never passes. Free of torch.
 
-from typing import List
+A gate that compared only what is there would pass when a sensor dies or a method is renamed.
+"""
+
+from typing import Dict, List, Optional
 
 from edgejoule.bench.gates import findings
+from edgejoule.bench.gates.limits import Thresholds
+from edgejoule.bench.gates.night_series import Past, Series
 from edgejoule.bench.history import store
 
 RECENT = 7  # nights: what was measured then is missed tonight
 DEMANDABLE = ("joules", "seconds", "accuracy")  # watts are joules over seconds
 
 
-def find(past, thresholds) -> List[findings.Finding]:
+def find(past: Past, thresholds: Thresholds) -> List[findings.Finding]:
     """Findings for whatever was measured before, or is demanded, and is not there tonight."""
     if _void(past):
         return [
-            findings.hole("", None, "invalid", "the night is invalid: nothing of it is compared")
+            findings.absent("", None, "invalid", "the night is invalid: nothing of it is compared")
         ]
-    if not any(point.points[-1].value is not None for point in past.series.values()):
-        return [findings.hole("", None, "not measured", "nothing was measured: " + _why(past))]
+    if not any(series.tonight is not None for series in past.series.values()):
+        return [findings.absent("", None, "not measured", "nothing was measured: " + _why(past))]
     return _missing(past) + _unmeasured(past, thresholds)
 
 
-def _void(past) -> bool:
+def _void(past: Past) -> bool:
     return (past.night.document or {}).get("verdict") == "INVALID" or any(
         row.status == store.VOID for row in past.rows
     )
 
 
-def _why(past) -> str:
+def _why(past: Past) -> str:
     reasons = [row.reason for row in past.rows if row.reason]
     return reasons[0] if reasons else "no run of it was finished"
 
 
-def _missing(past) -> List[findings.Finding]:
+def _missing(past: Past) -> List[findings.Finding]:
     """Methods that were there, or were asked for, and did not run."""
     there, found = set(past.labels()), []
     for label, row in sorted(_expected(past).items()):
         if label not in there:
             found.append(
-                findings.hole(
+                findings.absent(
                     label,
                     None,
                     "missing",
@@ -45,10 +50,11 @@ def _missing(past) -> List[findings.Finding]:
                     {"night": row.night, "commit": row.commit},
                 )
             )
+    # a new method that failed at once has no earlier night to be missed by
     asked = {label for _, label in store.asked(past.night.folder)}
     for label in sorted(asked - there - set(_expected(past))):
         found.append(
-            findings.hole(
+            findings.absent(
                 label,
                 None,
                 "missing",
@@ -58,10 +64,11 @@ def _missing(past) -> List[findings.Finding]:
     return found
 
 
-def _expected(past):
+def _expected(past: Past) -> Dict[str, store.Row]:
     """{label: the last row of it} of the blessed night and the night before.
 
-    Without a blessed night the last nights stand in for it, so that a hole rings more than once.
+    Without a blessed night the last nights stand in for it; with the night before alone, what
+    vanished would be reported once and never again.
     """
     nights = sorted({row.night for row in past.earlier}, key=store.order)
     blessed = past.blessing["night"] if past.blessing else None
@@ -69,14 +76,14 @@ def _expected(past):
     return {row.label: row for row in past.earlier if row.night in wanted and row.label}
 
 
-def _new(past) -> str:
+def _new(past: Past) -> str:
     """A hint at a method that was renamed."""
     known = {row.label for row in past.earlier}
     new = [label for label in past.labels() if label not in known]
     return "; new today: {}".format(", ".join(new)) if new and known else ""
 
 
-def _unmeasured(past, thresholds) -> List[findings.Finding]:
+def _unmeasured(past: Past, thresholds: Thresholds) -> List[findings.Finding]:
     """Metrics that a method had and has not, or that [gate] demands."""
     found = []
     for label in past.labels():
@@ -89,20 +96,20 @@ def _unmeasured(past, thresholds) -> List[findings.Finding]:
                 continue
             when = "demanded and" if last is None else "measured on {},".format(last.night)
             found.append(
-                findings.hole(
+                findings.absent(
                     label,
                     series.metric,
                     "not measured",
                     "{} of {} {} not measured today: {}".format(
                         name, label, when, _reason(past, label)
                     ),
-                    last and {"night": last.night, "commit": last.commit},
+                    None if last is None else {"night": last.night, "commit": last.commit},
                 )
             )
     return found
 
 
-def _last_known(past, series):
+def _last_known(past: Past, series: Series) -> Optional[store.Point]:
     """The newest of the recent nights, and of the blessed one, that measured this."""
     points = sorted(series.others + series.points, key=lambda point: store.order(point.night))
     blessed = past.blessing["night"] if past.blessing else None
@@ -114,7 +121,7 @@ def _last_known(past, series):
     return wanted[-1] if wanted else None
 
 
-def _reason(past, label: str) -> str:
+def _reason(past: Past, label: str) -> str:
     rows = [row for row in past.rows if row.label == label]
     asked = rows[0].asked or len(rows)
     reasons = [row.reason for row in rows if row.reason]

@@ -1,16 +1,21 @@
-"""Does a series of nights ring tonight? Pure functions of lists of numbers. Free of torch.
+"""Does the last night of a series raise an alarm? Functions of lists of numbers. Free of torch.
 
-A series rings for a step among its last nights (`scan.scan`), and for as long as it lies away
-from the level that was blessed: what crept away over weeks, or jumped a month ago, makes no step
-any more but is still not what was agreed on.
+There are two kinds. A step among the last nights (`scan.scan`) is one. The other is a level away
+from the one that was blessed: what crept up over weeks, or jumped a month ago, is no step any
+more but is still not what was agreed on, so it raises an alarm for as long as it lasts.
 """
 
 import math
-from typing import Dict, List, NamedTuple, Optional, Sequence, Set
+from statistics import median
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, TypeVar
 
 from edgejoule.bench.gates import scan
+from edgejoule.bench.gates.limits import Thresholds
 
 ENOUGH = scan.LEAST + scan.SHORTEST  # nights that tell their own noise
+
+Values = Sequence[Optional[float]]  # one per night; None for a night that measured nothing
+Key = TypeVar("Key")
 
 
 class Alarm(NamedTuple):
@@ -22,12 +27,12 @@ class Alarm(NamedTuple):
 
 
 def examine(
-    values: Sequence[Optional[float]], floor: float, thresholds, blessed: Optional[int] = None
+    values: Values, floor: float, thresholds: Thresholds, blessed: Optional[int] = None
 ) -> Optional[Alarm]:
-    """The alarm of the last night of a series, or None.
+    """The alarm of the last night of a series, or None; of two, the less probable by chance.
 
     `values` up to tonight; `floor` is the smallest change worth an alarm, a fraction; `blessed`
-    is the place of the blessed night. A step that was blessed rings no more.
+    is the place of the blessed night. A step that was blessed raises no alarm any more.
     """
     if not values or values[-1] is None:
         return None
@@ -49,15 +54,15 @@ def examine(
     return min(alarms, key=lambda alarm: alarm.chance) if alarms else None
 
 
-def enough(values: Sequence[Optional[float]], blessed: Optional[int]) -> bool:
+def enough(values: Values, blessed: Optional[int]) -> bool:
     """True if tonight can be judged: by the nights before it, or by a blessed one."""
     return _count(values) >= ENOUGH or (blessed is not None and blessed < len(values) - 1)
 
 
-def significant(chances: Dict, share: float) -> Set:
+def significant(chances: Dict[Key, float], share: float) -> Set[Key]:
     """The alarms that stand when many series are watched: false ones are at most this share.
 
-    Benjamini and Hochberg (1995); the chances are of every series, 1 for one that is silent.
+    Benjamini and Hochberg (1995); the chances are of every series, 1 for one without an alarm.
     """
     ordered = sorted(chances, key=lambda key: chances[key])
     last = max(
@@ -67,18 +72,22 @@ def significant(chances: Dict, share: float) -> Set:
     return set(ordered[:last])
 
 
-def _alarm(step, values, thresholds, against) -> Alarm:
-    """The chance is the normal one of z, less what few nights inflate, times the windows tried."""
+def _alarm(step: scan.Step, values: Values, thresholds: Thresholds, against: str) -> Alarm:
+    """A step with its chance: the normal one of z, times the number of windows that were tried."""
+    # the limit that z had to exceed grows where few nights tell the noise; here z shrinks instead
     z = step.z / scan.limit(1.0, min(_count(values), thresholds.before))
     windows = thresholds.longest - thresholds.shortest + 1
     return Alarm(step, min(1.0, windows * math.erfc(z / math.sqrt(2))), against)
 
 
-def _agreed(values, blessed: int, floor: float) -> List[Optional[float]]:
-    """The series with the nights before the blessed one that lie on another level left out."""
+def _agreed(values: Values, blessed: int, floor: float) -> Values:
+    """The series with the nights before the blessed one that lie on another level left out.
+
+    The blessing says that their level is no longer what later nights are held to.
+    """
     level = values[blessed]
     if level is None:
-        return list(values)
+        return values
     reach = max(math.log1p(floor), scan.Z * _noise(values))
     return [
         None
@@ -88,10 +97,13 @@ def _agreed(values, blessed: int, floor: float) -> List[Optional[float]]:
     ]
 
 
-def _away(values, blessed: int, floor: float, thresholds, noise: float) -> Optional[scan.Step]:
+def _away(
+    values: Values, blessed: int, floor: float, thresholds: Thresholds, noise: float
+) -> Optional[scan.Step]:
     """The distance of the last nights from the blessed level, if it is a regression or a gain.
 
-    All of the last nights tell how far, the very last ones whether it is so still.
+    The change is that of the `longest` last nights; the `shortest` last must lie beyond the floor
+    as well, so that a level that came back raises no alarm.
     """
     known = [(place, math.log(value)) for place, value in enumerate(values) if value is not None]
     base = [log for place, log in known if place <= blessed][-thresholds.before :]
@@ -99,16 +111,14 @@ def _away(values, blessed: int, floor: float, thresholds, noise: float) -> Optio
     if not base or not after:
         return None
     young = len(known) < ENOUGH
-    if not young and len(base) < scan.LEAST:
+    if not young and len(base) < scan.LEAST:  # so few nights may agree by luck
         noise = max(noise, _noise(values))
     level = scan.level_of(base, noise)
     if len(after) < (1 if young else thresholds.shortest):
         return None
     new = [log for _, log in after[-(1 if young else thresholds.longest) :]]
     score = (_plain if young else scan.distance)(level, new)
-    changes = [
-        scan.median(new[-count:]) - level.middle for count in (len(new), thresholds.shortest)
-    ]
+    changes = [median(new[-count:]) - level.middle for count in (len(new), thresholds.shortest)]
     if abs(score) <= scan.limit(thresholds.z, len(known)) or any(
         change * score <= 0 or abs(change) <= math.log1p(floor) for change in changes
     ):
@@ -122,26 +132,24 @@ def _away(values, blessed: int, floor: float, thresholds, noise: float) -> Optio
     )
 
 
-def _plain(level: scan.Level, new) -> float:
-    """The distance in a young series, of which a single night must be able to ring."""
+def _plain(level: scan.Level, new: Sequence[float]) -> float:
+    """The distance in a young series: not cut off, so that a single night can raise an alarm."""
     mean = sum(new) / len(new)
     return (mean - level.middle) / level.noise / math.sqrt(1.0 / len(new) + 1.0 / level.n)
 
 
-def _first(after, level: scan.Level, change: float) -> int:
+def _first(after: List[Tuple[int, float]], level: scan.Level, change: float) -> int:
     """The first night from which more lie on the new side of half the change than on the old."""
     sides = [1 if (log - level.middle) / change > 0.5 else -1 for _, log in after]
     sums = [sum(sides[start:]) for start in range(len(sides))]
     return after[sums.index(max(sums))][0]
 
 
-def _noise(values) -> float:
+def _noise(values: Values) -> float:
     """Scatter from night to night, which a change of level does not inflate."""
     logs = [math.log(value) for value in values if value is not None]
-    if len(logs) < 2:
-        return 0.0
-    return 1.4826 / math.sqrt(2) * scan.median([abs(b - a) for a, b in zip(logs, logs[1:])])
+    return scan.jitter(logs) if len(logs) > 1 else 0.0
 
 
-def _count(values) -> int:
+def _count(values: Values) -> int:
     return sum(value is not None for value in values)

@@ -18,7 +18,7 @@ from edgejoule.bench.history import store
 FILE = "blessed.json"
 
 
-def read(folder, device: str) -> Dict[str, Dict]:
+def read(folder: store.Folder, device: str) -> Dict[str, Dict]:
     """{suite: blessing} of a device; {} if nothing was blessed.
 
     Raises:
@@ -35,11 +35,19 @@ def read(folder, device: str) -> Dict[str, Dict]:
     except (OSError, ValueError, AttributeError) as error:
         raise ValueError(
             "{} cannot be read ({}); mend it, or remove it and bless again".format(path, error)
-        )
+        ) from None
 
 
-def bless(folder, night: store.Night, commit: Optional[str], why: str, by: str) -> Dict:
-    """Makes a night the baseline of its suite; the one before is kept for `undo`."""
+def bless(
+    folder: store.Folder, night: store.Night, commit: Optional[str], why: str, by: str
+) -> Dict:
+    """Makes a night the baseline of its suite and returns the blessing.
+
+    The one before is kept in it for `undo`.
+
+    Raises:
+        ValueError: no reason was given.
+    """
     if not why.strip():
         raise ValueError('a baseline needs a reason; say --why "..."')
     known = read(folder, night.device)
@@ -49,15 +57,19 @@ def bless(folder, night: store.Night, commit: Optional[str], why: str, by: str) 
         "by": by,
         "when_utc": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "why": why.strip(),
-        "previous": known.get(night.suite),
+        "previous": known.get(night.suite),  # with its own "previous": all can be taken back
     }
     known[night.suite] = made
     _write(folder, night.device, known)
     return made
 
 
-def undo(folder, device: str, suite: str) -> Optional[Dict]:
-    """Takes the last blessing back; the baseline that holds now, None if none does."""
+def undo(folder: store.Folder, device: str, suite: str) -> Optional[Dict]:
+    """Takes the last blessing back; the baseline that holds now, None if none does.
+
+    Raises:
+        ValueError: nothing was blessed.
+    """
     known = read(folder, device)
     if suite not in known:
         raise ValueError("nothing was blessed for suite {!r} on {}".format(suite, device))
@@ -68,8 +80,8 @@ def undo(folder, device: str, suite: str) -> Optional[Dict]:
     return before
 
 
-def doubts(folder, night: store.Night) -> List[str]:
-    """Sentences about why a night should be nobody's baseline."""
+def objections(folder: store.Folder, night: store.Night) -> List[str]:
+    """Sentences about why a night should not be a baseline; empty if nothing speaks against it."""
     rows = [
         row for row in store.rows(folder, night.device, night.suite) if row.night == night.night
     ]
@@ -103,7 +115,7 @@ def person() -> str:
         return "unknown"
 
 
-def _write(folder, device: str, known: Dict) -> None:
+def _write(folder: store.Folder, device: str, known: Dict) -> None:
     bundle.write_text(
         Path(folder) / device / FILE, json.dumps(known, indent=1, sort_keys=True) + "\n"
     )

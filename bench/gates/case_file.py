@@ -6,10 +6,11 @@ still reads it. Paths become absolute: the process runs in its own tree.
 
 import json
 import os
+from typing import Any
 
 from edgejoule.bench import settings, suite
 
-NAMES = ("name", "recipe", "criterion", "saliency", "label")
+NAMES = ("name", "recipe", "criterion", "saliency", "label")  # written whatever the defaults are
 PATHS = (("dataset", "root"), ("measure", "fake_power"))
 
 
@@ -21,7 +22,7 @@ def text(case: suite.Case, name: str, question: str) -> str:
             settings.differing(section, table),
             **{key: table[key] for key in NAMES if table.get(key)},
         )
-        if section == "dataset":
+        if section == "dataset":  # even at its default: that is relative to the folder of now
             known["root"] = table.get("root", "data")
         lines.append("[{}]".format(section))
         lines += [
@@ -32,7 +33,7 @@ def text(case: suite.Case, name: str, question: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _absolute(section: str, key: str, value):
+def _absolute(section: str, key: str, value: Any) -> Any:
     """A path from the folder of the process that asks; a fake power of watts is no path."""
     if (section, key) not in PATHS or not value:
         return value
@@ -41,6 +42,6 @@ def _absolute(section: str, key: str, value):
     return os.path.abspath(os.path.expanduser(value))
 
 
-def _value(value) -> str:
+def _value(value: Any) -> str:
     """Numbers, strings, booleans and lists of them are written alike in JSON and TOML."""
     return json.dumps(value, ensure_ascii=True)

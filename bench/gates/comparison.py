@@ -1,14 +1,18 @@
 """What pairs of runs say: a ratio with its interval per metric, a verdict per method and in all."""
 
 import math
-from typing import Dict, List, NamedTuple, Optional
+from statistics import median
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
+from edgejoule.bench import records
 from edgejoule.bench.gates import pairs
 from edgejoule.bench.history import night_rows, store
 
 METRICS = {metric.name: metric for metric in store.METRICS}
 ORDER = ("INVALID", "FAIL", "INCONCLUSIVE", "PASS")  # the first that is there wins
 EXIT = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3, "INVALID": 3}
+
+Both = Tuple[records.RunRecord, records.RunRecord]  # an `abba.Pair`: A and B
 
 
 class Comparison(NamedTuple):
@@ -31,13 +35,13 @@ class Rules(NamedTuple):
     """What a comparison is judged by."""
 
     floors: Dict[str, float]
-    judged: tuple  # metrics that decide; the others are told
-    demanded: tuple  # metrics without which nothing passes
+    judged: Tuple[str, ...]  # metrics that decide; the others are only reported
+    demanded: Tuple[str, ...]  # metrics without which nothing passes
     draws: int
 
 
-def judge(label: str, run: List, rules: Rules) -> Dict:
-    """One subject of a `Comparison`."""
+def judge(label: str, run: Sequence[Both], rules: Rules) -> Dict:
+    """One subject of a `Comparison`, from its pairs."""
     sides = [[night_rows.metrics(pair[side]._asdict()) for pair in run] for side in (0, 1)]
     metrics = {
         name: _metric(name, [[each[name] for each in side] for side in sides], rules)
@@ -77,17 +81,17 @@ def undecided(found: Comparison) -> bool:
     return next((word for word in said if word), None) == "INCONCLUSIVE"
 
 
-def _metric(name: str, sides, rules: Rules) -> Dict:
-    """Medians of both sides, the ratio and its verdict; a rise is always for the worse."""
+def _metric(name: str, sides: Sequence[pairs.Values], rules: Rules) -> Dict:
+    """Medians of both sides, their ratio and the verdict on it."""
     metric = METRICS[name]
-    values = [[_scaled(metric, value) for value in side] for side in sides]
-    ratio = pairs.paired(*values, draws=rules.draws)
+    before, after = ([_scaled(metric, value) for value in side] for side in sides)
+    ratio = pairs.paired(before, after, draws=rules.draws)
     worse = ratio if metric.better == "less" else _inverse(ratio)
     floor = rules.floors[name]
     return {
         "unit": metric.unit,
-        "before": _median(sides[0]),
-        "after": _median(sides[1]),
+        "before": _middle(sides[0]),
+        "after": _middle(sides[1]),
         "ratio": ratio._asdict() if name != "accuracy" else _difference(ratio),
         "floor": floor,
         "verdict": pairs.verdict(worse, floor) if ratio.n else None,
@@ -95,14 +99,20 @@ def _metric(name: str, sides, rules: Rules) -> Dict:
     }
 
 
-def _scaled(metric, value):
+def _scaled(metric: store.Metric, value: Optional[float]) -> Optional[float]:
     """Accuracies are compared by their difference: that of logarithms of exponentials."""
     return math.exp(value) if metric.name == "accuracy" and value is not None else value
 
 
 def _inverse(ratio: pairs.Ratio) -> pairs.Ratio:
-    turned = {"median": ratio.median, "low": ratio.high, "high": ratio.low}
-    return ratio._replace(**{key: value and 1 / value for key, value in turned.items()})
+    """before / after: where more is better, a fall counts as a rise does elsewhere."""
+    return ratio._replace(
+        median=_reciprocal(ratio.median), low=_reciprocal(ratio.high), high=_reciprocal(ratio.low)
+    )
+
+
+def _reciprocal(value: Optional[float]) -> Optional[float]:
+    return None if value is None else 1 / value
 
 
 def _difference(ratio: pairs.Ratio) -> Dict:
@@ -115,17 +125,18 @@ def _difference(ratio: pairs.Ratio) -> Dict:
     return dict(ratio._asdict(), **parts)
 
 
-def _verdict(metrics, rules: Rules) -> str:
+def _verdict(metrics: Dict[str, Dict], rules: Rules) -> str:
     said = {name: metrics[name]["verdict"] for name in rules.judged}
     if "FAIL" in said.values():
         return "FAIL"
     if any(metrics[name]["verdict"] is None for name in rules.demanded):
         return "INCONCLUSIVE"
+    # an accuracy that scatters too much to be judged must not hold up what the joules say
     known = {word for name, word in said.items() if word and name != "accuracy"}
     return "PASS" if known == {"PASS"} else "INCONCLUSIVE"
 
 
-def _notes(metrics, work, rules: Rules):
+def _notes(metrics: Dict[str, Dict], work: Dict[str, List], rules: Rules) -> Iterator[str]:
     if metrics["joules"]["verdict"] is None:
         yield "joules were not measured on both sides{}".format(
             ", and they were demanded" if "joules" in rules.demanded else ": time alone decides"
@@ -154,34 +165,33 @@ def _why(name: str, found: Dict) -> str:
     )
 
 
-def _mixed(run) -> List[str]:
+def _mixed(run: Sequence[Both]) -> List[str]:
     """Sentences if not all runs saw the same machine.
 
     Between the sides only the sensor and the power mode must agree: an older commit may have
     recorded less of the machine.
     """
-    seen = [
+    seen: List[Set[str]] = [
         {night_rows.machine(pair[side].device, pair[side].environment) for pair in run}
         for side in (0, 1)
     ]
-    sensors = {"; ".join(_sensor(record.device)) for pair in run for record in pair}
-    for found in seen + [sensors]:
+    seen.append({"; ".join(_sensor(record.device)) for pair in run for record in pair})
+    for found in seen:
         if len(found) > 1:
             parts = [set(each.split("; ")) for each in sorted(found)]
-            odd = sorted(set.union(*parts) - set.intersection(*parts))
+            odd = sorted(set.union(*parts) - parts[0].intersection(*parts))
             return ["the machine was not the same in all runs: {}".format(" / ".join(odd))]
     return []
 
 
 def _sensor(device: Dict) -> List[str]:
+    """What distinguishes a sensor from others."""
     parts = [device.get(key) for key in ("name", "adapter", "rail", "power_mode")]
     real = not device.get("fake") and not device.get("estimate")
     return [str(part) for part in parts if part] + ([] if real else ["not real"])
 
 
-def _median(values) -> Optional[float]:
-    known = sorted(value for value in values if value is not None)
-    half = len(known) // 2
-    if not known:
-        return None
-    return known[half] if len(known) % 2 else (known[half - 1] + known[half]) / 2
+def _middle(values: pairs.Values) -> Optional[float]:
+    """The median of what was measured; None if nothing was."""
+    known = [value for value in values if value is not None]
+    return median(known) if known else None

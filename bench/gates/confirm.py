@@ -7,13 +7,14 @@ again, after a kill or tomorrow, only what is missing is run.
 
 import hashlib
 import json
-import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
-from edgejoule.bench import bundle, suite
+from edgejoule.bench import bundle, progress, records, suite
 from edgejoule.bench.gates import abba, comparison, limits, trees
+from edgejoule.bench.history import store
+from edgejoule.devices.clock import MACHINE, Clock
 
 FOLDER = Path("runs") / "compare"
 ROUNDS = 3  # times the pairs, until a trial can say something
@@ -31,22 +32,52 @@ class Request(NamedTuple):
     repository: Path = trees.plugins.ROOT
 
 
+class Execution(NamedTuple):
+    """How pairs are run: how many, where they are kept, who hears of each, and by which clock."""
+
+    pairs: Optional[int] = None  # as many as the thresholds say
+    folder: Optional[store.Folder] = None  # `FOLDER`
+    say: Callable[[str], None] = progress.tell
+    clock: Clock = MACHINE
+
+
+AS_USUAL = Execution()
+
+
 def confirm(
     asked: suite.Suite,
-    case,
-    commit_before: str,
-    commit_after: str,
-    folder=None,
-    pairs: Optional[int] = None,
-    thresholds=None,
-    say: Optional[Callable] = None,
-    repository=trees.plugins.ROOT,
+    case: Union[str, suite.Case],
+    commits: Tuple[str, str],
+    by: Execution = AS_USUAL,
+    thresholds: Optional[limits.Thresholds] = None,
+    repository: Path = trees.plugins.ROOT,
 ) -> comparison.Comparison:
-    """Did the costs of a case (or of the label of one) rise with the code?
+    """Did the costs of a case (or of the label of one) rise between two commits, old and new?
 
     Judged by the floor of a suspect, not that of a regression: the step was seen already. While
     the pairs cannot tell, as many again are run, twice at most. Whoever calls holds the device.
+
+    Raises:
+        ValueError: there is no such case or commit.
     """
+    thresholds = thresholds or limits.read(suite=asked.name)
+    floors = {name: floor * thresholds.suspect for name, floor in thresholds.floors.items()}
+    request = _request(asked, case, commits, repository)
+    for rounds in range(1, ROUNDS + 1):
+        more = by._replace(pairs=rounds * (by.pairs or thresholds.pairs))
+        found = compare(request, thresholds._replace(floors=floors), more)
+        if not comparison.undecided(found):
+            break
+    return found
+
+
+def _request(
+    asked: suite.Suite,
+    case: Union[str, suite.Case],
+    commits: Tuple[str, str],
+    repository: Path,
+) -> Request:
+    """One method of a suite, the code before against the code after."""
     label = case if isinstance(case, str) else suite.label(case)
     cases = tuple(
         each
@@ -56,38 +87,25 @@ def confirm(
     )
     if not cases:
         raise ValueError("suite {} has no case {!r}".format(asked.name, label))
-    thresholds = thresholds or limits.read(suite=asked.name)
-    floors = {name: floor * thresholds.suspect for name, floor in thresholds.floors.items()}
-    commits = tuple(trees.resolve(each, repository) for each in (commit_before, commit_after))
-    request = Request(
-        tuple("commit " + each[:9] for each in commits),
-        commits,
+    before, after = (trees.resolve(each, repository) for each in commits)
+    return Request(
+        ("commit " + before[:9], "commit " + after[:9]),
+        (before, after),
         [abba.Subject(label, (cases, cases))],
         COSTS + ("accuracy",),
         repository=repository,
     )
-    for rounds in range(1, ROUNDS + 1):
-        found = compare(
-            request,
-            thresholds._replace(floors=floors),
-            rounds * (pairs or thresholds.pairs),
-            folder,
-            say,
-        )
-        if not comparison.undecided(found):
-            break
-    return found
 
 
 def compare(
-    request: Request,
-    thresholds,
-    pairs: Optional[int] = None,
-    folder=None,
-    say: Optional[Callable] = None,
+    request: Request, thresholds: limits.Thresholds, by: Execution = AS_USUAL
 ) -> comparison.Comparison:
-    """Runs the pairs that are missing and judges them all."""
-    root = place(request, folder)
+    """Runs the pairs that are missing and judges them all.
+
+    Raises:
+        ValueError: another process runs the same comparison.
+    """
+    root = place(request, by.folder)
     root.mkdir(parents=True, exist_ok=True)
     with bundle.lock(root / ".lock", "this comparison"), ExitStack() as stack:
         bundle.write_text(root / "request.json", _identity(request) + "\n")
@@ -96,8 +114,9 @@ def compare(
                 root,
                 _sides(request, root, stack),
                 request.subjects,
-                pairs or thresholds.pairs,
-                say or _tell,
+                by.pairs or thresholds.pairs,
+                by.say,
+                by.clock,
             )
         except RuntimeError as error:  # a run that failed, a commit that git cannot check out
             return _comparison("INVALID", request, [], [str(error)], root, [])
@@ -113,7 +132,7 @@ def compare(
     )
 
 
-def place(request: Request, folder=None) -> Path:
+def place(request: Request, folder: Optional[store.Folder] = None) -> Path:
     """Where the pairs of a request lie: equal requests share them."""
     key = hashlib.sha256(_identity(request).encode("utf8")).hexdigest()[:8]
     words = "-".join(each.replace("/", "-").replace(" ", "-") for each in request.words)
@@ -122,8 +141,8 @@ def place(request: Request, folder=None) -> Path:
 
 
 def methods(asked: suite.Suite) -> Dict[str, Tuple[suite.Case, ...]]:
-    """{label: its cases, one per seed}; the label tells model and data where methods share it."""
-    found = {}
+    """{label: its cases, one per seed}; where methods share a label, model and data precede it."""
+    found: Dict[str, List[suite.Case]] = {}
     for case in asked.cases:
         found.setdefault(suite.method(case), []).append(case)
     labels = [suite.label(cases[0]) for cases in found.values()]
@@ -152,7 +171,7 @@ def _sides(request: Request, root: Path, stack: ExitStack) -> Dict[str, abba.Sid
 
 
 def _identity(request: Request) -> str:
-    """Everything that makes it another comparison, as JSON."""
+    """What two requests must have in common to share their pairs, as JSON."""
     codes = [
         trees.here(request.repository).key if commit == trees.HERE else commit
         for commit in request.commits
@@ -167,8 +186,15 @@ def _identity(request: Request) -> str:
     )
 
 
-def _comparison(verdict, request, subjects, notes, root, records) -> comparison.Comparison:
-    fakes = sorted({record.device["fake"] for record in records if record.device.get("fake")})
+def _comparison(
+    verdict: str,
+    request: Request,
+    subjects: List[Dict],
+    notes: List[str],
+    root: Path,
+    runs: List[records.RunRecord],
+) -> comparison.Comparison:
+    fakes = sorted({run.device["fake"] for run in runs if run.device.get("fake")})
     return comparison.Comparison(
         verdict,
         request.words[0],
@@ -178,7 +204,3 @@ def _comparison(verdict, request, subjects, notes, root, records) -> comparison.
         str(root),
         ", ".join(fakes) or None,
     )
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -1,20 +1,23 @@
 """Judges a night by the nights before it and by the blessed one; reads, writes nothing.
 
 Joules lead: they are tested first, over all methods together (Benjamini and Hochberg), and what
-seconds and watts did then explains them. Other metrics are tested as a second family. What rings
-is a suspect until an A/B of the two commits (`bench.gates.confirm`) confirms or dismisses it; a
-suspect is red, a dismissed one is not, and a decision holds for the nights that follow.
+seconds and watts did then explains them. Other metrics are tested as a second family. A regression
+is a suspect until an A/B of the two commits (`bench.gates.confirm`) confirms or dismisses it. A
+suspect fails the night, a dismissed one does not, and a decision holds for the nights that follow.
 """
 
 import math
-from typing import Dict, List, NamedTuple, Tuple
+from statistics import median
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from edgejoule.bench.gates import absences, alarms, carryover, findings, limits, night_series, scan
+from edgejoule.bench.gates.night_series import Past, Series
 from edgejoule.bench.history import store
 
-HOLES = ("missing", "not measured", "invalid")
 EXPLAINING = ("seconds", "watts")
 UNDER_WAY = ("doctor", "cool", "run")  # stages before the gate
+
+Key = Tuple[str, str]  # (label of a method, name of a metric)
 
 
 class Judgement(NamedTuple):
@@ -27,7 +30,13 @@ class Judgement(NamedTuple):
     missing: List[str]  # methods that did not run
 
 
-def judge(history_folder, device: str, suite: str, night=None, thresholds=None) -> Judgement:
+def judge(
+    history_folder: store.Folder,
+    device: str,
+    suite: str,
+    night: Optional[str] = None,
+    thresholds: Optional[limits.Thresholds] = None,
+) -> Judgement:
     """The verdict on a night, by default the last.
 
     Raises:
@@ -35,13 +44,11 @@ def judge(history_folder, device: str, suite: str, night=None, thresholds=None) 
     """
     thresholds = thresholds or limits.read(suite=suite)
     past = night_series.read(history_folder, device, suite, night)
-    gaps = absences.find(past, thresholds)
+    absent = absences.find(past, thresholds)
     judged = _judged(past)
-    found = (
-        gaps
-        if gaps and not gaps[0].label
-        else gaps + _work(past) + _changes(past, judged, thresholds)
-    )
+    # without a label it is about the whole night, of which then nothing can be compared
+    nothing = bool(absent) and not absent[0].label
+    found = absent if nothing else absent + _work(past) + _changes(past, judged, thresholds)
     missing = [each.label for each in found if each.kind == "missing"]
     return Judgement(
         verdict(found, len(judged)), found, _notes(past, judged, found), len(judged), missing
@@ -49,44 +56,48 @@ def judge(history_folder, device: str, suite: str, night=None, thresholds=None) 
 
 
 def verdict(found: List[findings.Finding], compared: int) -> str:
-    """FAIL for a regression that was not dismissed; never PASS with a hole or without a past."""
+    """FAIL for a regression that was not dismissed; PASS only if all is there and was compared."""
     kinds = {each.kind for each in found if each.confirmed is not False}
     if "invalid" in kinds:
         return "INVALID"
-    if carryover.RED in kinds:
+    if store.REGRESSION in kinds:
         return "FAIL"
-    return "INCONCLUSIVE" if kinds & set(HOLES) or not compared else "PASS"
+    return "INCONCLUSIVE" if kinds & set(store.ABSENT) or not compared else "PASS"
 
 
-def ring(series: Dict, thresholds) -> Dict[Tuple[str, str], alarms.Alarm]:
+def standing_alarms(
+    series: Dict[Key, Tuple[alarms.Values, Optional[int]]], thresholds: limits.Thresholds
+) -> Dict[Key, alarms.Alarm]:
     """The alarms that stand of a night's series {(label, metric): (values, blessed place)}.
 
     Everything statistical is decided here, on plain lists: `gate --simulate` feeds it noise.
     """
-    rung = {
+    raised = {
         key: alarms.examine(values, thresholds.floors[key[1]], thresholds, blessed)
         for key, (values, blessed) in series.items()
     }
-    chances = {key: 1.0 if alarm is None else alarm.chance for key, alarm in rung.items()}
+    chances = {key: 1.0 if alarm is None else alarm.chance for key, alarm in raised.items()}
     lead = "joules" if any(metric == "joules" for _, metric in series) else "seconds"
     stand = alarms.significant(
         {key: chance for key, chance in chances.items() if key[1] == lead},
         thresholds.false_discoveries,
     )
     leading = {label for label, _ in stand}
+    # what explains an alarm is no further test, so it needs no significance of its own
     stand |= {key for key in series if key[0] in leading and key[1] in EXPLAINING}
     rest = {key: chance for key, chance in chances.items() if key[1] != lead and key not in stand}
     stand |= alarms.significant(rest, thresholds.false_discoveries)
+    # watts alone are no cost: faster work draws more of them and needs fewer joules
     return {
-        key: rung[key]
-        for key in series
-        if key in stand
-        and rung[key] is not None
+        key: alarm
+        for key, alarm in raised.items()
+        if alarm is not None
+        and key in stand
         and (key[1] != "watts" or key[0] in leading or lead != "joules")
     }
 
 
-def _judged(past) -> Dict:
+def _judged(past: Past) -> Dict[Key, Series]:
     """{key: series} of what was measured tonight and has something to be compared with."""
     return {
         key: series
@@ -97,9 +108,11 @@ def _judged(past) -> Dict:
     }
 
 
-def _changes(past, judged, thresholds) -> List[findings.Finding]:
-    """What rang tonight, and regressions of earlier nights that nobody mended."""
-    stand = ring(
+def _changes(
+    past: Past, judged: Dict[Key, Series], thresholds: limits.Thresholds
+) -> List[findings.Finding]:
+    """Tonight's alarms, and regressions of earlier nights that nobody mended."""
+    stand = standing_alarms(
         {key: (series.values(), series.blessed) for key, series in judged.items()}, thresholds
     )
     found = [_finding(past, judged[key], alarm) for key, alarm in sorted(stand.items())]
@@ -117,9 +130,10 @@ def _changes(past, judged, thresholds) -> List[findings.Finding]:
     ]
 
 
-def _finding(past, series, alarm) -> findings.Finding:
+def _finding(past: Past, series: Series, alarm: alarms.Alarm) -> findings.Finding:
+    """An alarm as a finding, with what explains it and what an A/B of it said."""
     step = alarm.step
-    kind = carryover.RED if series.worse(step.ratio) else "improvement"
+    kind = store.REGRESSION if series.worse(step.ratio) else "improvement"
     more = "; against the blessed night" if alarm.against == "blessed" else ""
     made = findings.change(
         series,
@@ -132,46 +146,44 @@ def _finding(past, series, alarm) -> findings.Finding:
     return made._replace(confirmed=carryover.decided(past, series, made))
 
 
-def _explained(past, series, place: int) -> str:
+def _explained(past: Past, series: Series, place: int) -> str:
     """What joules are made of, and whether the work itself became another."""
-    told = []
+    parts = []
     for name in EXPLAINING if series.metric.name == "joules" else ():
-        part = past.series.get((series.label, name))
-        levels = part and _levels(part, series.points[place].night)
+        levels = _levels(past.series.get((series.label, name)), series.points[place].night)
         if levels:
-            told.append("{} x{:.3f}".format(name, levels[1] / levels[0]))
+            parts.append("{} x{:.3f}".format(name, levels[1] / levels[0]))
     for name in ("flops", "params", "macs"):
-        part = past.series.get((series.label, name))
-        levels = part and _levels(part, series.points[place].night)
+        levels = _levels(past.series.get((series.label, name)), series.points[place].night)
         if levels and levels[0] != levels[1]:
-            told.append(
+            parts.append(
                 "explained by the work: {} {:+.2%}".format(
                     name, levels[1] / levels[0] - 1 if levels[0] else math.inf
                 )
             )
-    return "; " + ", ".join(told) if told else ""
+    return "; " + ", ".join(parts) if parts else ""
 
 
-def _levels(series, night: str):
-    """(median before a night, median from it on); None if a side is empty."""
-    sides = ([], [])
-    for point in series.points:
+def _levels(series: Optional[Series], night: str) -> Optional[Tuple[float, float]]:
+    """(median before a night, median from it on); None without the series or if a side is empty."""
+    before: List[float] = []
+    after: List[float] = []
+    for point in series.points if series else ():
         if point.value is not None:
-            sides[store.order(point.night) >= store.order(night)].append(point.value)
-    if not all(sides):
-        return None
-    return scan.median(sides[0][-scan.BEFORE :]), scan.median(sides[1])
+            late = store.order(point.night) >= store.order(night)
+            (after if late else before).append(point.value)
+    return (median(before[-scan.BEFORE :]), median(after)) if before and after else None
 
 
-def _work(past) -> List[findings.Finding]:
+def _work(past: Past) -> List[findings.Finding]:
     """Counted metrics that are another number than the night before, or than was blessed."""
     found = []
-    for (label, _), series in sorted(past.series.items()):
+    for _, series in sorted(past.series.items()):
         known = [place for place, point in enumerate(series.points) if point.value is not None]
         if not series.metric.exact or series.tonight is None or len(known) < 2:
             continue
         old = series.points[series.blessed if series.blessed is not None else known[-2]].value
-        if old == series.tonight:
+        if old is None or old == series.tonight:
             continue
         place = next(
             p
@@ -183,7 +195,8 @@ def _work(past) -> List[findings.Finding]:
     return found
 
 
-def _notes(past, judged, found) -> List[str]:
+def _notes(past: Past, judged: Dict[Key, Series], found: List[findings.Finding]) -> List[str]:
+    """Sentences on what a reader of the verdict must know besides."""
     stage = (past.night.document or {}).get("stage")
     notes = ["the night has not ended (stage {})".format(stage)] if stage in UNDER_WAY else []
     notes += _contexts(past) + _young(past, judged) + carryover.counts(past, found)
@@ -196,9 +209,9 @@ def _notes(past, judged, found) -> List[str]:
     return notes
 
 
-def _contexts(past) -> List[str]:
+def _contexts(past: Past) -> List[str]:
     """Which series begin anew tonight, and what changed."""
-    changed = {}
+    changed: Dict[Tuple[str, str], List[str]] = {}
     for (label, name), series in sorted(past.series.items()):
         if name != "seconds" or not series.others or len(series.points) > 1:
             continue
@@ -214,7 +227,8 @@ def _contexts(past) -> List[str]:
     ]
 
 
-def _young(past, judged) -> List[str]:
+def _young(past: Past, judged: Dict[Key, Series]) -> List[str]:
+    """Which methods have too few nights to be judged."""
     measured = {
         key
         for key, series in past.series.items()

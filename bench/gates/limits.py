@@ -2,7 +2,7 @@
 
     [gate]
     pairs = 8                      # of an A/B comparison
-    demand = ["joules"]            # a night without them is never green
+    demand = ["joules"]            # a night without them never passes
     [gate.floors]
     joules = 0.03                  # a smaller rise is no regression
     [gate.suites.quick]            # another suite, other thresholds
@@ -14,7 +14,7 @@ They live with the code: a threshold that is changed is a commit that somebody c
 """
 
 from pathlib import Path
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 from edgejoule.bench import grid, plugins, settings
 from edgejoule.bench.gates import scan
@@ -26,7 +26,7 @@ FLOORS = {metric.name: metric.floor for metric in store.METRICS if not metric.ex
 
 
 class Thresholds(NamedTuple):
-    """Everything that decides between green and red, and where it was read."""
+    """Everything that decides between PASS and FAIL, and where it was read."""
 
     pairs: int = 8  # of an A/B comparison
     draws: int = 2000  # bootstrap medians
@@ -37,12 +37,12 @@ class Thresholds(NamedTuple):
     suspect: float = 0.5  # share of a floor at which a step becomes a suspect
     noise: float = 0.015  # from night to night, until enough nights tell their own
     false_discoveries: float = 0.002  # share of alarms (Benjamini and Hochberg)
-    demand: Tuple[str, ...] = ()  # metrics without which no night is green
+    demand: Tuple[str, ...] = ()  # metrics without which no night passes
     floors: Dict[str, float] = FLOORS  # fraction of the value; of accuracy, absolute
     source: str = "defaults"
 
 
-def read(path=None, suite: Optional[str] = None) -> Thresholds:
+def read(path: Optional[store.Folder] = None, suite: Optional[str] = None) -> Thresholds:
     """The thresholds for a suite: defaults < [gate] < [gate.suites.<suite>].
 
     Without a path: edgejoule.toml of the working folder, else that of this repository.
@@ -57,10 +57,10 @@ def read(path=None, suite: Optional[str] = None) -> Thresholds:
         tables = grid.tomllib.loads(found.read_bytes().decode("utf8"))
         return _resolved(tables.get("gate", {}), suite)._replace(source=str(found))
     except (OSError, ValueError) as error:
-        raise ValueError("thresholds {}: {}".format(found, error))
+        raise ValueError("thresholds {}: {}".format(found, error)) from None
 
 
-def lines(thresholds: Thresholds):
+def lines(thresholds: Thresholds) -> Iterator[str]:
     """The resolved thresholds, as the TOML that would set them."""
     yield "# from {}".format(thresholds.source)
     yield "[gate]"
@@ -78,7 +78,8 @@ def _nearest_file() -> Optional[Path]:
     return next((path for path in places if path.is_file()), None)
 
 
-def _resolved(table, suite: Optional[str]) -> Thresholds:
+def _resolved(table: Any, suite: Optional[str]) -> Thresholds:
+    """The thresholds that a [gate] table gives a suite."""
     suites = _table("gate.suites", table.get("suites", {})) if isinstance(table, dict) else {}
     resolved = _applied("gate", Thresholds(), table, ("suites",))
     for name, own in suites.items():
@@ -88,7 +89,8 @@ def _resolved(table, suite: Optional[str]) -> Thresholds:
     return resolved
 
 
-def _applied(where: str, base: Thresholds, table, more=()) -> Thresholds:
+def _applied(where: str, base: Thresholds, table: Any, more: Sequence[str] = ()) -> Thresholds:
+    """Thresholds changed by what a table says; `more` are keys that others read."""
     known = [key for key in Thresholds._fields if key != "source"]
     settings.check_known(where, _table(where, table), known + list(more))
     changes = {
@@ -105,7 +107,7 @@ def _applied(where: str, base: Thresholds, table, more=()) -> Thresholds:
     return made
 
 
-def _checked(where: str, key: str, value):
+def _checked(where: str, key: str, value: Any) -> Any:
     if key == "floors":
         settings.check_known(where, _table(where, value), FLOORS)
         return {name: _number(where + "." + name, each) for name, each in value.items()}
@@ -118,7 +120,8 @@ def _checked(where: str, key: str, value):
     return _number(where, value, whole=key in WHOLE)
 
 
-def _number(where: str, value, whole: bool = False):
+def _number(where: str, value: Any, whole: bool = False) -> float:
+    # bool is an int to Python; `pairs = true` is a mistake all the same
     number = isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
     if not number or (whole and not isinstance(value, int)):
         raise ValueError(
@@ -129,7 +132,7 @@ def _number(where: str, value, whole: bool = False):
     return value
 
 
-def _table(where: str, value) -> Dict:
+def _table(where: str, value: Any) -> Dict:
     if not isinstance(value, dict):
         raise ValueError("{} = {!r} is no table".format(where, value))
     return value

@@ -56,7 +56,7 @@ class Past(NamedTuple):
         return sorted({row.label for row in self.rows if row.label})
 
 
-def read(folder, device: str, suite: str, night: Optional[str] = None) -> Past:
+def read(folder: store.Folder, device: str, suite: str, night: Optional[str] = None) -> Past:
     """The past of a night, by default the last there is.
 
     Raises:
@@ -88,11 +88,13 @@ def read(folder, device: str, suite: str, night: Optional[str] = None) -> Past:
     )
 
 
-def _series(rows, night: str, blessed) -> Dict[Tuple[str, str], Series]:
+def _series(
+    rows: List[store.Row], night: str, blessed: Optional[Dict]
+) -> Dict[Tuple[str, str], Series]:
     metrics = {metric.name: metric for metric in store.METRICS}
     found = {}
     for (_, _, label, name), points in store.series(rows).items():
-        if points[-1].night != night:
+        if points[-1].night != night:  # it did not run tonight
             continue
         same = [point for point in points if point.context == points[-1].context]
         others = [point for point in points if point.context != points[-1].context]
@@ -100,7 +102,7 @@ def _series(rows, night: str, blessed) -> Dict[Tuple[str, str], Series]:
     return found
 
 
-def _place(points, blessed) -> Optional[int]:
+def _place(points: List[store.Point], blessed: Optional[Dict]) -> Optional[int]:
     """Where the blessed night stands among comparable points; None if it is none of them."""
     for place, point in enumerate(points):
         if blessed and point.night == blessed["night"] and point.value is not None:

@@ -6,7 +6,7 @@ from edgejoule.bench import plugins
 from edgejoule.bench.history import store
 
 
-def choose(folder, device: Optional[str], suite: Optional[str]) -> Tuple[str, str]:
+def choose(folder: store.Folder, device: Optional[str], suite: Optional[str]) -> Tuple[str, str]:
     """(device, suite), each the only one there is if it is not named.
 
     Raises:
@@ -20,7 +20,7 @@ def choose(folder, device: Optional[str], suite: Optional[str]) -> Tuple[str, st
         "--device NAME",
         device,
         [each.device for each in nights if suite in (None, each.suite)]
-        or [each.device for each in nights],
+        or [each.device for each in nights],  # nobody ran the suite: that is what to complain of
     )
     return device, _one(
         "suite", "SUITE", suite, [each.suite for each in nights if each.device == device]
@@ -28,6 +28,7 @@ def choose(folder, device: Optional[str], suite: Optional[str]) -> Tuple[str, st
 
 
 def _one(what: str, how: str, asked: Optional[str], there: List[str]) -> str:
+    """The one asked for, or the only one there is; `how` is what a user could have said."""
     known = sorted(set(there))
     if asked in known:
         return asked

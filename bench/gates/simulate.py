@@ -1,23 +1,25 @@
-"""How often does this gate ring falsely, and what does it find? Noise through the real gate.
+"""How many false alarms has this gate, and what does it find? Noise through the real gate.
 
 Nights: 60 with noise of 1.5 % (or 0.5 %), 3 % of them dearer by an exponential of mean 10 %, a
-step at night 50; each night goes through `gate.ring`. Pairs: a machine with 1 % white noise, an
-AR(1) drift of 2 % (0.95 from run to run) and the same spikes, run in the order of `abba.order`
-and judged by `pairs.paired` and `pairs.verdict`. Seeds are fixed: the table is always the same.
+step at night 50; each night goes through `judgement.standing_alarms`. Pairs: a machine with 1 %
+white noise, an AR(1) drift of 2 % (0.95 from run to run) and the same spikes, run in the order of
+`abba.order` and judged by `pairs.paired` and `pairs.verdict`. Seeds are fixed: the table is always
+the same.
 """
 
 import math
-from typing import List, NamedTuple, Optional
+from typing import Dict, Iterator, List, NamedTuple, Optional
 
 import numpy as np
 
 from edgejoule.bench.gates import abba, confirm, judgement, pairs
+from edgejoule.bench.gates.limits import Thresholds
 
 NIGHTS, STEP_AT, IN_TIME = 60, 50, 4
 SPIKES, SPIKE_SIZE = 0.03, 0.10  # share of nights or runs, mean size
 DRIFT, MEMORY, WHITE = 0.02, 0.95, 0.01
 TRIALS = 1000
-BEYOND_95 = 1.96
+BEYOND_95 = 1.96  # standard deviations on either side of 95 % of normal draws
 
 
 class Line(NamedTuple):
@@ -32,7 +34,7 @@ class Line(NamedTuple):
     kept: bool  # the figure keeps its promise, or nothing was promised
 
 
-def table(trials: int, thresholds) -> List[Line]:
+def table(trials: int, thresholds: Thresholds) -> List[Line]:
     """The whole acceptance table."""
     return (
         nightly(trials, thresholds)
@@ -42,15 +44,15 @@ def table(trials: int, thresholds) -> List[Line]:
     )
 
 
-def nightly(trials: int, thresholds) -> List[Line]:
+def nightly(trials: int, thresholds: Thresholds) -> List[Line]:
     """False alarms and power of the nightly gate on a single series."""
     lines = []
     for noise, promise in ((0.015, 0.003), (0.005, None)):
-        calm = [alarms(series(_random(trial), noise), thresholds) for trial in range(trials)]
+        calm = [alarms(series(stream(trial), noise), thresholds) for trial in range(trials)]
         lines.append(_rate("false alarms per night, noise {:.1%}".format(noise), calm, promise))
         for step, wanted in ((0.05, 0.95 if noise == 0.015 else None), (0.03, None)):
-            rung = [
-                alarms(series(_random(trial), noise, step), thresholds, STEP_AT)
+            raised = [
+                alarms(series(stream(trial), noise, step), thresholds, STEP_AT)
                 for trial in range(trials)
             ]
             lines.append(
@@ -58,32 +60,32 @@ def nightly(trials: int, thresholds) -> List[Line]:
                     "steps of {:.0%} found within {} nights, noise {:.1%}".format(
                         step, IN_TIME, noise
                     ),
-                    [any(nights[:IN_TIME]) for nights in rung],
+                    [any(nights[:IN_TIME]) for nights in raised],
                     wanted,
                 )
             )
     blessed = [
-        alarms(series(_random(trial), 0.015), thresholds, blessed=20) for trial in range(trials)
+        alarms(series(stream(trial), 0.015), thresholds, blessed=20) for trial in range(trials)
     ]
-    adrift = [alarms(wandering(_random(trial)), thresholds) for trial in range(trials)]
+    adrift = [alarms(wandering(stream(trial)), thresholds) for trial in range(trials)]
     return lines + [
         _rate("false alarms per night, noise 1.5%, night 20 blessed", blessed, 0.003),
         _rate("false alarms per night that wanders, noise 1% and 1%", adrift, None),
     ]
 
 
-def many(trials: int, thresholds, methods: int = 10) -> List[Line]:
+def many(trials: int, thresholds: Thresholds, methods: int = 10) -> List[Line]:
     """The same for a suite of several methods, of which one makes a step of 5 %."""
-    rung = []
+    raised = []
     for trial in range(trials):
-        chance = _random(trial)
+        chance = stream(trial)
         steps = [0.05] + [0.0] * (methods - 1)
         several = [series(chance, 0.015, step) for step in steps]
-        rung.append(
+        raised.append(
             [
-                judgement.ring(
+                judgement.standing_alarms(
                     {
-                        (i, "joules"): (values[: night + 1], None)
+                        (str(i), "joules"): (values[: night + 1], None)
                         for i, values in enumerate(several)
                     },
                     thresholds,
@@ -91,8 +93,8 @@ def many(trials: int, thresholds, methods: int = 10) -> List[Line]:
                 for night in range(STEP_AT + IN_TIME)
             ]
         )
-    calm = [[bool(keys) for keys in nights[:STEP_AT]] for nights in rung]
-    found = [any((0, "joules") in keys for keys in nights[STEP_AT:]) for nights in rung]
+    calm = [[bool(keys) for keys in nights[:STEP_AT]] for nights in raised]
+    found = [any(("0", "joules") in keys for keys in nights[STEP_AT:]) for nights in raised]
     words = "{} methods, noise 1.5%".format(methods)
     return [
         _rate("false alarms per night of " + words, calm, None),
@@ -100,15 +102,15 @@ def many(trials: int, thresholds, methods: int = 10) -> List[Line]:
     ]
 
 
-def compared(trials: int, thresholds) -> List[Line]:
+def compared(trials: int, thresholds: Thresholds) -> List[Line]:
     """False positives and power of the A/B verdict on a drifting machine."""
     count, floor = thresholds.pairs, thresholds.floors["joules"]
     lines = []
     for effect in (0.0, 0.02, 0.05):
         ratios = [
-            pair_ratio(_random(trial), count, effect, thresholds.draws) for trial in range(trials)
+            pair_ratio(stream(trial), count, effect, thresholds.draws) for trial in range(trials)
         ]
-        differ = [ratio.low is not None and (ratio.low > 1 or ratio.high < 1) for ratio in ratios]
+        differ = [_differs(ratio) for ratio in ratios]
         words = "of {:.0%} ".format(effect) if effect else ""
         lines.append(
             _share(
@@ -130,12 +132,12 @@ def compared(trials: int, thresholds) -> List[Line]:
     return lines
 
 
-def tried(trials: int, thresholds) -> List[Line]:
-    """What becomes of a suspect, whether the code is to blame for it or not."""
+def tried(trials: int, thresholds: Thresholds) -> List[Line]:
+    """What an A/B makes of a suspect, whether the code is to blame for it or not."""
     floor = thresholds.floors["joules"] * thresholds.suspect
     lines = []
     for effect, words in ((0.0, "A/B of an innocent suspect"), (0.05, "A/B of a rise of 5%")):
-        said = [_trial(_random(trial), effect, floor, thresholds) for trial in range(trials)]
+        said = [_trial(stream(trial), effect, floor, thresholds) for trial in range(trials)]
         lines += [
             _share("{}: {}".format(words, name), [each == verdict for each in said], None)
             for name, verdict in (("confirmed", "FAIL"), ("dismissed", "PASS"))
@@ -143,7 +145,15 @@ def tried(trials: int, thresholds) -> List[Line]:
     return lines
 
 
-def _trial(chance, effect: float, floor: float, thresholds) -> str:
+def _differs(ratio: pairs.Ratio) -> bool:
+    """True if the interval of a ratio leaves 1 out."""
+    low, high = ratio.low, ratio.high
+    return low is not None and high is not None and (low > 1 or high < 1)
+
+
+def _trial(
+    chance: np.random.RandomState, effect: float, floor: float, thresholds: Thresholds
+) -> str:
     """The verdict of as many rounds of pairs as `confirm.confirm` takes."""
     logs, said = machine(chance, 2 * confirm.ROUNDS * thresholds.pairs), ""
     for rounds in range(1, confirm.ROUNDS + 1):
@@ -154,27 +164,27 @@ def _trial(chance, effect: float, floor: float, thresholds) -> str:
     return said
 
 
-def series(chance, noise: float, step: float = 0.0) -> List[float]:
-    """Joules of 60 nights."""
+def series(chance: np.random.RandomState, noise: float, step: float = 0.0) -> List[float]:
+    """Joules of 60 nights; `noise` and `step` are fractions."""
     logs = chance.normal(0, noise, NIGHTS) + _spikes(chance, NIGHTS)
     logs[STEP_AT:] += math.log1p(step)
     return [400.0 * math.exp(log) for log in logs]
 
 
-def wandering(chance) -> List[float]:
+def wandering(chance: np.random.RandomState) -> List[float]:
     """Joules of 60 nights whose noise is half white, half a drift that remembers 0.9 of itself."""
     logs = _drift(chance, NIGHTS, 0.01, 0.9) + chance.normal(0, 0.01, NIGHTS)
     return [400.0 * math.exp(log) for log in logs + _spikes(chance, NIGHTS)]
 
 
 def alarms(
-    values: List[float], thresholds, first: int = 0, blessed: Optional[int] = None
+    values: List[float], thresholds: Thresholds, first: int = 0, blessed: Optional[int] = None
 ) -> List[bool]:
-    """Per night from `first` on: does the gate ring?"""
+    """Per night from `first` on: does the gate raise an alarm?"""
     key = ("method", "joules")
     return [
         bool(
-            judgement.ring(
+            judgement.standing_alarms(
                 {
                     key: (
                         values[: night + 1],
@@ -188,13 +198,14 @@ def alarms(
     ]
 
 
-def pair_ratio(chance, count: int, effect: float, draws: int) -> pairs.Ratio:
+def pair_ratio(chance: np.random.RandomState, count: int, effect: float, draws: int) -> pairs.Ratio:
     """The ratio that `count` interleaved pairs on a drifting machine show."""
     return _ratio(machine(chance, 2 * count), count, effect, draws)
 
 
-def _ratio(logs, count: int, effect: float, draws: int) -> pairs.Ratio:
-    sides = {"A": [], "B": []}
+def _ratio(logs: np.ndarray, count: int, effect: float, draws: int) -> pairs.Ratio:
+    """The ratio of the first `count` pairs of runs [2 * count], of which B costs more."""
+    sides: Dict[str, List[float]] = {"A": [], "B": []}
     for number in range(count):
         for turn, side in enumerate(abba.order(number)):
             log = logs[2 * number + turn] + (math.log1p(effect) if side == "B" else 0.0)
@@ -202,15 +213,15 @@ def _ratio(logs, count: int, effect: float, draws: int) -> pairs.Ratio:
     return pairs.paired(sides["A"], sides["B"], draws)
 
 
-def machine(chance, runs: int):
+def machine(chance: np.random.RandomState, runs: int) -> np.ndarray:
     """Logarithms of what the same work costs in run after run [runs]."""
     return (
         _drift(chance, runs, DRIFT, MEMORY) + chance.normal(0, WHITE, runs) + _spikes(chance, runs)
     )
 
 
-def words(lines: List[Line]):
-    """The table as text."""
+def text(lines: List[Line]) -> Iterator[str]:
+    """The table, line by line."""
     yield "{:64} {:>8}  {:18} {:>7}  {}".format(
         "", "percent", "95 % interval", "trials", "promised"
     )
@@ -227,10 +238,10 @@ def words(lines: List[Line]):
 
 
 def _rate(what: str, nights: List[List[bool]], promise: Optional[float]) -> Line:
-    """New alarms per night: an alarm that lasts rings once."""
-    new = [sum(now and not before for before, now in zip([False] + rung, rung)) for rung in nights]
-    count, total = sum(new), sum(len(rung) for rung in nights)
-    spread = BEYOND_95 * math.sqrt(max(count, 1))
+    """New alarms per night: one that lasts for several nights counts once."""
+    new = [sum(now and not before for before, now in zip([False] + each, each)) for each in nights]
+    count, total = sum(new), sum(len(each) for each in nights)
+    spread = BEYOND_95 * math.sqrt(max(count, 1))  # Poisson; of none, that of one
     value = count / total
     return Line(
         what,
@@ -250,31 +261,30 @@ def _share(
     n, share, z = len(hits), sum(hits) / len(hits), BEYOND_95
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    promised = (
-        None
-        if least is None and most is None
-        else "{} {:g} %".format(
-            ">=" if least is not None else "<=", 100 * (least if least is not None else most)
-        )
-    )
+    promised = None
+    if least is not None:
+        promised = ">= {:g} %".format(100 * least)
+    elif most is not None:
+        promised = "<= {:g} %".format(100 * most)
     kept = (least is None or share >= least) and (most is None or share <= most)
     return Line(what, share, max(0.0, middle - half), min(1.0, middle + half), n, promised, kept)
 
 
-def _drift(chance, count: int, size: float, memory: float):
+def _drift(chance: np.random.RandomState, count: int, size: float, memory: float) -> np.ndarray:
     """AR(1) of a standard deviation [count]."""
     steps = chance.normal(0, size * math.sqrt(1 - memory**2), count)
-    steps[0] = chance.normal(0, size)
+    steps[0] = chance.normal(0, size)  # it begins anywhere, not at 0
     drift = [steps[0]]
     for step in steps[1:]:
         drift.append(memory * drift[-1] + step)
     return np.array(drift)
 
 
-def _spikes(chance, count: int):
+def _spikes(chance: np.random.RandomState, count: int) -> np.ndarray:
+    """Logarithms of what a few wild runs cost more [count]."""
     return (chance.rand(count) < SPIKES) * chance.exponential(SPIKE_SIZE, count)
 
 
-def _random(trial: int):
+def stream(trial: int) -> np.random.RandomState:
     """A stream of its own for every trial, the same on every machine."""
     return np.random.RandomState(20261121 + trial)

@@ -7,7 +7,7 @@ import hashlib
 import shutil
 import subprocess
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Union
 
 from edgejoule.bench import plugins
 
@@ -23,9 +23,10 @@ class Tree(NamedTuple):
     key: str  # equal only for equal code
 
 
-def here(repository=plugins.ROOT) -> Tree:
+def here(repository: Path = plugins.ROOT) -> Tree:
     """The working tree of a repository; its commit is None if it is no git clone."""
     commit = _git(repository, "rev-parse", "HEAD")
+    # only tracked files: a suite or a folder of runs beside the code does not change the code
     changes = (_git(repository, "diff", "HEAD") or "") + (
         _git(repository, "status", "--porcelain", "--untracked-files=no") or ""
     )
@@ -35,7 +36,7 @@ def here(repository=plugins.ROOT) -> Tree:
     return Tree(Path(repository), commit, bool(changes), key)
 
 
-def resolve(name: str, repository=plugins.ROOT) -> str:
+def resolve(name: str, repository: Path = plugins.ROOT) -> str:
     """The whole hash of a commit, tag or branch.
 
     Raises:
@@ -48,7 +49,7 @@ def resolve(name: str, repository=plugins.ROOT) -> str:
         )
     found = (
         None
-        if name.startswith("-")
+        if name.startswith("-")  # git would take it for an option of its own
         else _git(repository, "rev-parse", "--verify", "--quiet", name + "^{commit}")
     )
     if not found:
@@ -58,8 +59,12 @@ def resolve(name: str, repository=plugins.ROOT) -> str:
     return found
 
 
-def checked_out(commit: str, folder: Path, repository=plugins.ROOT) -> Tree:
-    """The tree of a commit in a folder; one left there by a killed process is used again."""
+def checked_out(commit: str, folder: Path, repository: Path = plugins.ROOT) -> Tree:
+    """The tree of a commit in a folder; one left there by a killed process is used again.
+
+    Raises:
+        RuntimeError: git cannot check it out, and why.
+    """
     if _git(folder, "rev-parse", "HEAD") != commit or not (folder / ".git").is_file():
         remove(folder, repository)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -88,13 +93,14 @@ def checked_out(commit: str, folder: Path, repository=plugins.ROOT) -> Tree:
     return Tree(folder.resolve(), commit, False, commit)
 
 
-def remove(folder: Path, repository=plugins.ROOT) -> None:
+def remove(folder: Path, repository: Path = plugins.ROOT) -> None:
     """Takes a tree away, and git's note of it."""
     shutil.rmtree(str(folder), ignore_errors=True)
     _git(repository, "worktree", "prune")
 
 
-def _git(repository, *words) -> Optional[str]:
+def _git(repository: Union[str, Path], *words: str) -> Optional[str]:
+    """What git prints; None if it fails or is not there."""
     try:
         return (
             subprocess.check_output(

@@ -9,17 +9,19 @@ import sqlite3
 import zlib
 from contextlib import closing
 from pathlib import Path
-from typing import Dict, List, NamedTuple
+from typing import Any, Dict, List, NamedTuple, Tuple, Union
 
 from edgejoule.bench.history import night_rows
 
 NAME = "index.sqlite"
-TABLE = "bundles_1"  # another name when `history_rows.Facts` changes
+TABLE = "bundles_1"  # another name when `night_rows.Facts` changes
 CREATE = (
     "CREATE TABLE IF NOT EXISTS {} (path TEXT PRIMARY KEY, stamp TEXT, body TEXT, "
     "checksum INTEGER)".format(TABLE)
 )
 PATIENCE_S = 1.0  # then another process is left to write, and we read the bundles ourselves
+
+Folder = Union[str, Path]
 
 
 class Place(NamedTuple):
@@ -29,7 +31,7 @@ class Place(NamedTuple):
     stamp: str
 
 
-def facts(history, places: List[Place]) -> Dict[str, night_rows.Facts]:
+def facts(history: Folder, places: List[Place]) -> Dict[str, night_rows.Facts]:
     """{path: facts} of these bundles: from the index where it is right, else from the disk."""
     known = _known(history, places)
     new = {
@@ -42,7 +44,8 @@ def facts(history, places: List[Place]) -> Dict[str, night_rows.Facts]:
     return known
 
 
-def _known(history, places) -> Dict[str, night_rows.Facts]:
+def _known(history: Folder, places: List[Place]) -> Dict[str, night_rows.Facts]:
+    """What the index knows of these bundles, where its rows are whole and of today's files."""
     stamps = {place.path: place.stamp for place in places}
     found = {}
     for path, stamp, body, checksum in _rows(history):
@@ -54,7 +57,8 @@ def _known(history, places) -> Dict[str, night_rows.Facts]:
     return found
 
 
-def _rows(history) -> List:
+def _rows(history: Folder) -> List[Tuple[Any, ...]]:
+    """(path, stamp, body, checksum) of every row; [] if the index cannot be read."""
     if not (Path(history) / NAME).is_file():
         return []
     try:
@@ -66,7 +70,7 @@ def _rows(history) -> List:
         return []
 
 
-def _learn(history, new) -> None:
+def _learn(history: Folder, new: Dict[Place, night_rows.Facts]) -> None:
     """Keeps new rows if it can; an index that is no database is begun anew."""
     rows = [_row(place, found) for place, found in new.items() if found.status != "broken"]
     if not rows or not Path(history).is_dir():
@@ -79,7 +83,7 @@ def _learn(history, new) -> None:
         _begin_anew(history, rows)
 
 
-def _begin_anew(history, rows) -> None:
+def _begin_anew(history: Folder, rows: List[Tuple[Any, ...]]) -> None:
     try:
         (Path(history) / NAME).unlink()
         _write(history, rows)
@@ -87,21 +91,22 @@ def _begin_anew(history, rows) -> None:
         return
 
 
-def _write(history, rows) -> None:
+def _write(history: Folder, rows: List[Tuple[Any, ...]]) -> None:
     with closing(_open(history)) as index:
         with index:
             index.execute(CREATE)
             index.executemany("INSERT OR REPLACE INTO {} VALUES (?, ?, ?, ?)".format(TABLE), rows)
 
 
-def _row(place: Place, found):
+def _row(place: Place, found: night_rows.Facts) -> Tuple[Any, ...]:
     body = json.dumps(list(found), separators=(",", ":"))
     return place.path, place.stamp, body, _checksum(place.path, place.stamp, body)
 
 
-def _checksum(path, stamp, body) -> int:
+def _checksum(path: Any, stamp: Any, body: Any) -> int:
+    """Of a row's text; a file that was torn may hold anything in these columns."""
     return zlib.crc32("\0".join((str(path), str(stamp), str(body))).encode("utf8", "replace"))
 
 
-def _open(history):
+def _open(history: Folder) -> sqlite3.Connection:
     return sqlite3.connect(str(Path(history) / NAME), timeout=PATIENCE_S)

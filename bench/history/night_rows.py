@@ -6,17 +6,19 @@ of the text before it is parsed.
 
 import json
 import math
-from typing import Dict, NamedTuple, Optional
+from pathlib import Path
+from typing import Any, Dict, Iterable, NamedTuple, Optional
 
 from edgejoule.bench import records
 
 EPOCHS, CLOSED = '\n "epochs": [', "\n ],"  # how `records.to_json` writes them
+# where data lie and what a run is called; of the same method all the same
 UNIDENTIFYING = ("root", "download", "verify", "preload", "label", "seed", "fake_power")
 TRUSTED = ("ok", "degraded", "too_short")  # a reading of another status is no measurement
 
 
 class Facts(NamedTuple):
-    """What the index keeps of a bundle; the names are those of `history.Row`.
+    """What the index keeps of a bundle; the names are those of `store.Row`.
 
     `machine` is the readable part of the context key: sensor, rail, power mode, clock policy,
     torch and CUDA; never a clock reading, a host name or free memory. `case` is the JSON of
@@ -36,7 +38,7 @@ class Facts(NamedTuple):
     case: str
 
 
-def read(path) -> Facts:
+def read(path: Path) -> Facts:
     """The facts of a bundle's folder; one that cannot be read has the status "broken"."""
     try:
         with open(str(path / "run.json"), "rb") as file:
@@ -57,6 +59,7 @@ def broken(reason: str) -> Facts:
 
 def parse(text: str) -> Dict:
     """The document, `epochs` left out where they stand as we write them."""
+    # only in our own layout: elsewhere the same characters may stand inside a string
     start = text.find(EPOCHS)
     end = text.find(CLOSED, start) if start >= 0 else -1
     if end >= 0 and text.startswith('{\n "schema"'):
@@ -96,7 +99,7 @@ def facts(document: Dict) -> Facts:
 
 
 def metrics(document: Dict) -> Dict[str, Optional[float]]:
-    """The metrics of `history.METRICS`; None where any phase of the run is unknown."""
+    """The metrics of `store.METRICS`; None where any phase of the run is unknown."""
     phases, final = document["phases"], document["final"]
     joules = records.total(
         phase["joules"] if phase["status"] in TRUSTED else None for phase in phases
@@ -129,10 +132,10 @@ def machine(device: Dict, environment: Dict) -> str:
         clock_policy(environment),
         environment.get("processor"),
         torch.get("gpu"),
-        system if "tegra" in system else None,
-        _said("torch", packages.get("torch")),
-        _said("CUDA", torch.get("cuda")),
-        _said("python", ".".join(str(environment.get("python")).split(".")[:2])),
+        system if "tegra" in system else None,  # a Jetson's kernel brings its GPU driver along
+        _named("torch", packages.get("torch")),
+        _named("CUDA", torch.get("cuda")),
+        _named("python", ".".join(str(environment.get("python")).split(".")[:2])),
         "{} threads".format(threads) if threads else None,
     ]
     return "; ".join(str(part) for part in parts if part)
@@ -168,12 +171,12 @@ def _why(phase: Dict) -> str:
     )
 
 
-def _said(name, value):
+def _named(name: str, value: Any) -> Optional[str]:
     return "{} {}".format(name, value) if value else None
 
 
-def _worst(statuses) -> str:
-    order = ("ok", "too_short", "degraded", "invalid", "none")
+def _worst(statuses: Iterable[str]) -> str:
+    order = ("ok", "too_short", "degraded", "invalid", "none")  # from good to bad
     return max(
         statuses,
         key=lambda each: order.index(each) if each in order else len(order),

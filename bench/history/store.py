@@ -11,15 +11,18 @@ import hashlib
 import json
 import os
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from edgejoule.bench import suite as suites
-from edgejoule.bench.history import night_index
-from edgejoule.bench.history.night_index import Place
+from edgejoule.bench.history import night_index, night_rows
+from edgejoule.bench.history.night_index import Folder, Place
+from edgejoule.bench.suite import Case, method
 
 NIGHT = re.compile(r"^(\d{4}-\d\d-\d\d)(?:\.(\d+))?$")
 DOCUMENT = "night.json"
+REGRESSION = "regression"  # the kind of finding in night.json that fails a night
+ABSENT = ("missing", "not measured", "invalid")  # those without which there is no PASS
 VOID = "invalid night"  # status of the rows of a night that must not be compared
 MIXED = "several contexts in one night"
 
@@ -106,7 +109,9 @@ def order(night: str) -> Tuple[str, int]:
     return (found.group(1), int(found.group(2) or 1)) if found else (night, 0)
 
 
-def nights(history, device: Optional[str] = None, suite: Optional[str] = None) -> List[Night]:
+def nights(
+    history: Folder, device: Optional[str] = None, suite: Optional[str] = None
+) -> List[Night]:
     """Every night there is, sorted by device, suite and night."""
     found = [
         Night(path.parent.parent.name, path.parent.name, path.name, path, document(path))
@@ -146,17 +151,16 @@ def distinct(cases: List[Tuple[str, str]]) -> List[Tuple[str, str]]:
     ]
 
 
-def rows(history, device: Optional[str] = None, suite: Optional[str] = None) -> List[Row]:
+def rows(history: Folder, device: Optional[str] = None, suite: Optional[str] = None) -> List[Row]:
     """Every bundle of these nights, sorted by device, suite, night and case."""
     found = nights(history, device, suite)
-    places = [_bundles(Path(history), night) for night in found]
+    places = [_bundles(night) for night in found]
     known = night_index.facts(history, [place for some in places for place in some])
-    short, made = {}, []
+    short: Dict[str, Tuple[str, str]] = {}  # nights repeat their cases: each is read once
+    made: List[Row] = []
     for night, some in zip(found, places):
         labels = dict(asked(night.folder))
-        counts = {}
-        for label in labels.values():
-            counts[label] = counts.get(label, 0) + 1
+        counts = Counter(labels.values())
         made += [_row(night, place, known[place.path], labels, counts, short) for place in some]
     return made
 
@@ -166,7 +170,7 @@ def series(rows: List[Row]) -> Dict[Tuple[str, str, str, str], List[Point]]:
 
     Only points of one context are comparable: another begins a new series.
     """
-    nightly = {}
+    nightly: Dict[Tuple[str, str, str], Dict[str, List[Row]]] = {}
     for row in rows:
         if row.label:
             nightly.setdefault((row.device, row.suite, row.label), {}).setdefault(
@@ -182,6 +186,7 @@ def series(rows: List[Row]) -> Dict[Tuple[str, str, str, str], List[Point]]:
 
 
 def _point(night: str, rows: List[Row], metric: str) -> Point:
+    """The mean over a method's seeds, if all that were asked for are there and alike."""
     commits, contexts = {row.commit for row in rows}, {row.context for row in rows if row.context}
     values = [row.metrics.get(metric) for row in rows if row.status not in (VOID, "broken")]
     known = [value for value in values if value is not None]
@@ -195,13 +200,21 @@ def _point(night: str, rows: List[Row], metric: str) -> Point:
     )
 
 
-def _row(night, place, facts, labels, counts, short) -> Row:
+def _row(
+    night: Night,
+    place: Place,
+    facts: night_rows.Facts,
+    labels: Dict[str, str],
+    counts: Dict[str, int],
+    short: Dict[str, Tuple[str, str]],
+) -> Row:
+    """One bundle; `labels` by case id and how often each was asked for, `short` a cache."""
     case_id = place.path.rsplit("/", 1)[-1]
     label = labels.get(case_id) or facts.label
     void = (night.document or {}).get("verdict") == "INVALID" and facts.status != "broken"
     case = short.get(facts.case) or short.setdefault(facts.case, _method(facts.case))
     context = "{}; case {}".format(facts.machine, case[1]) if facts.machine else ""
-    if counts.get(label, 1) > 1:
+    if counts.get(label, 1) > 1:  # a mean over other seeds is another number
         context += "; {} seeds".format(counts[label])
     return Row(
         night.device,
@@ -226,14 +239,13 @@ def _row(night, place, facts, labels, counts, short) -> Row:
 def _method(text: str) -> Tuple[str, str]:
     """(the canonical settings without those at their defaults, 8 hex digits of them)."""
     try:
-        case = suites.Case(**json.loads(text))
-        canonical = suites.method(case)
+        canonical = method(Case(**json.loads(text)))
     except (ValueError, KeyError, TypeError, AttributeError):  # of a method that there is no more
         canonical = text
     return canonical, hashlib.sha256(canonical.encode("utf8")).hexdigest()[:8]
 
 
-def _folders(history: Path, device, suite) -> List[Path]:
+def _folders(history: Path, device: Optional[str], suite: Optional[str]) -> List[Path]:
     devices = [history / device] if device else _inside(history)
     found = [
         folder
@@ -250,6 +262,7 @@ def _folders(history: Path, device, suite) -> List[Path]:
 
 
 def _inside(folder: Path) -> List[Path]:
+    """Folders in a folder, but hidden ones; [] if it is none or may not be read."""
     try:
         return [
             Path(each.path)
@@ -260,7 +273,7 @@ def _inside(folder: Path) -> List[Path]:
         return []
 
 
-def _bundles(history: Path, night: Night) -> List[Place]:
+def _bundles(night: Night) -> List[Place]:
     """Finished bundles, readable or not, in name order."""
     found, prefix = [], "/".join((night.device, night.night, night.suite))
     for path in _inside(night.folder):

@@ -1,20 +1,26 @@
 """Is a benchmark worse than its blessed self? A verdict and sentences for one test.
 
-A regression is a ratio beyond its floor whose bootstrap interval leaves 1 out (`bench.gates.pairs`).
-What could not be judged is never a pass: INVALID where something is missing or not comparable,
+A regression is a ratio beyond its floor whose bootstrap interval leaves 1 out (`bench.gates.pairs`,
+imported only when something is judged: a session that judges nothing does not pay for numpy). What
+could not be judged is never a pass: INVALID where something is missing or not comparable,
 INCONCLUSIVE where the rounds are too few or too unlike to see a change of the floor's size.
 """
 
 import re
-from typing import Dict, NamedTuple, Optional, Tuple
+from statistics import median
+from typing import TYPE_CHECKING, Any, Collection, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from edgejoule.bench import plugins
 from edgejoule.bench.joules import joule_store
 
+if TYPE_CHECKING:
+    from edgejoule.bench.joules.tap_timer import Taken
+
 UNITS = {"joules": "J a call", "seconds": "s a call", "watts": "W"}
-VERDICTS = ("PASS", "INCONCLUSIVE", "INVALID", "FAIL")  # each trumps those before it
+VERDICTS = ("PASS", "INCONCLUSIVE", "INVALID", "FAIL")  # the last that is there is the test's
 LIMIT = re.compile(r"^(?:([a-z]+):)?(\d+(?:\.\d*)?|\.\d+)%$")
 UNKNOWN = "the baseline has no such test: it is new or was renamed; look at it, then --joules-bless"
+# what a marker may set, and the metric that it limits
 MARKER = {"floor": "joules", "joules": "joules", "seconds": "seconds", "watts": "watts"}
 
 
@@ -26,7 +32,7 @@ class Judged(NamedTuple):
     improved: bool = False
 
 
-def limits(texts) -> Dict[str, float]:
+def limits(texts: Iterable[str]) -> Dict[str, float]:
     """{metric: share that it may grow by} of texts such as "5%" and "joules:5%,watts:2.5%".
 
     A metric alone takes its floor from edgejoule.toml, where `edgejoule gate` has it from.
@@ -48,7 +54,7 @@ def limits(texts) -> Dict[str, float]:
     return found
 
 
-def _limit(text: str):
+def _limit(text: str) -> Tuple[str, Optional[float]]:
     """(metric, share) that a text means; no share if it means none."""
     match = LIMIT.match(text)
     if match:
@@ -60,7 +66,7 @@ def _limit(text: str):
     return text.partition(":")[0], None
 
 
-def check_marker(words, settings: Dict) -> None:
+def check_marker(words: Iterable[str], settings: Dict[str, Any]) -> None:
     """Checks what a `joules` marker was given.
 
     Raises:
@@ -74,11 +80,15 @@ def check_marker(words, settings: Dict) -> None:
                     name, ", ".join(allowed), plugins.nearest(name, allowed)
                 )
             )
-    marked({}, settings)
+    marked({}, settings)  # for the sake of its complaint
 
 
-def marked(asked: Dict[str, float], settings: Dict) -> Dict[str, float]:
-    """The limits of one test: those asked for, changed by its marker's `floor`, `seconds`, ..."""
+def marked(asked: Dict[str, float], settings: Dict[str, Any]) -> Dict[str, float]:
+    """The limits of one test: those asked for, changed by its marker's `floor`, `seconds`, ...
+
+    Raises:
+        ValueError: says what a limit looks like.
+    """
     found = dict(asked)
     for name, metric in MARKER.items():
         if name in settings:
@@ -86,7 +96,7 @@ def marked(asked: Dict[str, float], settings: Dict) -> Dict[str, float]:
     return found
 
 
-def judge(taken, entry: Dict, context: Dict, allowed: Dict[str, float]) -> Judged:
+def judge(taken: "Taken", entry: Dict, context: Dict, allowed: Dict[str, float]) -> Judged:
     """The verdict on what was taken now against a baseline's entry."""
     lacks = missing(taken, allowed)
     if lacks:
@@ -102,13 +112,14 @@ def judge(taken, entry: Dict, context: Dict, allowed: Dict[str, float]) -> Judge
     )
 
 
-def missing(taken, metrics) -> Optional[str]:
+def missing(taken: "Taken", metrics: Collection[str]) -> Optional[str]:
     """Why one of the metrics has no values now; None if all have."""
     lacking = [metric for metric in sorted(metrics) if not getattr(taken, metric)]
     return "{} not measured: {}".format(" and ".join(lacking), taken.reason) if lacking else None
 
 
-def _metric(metric, floor, taken, entry) -> Judged:
+def _metric(metric: str, floor: float, taken: "Taken", entry: Dict) -> Judged:
+    """The verdict on one metric."""
     from edgejoule.bench.gates import pairs
 
     after, before = getattr(taken, metric), entry.get(metric)
@@ -117,7 +128,8 @@ def _metric(metric, floor, taken, entry) -> Judged:
             "INVALID", ("its baseline has no {}; --joules-bless a run that has".format(metric),)
         )
     ratio = pairs.unpaired(before, after)
-    if ratio.n < pairs.LEAST:
+    middle, low, high, _, mde = ratio
+    if ratio.n < pairs.LEAST or middle is None or low is None or high is None or mde is None:
         return Judged(
             "INVALID",
             (
@@ -127,34 +139,20 @@ def _metric(metric, floor, taken, entry) -> Judged:
             ),
         )
     verdict = pairs.verdict(ratio, floor)
-    return Judged(
-        verdict,
-        (_sentence(metric, ratio, verdict, floor, before, after),),
-        ratio.high < 1.0 and ratio.median < 1.0 / (1.0 + floor),
-    )
-
-
-def _sentence(metric, ratio, verdict, floor, before, after) -> str:
     text = "{} x{:.3f} [{:.3f}, {:.3f}], {:g} % allowed: {:.4g} -> {:.4g} {}".format(
-        metric,
-        ratio.median,
-        ratio.low,
-        ratio.high,
-        100 * floor,
-        _median(before),
-        _median(after),
-        UNITS[metric],
+        metric, middle, low, high, 100 * floor, median(before), median(after), UNITS[metric]
     )
     if verdict == "INCONCLUSIVE":
         text += (
             "; too unsteady: only a change beyond {:.2g} % would show, so take more rounds".format(
-                100 * ratio.mde
+                100 * mde
             )
         )
-    return text
+    return Judged(verdict, (text,), high < 1.0 and middle < 1.0 / (1.0 + floor))
 
 
-def _work(taken, entry):
+def _work(taken: "Taken", entry: Dict) -> List[str]:
+    """A sentence if the FLOPs of a call are not what they were: that explains its joules."""
     if taken.flops == entry.get("flops"):
         return []
     return [
@@ -167,10 +165,5 @@ def _work(taken, entry):
     ]
 
 
-def _median(values):
-    ordered = sorted(values)
-    return (ordered[len(ordered) // 2] + ordered[(len(ordered) - 1) // 2]) / 2
-
-
-def _nearest(metric):
+def _nearest(metric: str) -> str:
     return plugins.nearest(metric, UNITS) if metric not in UNITS else ""

@@ -1,27 +1,31 @@
 """What a session of joule benchmarks says on the terminal: changes first, one line a test."""
 
 from statistics import median
+from typing import Iterator, List, Optional
 
 from edgejoule.bench.joules import tap_timer
+from edgejoule.bench.joules.joule_gate import Judged
+from edgejoule.bench.joules.joule_session import JouleSession
+from edgejoule.devices.reading import DeviceInfo
 
 NO_SENSOR = tap_timer.NO_SENSOR
 WORDS = {"FAIL": "REGRESSED", "INVALID": "NOT JUDGED", "INCONCLUSIVE": "NOT JUDGED"}
 
 
-def lines(joules):
+def lines(joules: JouleSession) -> List[str]:
     """Sensor, tests in order of urgency, counts; [] if no test was measured or missed."""
     if not joules.results:
         return []
     found = sorted(joules.results.items(), key=lambda pair: (_order(pair[1][1]), pair[0]))
-    told = [
+    tests = [
         line
         for name, (taken, judged) in found
         for line in _test(_word(joules, name, judged), name + _figures(joules, taken), judged)
     ]
-    return _sensor(joules.meter.info) + told + _counts(joules)
+    return _sensor(joules.meter.info) + tests + _counts(joules)
 
 
-def _sensor(info):
+def _sensor(info: DeviceInfo) -> List[str]:
     text = (
         "sensor: {} {}, {}".format(info.adapter, info.name, info.rail)
         if not info.reason
@@ -30,14 +34,16 @@ def _sensor(info):
     return [text] + (["NOT REAL POWER: {} was played".format(info.fake)] if info.fake else [])
 
 
-def _test(word, told, judged):
-    yield "{:11} {}".format(word, told)
+def _test(word: str, figures: str, judged: Optional[Judged]) -> Iterator[str]:
+    """A test's line, and its sentences below it."""
+    yield "{:11} {}".format(word, figures)
     for sentence in judged.sentences if judged else ():
         if NO_SENSOR not in sentence:  # said once, at the top
             yield "            " + sentence
 
 
-def _word(joules, name, judged):
+def _word(joules: JouleSession, name: str, judged: Optional[Judged]) -> str:
+    """What became of a test, in a word or two."""
     if joules.blessing:
         return "NOT BLESSED" if joules.outcome(name) else "blessed"
     if judged is None:
@@ -45,11 +51,12 @@ def _word(joules, name, judged):
     return "better" if judged.improved else WORDS.get(judged.verdict, "same")
 
 
-def _figures(joules, taken):
+def _figures(joules: JouleSession, taken: Optional[tap_timer.Taken]) -> str:
+    """What a call cost, by the median round."""
     if taken is None:
         return ""
     found = ["{:.4g} s a call".format(median(taken.seconds))] if taken.seconds else []
-    if taken.joules:
+    if taken.joules and taken.watts:
         found += ["{:.4g} J".format(median(taken.joules)), "{:.4g} W".format(median(taken.watts))]
     if taken.flops_per_joule:
         found.append("{:.4g} FLOP/J".format(taken.flops_per_joule))
@@ -58,14 +65,15 @@ def _figures(joules, taken):
     return ": " + ", ".join(found)
 
 
-def _short(joules, reason):
-    """Why there are no joules, at length only where that is not said above and somebody cares."""
+def _short(joules: JouleSession, reason: str) -> str:
+    """Why there are no joules: briefly if it stands above or only seconds were asked for."""
     if reason.startswith(NO_SENSOR):
         return "no joules: no sensor"
     return "no joules" if joules.metrics == {"seconds"} else reason
 
 
-def _counts(joules):
+def _counts(joules: JouleSession) -> List[str]:
+    """How many tests ended in which way; [] if none was to be judged."""
     judged = [each for _, each in joules.results.values() if each is not None]
     if joules.blessing:
         blessed = sum(joules.outcome(name) is None for name in joules.results)
@@ -84,7 +92,8 @@ def _counts(joules):
     ]
 
 
-def _order(judged):
+def _order(judged: Optional[Judged]) -> int:
+    """The place of a test: what is worse stands above what is better."""
     if judged is None:
         return 4
     return (

@@ -15,17 +15,21 @@ import re
 from datetime import datetime, timezone
 from importlib import util
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from edgejoule.bench import bundle, environment
-from edgejoule.bench.history.store import device_slug
+from edgejoule.bench.history.store import Folder, device_slug
+from edgejoule.devices.reading import DeviceInfo
+
+if TYPE_CHECKING:
+    from edgejoule.bench.joules.tap_timer import Taken
 
 SCHEMA = 1
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 TORCH_VERSION = re.compile(r"^__version__ *= *['\"]([^'\"]+)", re.MULTILINE)
 
 
-def baseline_path(storage, info, name: str) -> Path:
+def baseline_path(storage: Folder, info: DeviceInfo, name: str) -> Path:
     """Where the baseline of that name is kept for this device."""
     return Path(storage) / device_slug(info._asdict()) / (name + ".json")
 
@@ -73,12 +77,14 @@ def write(path: Path, entries: Dict[str, Dict]) -> None:
     """Writes entries whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {"schema": SCHEMA, "device": path.parent.name, "benchmarks": entries}
+    # sorted: a baseline that is kept in git differs only where it was blessed
     bundle.write_text(path, json.dumps(document, indent=1, sort_keys=True) + "\n")
 
 
 def keep_run(path: Path, entries: Dict[str, Dict], commit: Optional[str]) -> Path:
     """Where this run was kept, beside the baseline at `path`."""
     name = "{}-{}".format(_now("%Y%m%dT%H%M%S"), (commit or "nocommit")[:8])
+    # two sessions may end within one second
     number, found = 1, path.parent / "runs" / (name + ".json")
     while found.exists():
         number += 1
@@ -87,7 +93,7 @@ def keep_run(path: Path, entries: Dict[str, Dict], commit: Optional[str]) -> Pat
     return found
 
 
-def entry(taken, context: Dict, commit: Optional[str]) -> Dict:
+def entry(taken: "Taken", context: Dict, commit: Optional[str]) -> Dict[str, Any]:
     """What is stored of one test."""
     return {
         "joules": taken.joules,
@@ -105,7 +111,7 @@ def entry(taken, context: Dict, commit: Optional[str]) -> Dict:
     }
 
 
-def context(info) -> Dict:
+def context(info: DeviceInfo) -> Dict[str, Optional[str]]:
     """What must be equal for two runs to be comparable; no clocks, host names or free memory."""
     return {
         "sensor": info.adapter,
@@ -133,13 +139,18 @@ def difference(before: Dict, now: Dict) -> Optional[str]:
 
 
 def _torch() -> Optional[str]:
-    """The installed torch's version, without importing it; None without torch."""
+    """The installed torch's version, without importing it; None without torch.
+
+    Importing it costs seconds, and a test that does not use it should not pay for it.
+    """
     try:
-        folder = os.path.dirname(util.find_spec("torch").origin)
+        spec = util.find_spec("torch")
+        folder = os.path.dirname((spec and spec.origin) or "")
         with open(os.path.join(folder, "version.py"), encoding="utf8") as file:
-            return TORCH_VERSION.search(file.read()).group(1)
-    except (AttributeError, ImportError, OSError, TypeError, ValueError):
+            found = TORCH_VERSION.search(file.read())
+    except (ImportError, OSError, ValueError):
         return None
+    return found.group(1) if found else None
 
 
 def _user() -> Optional[str]:

@@ -1,8 +1,13 @@
 """What the pytest plugin remembers of a session, its last word and its exit code."""
 
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Set, Tuple
+
 import pytest
 
-KEY = pytest.StashKey()
+if TYPE_CHECKING:
+    from edgejoule.bench.joules.joule_session import JouleSession
+
+KEY: pytest.StashKey["Watch"] = pytest.StashKey()
 NOT_JUDGED = 3
 XDIST = "xdist is active: benchmarks are off and nothing was measured; run with -n 0"
 MISSING = (
@@ -14,12 +19,16 @@ NOTHING = "no test with joules_benchmark ran, so nothing was measured"
 class Watch:
     """How tests ended, and the `JouleSession`, made when it is first asked for."""
 
-    def __init__(self, config):
-        self._config, self._joules = config, None
-        self._ended, self._deselected, self._failed = {}, set(), 0
-        self._elsewhere = set()
+    def __init__(self, config: pytest.Config):
+        self._config = config
+        self._joules: Optional["JouleSession"] = None
+        self._ended: Dict[str, str] = {}
+        self._deselected: Set[str] = set()
+        self._elsewhere: Set[str] = set()  # tests that a worker of xdist ran
+        self._not_judged: List[pytest.TestReport] = []  # errors that are no failure of a test
+        self._failed = 0
 
-    def joules(self):
+    def joules(self) -> "JouleSession":
         """The session's `JouleSession`; no property, for pytest looks at all of a plugin's."""
         if self._joules is None:
             from edgejoule.bench.joules import joule_session
@@ -27,57 +36,59 @@ class Watch:
             self._joules = joule_session.JouleSession(self._config)
         return self._joules
 
-    def device(self):
+    def device(self) -> Optional[Dict[str, Optional[str]]]:
         """The sensor and its source for pytest-benchmark's machine_info; None if unused."""
         return self._joules.context if self._joules and self._joules.results else None
 
-    def properties(self, name):
+    def properties(self, name: str) -> List[Tuple[str, Any]]:
         """(key, value) pairs of a test for JUnit's XML."""
-        taken, judged = self._joules.results[name]
-        found = taken.account()
+        taken, judged = self.joules().results[name]
+        found = taken.account() if taken else {}
         if judged:
             found.update(joules_verdict=judged.verdict, joules_told="; ".join(judged.sentences))
-        return [
+        return [  # no lists: the rounds are in pytest-benchmark's own file
             (key, value)
             for key, value in found.items()
             if value is not None and not isinstance(value, list)
         ]
 
-    def fail(self, report, kind):
-        """Turn the report of a test that passed into a failure if that is the verdict on it.
+    def fail(self, report: pytest.TestReport, kind: str) -> None:
+        """Turns the report of a test that passed into a failure if that is the verdict on it.
 
         `kind` is "failed" at its call, "error" (not judged) at its teardown.
         """
-        if (
-            self._joules
-            and report.nodeid in self._joules.results
-            and self._joules.outcome(report.nodeid) == kind
-        ):
-            judged = self._joules.results[report.nodeid][1]
+        if self._joules is None or report.nodeid not in self._joules.results:
+            return
+        judged = self._joules.results[report.nodeid][1]
+        if judged and self._joules.outcome(report.nodeid) == kind:
             report.outcome = "failed"
             report.longrepr = "joules {}: {}".format(judged.verdict, "; ".join(judged.sentences))
-            report.joules_not_judged = kind == "error"
+            if kind == "error":
+                self._not_judged.append(report)
 
-    def pytest_deselected(self, items):
-        """Tests that somebody chose to leave out are not missing."""
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """Remembers tests that somebody chose to leave out: they are not missing."""
         self._deselected.update(item.nodeid for item in items)
 
-    def pytest_runtest_logreport(self, report):
-        """Remember failures of the tests' own and which tests were skipped."""
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remembers failures of the tests' own and which tests were skipped."""
         if hasattr(report, "joules_elsewhere"):
             self._elsewhere.add(report.nodeid)
         if report.outcome != "passed" or report.nodeid not in self._ended:
             self._ended[report.nodeid] = report.outcome
-        if report.failed and not getattr(report, "joules_not_judged", False):
+        if report.failed and report not in self._not_judged:
             self._failed += 1
 
-    def pytest_collectreport(self, report):
-        """A file that cannot be collected is a failure too."""
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Counts a file that cannot be collected: it is a failure too."""
         self._failed += report.failed
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session, exitstatus):
-        """Report what is missing, keep or bless what was measured, and set the exit code."""
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Reports what is missing, keeps or blesses what was measured, and sets the exit code.
+
+        First of all plugins: the reports that it makes must be there when JUnit's XML is written.
+        """
         joules = self._joules
         if (
             joules is None
@@ -92,11 +103,12 @@ class Watch:
             self._announce(name, XDIST)
         troubled = any(joules.outcome(name) == "error" for name in joules.results)
         silent = not joules.results or self._parallel()
+        # 5: no tests were collected; an interrupt, an internal error or a failure keeps its code
         if asked and (troubled or silent) and exitstatus in (0, 1, 5) and not self._failed:
             session.exitstatus = NOT_JUDGED
 
-    def pytest_terminal_summary(self, terminalreporter, exitstatus):
-        """The figures and verdicts of this session, unless it never began."""
+    def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
+        """Writes the figures and verdicts of this session, unless it never began."""
         joules = self._joules if exitstatus != pytest.ExitCode.USAGE_ERROR else None
         if self._elsewhere or joules and self._parallel():
             terminalreporter.write_line("joules: " + XDIST)
@@ -107,29 +119,28 @@ class Watch:
             for line in joule_lines.lines(joules) or [NOTHING]:
                 terminalreporter.write_line(line)
 
-    def pytest_unconfigure(self):
-        """Stop sampling."""
+    def pytest_unconfigure(self) -> None:
+        """Stops sampling."""
         if self._joules:
             self._joules.close()
 
-    def _parallel(self):
+    def _parallel(self) -> bool:
         return self._config.getoption("dist", "no") != "no"
 
-    def _missing(self, session):
-        """Names that the baseline has and this run should have found; all not measured are told."""
+    def _missing(self, session: pytest.Session) -> Set[str]:
+        """Names that the baseline has and this run did not find; reported, as skipped ones are."""
+        entries = self.joules().entries()
         found = {item.nodeid for item in session.items} | self._deselected
-        gone = {
-            name for name in self._joules.entries() if name not in found and self._asked_for(name)
-        }
+        gone = {name for name in entries if name not in found and self._asked_for(name)}
         skipped = {name for name, outcome in self._ended.items() if outcome == "skipped"}
-        if not self._joules.blessing and not (session.shouldfail or session.shouldstop):
-            for name in sorted(gone | skipped & set(self._joules.entries())):
+        if not self.joules().blessing and not (session.shouldfail or session.shouldstop):
+            for name in sorted(gone | skipped & set(entries)):
                 self._announce(
                     name, MISSING.format("skipped it" if name in skipped else "did not find it")
                 )
         return gone
 
-    def _asked_for(self, name):
+    def _asked_for(self, name: str) -> bool:
         """True if the test lies in what the command line names."""
         start = self._config.invocation_params.dir
         path = str((self._config.rootpath / name.partition("::")[0]).resolve())
@@ -142,9 +153,9 @@ class Watch:
                 return True
         return False
 
-    def _announce(self, name, why):
-        """Give a test that measured nothing a report of its own, so that JUnit's XML has it."""
-        self._joules.lacking(name, why)
+    def _announce(self, name: str, why: str) -> None:
+        """Gives a test that measured nothing a report of its own, so that JUnit's XML has it."""
+        self.joules().lacking(name, why)
         file, _, domain = name.partition("::")
         for when in ("setup", "teardown"):
             report = pytest.TestReport(
@@ -154,6 +165,6 @@ class Watch:
                 self.fail(report, "error")
             self._config.hook.pytest_runtest_logreport(report=report)
 
-    def _commit(self):
+    def _commit(self) -> Optional[str]:
         info = self._config.hook.pytest_benchmark_generate_commit_info(config=self._config)
         return info.get("id") if info else None

@@ -9,9 +9,10 @@ subclassed. Work queued on a GPU is waited for at each edge.
 import sys
 from array import array
 from statistics import median
-from typing import Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from edgejoule.devices.meter import Meter
+from edgejoule.devices.reading import DeviceInfo, Reading
 
 SPACING_S = 0.01  # edges closer than this need no sample of their own
 UPDATES = 20  # of the sensor that a round must last
@@ -20,20 +21,21 @@ BELIEVED = ("ok", "too_short")  # a reading under 5 s is right, its bar is wide
 
 
 class Tap:
-    """A timer: shows what `clock` shows, in seconds, and keeps the moment on the meter's clock."""
+    """A timer: shows what `timer` shows, in seconds, and keeps the moment on the meter's clock."""
 
-    def __init__(self, clock, meter: Meter):
-        self.clock, self._meter = clock, meter
-        self.__name__ = "{}+joules".format(getattr(clock, "__name__", "timer"))
+    def __init__(self, timer: Callable[[], float], meter: Meter):
+        self.timer, self._meter = timer, meter
+        self.__name__ = "{}+joules".format(getattr(timer, "__name__", "timer"))
         self.forget()
 
-    def forget(self):
-        """Begin a new test."""
+    def forget(self) -> None:
+        """Begins a new test."""
         self.shown, self.moments = array("d"), array("d")
 
     def __call__(self) -> float:
+        """What the timer shows now, in seconds."""
         _finish_queued_work()
-        shown, moment = self.clock(), self._meter.clock.now()
+        shown, moment = self.timer(), self._meter.clock.now()
         if not self.moments or moment - self.moments[-1] > SPACING_S:
             self._meter.edge()
         self.shown.append(shown)
@@ -76,8 +78,8 @@ class Taken(NamedTuple):
         }
 
 
-def taken(tap: Tap, stats, meter: Meter, flops=None) -> Taken:
-    """What a benchmark cost, from its statistics and the taps during it."""
+def taken(tap: Tap, stats: Any, meter: Meter, flops: Optional[float] = None) -> Taken:
+    """What a benchmark cost, from pytest-benchmark's statistics and the taps during it."""
     if stats is None or not stats.stats.data:
         return Taken("none", "the benchmark was not run", "none", [])
     seconds, calls = list(stats.stats.data), stats.iterations
@@ -89,7 +91,7 @@ def taken(tap: Tap, stats, meter: Meter, flops=None) -> Taken:
     return _judged([meter.between(*span) for span in spans], seconds, calls, flops)
 
 
-def summary(values: List[float]) -> Dict:
+def summary(values: List[float]) -> Dict[str, Any]:
     """Statistics of a list under pytest-benchmark's names."""
     ordered, mean = sorted(values), sum(values) / len(values)
     square = sum((value - mean) ** 2 for value in values)
@@ -105,12 +107,12 @@ def summary(values: List[float]) -> Dict:
     }
 
 
-def needed_seconds(info) -> float:
+def needed_seconds(info: DeviceInfo) -> float:
     """Seconds that a round must last for this sensor to tell rounds apart."""
     return UPDATES * max(info.update_s or 0.0, info.period_s or 0.0)
 
 
-def _spans(tap, seconds, calls):
+def _spans(tap: Tap, seconds: List[float], calls: int) -> List[Tuple[float, float]]:
     """(start, end) of the measured rounds on the meter's clock."""
     shown, moments = tap.shown[-2 * len(seconds) :], tap.moments[-2 * len(seconds) :]
     rounds = [(end - start) / calls for start, end in zip(shown[::2], shown[1::2])]
@@ -118,8 +120,8 @@ def _spans(tap, seconds, calls):
     return list(zip(moments[::2], moments[1::2]))
 
 
-def _reason(info, lengths, calls) -> Optional[str]:
-    """Why these rounds have no joules; None if they may have."""
+def _reason(info: DeviceInfo, lengths: List[float], calls: int) -> Optional[str]:
+    """Why rounds of these lengths [s] have no joules; None if they may have."""
     least, shortest = needed_seconds(info), min(lengths)
     if info.reason:
         return NO_SENSOR + info.reason
@@ -133,9 +135,12 @@ def _reason(info, lengths, calls) -> Optional[str]:
     return None
 
 
-def _judged(readings, seconds, calls, flops) -> Taken:
-    good = [each for each in readings if each.joules is not None and each.status in BELIEVED]
-    bad = [each for each in readings if each not in good]
+def _judged(
+    readings: List[Reading], seconds: List[float], calls: int, flops: Optional[float]
+) -> Taken:
+    """What the rounds cost, less those in which the sensor failed."""
+    good = [each for each in readings if _is_believed(each)]
+    bad = [each for each in readings if not _is_believed(each)]
     left_out = (
         "{} of {} rounds not measured ({}: {})".format(
             len(bad), len(readings), bad[0].status, bad[0].reason
@@ -143,7 +148,7 @@ def _judged(readings, seconds, calls, flops) -> Taken:
         if bad
         else None
     )
-    if len(bad) >= len(good):
+    if len(bad) >= len(good):  # what is left may be a lucky half
         return Taken("invalid", left_out, "none", seconds, flops=flops)
     bars = [each.uncertainty_joules for each in good if each.uncertainty_joules is not None]
     return Taken(
@@ -151,14 +156,23 @@ def _judged(readings, seconds, calls, flops) -> Taken:
         left_out,
         good[0].source,
         seconds,
-        [each.joules / calls for each in good],
-        [each.joules / each.seconds for each in good],
+        [joules / calls for joules in _joules(good)],
+        [joules / each.seconds for joules, each in zip(_joules(good), good)],
         median(bars) / calls if bars else None,
         flops,
     )
 
 
-def _finish_queued_work():
+def _is_believed(reading: Reading) -> bool:
+    return reading.joules is not None and reading.status in BELIEVED
+
+
+def _joules(readings: Sequence[Reading]) -> List[float]:
+    return [each.joules for each in readings if each.joules is not None]
+
+
+def _finish_queued_work() -> None:
+    """Waits for the GPU, if this process uses one; torch is not imported to find out."""
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "cuda") and torch.cuda.is_initialized():
         torch.cuda.synchronize()

@@ -1,11 +1,12 @@
-"""Waits until a board is cool and its temperature stands still: by degrees, never by the clock.
+"""Waits until a board is cool and its temperature stands still, not for a fixed time.
 
 A warm chip leaks more: the same epoch costs more joules. Two nights that begin at different
 temperatures differ for that reason alone.
 """
 
-import time
-from typing import Callable, Dict, NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+
+from edgejoule.devices.clock import MACHINE, Clock
 
 COOL_C = 45.0  # cool enough wherever it is
 ABOVE_IDLE_C = 5.0  # or this close to the coolest the device was seen at before a night
@@ -13,9 +14,14 @@ DRIFT_C_PER_MIN = 1.0
 WINDOW_S, STEP_S = 30.0, 5.0  # a drift is judged over the window, a look is taken every step
 CONSTANT = "pmic"  # a Jetson's PMIC-Die zone always says 100 C
 
+Seen = List[Tuple[float, float]]  # (moment in seconds, C of the hottest zone), one per look
+
 
 class Cooled(NamedTuple):
-    """How the waiting ended; `celsius` is the hottest zone then, `coolest` the least it was."""
+    """How the waiting ended; `celsius` is the hottest zone then, `coolest` the least it was.
+
+    `sentence` says it in words. None if no zone told a temperature.
+    """
 
     ready: bool
     celsius: Optional[float]
@@ -42,51 +48,44 @@ def hottest(zones: Dict[str, float]) -> Optional[float]:
 
 
 def wait(
-    zones: Callable[[], Dict[str, float]],
-    patience: Patience,
-    clock=time.monotonic,
-    sleep=time.sleep,
+    zones: Callable[[], Dict[str, float]], patience: Patience, clock: Clock = MACHINE
 ) -> Cooled:
-    """Looks at the zones until they are cool and steady, or patience ends."""
-    begun = clock()
-    seen = [(begun, hottest(zones()))]
-    if seen[0][1] is None:
+    """Looks at the zones until they are cool and steady, or patience ends.
+
+    `zones()` are the C of every thermal zone now. A board that tells no temperature is not waited
+    for: it would never run.
+    """
+    begun_s, degrees = clock.now(), hottest(zones())
+    if degrees is None:
         return Cooled(True, None, None, 0.0, "no thermal zone tells a temperature: not waited")
+    seen = [(begun_s, degrees)]
     while not _steady(seen, patience.limit):
-        if clock() - begun >= patience.most_s:
+        if clock.now() - begun_s >= patience.most_s:
             return _refused(seen, patience)
-        sleep(STEP_S)
-        seen.append((clock(), hottest(zones())))
-        if seen[-1][1] is None:
-            return Cooled(
-                True,
-                None,
-                _coolest(seen),
-                clock() - begun,
-                "the thermal zones fell silent: went on",
-            )
-    return Cooled(
-        True,
-        seen[-1][1],
-        _coolest(seen),
-        clock() - begun,
-        "began at {:.1f} C after {:.0f} s".format(seen[-1][1], clock() - begun),
-    )
+        clock.sleep(STEP_S)
+        moment_s, degrees = clock.now(), hottest(zones())
+        if degrees is None:
+            silent = "the thermal zones fell silent: went on"
+            return Cooled(True, None, _coolest(seen), clock.now() - begun_s, silent)
+        seen.append((moment_s, degrees))
+    waited_s = clock.now() - begun_s
+    sentence = "began at {:.1f} C after {:.0f} s".format(degrees, waited_s)
+    return Cooled(True, degrees, _coolest(seen), waited_s, sentence)
 
 
-def drift(seen) -> Optional[float]:
-    """C per minute over the last window of (seconds, C); None before it is full."""
+def drift(seen: Seen) -> Optional[float]:
+    """C per minute over the last window of what was seen; None before it is full."""
     now, last = seen[-1]
     old = [(moment, degrees) for moment, degrees in seen if now - moment >= WINDOW_S]
     return (last - old[-1][1]) / (now - old[-1][0]) * 60.0 if old else None
 
 
-def _steady(seen, limit: float) -> bool:
+def _steady(seen: Seen, limit: float) -> bool:
     moved = drift(seen)
     return seen[-1][1] <= limit and moved is not None and abs(moved) < DRIFT_C_PER_MIN
 
 
-def _refused(seen, patience: Patience) -> Cooled:
+def _refused(seen: Seen, patience: Patience) -> Cooled:
     moved = drift(seen)
     return Cooled(
         False,
@@ -104,6 +103,5 @@ def _refused(seen, patience: Patience) -> Cooled:
     )
 
 
-def _coolest(seen) -> Optional[float]:
-    known = [degrees for _, degrees in seen if degrees is not None]
-    return min(known) if known else None
+def _coolest(seen: Seen) -> float:
+    return min(degrees for _, degrees in seen)

@@ -3,6 +3,9 @@
 `night.json` is written whole, in one step, when a stage ends: its result and the next stage
 together. So a stage that was killed is done again and one that ended is not, whatever happened
 in between. Every stage can be done again without counting anything twice. Free of torch.
+
+Dates and moments in night.json are of the calendar, for people and for sorting; durations are
+measured by the clock that a night is given.
 """
 
 import hashlib
@@ -10,29 +13,33 @@ import json
 import os
 from datetime import date, datetime, timezone
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from edgejoule.bench import bundle, environment, suite
 from edgejoule.bench.history import store
 from edgejoule.bench.history.store import DOCUMENT
+from edgejoule.devices.clock import MACHINE, Clock
+from edgejoule.devices.reading import DeviceInfo
 
 SCHEMA = 1
 STAGES = ("doctor", "cool", "run", "gate", "confirm", "report", "prune", "done")
 DIRTY = "the code has uncommitted changes: its commit does not tell what ran"
 MOST_TRIES = 3  # of one stage; the run is bounded by the attempts at its cases
+# without these nobody can finish a night: another version, or another program, wrote it
 NEEDED = ("attempts", "cases", "doctor", "fake", "findings", "notes", "options", "tries")
 EXIT = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3, "INVALID": 3}
 
 
 class Work(NamedTuple):
-    """What the stages of a night need: the request, the place, and somewhere to talk."""
+    """What the stages of a night need: the request, the place, who hears of it, and the clock."""
 
     asked: suite.Suite
     history: Path
     device: str
     night: str
-    options: Dict  # of the command line, as night.json keeps them
-    say: object
+    options: Dict[str, Any]  # of the command line, as night.json keeps them
+    say: Callable[[str], None]
+    clock: Clock = MACHINE
 
     @property
     def folder(self) -> Path:
@@ -40,7 +47,7 @@ class Work(NamedTuple):
         return self.history / self.device / self.night / self.asked.name
 
 
-def begin(work: Work, info) -> Dict:
+def begin(work: Work, info: DeviceInfo) -> Dict:
     """Makes a night's folder and its first night.json; the document."""
     git = environment.git()
     document = {
@@ -76,7 +83,11 @@ def begin(work: Work, info) -> Dict:
 
 
 def take(work: Work, document: Dict) -> Dict:
-    """The document with this process as its owner, on the disk."""
+    """The document with this process as its owner, on the disk.
+
+    The owner is known by its pid, its start and the boot it belongs to: a pid alone is given to
+    another process sooner or later.
+    """
     return save(
         work,
         dict(
@@ -129,7 +140,9 @@ def invalid(document: Dict, sentence: str) -> Dict:
     return dict(document, verdict="INVALID", stage="report", notes=document["notes"] + [sentence])
 
 
-def unfinished(history_folder, device: Optional[str] = None, name: Optional[str] = None) -> List:
+def unfinished(
+    history_folder: store.Folder, device: Optional[str] = None, name: Optional[str] = None
+) -> List[store.Night]:
     """Nights of this machine that were begun and not finished, in order."""
     return [
         night
@@ -139,9 +152,9 @@ def unfinished(history_folder, device: Optional[str] = None, name: Optional[str]
 
 
 def is_unfinished(document: Optional[Dict]) -> bool:
-    """True for a night of this machine that is not done; other boards' nights are theirs."""
+    """True for a night of this machine that is not done; another board's is left to that board."""
     return (
-        bool(document)
+        document is not None
         and document.get("stage") in STAGES[:-1]
         and document.get("machine") == machine()
         and all(key in document for key in NEEDED)
@@ -160,7 +173,11 @@ def is_alive(document: Dict) -> bool:
 
 
 def name(folder: Path, suite_name: str, asked: Optional[str], again: bool) -> str:
-    """The night to do: the one asked for, else today's; `again` takes the next free number."""
+    """The night to do: the one asked for, else today's; `again` takes the next free number.
+
+    Raises:
+        ValueError: what was asked for is no name of a night.
+    """
     first = asked or date.today().isoformat()
     if not store.NIGHT.match(first):
         raise ValueError(
@@ -179,15 +196,19 @@ def boot_id() -> Optional[str]:
     return _text("/proc/sys/kernel/random/boot_id")
 
 
-def start_ticks(pid) -> Optional[int]:
+def start_ticks(pid: Optional[int]) -> Optional[int]:
     """When a process began, in ticks since boot; None if there is none."""
     text = _text("/proc/{}/stat".format(pid))
+    # the second field is the program's name in brackets, and may hold spaces and brackets itself
     fields = text.rsplit(")", 1)[-1].split() if text else []
     return int(fields[19]) if len(fields) > 19 else None
 
 
 def machine() -> Optional[str]:
-    """A number that tells this machine from others and says nothing else about it."""
+    """A number that tells this machine from others and says nothing else about it.
+
+    The machine id itself is a secret (`man machine-id`): only a hash of it may leave the machine.
+    """
     text = _text("/etc/machine-id")
     return hashlib.sha256(("edgejoule " + text).encode()).hexdigest()[:8] if text else None
 

@@ -7,7 +7,7 @@ written, or a trace that cannot be removed, is only a note. Free of torch.
 import os
 import subprocess
 from pathlib import Path
-from typing import Dict
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from edgejoule import launch
 from edgejoule.bench import bundle, device_lock, runner, suite
@@ -15,14 +15,18 @@ from edgejoule.bench.history import store
 from edgejoule.bench.nights import cooling, night, night_verdict, trace_keeping
 from edgejoule.devices import choose, conditions, health
 
-MOST_ATTEMPTS = 2
+MOST_ATTEMPTS = 2  # of a case; one that kills the process twice would do so every night
 HARMLESS = ("report", "prune")  # their failure takes nothing from the numbers
 
+Document = Dict[str, Any]  # night.json
+Check = Dict[str, Optional[str]]  # a `health.Check` as JSON
 
-def walk(work: night.Work, document: Dict) -> Dict:
+
+def walk(work: night.Work, document: Document) -> Document:
     """Does every stage that is left; the finished document."""
     while document["stage"] != "done":
         stage = document["stage"]
+        # counted before the work: a stage that kills the process must not do so for ever
         tries = document["tries"].get(stage, 0) + 1
         document = night.save(work, dict(document, tries={stage: tries}))
         work.say("night {}: {}".format(work.night, stage))
@@ -34,7 +38,7 @@ def walk(work: night.Work, document: Dict) -> Dict:
     return document
 
 
-def _done(work, document, stage) -> Dict:
+def _done(work: night.Work, document: Document, stage: str) -> Document:
     """What a stage changed; a stage that fails, or was killed too often, says so."""
     if stage != "run" and document["tries"][stage] > night.MOST_TRIES:
         return _failed(document, stage, "was interrupted {} times".format(night.MOST_TRIES))
@@ -42,7 +46,7 @@ def _done(work, document, stage) -> Dict:
         return DO[stage](work, document)
     except device_lock.Busy:
         raise
-    except Exception as error:  # noqa: B902 the night must end and say why
+    except Exception as error:  # whatever it is, the night must end and say why
         return _failed(
             document,
             stage,
@@ -50,14 +54,15 @@ def _done(work, document, stage) -> Dict:
         )
 
 
-def _failed(document, stage, words) -> Dict:
+def _failed(document: Document, stage: str, words: str) -> Document:
+    """What a stage that did not end changes: the night is INVALID, or has a note."""
     sentence = "stage {} {}".format(stage, words)
     if stage in HARMLESS:
         return {"notes": document["notes"] + [sentence]}
     return night.invalid(document, sentence)
 
 
-def doctor(work, document) -> Dict:
+def doctor(work: night.Work, document: Document) -> Document:
     """Is the machine fit to measure? If not, nothing is measured tonight."""
     found = examine(work, slow=True)
     changes = {"doctor": {"before": found, "after": []}, "swapped": swapped()}
@@ -70,7 +75,7 @@ def doctor(work, document) -> Dict:
     return changes
 
 
-def examine(work, slow: bool):
+def examine(work: night.Work, slow: bool) -> List[Check]:
     """The doctor's checks as JSON; the slow ones only on a real sensor."""
     measure = work.asked.cases[0].measure
     device = choose.open(measure["power"], fake_power=measure["fake_power"] or None)
@@ -85,12 +90,12 @@ def examine(work, slow: bool):
     return [check._asdict() for check in found]
 
 
-def cool(work, document) -> Dict:
+def cool(work: night.Work, document: Document) -> Document:
     """Waits until the board is cool; a power that is not real needs no cool board."""
     if document["fake"]:
         return {"notes": document["notes"] + ["not waited to cool: the power is not real"]}
     patience = cooling.Patience(60.0 * work.options["max_wait"], work.options["cool_to"])
-    ended = cooling.wait(conditions.celsius, patience.with_idle(_idle(work)))
+    ended = cooling.wait(conditions.celsius, patience.with_idle(_idle(work)), work.clock)
     changes = {
         "celsius": {
             "start": ended.celsius,
@@ -104,7 +109,7 @@ def cool(work, document) -> Dict:
     return changes
 
 
-def _idle(work):
+def _idle(work: night.Work) -> Optional[float]:
     """The coolest that this device was seen at before earlier nights, in C; None if never."""
     seen = [
         ((each.document or {}).get("celsius") or {}).get("coolest")
@@ -113,7 +118,7 @@ def _idle(work):
     return min((degrees for degrees in seen if degrees is not None), default=None)
 
 
-def run(work, document) -> Dict:
+def run(work: night.Work, document: Document) -> Document:
     """Runs every case that has no bundle yet, each in a fresh process, and looks again."""
     tally = runner.run(work.asked, work.folder.parent, work.say, MOST_ATTEMPTS)
     found = examine(work, slow=False)
@@ -125,26 +130,30 @@ def run(work, document) -> Dict:
         notes=document["notes"] + _failures(work, tally),
         stage="gate",
     )
+    objection = _objection(document, tally, found, contexts)
+    return night.invalid(changes, objection) if objection else changes
+
+
+def _objection(
+    document: Document, tally: runner.Tally, checks: List[Check], contexts: List[str]
+) -> Optional[str]:
+    """Why nothing of what was run may be compared; None if it may."""
     if tally.refused:
-        return night.invalid(changes, "case {} cannot be done as asked".format(tally.refused[0]))
-    if _refusals(found):
-        return night.invalid(
-            changes, "the machine was not fit to measure after the run: " + _refusals(found)
-        )
-    if not document["fake"] and (swapped() or 0) > (document["swapped"] or 0):
-        return night.invalid(
-            changes,
+        return "case {} cannot be done as asked".format(tally.refused[0])
+    if _refusals(checks):
+        return "the machine was not fit to measure after the run: " + _refusals(checks)
+    pages = (swapped() or 0) - (document["swapped"] or 0)
+    if pages > 0 and not document["fake"]:
+        return (
             "the machine swapped during the run ({} pages): its joules "
-            "are not the network's".format(swapped() - document["swapped"]),
+            "are not the network's".format(pages)
         )
     if len(contexts) > 1:
-        return night.invalid(
-            changes, "the machine changed during the night: " + " | ".join(contexts)
-        )
-    return changes
+        return "the machine changed during the night: " + " | ".join(contexts)
+    return None
 
 
-def swapped():
+def swapped() -> Optional[int]:
     """Pages that went to swap and came back since boot; None if the kernel does not say."""
     try:
         lines = Path("/proc/vmstat").read_text().splitlines()
@@ -154,7 +163,8 @@ def swapped():
     return sum(found) if found else None
 
 
-def _rows(work):
+def _rows(work: night.Work) -> List[store.Row]:
+    """What this night has measured so far."""
     return [
         row
         for row in store.rows(work.history, work.device, work.asked.name)
@@ -162,7 +172,8 @@ def _rows(work):
     ]
 
 
-def _failures(work, tally):
+def _failures(work: night.Work, tally: runner.Tally) -> List[str]:
+    """Sentences on the cases that were not measured."""
     notes = [
         "case {} failed; its log is {}".format(
             case_id, os.path.join(bundle.open_folder(work.folder, case_id).name, "log")
@@ -181,7 +192,7 @@ def _failures(work, tally):
     )
 
 
-def report(work, document) -> Dict:
+def report(work: night.Work, document: Document) -> Document:
     """Writes the suite's page and the pages of the history."""
     notes = []
     for words in (
@@ -189,13 +200,16 @@ def report(work, document) -> Dict:
         ["history", "--history", str(work.history)],
     ):
         code, said = edgejoule(words)
-        if code not in (0, 3):
+        if code not in (0, 3):  # 3: nothing was measured, which its pages say themselves
             notes.append("'edgejoule {}' failed with exit code {}: {}".format(words[0], code, said))
     return {"notes": document["notes"] + notes}
 
 
-def edgejoule(words):
-    """(exit code, last line of its complaints) of one of our own commands."""
+def edgejoule(words: List[str]) -> Tuple[int, str]:
+    """(exit code, last line of its complaints) of one of our own commands.
+
+    In a process of its own: drawing pages needs pandas, and an error in it must not end the night.
+    """
     process = subprocess.Popen(
         launch.command("command_line", *words),
         stdout=subprocess.DEVNULL,
@@ -206,8 +220,8 @@ def edgejoule(words):
     return process.returncode, said[-1] if said else "it said nothing"
 
 
-def prune(work, document) -> Dict:
-    """Removes old traces by the rule; the night is over."""
+def prune(work: night.Work, document: Document) -> Document:
+    """Removes old traces by the rule of `trace_keeping`; the night is over."""
     keep = work.options["keep_traces"]
     blessed = trace_keeping.blessed(work.history / work.device, work.asked.name)
     nights = store.nights(work.history, work.device, work.asked.name)
@@ -224,7 +238,8 @@ def prune(work, document) -> Dict:
     return {"notes": document["notes"] + said}
 
 
-def _refusals(checks) -> str:
+def _refusals(checks: List[Check]) -> str:
+    """What the doctor refuses to measure with, in words; "" if nothing."""
     return "; ".join(
         "{}: {}".format(check["name"], check["found"])
         for check in checks
@@ -232,12 +247,12 @@ def _refusals(checks) -> str:
     )
 
 
-DO = {
+DO: Dict[str, Callable[[night.Work, Document], Document]] = {
     "doctor": doctor,
     "cool": cool,
     "run": run,
-    "gate": night_verdict.gate,
-    "confirm": night_verdict.confirm,
+    "gate": night_verdict.judge,
+    "confirm": night_verdict.try_suspects,
     "report": report,
     "prune": prune,
 }

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Dict, List
 
 from edgejoule.bench import bundle, suite
 from edgejoule.bench.gates import confirm, findings, judgement, limits
@@ -12,76 +12,65 @@ from edgejoule.bench.nights import night_verdict
 
 def tried(
     judged: judgement.Judgement,
-    folder,
-    device: str,
-    name: str,
-    night: str,
-    pairs: Optional[int] = None,
-    say: Optional[Callable] = None,
-    where=None,
-    repository=confirm.trees.plugins.ROOT,
+    history: store.Folder,
+    night: store.Night,
+    by: confirm.Execution = confirm.AS_USUAL,
+    repository: Path = confirm.trees.plugins.ROOT,
 ) -> judgement.Judgement:
     """The judgement after the trials; night.json, if there is one, remembers them.
 
     Pairs are shared with the nightly: what it has run already is not run again.
     """
-    place = Path(folder) / device / night / name
     found = [finding._asdict() for finding in judged.findings]
-    keys, trials, thresholds = night_verdict.suspects(found), {}, limits.read(suite=name)
+    keys = night_verdict.suspects(found)
+    trials: Dict[night_verdict.Key, night_verdict.Trial] = {}
+    thresholds = limits.read(suite=night.suite)
+    by = by._replace(folder=by.folder or night.folder / "confirm")
     for label, before, after in keys:
-        if not night_verdict.untried(label, before, after):
-            asked = _asked(folder, device, name, night, label)
+        if before and after and not night_verdict.untried(label, before, after):
+            asked = _asked(history, night, label)
             said = confirm.confirm(
-                asked,
-                asked.cases[0],
-                before,
-                after,
-                where or place / "confirm",
-                pairs,
-                thresholds,
-                say,
-                repository,
+                asked, asked.cases[0], (before, after), by, thresholds, repository
             )
             trials[label, before, after] = dict(
                 said._asdict(), label=label, before=before, after=after
             )
-    told = night_verdict.sentences(keys, trials)
-    after = _after(
-        judged, [findings.Finding(**each) for each in night_verdict.judged(found, trials)], told
+    outcomes = night_verdict.sentences(keys, trials)
+    decided = [findings.Finding(**each) for each in night_verdict.after_trials(found, trials)]
+    known = judged._replace(
+        findings=decided,
+        notes=judged.notes + outcomes,
+        verdict=judgement.verdict(decided, judged.compared),
     )
-    _remember(place, after, list(trials.values()), told)
-    return after
+    _remember(night.folder, known, list(trials.values()), outcomes)
+    return known
 
 
-def _after(judged: judgement.Judgement, found, told) -> judgement.Judgement:
-    return judged._replace(
-        findings=found, notes=judged.notes + told, verdict=judgement.verdict(found, judged.compared)
-    )
-
-
-def _asked(folder, device: str, name: str, night: str, label: str) -> suite.Suite:
-    """The cases of a label as the night measured them."""
-    place = Path(folder) / device / night / name
+def _asked(history: store.Folder, night: store.Night, label: str) -> suite.Suite:
+    """The cases of a label as the night measured them, whatever the suite's file says today."""
     records = [
-        bundle.read(place / row.case_id)
-        for row in store.rows(folder, device, name)
-        if (row.night, row.label) == (night, label) and row.status != "broken"
+        bundle.read(night.folder / row.case_id)
+        for row in store.rows(history, night.device, night.suite)
+        if (row.night, row.label) == (night.night, label) and row.status != "broken"
     ]
     return suite.Suite(
-        name,
+        night.suite,
         "Did the costs rise with the code?",
         "",
         tuple(suite.Case(**record.case) for record in records),
     )
 
 
-def _remember(folder: Path, judged: judgement.Judgement, trials, told) -> None:
+def _remember(
+    folder: Path, judged: judgement.Judgement, trials: List[Dict], outcomes: List[str]
+) -> None:
+    """Puts the trials and the verdict into night.json, as the nightly's own stage would."""
     document = store.document(folder)
     if not document or not trials:
         return
     document.update(
         verdict=judged.verdict,
-        confirmation={"trials": trials, "sentences": told},
+        confirmation={"trials": trials, "sentences": outcomes},
         findings=[finding._asdict() for finding in judged.findings],
     )
     bundle.write_text(folder / store.DOCUMENT, json.dumps(document, indent=1) + "\n")

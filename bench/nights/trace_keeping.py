@@ -1,6 +1,6 @@
-"""Which nights keep their power traces. Records are never removed, traces by this rule:
+"""Which nights keep their power traces. Records are never removed, traces are.
 
-kept are the traces of the last N nights of a suite on a device (28 unless asked otherwise), of
+Kept are the traces of the last N nights of a suite on a device (28 unless asked otherwise), of
 the first night of every month, of every blessed night, of every invalid night, of the nights on
 both sides of every step that a finding names, and of every night that is not finished or whose
 night.json cannot be read.
@@ -8,11 +8,11 @@ night.json cannot be read.
 
 import json
 from pathlib import Path
-from typing import List, NamedTuple, Set
+from typing import Dict, List, NamedTuple, Set
 
 from edgejoule.bench.history import store
 
-KEEP = 28
+KEEP = 28  # nights, as many as the gate compares with
 TRACE = "trace.json"
 
 
@@ -24,7 +24,7 @@ class Removed(NamedTuple):
     size: int
 
 
-def prunable(nights: List[store.Night], blessed: Set[str], keep: int = KEEP) -> List:
+def prunable(nights: List[store.Night], blessed: Set[str], keep: int = KEEP) -> List[store.Night]:
     """Nights of one device and suite, in order, whose traces may go."""
     kept = blessed | _steps(nights) | _first_of_months(nights)
     return [
@@ -36,15 +36,14 @@ def prunable(nights: List[store.Night], blessed: Set[str], keep: int = KEEP) -> 
 
 def remove(nights: List[store.Night]) -> Removed:
     """Removes the traces of these nights; doing it twice does nothing more."""
-    traces, touched, size = 0, set(), 0
+    sizes: Dict[Path, int] = {}
     for night in nights:
         for path in sorted(night.folder.glob("*/" + TRACE)):
-            if path.parent.name.startswith("."):
-                continue
-            size += path.stat().st_size
-            path.unlink()
-            traces, touched = traces + 1, touched | {night.folder}
-    return Removed(traces, len(touched), size)
+            if not path.parent.name.startswith("."):  # an attempt that is not finished
+                sizes[path] = path.stat().st_size
+                path.unlink()
+    touched = {path.parent.parent for path in sizes}
+    return Removed(len(sizes), len(touched), sum(sizes.values()))
 
 
 def blessed(folder: Path, suite: str) -> Set[str]:
@@ -64,10 +63,10 @@ def blessed(folder: Path, suite: str) -> Set[str]:
             "{}: {}; no trace is removed before it can be read".format(
                 folder / "blessed.json", error
             )
-        )
+        ) from None
 
 
-def _steps(nights) -> Set[str]:
+def _steps(nights: List[store.Night]) -> Set[str]:
     """Nights that a finding names: the first of the new level and the last of the old."""
     findings = [
         finding
@@ -79,13 +78,13 @@ def _steps(nights) -> Set[str]:
     return {end["night"] for end in ends if isinstance(end, dict) and end.get("night")}
 
 
-def _first_of_months(nights) -> Set[str]:
-    first = {}
+def _first_of_months(nights: List[store.Night]) -> Set[str]:
+    first: Dict[str, str] = {}
     for night in nights:
-        first.setdefault(night.night[:7], night.night)
+        first.setdefault(night.night[:7], night.night)  # YYYY-MM
     return set(first.values())
 
 
-def _is_whole(night) -> bool:
+def _is_whole(night: store.Night) -> bool:
     document = night.document or {}
     return document.get("stage") == "done" and document.get("verdict") != "INVALID"

@@ -6,6 +6,7 @@ of +1/-1 values in int8 and bf16, which compute the same distances from 8 and 16
 
 from functools import partial
 from statistics import median
+from typing import Any, Callable, Iterator, List, NamedTuple, Sequence
 
 import numpy as np
 import torch
@@ -19,23 +20,41 @@ SHAPES = [(3, 1), (70, 1000), (33, 2048), (5, 4097), (260, 20000)]
 NOT_BITS = 100  # binary tensor cores are emulated from here on
 
 
-def measure(repeats=REPEATS):
-    """Results of every kernel; RuntimeError without a GPU or if a kernel is not exact."""
+class Task(NamedTuple):
+    """One entrant of a contest: its name, the work of one call in `unit`, and the call."""
+
+    contest: str
+    who: str
+    unit: str
+    work: float
+    call: Callable[[], Any]
+
+
+def measure(repeats: int = REPEATS) -> List[Result]:
+    """Results of every kernel.
+
+    Raises:
+        RuntimeError: there is no GPU, or a kernel is not exact.
+    """
     driver = backends.load("cuda")
     if not torch.cuda.is_available():
         raise RuntimeError(
             "kernels: torch {} sees no GPU; install a torch with CUDA".format(torch.__version__)
         )
     exact(driver)
-    found = []
+    found: List[Result] = []
     for make in (copying, packing, pairing, all_pairs):
-        found += [timed(*entrant, repeats=repeats) for entrant in make(driver)]
-        torch.cuda.empty_cache()
+        found += [timed(task, repeats) for task in make(driver)]
+        torch.cuda.empty_cache()  # the next one's arrays fill an eighth of the memory again
     return found
 
 
-def exact(driver):
-    """Raises RuntimeError unless every kernel equals NumPy on odd shapes and special values."""
+def exact(driver: Any) -> None:
+    """Compares every kernel with NumPy on odd shapes and special values.
+
+    Raises:
+        RuntimeError: one of them is wrong.
+    """
     random = np.random.RandomState(0)
     for rows, bits in SHAPES:
         patterns = random.randint(-(2**31), 2**31, (rows, bits)).astype(np.int32)
@@ -54,13 +73,17 @@ def exact(driver):
                 )
 
 
-def same(what, found, expected):
-    """Raises RuntimeError unless a tensor holds the expected numbers."""
+def same(what: str, found: torch.Tensor, expected: np.ndarray) -> None:
+    """Compares a tensor with the expected numbers.
+
+    Raises:
+        RuntimeError: they differ.
+    """
     if not np.array_equal(found.cpu().numpy().view(expected.dtype), expected):
         raise RuntimeError("kernels: {} is wrong on {}".format(what, torch.cuda.get_device_name()))
 
 
-def kinds(driver, tensor):
+def kinds(driver: Any, tensor: torch.Tensor) -> List[str]:
     """All-pairs kernels that the device of `tensor` has, as it is built for them."""
     capability = driver.capability(tensor)
     return [
@@ -70,82 +93,76 @@ def kinds(driver, tensor):
     ]
 
 
-def copying(driver):
-    """(contest, who, unit, work, call) of a copy; its work counts bytes read and written."""
+def copying(driver: Any) -> Iterator[Task]:
+    """A copy within the device's memory; its work counts bytes read and written."""
     source = torch.empty(room(), dtype=torch.uint8, device="cuda")
     target = torch.empty_like(source)
-    yield "copy", "torch", "GB/s", 2 * source.numel() / 1e9, lambda: target.copy_(source)
+    work = 2 * source.numel() / 1e9
+    yield Task("copy", "torch", "GB/s", work, lambda: target.copy_(source))
 
 
-def packing(driver):
+def packing(driver: Any) -> Iterator[Task]:
     """Packing and the fused form, in bytes of values read."""
     for dtype, infinity in ((torch.float32, 0x7F800000), (torch.float16, 0x7C00)):
         size = torch.empty(0, dtype=dtype).element_size()
         x = torch.randn((room() // size // 16384, 16384), device="cuda").to(dtype)
         stored = driver.pack(x, infinity)
         name, work = str(dtype).split(".")[1], x.numel() * size / 1e9
-        yield "pack " + name, "edgejoule", "GB/s", work, partial(driver.pack, x, infinity)
-        yield (
-            "fused " + name,
-            "edgejoule",
-            "GB/s",
-            work,
-            partial(driver.pack_hamming, x, infinity, stored, stored),
-        )
+        pack = partial(driver.pack, x, infinity)
+        fused = partial(driver.pack_hamming, x, infinity, stored, stored)
+        yield Task("pack " + name, "edgejoule", "GB/s", work, pack)
+        yield Task("fused " + name, "edgejoule", "GB/s", work, fused)
 
 
-def pairing(driver):
+def pairing(driver: Any) -> Iterator[Task]:
     """Paired distances, in bytes of codes read."""
     a = torch.randint(-(2**62), 2**62, (room() // 16 // 1024, 1024), device="cuda")
     b = torch.flip(a, [0])
-    yield "paired", "edgejoule", "GB/s", 16 * a.numel() / 1e9, lambda: driver.hamming(a, b)
+    work = 16 * a.numel() / 1e9
+    yield Task("paired", "edgejoule", "GB/s", work, lambda: driver.hamming(a, b))
 
 
-def all_pairs(driver):
+def all_pairs(driver: Any) -> Iterator[Task]:
     """All-pairs distances of every kernel and of torch, in 10^9 pairs of bits."""
     processors = torch.cuda.get_device_properties(0).multi_processor_count
     for bits in (1024, 16384):
-        rows = 16384 if processors > 32 else 2048
+        rows = 16384 if processors > 32 else 2048  # on the GPU of a board
         codes = torch.randint(-(2**62), 2**62, (rows, bits // 64), device="cuda")
         name, work = "all pairs {} x {}".format(rows, bits), rows * rows * bits / 1e9
         for kind in kinds(driver, codes):
-            yield (
-                name,
-                "edgejoule " + kind,
-                "Gbit/s",
-                work,
-                partial(driver.cdist, codes, codes, np.dtype(np.int32), kind=kind),
-            )
+            call = partial(driver.cdist, codes, codes, np.dtype(np.int32), kind=kind)
+            yield Task(name, "edgejoule " + kind, "Gbit/s", work, call)
         values = torch.randint(0, 2, (rows, bits), device="cuda").to(torch.int8) * 2 - 1
         if hasattr(torch, "_int_mm"):
             product = partial(torch._int_mm, values, values.t())
-            yield name, "torch _int_mm", "Gbit/s", work, product
+            yield Task(name, "torch _int_mm", "Gbit/s", work, product)
         halves = values.to(torch.bfloat16)
-        yield name, "torch bf16", "Gbit/s", work, partial(torch.mm, halves, halves.t())
+        yield Task(name, "torch bf16", "Gbit/s", work, partial(torch.mm, halves, halves.t()))
 
 
-def timed(contest, who, unit, work, call, repeats=REPEATS):
+def timed(task: Task, repeats: int = REPEATS) -> Result:
     """The result of one entrant, from CUDA events around each call."""
-    for _ in range(3):
-        call()
+    for _ in range(3):  # the clocks rise, and memory is allocated
+        task.call()
     seconds = []
     for _ in range(repeats):
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         start.record()
-        call()
+        task.call()
         end.record()
         end.synchronize()
         seconds.append(start.elapsed_time(end) / 1000)
-    return Result(contest, who, unit, work / min(seconds), work / median(seconds), seconds, None)
+    best, middle = task.work / min(seconds), task.work / median(seconds)
+    return Result(task.contest, task.who, task.unit, best, middle, seconds, None)
 
 
-def room():
+def room() -> int:
     """Bytes for one large input: an eighth of the device's memory, 4 GiB at most."""
     whole = torch.cuda.get_device_properties(0).total_memory
     return min(4 << 30, whole // 8) // (1 << 20) << 20
 
 
-def lines(results):
+def lines(results: Sequence[Result]) -> Iterator[str]:
     """A table for a terminal, one line per entrant."""
     yield "{}, torch {}".format(torch.cuda.get_device_name(), torch.__version__)
     yield "chosen for all pairs: {}".format(

@@ -4,19 +4,22 @@ None of them is a dependency; whatever is not installed is named in the result.
 """
 
 import importlib
+from typing import Any, Callable, Iterator, List, Sequence
 
 import numpy as np
+
+from edgejoule.bench.races.kernel_race import Entrant
 
 NAMES = ("faiss", "numkong", "simsimd", "torch")
 
 
-def missing(names=NAMES):
+def missing(names: Sequence[str] = NAMES) -> List[str]:
     """Names of the peers that cannot be imported."""
     return [name for name in names if not there(name)]
 
 
-def there(name) -> bool:
-    """Whether a peer can be imported."""
+def there(name: str) -> bool:
+    """True if a peer can be imported."""
     try:
         importlib.import_module(name)
     except ImportError:
@@ -24,7 +27,7 @@ def there(name) -> bool:
     return True
 
 
-def cdist(a, b):
+def cdist(a: np.ndarray, b: np.ndarray) -> Iterator[Entrant]:
     """(name, call) of all-pairs distances of codes uint64 [rows, words]; each call returns them."""
     a, b = a.view(np.uint8), b.view(np.uint8)
     if there("faiss"):
@@ -43,7 +46,7 @@ def cdist(a, b):
         )
 
 
-def symmetric(a):
+def symmetric(a: np.ndarray) -> Iterator[Entrant]:
     """(name, call) of distances of codes to themselves; NumKong fills the upper triangle only."""
     if there("numkong"):
         import numkong
@@ -55,14 +58,14 @@ def symmetric(a):
         )
 
 
-def faiss_cdist(a, b):
-    """A call of FAISS's all-pairs function on codes as bytes."""
+def faiss_cdist(a: np.ndarray, b: np.ndarray) -> Callable[[], np.ndarray]:
+    """A call of FAISS's all-pairs function on codes uint8 [rows, bytes]."""
     import faiss
 
-    faiss.omp_set_num_threads(1)
+    faiss.omp_set_num_threads(1)  # we race with one thread
     out = np.empty((len(a), len(b)), np.int32)
 
-    def call():
+    def call() -> np.ndarray:
         faiss.hammings(
             faiss.swig_ptr(a), faiss.swig_ptr(b), len(a), len(b), a.shape[1], faiss.swig_ptr(out)
         )
@@ -71,7 +74,7 @@ def faiss_cdist(a, b):
     return call
 
 
-def int8_product(bits_a, bits_b):
+def int8_product(bits_a: np.ndarray, bits_b: np.ndarray) -> Entrant:
     """(name, call) of torch's int8 matrix product of +1/-1 values [rows, bits], made before."""
     import torch
 
@@ -80,7 +83,7 @@ def int8_product(bits_a, bits_b):
     return "torch _int_mm of +1/-1", lambda: torch._int_mm(a, b)
 
 
-def hamming(a, b):
+def hamming(a: np.ndarray, b: np.ndarray) -> Iterator[Entrant]:
     """(name, call) of paired distances of codes uint64 [rows, words]."""
     a, b = a.view(np.uint8), b.view(np.uint8)
     if there("simsimd"):
@@ -93,7 +96,7 @@ def hamming(a, b):
         yield "NumKong hamming", lambda: np.asarray(numkong.hamming(a, b, dtype="uint1"))
 
 
-def pack(x):
+def pack(x: np.ndarray) -> Iterator[Entrant]:
     """(name, call) of packing the signs of fp32 values [rows, bits]; FAISS calls 0 positive."""
     if there("faiss") and x.dtype == np.float32:
         import faiss
@@ -110,11 +113,12 @@ def pack(x):
         yield "torch gt, unpacked", lambda: torch.gt(values, 0, out=out_bool)
 
 
-def without_avx512():
+def without_avx512() -> Callable[[], Any]:
     """Switches NumKong's AVX-512 kernels off for this process; returns what switches them on."""
     import numkong
 
     names = [name for name, on in numkong.get_capabilities().items() if on]
+    # these four get by with AVX2
     names = [name for name in names if name not in ("serial", "haswell", "alder", "sierra")]
     for name in names:
         numkong.disable_capability(name)

@@ -6,23 +6,28 @@ Kept are all seconds; shown are the least (what the kernel can do) and the media
 
 import time
 from statistics import median
-from typing import Callable, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 ROUNDS = 7
 
+Entrant = Tuple[str, Callable[[], Any]]  # who, and what to call
+
 
 class Contest(NamedTuple):
-    """One task: its name, the work of one run in units of `unit`, and (who, what to call) pairs."""
+    """One task: its name, the work of one run in units of `unit`, and who runs it."""
 
     name: str
     unit: str
     work: float
-    entrants: Tuple[Tuple[str, Callable], ...]
-    ours: str
+    entrants: Tuple[Entrant, ...]
+    ours: str  # the entrant that the others are compared with
 
 
 class Result(NamedTuple):
-    """Seconds of one contestant in one contest, and its rate, by its least and median seconds."""
+    """Seconds of one contestant in one contest, and its rate, by its least and median seconds.
+
+    `ratio` is our own rate over its; None where nobody of ours took part.
+    """
 
     contest: str
     entrant: str
@@ -30,19 +35,21 @@ class Result(NamedTuple):
     best: float
     median: float
     seconds: List[float]
-    ratio: float
+    ratio: Optional[float]
 
 
-def race(contest: Contest, rounds: int = ROUNDS, clock=time.process_time) -> List[Result]:
-    """Results of a contest's entrants; `ratio` is the rate of our own entrant over theirs."""
-    seconds = {name: [] for name, _ in contest.entrants}
-    for _, call in contest.entrants:
+def race(
+    contest: Contest, rounds: int = ROUNDS, timer: Callable[[], float] = time.process_time
+) -> List[Result]:
+    """Results of a contest's entrants, each of which runs once a round."""
+    seconds: Dict[str, List[float]] = {name: [] for name, _ in contest.entrants}
+    for _, call in contest.entrants:  # the first call pays for memory, caches and lazy imports
         call()
     for _ in range(rounds):
         for name, call in contest.entrants:
-            start = clock()
+            start = timer()
             call()
-            seconds[name].append(clock() - start)
+            seconds[name].append(timer() - start)
     least = min(seconds[contest.ours])
     return [
         Result(
@@ -58,7 +65,7 @@ def race(contest: Contest, rounds: int = ROUNDS, clock=time.process_time) -> Lis
     ]
 
 
-def lines(results):
+def lines(results: Sequence[Result]) -> Iterator[str]:
     """A table for a terminal, one line per contestant."""
     form = "{:34} {:26} {:>9} {:>9} {:8} {:>9}"
     yield form.format("contest", "who", "best", "median", "", "ours/it")
@@ -70,6 +77,6 @@ def lines(results):
             "{:.4g}".format(each.best),
             "{:.4g}".format(each.median),
             each.unit,
-            "{:.2f}".format(each.ratio),
+            "" if each.ratio is None else "{:.2f}".format(each.ratio),
         )
         last = each.contest

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 
 import pytest
 
@@ -65,9 +66,7 @@ def test_a_file_in_the_way_of_the_runs_folder_is_named(tmp_path):
 def hold(path, ready):
     with bundle.lock(path, "suite x"):
         ready.set()
-        import time
-
-        time.sleep(60)
+        signal.pause()
 
 
 def test_a_lock_names_its_holder_and_dies_with_it(tmp_path):

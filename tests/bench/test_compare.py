@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from rigs import stub_clone
+from rigs.hand_clock import HandClock
 
 from edgejoule import command_line
 from edgejoule.bench import suite
@@ -182,44 +183,62 @@ def test_configurations_are_matched_and_what_is_equal_is_left_out(place, capsys)
     assert code == 0
 
 
+class Minutes(HandClock):
+    """A clock by which a minute passes between any two looks."""
+
+    def now(self):
+        self.sleep(60.0)
+        return super().now()
+
+
+def test_how_long_it_takes_is_told_by_the_clock_that_it_is_given(place):
+    clone, commits = stub_clone.make(place / "clone", {}, {})
+    said = []
+    by = confirm.Execution(3, say=said.append, clock=Minutes())
+    confirm.confirm(suite.read("s.toml"), "dense", tuple(commits), by, repository=clone)
+    assert said[0].endswith("; about 2 min left") and said[1].endswith("; about 1 min left")
+
+
 def test_confirm_judges_by_the_floor_of_a_suspect(place):
     clone, commits = stub_clone.make(
         place / "clone", {"noise": 0.002}, {"noise": 0.002, "joules": 1.02}
     )
     asked = suite.read("s.toml")
     said = []
-    found = confirm.confirm(asked, asked.cases[0], *commits, repository=clone, say=said.append)
+    by = confirm.Execution(say=said.append)
+    found = confirm.confirm(asked, asked.cases[0], tuple(commits), by, repository=clone)
     assert found.verdict == "FAIL" and found.subjects[0]["metrics"]["joules"]["floor"] == 0.015
     assert len(said) == 8 and "min left" in said[0]
     json.dumps(found._asdict())
     again = confirm.confirm(
         asked,
         "dense",
-        *commits,
+        tuple(commits),
+        by,
+        limits.Thresholds(suspect=1.0),
         repository=clone,
-        say=said.append,
-        thresholds=limits.Thresholds(suspect=1.0),
     )
     assert again.verdict == "PASS"
     with pytest.raises(ValueError, match="has no case 'dnse'"):
-        confirm.confirm(asked, "dnse", *commits, repository=clone)
+        confirm.confirm(asked, "dnse", tuple(commits), repository=clone)
 
 
 def test_a_trial_goes_on_until_it_can_tell(place, monkeypatch):
     clone, commits = stub_clone.make(place / "clone", {}, {})
     words, asked = ["INCONCLUSIVE", "INCONCLUSIVE", "PASS"], []
 
-    def compare(request, thresholds, pairs, folder, say):
-        asked.append(pairs)
+    def compare(request, thresholds, by):
+        asked.append(by.pairs)
         metrics = {"joules": {"verdict": None}, "seconds": {"verdict": words[len(asked) - 1]}}
         return comparison.Comparison("INCONCLUSIVE", "A", "B", [{"metrics": metrics}], [], "", None)
 
     monkeypatch.setattr(confirm, "compare", compare)
-    confirm.confirm(suite.read("s.toml"), "dense", *commits, repository=clone)
+    confirm.confirm(suite.read("s.toml"), "dense", tuple(commits), repository=clone)
     assert asked == [8, 16, 24]
     words[:] = ["FAIL"]
     del asked[:]
-    confirm.confirm(suite.read("s.toml"), "dense", *commits, repository=clone, pairs=6)
+    by = confirm.Execution(6)
+    confirm.confirm(suite.read("s.toml"), "dense", tuple(commits), by, repository=clone)
     assert asked == [6]
 
 

@@ -1,26 +1,24 @@
 """The wait for a cool board: by degrees and drift, on a clock that only the test moves."""
 
 import pytest
+from rigs.hand_clock import HandClock
 
 from edgejoule.bench.nights import cooling
 
 
 class Board:
-    """A board whose hottest zone follows `degrees(seconds)`; sleeping moves its clock."""
+    """A board whose hottest zone follows `degrees(seconds)` on a clock of its own."""
 
     def __init__(self, degrees):
-        self.degrees, self.now = degrees, 0.0
+        self.degrees, self.clock = degrees, HandClock()
 
     def zones(self):
-        degrees = self.degrees(self.now)
+        degrees = self.degrees(self.clock.now())
         return {} if degrees is None else {"cpu": degrees, "gpu": degrees - 3, "PMIC-Die": 100.0}
-
-    def sleep(self, seconds):
-        self.now += seconds
 
     def wait(self, limit=45.0, minutes=10.0, idle=None):
         patience = cooling.Patience(60 * minutes, limit).with_idle(idle)
-        return cooling.wait(self.zones, patience, lambda: self.now, self.sleep)
+        return cooling.wait(self.zones, patience, self.clock)
 
 
 def test_a_cool_steady_board_waits_for_one_window():
@@ -33,9 +31,9 @@ def test_a_warm_board_waits_until_it_is_cool_and_not_longer():
     board = Board(lambda t: 30.0 + 40.0 * 0.5 ** (t / 60.0))
     ended = board.wait()
     assert ended.ready and ended.celsius <= 45.0
-    drop = board.degrees(board.now - cooling.WINDOW_S) - ended.celsius
+    drop = board.degrees(board.clock.now() - cooling.WINDOW_S) - ended.celsius
     assert drop / cooling.WINDOW_S * 60 < cooling.DRIFT_C_PER_MIN
-    before = board.now - cooling.STEP_S
+    before = board.clock.now() - cooling.STEP_S
     assert (
         board.degrees(before - cooling.WINDOW_S) - board.degrees(before)
         >= cooling.DRIFT_C_PER_MIN * cooling.WINDOW_S / 60

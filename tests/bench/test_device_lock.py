@@ -12,16 +12,23 @@ import pytest
 from rigs import unprivileged
 
 from edgejoule.bench import device_lock
-from edgejoule.bench.commands import run as run_command
+from edgejoule.bench.commands import run
 from edgejoule.devices.reading import DeviceInfo
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HOLD = """\
-import sys, time
+import signal
 from edgejoule.bench import device_lock
 with device_lock.hold("board", "night 2026-11-21 of suite quick"):
     print("held", flush=True)
-    time.sleep(600)
+    signal.pause()
+"""
+
+
+HOLD_BRIEFLY = """\
+from edgejoule.bench import device_lock
+with device_lock.hold("board", "x"):
+    print("held")
 """
 
 
@@ -82,7 +89,7 @@ def test_what_the_file_says_is_no_sign_of_life(locks):
 def test_a_worker_does_not_inherit_it(locks):
     with device_lock.hold("board", "mine"):
         child = subprocess.Popen(
-            [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"],
+            [sys.executable, "-c", "import signal; print(flush=True); signal.pause()"],
             close_fds=False,
             stdout=subprocess.PIPE,
         )
@@ -108,15 +115,13 @@ def test_a_file_that_may_only_be_read_still_locks(locks):
     locks.mkdir()
     device_lock.path("board").write_text("{}")
     os.chmod(str(device_lock.path("board")), 0o444)
-    code = "from bench import device_lock\nwith device_lock.hold('board', 'x'): print('held')"
-    assert unprivileged.output(code).strip() == "held"
+    assert unprivileged.output(HOLD_BRIEFLY).strip() == "held"
 
 
 def test_a_folder_that_cannot_be_used_says_what_to_do(locks):
     locks.mkdir()
     os.chmod(str(locks), 0o555)
-    code = "from bench import device_lock\nwith device_lock.hold('board', 'x'): print('held')"
-    said = unprivileged.output(code)
+    said = unprivileged.output(HOLD_BRIEFLY)
     os.chmod(str(locks), 0o755)
     assert "EDGEJOULE_LOCKS" in said and "RuntimeError" in said
 
@@ -147,10 +152,10 @@ def test_only_real_sensors_are_held(locks, monkeypatch):
 def test_a_run_with_a_real_sensor_waits_for_nobody(locks, monkeypatch, tmp_path, capsys):
     """`edgejoule run` ends with 75 while a nightly holds the board, and runs nothing."""
     monkeypatch.setattr(device_lock, "look", lambda power, fake: DeviceInfo("rapl", "board"))
-    monkeypatch.setattr(run_command.runner, "run", None)
+    monkeypatch.setattr(run.runner, "run", None)
     arguments = run_arguments(["quick", "--runs", str(tmp_path / "runs")])
     with device_lock.hold("board-rapl", "night 2026-11-21 of suite quick"):
-        assert run_command.run(arguments) == device_lock.BUSY
+        assert run.run(arguments) == device_lock.BUSY
     assert "night 2026-11-21 of suite quick" in capsys.readouterr().err
 
 
@@ -158,7 +163,7 @@ def run_arguments(words):
     import argparse
 
     parser = argparse.ArgumentParser()
-    run_command.arguments(parser)
+    run.arguments(parser)
     return parser.parse_args(words)
 
 

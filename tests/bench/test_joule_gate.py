@@ -4,6 +4,7 @@ import random
 from types import SimpleNamespace
 
 import pytest
+from rigs.hand_clock import HandClock
 
 from edgejoule.bench.joules import joule_gate, joule_lines, joule_store, tap_timer
 from edgejoule.bench.joules.tap_timer import Taken, Tap
@@ -160,10 +161,11 @@ def test_two_runs_of_one_second_are_both_kept(tmp_path):
 
 
 class Counter:
-    """A meter of 10 W that fails in the rounds named."""
+    """A meter of 10 W that fails in the rounds named, on a clock of its own."""
 
     def __init__(self, info, failing=()):
         self.info, self.failing, self.asked, self.edges = info, failing, [], 0
+        self.clock = HandClock(100.0)
 
     def edge(self):
         self.edges += 1
@@ -184,26 +186,19 @@ class Counter:
 INFO = DeviceInfo("fake", "fake", "rail", "board", period_s=1e-4)
 
 
-@pytest.fixture
-def benchmarked(monkeypatch):
-    """A function giving (tap, stats) as calibration and `count` rounds of 12 ms leave them."""
-    now = [100.0]
-    monkeypatch.setattr(tap_timer, "time", SimpleNamespace(monotonic=lambda: now[0]))
-
-    def run(meter, count, calls=2):
-        tap, data = Tap(lambda: now[0] + 7.0, meter), []
-        for _ in range(5):
-            tap()
-        for _ in range(count):
-            start = tap()
-            now[0] += 0.012
-            data.append((tap() - start) / calls)
-        return tap, SimpleNamespace(stats=SimpleNamespace(data=data), iterations=calls)
-
-    return run
+def benchmarked(meter, count, calls=2):
+    """(tap, stats) as calibration and `count` rounds of 12 ms leave them."""
+    tap, data = Tap(lambda: meter.clock.now() + 7.0, meter), []
+    for _ in range(5):
+        tap()
+    for _ in range(count):
+        start = tap()
+        meter.clock.sleep(0.012)
+        data.append((tap() - start) / calls)
+    return tap, SimpleNamespace(stats=SimpleNamespace(data=data), iterations=calls)
 
 
-def test_the_last_taps_are_the_rounds(benchmarked):
+def test_the_last_taps_are_the_rounds():
     meter = Counter(INFO)
     tap, stats = benchmarked(meter, 4)
     found = tap_timer.taken(tap, stats, meter, flops=3.0)
@@ -213,7 +208,7 @@ def test_the_last_taps_are_the_rounds(benchmarked):
     assert meter.edges == 5  # the first, and one after every pause
 
 
-def test_taps_that_are_not_the_rounds_are_a_bug(benchmarked):
+def test_taps_that_are_not_the_rounds_are_a_bug():
     meter = Counter(INFO)
     tap, stats = benchmarked(meter, 4)
     tap()
@@ -222,7 +217,7 @@ def test_taps_that_are_not_the_rounds_are_a_bug(benchmarked):
 
 
 @pytest.mark.parametrize("failing,status,left", [((1,), "ok", 3), ((0, 1), "invalid", 0)])
-def test_rounds_that_failed_are_left_out(benchmarked, failing, status, left):
+def test_rounds_that_failed_are_left_out(failing, status, left):
     meter = Counter(INFO, failing)
     tap, stats = benchmarked(meter, 4)
     found = tap_timer.taken(tap, stats, meter)
@@ -230,7 +225,7 @@ def test_rounds_that_failed_are_left_out(benchmarked, failing, status, left):
     assert "of 4 rounds not measured (invalid: gap)" in found.reason
 
 
-def test_short_rounds_are_not_measured(benchmarked):
+def test_short_rounds_are_not_measured():
     meter = Counter(INFO._replace(update_s=0.1))
     tap, stats = benchmarked(meter, 2)
     found = tap_timer.taken(tap, stats, meter)

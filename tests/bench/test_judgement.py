@@ -1,4 +1,4 @@
-"""The nightly gate: what rings, what stays red, and what is never green."""
+"""The nightly gate: what raises an alarm, what stays red, and what never passes."""
 
 import json
 import math
@@ -22,9 +22,9 @@ def make(tmp_path, nights=16, power=histories.noise, **more):
 
 
 def judge(folder, number=None, **changes):
-    night = None if number is None else histories.day(number)
+    day = None if number is None else histories.day(number)
     return judgement.judge(
-        folder, histories.DEVICE, histories.SUITE, night, DEFAULTS._replace(**changes)
+        folder, histories.DEVICE, histories.SUITE, day, DEFAULTS._replace(**changes)
     )
 
 
@@ -41,9 +41,14 @@ def change(folder, number, edit, label=None):
             path.write_text(json.dumps(record, indent=1))
 
 
+def night(folder, number):
+    return [each for each in store.nights(folder) if each.night == histories.day(number)][0]
+
+
 def bless(folder, number):
-    night = [n for n in store.nights(folder) if n.night == histories.day(number)][0]
-    return blessing.bless(folder, night, histories.commit(number), "a good night", "me")
+    return blessing.bless(
+        folder, night(folder, number), histories.commit(number), "a good night", "me"
+    )
 
 
 def remember(folder, number, **changes):
@@ -114,6 +119,19 @@ def test_changed_work_is_told_and_explains_a_rise(tmp_path):
     assert not [each for each in judged.findings if each.kind == "work changed"], "told once"
     bless(folder, 12)
     assert (OTHER, "flops", "work changed") in kinds(judge(folder)), "until it is blessed"
+
+
+def test_work_that_was_nothing_before_is_told(tmp_path):
+    folder = make(tmp_path, 18)
+
+    def nothing(record):
+        for phase in record["phases"]:
+            phase["flops"]["exact"] = 0
+
+    for number in range(17):
+        change(folder, number, nothing, OTHER)
+    (found,) = [each for each in judge(folder).findings if each.metric == "flops"]
+    assert (found.before, found.ratio) == (0, None) and "rose from nothing" in found.sentence
 
 
 def test_a_regression_rings_every_night_until_it_is_blessed(tmp_path):
@@ -280,14 +298,14 @@ def test_alarms_of_one_kind_only_are_suspicious(tmp_path):
 def test_watts_alone_are_no_alarm_and_joules_lead():
     calm = [400.0 + i % 3 for i in range(40)]
     rise = calm[:36] + [value * 1.1 for value in calm[36:]]
-    assert (
-        set(judgement.ring({("m", "joules"): (calm, None), ("m", "watts"): (rise, None)}, DEFAULTS))
-        == set()
-    )
-    assert set(
-        judgement.ring({("m", "joules"): (rise, None), ("m", "watts"): (rise, None)}, DEFAULTS)
-    ) == {("m", "joules"), ("m", "watts")}
-    assert set(judgement.ring({("m", "seconds"): (rise, None)}, DEFAULTS)) == {("m", "seconds")}
+
+    def raised(**series):
+        found = {("m", name): (values, None) for name, values in series.items()}
+        return set(judgement.standing_alarms(found, DEFAULTS))
+
+    assert raised(joules=calm, watts=rise) == set()
+    assert raised(joules=rise, watts=rise) == {("m", "joules"), ("m", "watts")}
+    assert raised(seconds=rise) == {("m", "seconds")}
 
 
 def test_faster_work_that_draws_more_watts_is_no_regression(tmp_path):
@@ -340,8 +358,8 @@ def test_suspects_are_tried_and_the_night_remembers(tmp_path, monkeypatch):
     folder = make(tmp_path, 18, histories.step(14, 1.08, OTHER))
     asked = []
 
-    def confirm(suite, label, before, after, *more):
-        asked.append((label.prune["criterion"], before, after, len(suite.cases)))
+    def confirm(suite, label, commits, *more):
+        asked.append((label.prune["criterion"],) + commits + (len(suite.cases),))
         label = OTHER
         metrics = {
             name: {"verdict": "PASS", "ratio": {"median": 1.0, "low": 0.99, "high": 1.01}}
@@ -351,8 +369,7 @@ def test_suspects_are_tried_and_the_night_remembers(tmp_path, monkeypatch):
         return suspects.confirm.comparison.Comparison("PASS", "a", "b", [told], [], "", None)
 
     monkeypatch.setattr(suspects.confirm, "confirm", confirm)
-    night = histories.day(17)
-    after = suspects.tried(judge(folder), folder, histories.DEVICE, histories.SUITE, night)
+    after = suspects.tried(judge(folder), folder, night(folder, 17))
     assert after.verdict == "PASS" and {each.confirmed for each in after.findings} == {False}
     assert asked == [("random", histories.commit(13), histories.commit(14), 1)]
     document = store.document(place(folder, 17))
@@ -371,18 +388,15 @@ def test_the_commits_of_a_suspect_are_run_in_pairs(tmp_path, costs, confirmed, v
         change(
             folder,
             number,
-            lambda record: record["environment"].update(
-                git={"commit": commits[number >= 14], "dirty": False}
+            lambda record, commit=commits[number >= 14]: record["environment"].update(
+                git={"commit": commit, "dirty": False}
             ),
         )
     after = suspects.tried(
         judge(folder),
         folder,
-        histories.DEVICE,
-        histories.SUITE,
-        histories.day(17),
-        6,
-        [].append,
+        night(folder, 17),
+        suspects.confirm.Execution(6, say=[].append),
         repository=clone,
     )
     assert after.verdict == verdict and {each.confirmed for each in after.findings} == {confirmed}
@@ -398,9 +412,7 @@ def test_the_same_code_on_both_sides_is_not_tried(tmp_path):
             number,
             lambda record: record["environment"].update(git={"commit": "c" * 40, "dirty": False}),
         )
-    after = suspects.tried(
-        judge(folder), folder, histories.DEVICE, histories.SUITE, histories.day(17)
-    )
+    after = suspects.tried(judge(folder), folder, night(folder, 17))
     assert after.verdict == "FAIL" and "the code is the same" in " ".join(after.notes)
 
 

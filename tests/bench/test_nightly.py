@@ -6,17 +6,19 @@ import signal
 import statistics
 import subprocess
 import sys
-import time
 
 import pytest
 from rigs import nights
+from rigs.hand_clock import HandClock
 
 from edgejoule import command_line
 from edgejoule.bench import device_lock, suite
 from edgejoule.bench.commands import nightly
 from edgejoule.bench.history import store
-from edgejoule.bench.nights import night_stages
+from edgejoule.bench.nights import cooling, night, night_stages
 from edgejoule.bench.nights.night_work import look
+from edgejoule.devices import conditions
+from edgejoule.devices.clock import MACHINE
 
 TONIGHT = ["--fake-power", "8", "--night", nights.NIGHT]
 
@@ -29,9 +31,8 @@ def test_two_at_once_the_second_says_who_and_exits_75(tmp_path):
     place = nights.Place(tmp_path)
     first = place.start(stage="run", moment="hang")
     try:
-        while not place.done("hanging"):
-            assert first.poll() is None, first.communicate()[1].decode()
-            time.sleep(0.05)
+        MACHINE.until(lambda: place.done("hanging") or first.poll() is not None, 60.0)
+        assert first.poll() is None, first.communicate()[1].decode()
         code, _, err = place.run()
         assert code == device_lock.BUSY == 75
         for word in (
@@ -68,6 +69,16 @@ def test_a_night_in_stages(tmp_path):
     for stage in night_stages.DO:
         assert "night {}: {}".format(nights.NIGHT, stage) in err
     assert place.done("report") == place.done("history") == 1
+
+
+def test_a_night_waits_by_the_clock_that_it_is_given(tmp_path, monkeypatch):
+    monkeypatch.setattr(conditions, "celsius", lambda: {"cpu": 40.0})
+    asked, clock = suite.read(str(nights.Place(tmp_path).folder / "tiny.toml")), HandClock()
+    options = {"max_wait": 5.0, "cool_to": 45.0}
+    work = night.Work(asked, tmp_path, "board", nights.NIGHT, options, print, clock)
+    found = night_stages.cool(work, {"fake": None, "notes": []})
+    assert found["celsius"]["waited_s"] == clock.now() == cooling.WINDOW_S
+    assert found["notes"] == ["began at 40.0 C after 30 s"]
 
 
 def test_tonight_is_done_once_unless_asked_again(tmp_path):

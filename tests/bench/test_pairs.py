@@ -92,12 +92,13 @@ def test_unpaired_medians():
 def test_students_percentiles_leave_out_the_truth_less_often_than_the_plain_ones():
     from edgejoule.bench.gates import simulate
 
-    picks, missed = pairs._picks(8, 2000, 0), [0, 0]
+    missed = [0, 0]
     for trial in range(400):
-        logs = simulate.machine(simulate._random(trial), 16)
+        logs = simulate.machine(simulate.stream(trial), 16)
         old, new = [0, 3, 4, 7, 8, 11, 12, 15], [1, 2, 5, 6, 9, 10, 13, 14]
         ours = pairs.paired(np.exp(logs[old]), np.exp(logs[new]))
-        low, high = np.percentile(np.median((logs[new] - logs[old])[picks], axis=1), [2.5, 97.5])
+        medians = pairs.bootstrap_medians(logs[new] - logs[old], 2000, 0)
+        low, high = np.percentile(medians, [2.5, 97.5])
         missed[0] += not ours.low < 1 < ours.high
         missed[1] += not low < 0 < high
     assert missed[0] < missed[1] and missed[0] <= 0.06 * 400 and missed[1] > 0.06 * 400

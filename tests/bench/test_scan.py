@@ -1,6 +1,7 @@
 """The scan: finds what is there, keeps still for what is not, and places the first night right."""
 
 import math
+from statistics import median
 
 import numpy as np
 import pytest
@@ -99,9 +100,9 @@ def plain(values):
     logs = [math.log(value) for value in values]
     for count in range(scan.SHORTEST, scan.LONGEST + 1):
         old, new = logs[-count - scan.BEFORE : -count], logs[-count:]
-        middle = scan.median(old)
-        noise = 1.4826 * scan.median([abs(log - middle) for log in old])
-        change = scan.median(new) - middle
+        middle = median(old)
+        noise = 1.4826 * median([abs(log - middle) for log in old])
+        change = median(new) - middle
         z = abs(change) / (noise * math.sqrt(1.57 / count + 1.57 / len(old)))
         if z > scan.Z * (1 + 2.0 / len(old)) and abs(change) > math.log1p(scan.FLOOR):
             return True

@@ -4,30 +4,26 @@
 
 plan: {"stage": one of the stages or null, "moment": "before" its work, "after" it, in the middle
 of "saving" its result, within the first "case", "between" two cases, or "hang" there until
-somebody else kills it; "power_loss": leave what
-a disk keeps of unsynced writes; "boot_id": pretend to run in this boot; "journal": a file that
-collects what was done; "light": cases and pages that cost no time; "suspect": the gate finds a
-step}
+somebody else kills it; "power_loss": leave what a disk keeps of unsynced writes; "boot_id":
+pretend to run in this boot; "journal": a file that collects what was done; "light": cases and
+pages that cost no time; "suspect": the gate finds a step}
 """
 
 import json
 import os
 import signal
 import sys
-import time
-import types
-from collections import namedtuple
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from edgejoule import command_line  # noqa: E402
-from edgejoule.bench import bundle, environment, gates, records, runner  # noqa: E402
+from edgejoule.bench import bundle, environment, records, runner  # noqa: E402
+from edgejoule.bench.gates import confirm, judgement  # noqa: E402
 from edgejoule.bench.nights import night, night_stages  # noqa: E402
 from rigs import bundles  # noqa: E402
 
-Judgement = namedtuple("Judgement", "verdict findings notes compared missing")
 DIRT = '{"schema": 1, "stage": "do'
 
 
@@ -67,23 +63,17 @@ def lighten(plan):
         return 0
 
     os.fsync = lambda handle: None  # what a kill leaves behind is in memory anyway
-    runner._worker = work
+    runner.run_worker = work
     night_stages.edgejoule = lambda words: note(plan, words[0]) or (0, "")
-    stand_in("judgement", judge=lambda *_: judged(plan))
-    stand_in("confirm", confirm=lambda *_, **__: confirmed(plan))
-
-
-def stand_in(name, **functions):
-    """Puts functions in place of a module of bench.gates, whether it was imported before or not."""
-    sys.modules["edgejoule.bench.gates." + name] = types.SimpleNamespace(**functions)
-    setattr(gates, name, sys.modules["edgejoule.bench.gates." + name])
+    judgement.judge = lambda *_: judged(plan)
+    confirm.confirm = lambda *_: confirmed(plan)
 
 
 def judged(plan):
     """What a gate would say: all is well, or one suspect."""
     note(plan, "judged")
     if not plan.get("suspect"):
-        return Judgement("PASS", [], ["compared by hand"], 2, [])
+        return judgement.Judgement("PASS", [], ["compared by hand"], 2, [])
     finding = {
         "label": "dense",
         "metric": "joules",
@@ -97,7 +87,7 @@ def judged(plan):
         "since": {"night": "2026-11-20", "commit": "b" * 40},
         "sentence": "it rose",
     }
-    return Judgement("FAIL", [finding], [], 2, [])
+    return judgement.Judgement("FAIL", [finding], [], 2, [])
 
 
 def confirmed(plan):
@@ -118,14 +108,14 @@ def mine(plan):
     """Lays the kill where the plan wants it."""
     stage, moment = plan["stage"], plan["moment"]
     if moment == "hang":
-        night_stages.DO[stage] = lambda *_: note(plan, "hanging") or time.sleep(600)
+        night_stages.DO[stage] = lambda *_: note(plan, "hanging") or signal.pause()
     elif moment in ("before", "after"):
         stop_round(plan, night_stages.DO, stage, moment)
     elif moment == "saving":
         stop_round(plan, {}, stage, moment)
     elif moment == "case":
-        before = runner._worker
-        runner._worker = lambda path: (die_in_case(plan, path), before(path))[1]
+        before = runner.run_worker
+        runner.run_worker = lambda path: (die_in_case(plan, path), before(path))[1]
     else:
         finish = bundle.finish
         bundle.finish = lambda *words: (finish(*words), die(plan))[0]

@@ -72,16 +72,12 @@ class Place:
             os.setsid()
             os.chdir(str(self.folder))
             os.environ["EDGEJOULE_LOCKS"] = str(self.folder / "locks")
-            for number, name in ((1, "out"), (2, "err")):
-                os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
-            sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
-            code = night_driver.main(plan, words)
-        except BaseException as error:  # noqa: B902 a child that returned would be a second pytest
-            print("died of", repr(error), file=sys.stderr)
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code if isinstance(code, int) else 98)
+            with open("out", "w") as sys.stdout, open("err", "w") as sys.stderr:
+                os.dup2(sys.stdout.fileno(), 1)
+                os.dup2(sys.stderr.fileno(), 2)
+                code = _exit_code(plan, words)
+        finally:  # a child that returned would be a second pytest
+            os._exit(code)
 
     def _words(self, *more):
         words = list(more) or [
@@ -109,3 +105,14 @@ class Place:
         if not self.journal.exists():
             return 0
         return [line.split()[0] for line in self.journal.read_text().splitlines()].count(what)
+
+
+def _exit_code(plan, words):
+    """That of a nightly in this process; an error that it lets out is told and is 98."""
+    try:
+        return night_driver.main(plan, words)
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 98
+    except BaseException as error:
+        print("died of", repr(error), file=sys.stderr)
+        return 98

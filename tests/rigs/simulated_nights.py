@@ -47,7 +47,7 @@ def history(board, args):
     torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1)  # imports what a case would
     pictures = digits.load()
     digits.load = lambda root=None: pictures
-    runner._worker = lambda path: unstarved(path, lambda: forked(lambda: worker.main(path)))
+    runner.run_worker = lambda path: unstarved(path, lambda: forked(lambda: worker.main(path)))
     night_stages.edgejoule = lambda words: (
         forked(lambda: command_line.main(words), quiet=True),
         "see its own message",
