@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, List, Tuple, Union
 
+from edgejoule import plugins
 from edgejoule.bench import records
 
 RECORD = "run.json"
@@ -187,6 +188,8 @@ def write_suite(
         "note": note,
         "cases": [{"case_id": case_id, "label": label} for case_id, label in cases],
     }
+    if plugins.used():  # the report has sections of the user's own
+        document["plugins"] = plugins.used()
     write_text(suite_folder / "suite.json", json.dumps(document, indent=1) + "\n")
 
 

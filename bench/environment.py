@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, Optional
 
-from edgejoule import __version__
+from edgejoule import __version__, plugins
 
 ROOT = Path(__file__).resolve().parent.parent
 # what computes or measures; a version that moves a number is looked for among these
@@ -22,6 +22,7 @@ def describe() -> Dict:
     return {
         "edgejoule": version(),
         "git": git(),
+        "plugins": plugins.digests(),  # a user's own files, which no commit of ours tells apart
         "python": platform.python_version(),
         "packages": {name: package(name) for name in PACKAGES},
         "machine": platform.machine(),

@@ -12,10 +12,12 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 import torch
 from torch import nn
 
-from edgejoule.bench import plugins, suite
+from edgejoule import plugins
+from edgejoule.bench import suite
 from edgejoule.bench.data import Batch
-from edgejoule.bench.training.loop import AfterEpoch, Memory, Penalty, learning_rate
+from edgejoule.bench.training.loop import AfterEpoch, Penalty, learning_rate
 from edgejoule.prune import cost
+from edgejoule.prune.trainer import Resumable
 
 IMAGES = 16  # that a score sees; its FLOPs are taken in proportion
 
@@ -59,7 +61,7 @@ class Rehearsal:
         total: Optional[int] = None,
         penalty: Optional[Penalty] = None,
         after_epoch: Optional[AfterEpoch] = None,
-        memory: Optional[Memory] = None,
+        memory: Optional[Resumable] = None,
     ) -> int:
         """Charges the epochs and calls nobody back: nothing was learned that could end them."""
         # for its complaints: a schedule that cannot be followed should fail now, not in the run
@@ -98,12 +100,12 @@ def estimates(cases: Iterable[suite.Case]) -> Iterator[Tuple[suite.Case, Dict[st
 
 def estimate(case: suite.Case) -> Dict[str, float]:
     """Training FLOPs by phase (2 per MAC, exact convention)."""
-    source = plugins.load("bench/datasets", case.dataset["name"])
+    source = plugins.load("datasets", case.dataset["name"])
     options = {k: v for k, v in case.model.items() if k != "name"}
-    model = plugins.load("bench/models", case.model["name"]).build(
+    model = plugins.load("models", case.model["name"]).build(
         source.CLASSES, source.INPUT_SHAPE[0], **options
     )
     rehearsal = Rehearsal(model, source, case.train)
     options = {k: v for k, v in case.prune.items() if k not in ("recipe", "label")}
-    plugins.load("prune/recipes", case.prune["recipe"]).run(rehearsal, **options)
+    plugins.load("recipes", case.prune["recipe"]).run(rehearsal, **options)
     return rehearsal.flops

@@ -17,11 +17,6 @@ def tell(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
-def tell(sentence: str) -> None:
-    """A line on standard error, at once: standard output is for results."""
-    print(sentence, file=sys.stderr, flush=True)
-
-
 class Progress:
     """Tells one run's epochs to standard error; every line also goes to `log`."""
 

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import List, NamedTuple
 
-from edgejoule import launch
+from edgejoule import launch, plugins
 from edgejoule.bench import bundle, suite
 
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
@@ -78,7 +78,13 @@ def _case(folder, suite_name, case_id, case, tally, say):
         if attempts == 1
         else "an earlier attempt did not finish; attempt {}".format(attempts)
     )
-    job = {"suite": suite_name, "case_id": case_id, "attempts": attempts, "case": case._asdict()}
+    job = {
+        "suite": suite_name,
+        "case_id": case_id,
+        "attempts": attempts,
+        "case": case._asdict(),
+        "plugins": plugins.used(),
+    }
     bundle.write_text(path / "case.json", json.dumps(job, indent=1) + "\n")
     code = run_worker(path)
     if code:

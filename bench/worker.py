@@ -14,8 +14,8 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, TextIO, Tupl
 import torch
 from torch import Tensor, nn
 
-from edgejoule import needs
-from edgejoule.bench import bundle, checks, environment, plugins, records, suite
+from edgejoule import needs, plugins
+from edgejoule.bench import bundle, checks, environment, records, suite
 from edgejoule.bench.data import Data
 from edgejoule.bench.measure import Ledger
 from edgejoule.bench.progress import Progress
@@ -61,6 +61,7 @@ def main(folder: Path) -> int:
 def run(folder: Path, log: TextIO) -> None:
     """Trains, prunes and measures the case, and writes everything but the rename."""
     job = json.loads((folder / "case.json").read_text(encoding="utf8"))
+    plugins.use(**job.get("plugins", {}))
     case = suite.Case(**job["case"])
     device = choose.open(case.measure["power"], fake_power=case.measure["fake_power"] or None)
     started, before = _now(), state(device)
@@ -165,10 +166,10 @@ def _seeded(case: suite.Case) -> Tuple[Data, nn.Module]:
         torch.set_num_threads(case.train["threads"])
     torch.manual_seed(case.train["seed"])  # before anything draws: weights come from it
     options = {k: v for k, v in case.dataset.items() if k not in ("name", "root")}
-    source = plugins.load("bench/datasets", case.dataset["name"])
+    source = plugins.load("datasets", case.dataset["name"])
     data = source.load(case.dataset["root"], **options)
     options = {k: v for k, v in case.model.items() if k != "name"}
-    model = plugins.load("bench/models", case.model["name"]).build(
+    model = plugins.load("models", case.model["name"]).build(
         source.CLASSES, source.INPUT_SHAPE[0], **options
     )
     _check_fit(model, data.train[0][0].unsqueeze(0), case)
@@ -203,7 +204,7 @@ def _device(name: str) -> str:
 
 def _recipe(case: suite.Case, trainer: ResumingTrainer) -> Outcome:
     options = {k: v for k, v in case.prune.items() if k not in ("recipe", "label")}
-    return plugins.load("prune/recipes", case.prune["recipe"]).run(trainer, **options)
+    return plugins.load("recipes", case.prune["recipe"]).run(trainer, **options)
 
 
 def _model_record(model: nn.Module, example: Tensor) -> Dict[str, Any]:

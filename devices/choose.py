@@ -4,14 +4,12 @@ A name is an adapter ("nvml"), an adapter and its argument ("nvml:GPU-4c2f", "in
 "replay:run.trace.json"), or several to be added ("nvml+rapl").
 """
 
-import difflib
-import importlib
-import pkgutil
 from functools import partial
 from types import ModuleType
 from typing import Any, Dict, List, Optional, Union
 
-from edgejoule.devices import adapters, attempt
+from edgejoule import plugins
+from edgejoule.devices import attempt
 from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.device import Device
 from edgejoule.devices.reading import Sample
@@ -44,25 +42,13 @@ def open(
     return devices[0] if len(devices) == 1 else Several(devices)
 
 
-def names() -> List[str]:
-    """The adapters there are, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(adapters.__path__))
-
-
 def load(name: str) -> ModuleType:
-    """The adapter's module.
+    """The adapter of that name, one of ours or of the user's.
 
     Raises:
         ValueError: names the adapters there are.
     """
-    if name not in names():
-        close = difflib.get_close_matches(name, names(), n=1, cutoff=0.5)
-        raise ValueError(
-            "no power adapter called {!r}; devices/adapters/ has: {}.{}".format(
-                name, ", ".join(names()), " Did you mean {!r}?".format(close[0]) if close else ""
-            )
-        )
-    return importlib.import_module("edgejoule.devices.adapters." + name)
+    return plugins.load("adapters", name)
 
 
 def survey(limit_s: float = OPENING_S) -> List[Dict[str, Any]]:

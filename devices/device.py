@@ -10,7 +10,7 @@ class Device:
 
     def info(self) -> DeviceInfo:
         """What it measures, and how well; the same for as long as it is open."""
-        raise NotImplementedError
+        raise TypeError("{} defines no info()".format(type(self).__name__))
 
     def read(self) -> Sequence[Sample]:
         """The samples since the last read, oldest first: one of most sensors, maybe none.
@@ -18,7 +18,7 @@ class Device:
         Raises:
             OSError, RuntimeError: the sensor fails; never a zero in place of a value.
         """
-        raise NotImplementedError
+        raise TypeError("{} defines no read()".format(type(self).__name__))
 
     def notes(self) -> List[str]:
         """Sentences on what a reader of its joules must know."""

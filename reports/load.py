@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
-from edgejoule.bench import plugins, records
+from edgejoule import plugins
+from edgejoule.bench import records
 from edgejoule.reports import rows, shape
 from edgejoule.reports.words import plain, plural
 
@@ -152,7 +153,7 @@ def _asked(folder: Path) -> Tuple[Dict[str, Any], List[str]]:
             "question": plain(document["question"]),
             "note": plain(document.get("note") or ""),
             "cases": cases,
-        }, []
+        }, _use_plugins(document)
     except FileNotFoundError:
         return nothing, [
             "there is no suite.json here: the question is not recorded, and nobody "
@@ -246,3 +247,12 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return plain(error)[:300] or type(error).__name__  # it may quote the whole file
+
+
+def _use_plugins(document: Dict[str, Any]) -> List[str]:
+    """Lets sections of the user's own be found; a folder that has gone costs a sentence."""
+    try:
+        plugins.use(**document.get("plugins", {}))
+    except ValueError as error:
+        return ["sections of your own are left out: {}".format(error)]
+    return []

@@ -3,11 +3,9 @@
 from types import ModuleType
 from typing import List
 
-from edgejoule.bench import plugins
+from edgejoule import plugins
 from edgejoule.reports import markup, verdict
 from edgejoule.reports.gather import Report
-
-FOLDER = "reports/sections"
 
 
 def page(report: Report) -> str:
@@ -30,7 +28,7 @@ def page(report: Report) -> str:
 
 def sections() -> List[ModuleType]:
     """The modules of the sections folder in the order they ask for."""
-    modules = [plugins.load(FOLDER, name) for name in plugins.names(FOLDER)]
+    modules = [plugins.load("sections", name) for name in plugins.names("sections")]
     return sorted(modules, key=lambda module: (module.ORDER, module.TITLE))
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from edgejoule.bench import bundle, plugins
+from edgejoule import plugins
+from edgejoule.bench import bundle
 from edgejoule.prune import export
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,7 +99,7 @@ def test_phases_and_flops_of_a_pipeline(unmeasured):
     dense, early = unmeasured[1]["dense"][1], unmeasured[1]["early-bird"][1]
     assert [phase["name"] for phase in dense.phases] == ["dense"]
     assert [phase["name"] for phase in early.phases] == ["search", "score", "retrain"]
-    images = plugins.load("bench/datasets", "digits").TRAIN_IMAGES
+    images = plugins.load("datasets", "digits").TRAIN_IMAGES
     assert dense.phases[0]["flops"]["exact"] == 2 * images * 2 * dense.dense["train_macs"]
     retrain = early.phases[2]
     assert retrain["flops"]["exact"] == 2 * images * 2 * early.final["train_macs"]
@@ -120,9 +121,9 @@ def test_the_record_holds_what_the_run_depended_on(unmeasured):
 
 def test_the_exported_model_is_the_trained_one_and_needs_no_pickle(unmeasured):
     path, record = unmeasured[1]["early-bird"]
-    model = export.load(str(path), lambda: plugins.load("bench/models", "resnet20").build(10, 1))
+    model = export.load(str(path), lambda: plugins.load("models", "resnet20").build(10, 1))
     assert sum(p.numel() for p in model.parameters()) == record.final["params"]
-    test = plugins.load("bench/datasets", "digits").load().test
+    test = plugins.load("datasets", "digits").load().test
     x, y = test[list(range(len(test)))]
     model.eval()
     with torch.no_grad():

@@ -18,7 +18,8 @@ from typing import Any, Dict, Iterator, List, Sequence, Tuple
 import torch
 from torch import Tensor, nn
 
-from edgejoule.bench import grid, plugins, settings
+from edgejoule import plugins
+from edgejoule.bench import grid, settings
 from edgejoule.prune import cost
 
 MEANINGS = {
@@ -80,9 +81,7 @@ def _conventions(name: str) -> Tuple[str, ...]:
 
 def _model_table(args: argparse.Namespace) -> Dict[str, Any]:
     """The model's name and settings, checked."""
-    sections: Dict[str, List[Dict]] = {
-        "model": [{"name": plugins.check("bench/models", args.model)}]
-    }
+    sections: Dict[str, List[Dict]] = {"model": [{"name": plugins.check("models", args.model)}]}
     for text in args.overrides:
         if not text.startswith("model."):
             raise ValueError(
@@ -95,8 +94,8 @@ def _model_table(args: argparse.Namespace) -> Dict[str, Any]:
 
 def _network(table: Dict[str, Any], dataset_name: str) -> Tuple[nn.Module, Tensor, int]:
     """(model, one picture of zeros [1, c, h, w], training pictures)."""
-    source = plugins.load("bench/datasets", dataset_name)
-    module = plugins.load("bench/models", table["name"])
+    source = plugins.load("datasets", dataset_name)
+    module = plugins.load("models", table["name"])
     options = {key: value for key, value in table.items() if key != "name"}
     model = module.build(source.CLASSES, source.INPUT_SHAPE[0], **options)
     example = torch.zeros((1,) + tuple(source.INPUT_SHAPE))  # values change no count

@@ -21,7 +21,8 @@ from typing import Any, Dict, List, Sequence, Tuple, Union
 import torch
 from torch import Tensor, nn
 
-from edgejoule.bench import before_after, grid, plugins, settings, width_sweep
+from edgejoule import plugins
+from edgejoule.bench import before_after, grid, settings, width_sweep
 from edgejoule.prune import cutting, deploy, export, grouping, shrink, tensor_file
 from edgejoule.prune.groups import Group
 from edgejoule.prune.settings import Criterion
@@ -178,7 +179,7 @@ def _written(
 
 def _model(args: argparse.Namespace) -> Tuple[nn.Module, Shape]:
     if args.model:
-        module = plugins.load("bench/models", args.model)
+        module = plugins.load("models", args.model)
         shape = _shape(args.input_shape) if args.input_shape else tuple(module.INPUT_SHAPE)
         model = module.build(args.classes or module.CLASSES, shape[0])
     else:
@@ -244,6 +245,6 @@ def _option(args: argparse.Namespace, text: str) -> Tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals:
         raise ValueError("--option {!r}; it is setting=value".format(text))
-    known = plugins.options("prune/criteria", args.criterion, "scores")
+    known = plugins.options("criteria", args.criterion, "scores")
     settings.check_known(args.criterion, {key: value}, known)
     return key, grid.value(value)

@@ -8,15 +8,24 @@ import json
 import os
 from typing import Any
 
+from edgejoule import plugins
 from edgejoule.bench import settings, suite
 
-NAMES = ("name", "recipe", "criterion", "saliency", "label")  # written whatever the defaults are
+NAMES = (
+    "name",
+    "recipe",
+    "criterion",
+    "saliency",
+    "regularizer",
+    "label",
+)  # written whatever the defaults are
 PATHS = (("dataset", "root"), ("measure", "fake_power"))
 
 
 def text(case: suite.Case, name: str, question: str) -> str:
     """The TOML of a suite that holds this case alone."""
     lines = ["question = " + _value(question), "name = " + _value(name)]
+    lines += ["{} = {}".format(key, _value(value)) for key, value in plugins.used().items()]
     for section, table in case._asdict().items():
         known = dict(
             settings.differing(section, table),

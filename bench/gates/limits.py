@@ -16,7 +16,8 @@ They live with the code: a threshold that is changed is a commit that somebody c
 from pathlib import Path
 from typing import Any, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 
-from edgejoule.bench import grid, plugins, settings
+from edgejoule import plugins
+from edgejoule.bench import grid, settings
 from edgejoule.bench.gates import scan
 from edgejoule.bench.history import store
 

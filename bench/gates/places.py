@@ -2,7 +2,7 @@
 
 from typing import List, Optional, Tuple
 
-from edgejoule.bench import plugins
+from edgejoule import plugins
 from edgejoule.bench.history import store
 
 

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from edgejoule.bench import plugins, suite
+from edgejoule import plugins
+from edgejoule.bench import suite
 from edgejoule.bench.gates import abba, confirm, trees
 
 DEFAULT_SUITE = "quick"

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple, Optional, Union
 
-from edgejoule.bench import plugins
+from edgejoule import plugins
 
 HERE = "."  # stands for the working tree as it is, uncommitted changes and all
 

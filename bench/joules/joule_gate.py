@@ -10,7 +10,7 @@ import re
 from statistics import median
 from typing import TYPE_CHECKING, Any, Collection, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
-from edgejoule.bench import plugins
+from edgejoule import plugins
 from edgejoule.bench.joules import joule_store
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, Iterator
 import torch
 from torch import nn
 
-from edgejoule.bench import plugins
+from edgejoule import plugins
 from edgejoule.prune.signcodes.code_stream import Stream
 
 IMAGES, BATCH = 50000, 128  # an epoch of CIFAR
@@ -23,7 +23,7 @@ def measure(
     name: str = "vgg16", probes: int = 10000, steps: int = 3, timer: Timer = time.perf_counter
 ) -> Dict[str, Any]:
     """Seconds and bytes of one look at `probes` images, and of the epoch they are looked at in."""
-    module = plugins.load("bench/models", name)
+    module = plugins.load("models", name)
     torch.manual_seed(0)
     model = module.build(module.CLASSES, module.INPUT_SHAPE[0])
     epoch = step_seconds(model, module, steps, timer) * -(-IMAGES // BATCH)

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional
 import torch
 from torch import Tensor, nn
 
+from edgejoule import plugins
 from edgejoule.bench import bundle
 from edgejoule.bench.records import EpochRecord, PhaseRecord
 from edgejoule.prune import tensor_file
@@ -118,6 +119,7 @@ def key(case: "Case", device: Dict[str, Any]) -> Dict[str, Any]:
         # By way of text, because a key is compared with one that was read: JSON has no tuples.
         "case": json.loads(json.dumps(case._asdict())),
         "code": digest.hexdigest(),
+        "plugins": plugins.digests(),
         "torch": str(torch.__version__),
         "python": platform.python_version(),
         "sensor": [str(device.get(name)) for name in ("adapter", "name", "rail", "fake")],

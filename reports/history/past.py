@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
 
-from edgejoule.bench import plugins
+from edgejoule import plugins
 from edgejoule.bench.history import store
 from edgejoule.reports import markup, sources
 from edgejoule.reports.figures import svg

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
-from edgejoule.bench import plugins
+from edgejoule import plugins
 from edgejoule.bench.grid import tomllib
 
 FOLDER = Path(__file__).resolve().parent.parent / "references"

@@ -12,17 +12,16 @@ import pytest
 import torch
 from PIL import Image
 
-from edgejoule.bench import plugins
+from edgejoule import plugins
 from edgejoule.bench.formats import archives
 
-FOLDER = "bench/datasets"
-NAMES = plugins.names(FOLDER)
+NAMES = plugins.names("datasets")
 EMBEDDED = ("digits", "xshape")
 random = np.random.RandomState(0)
 
 
 def module_of(name):
-    return plugins.load(FOLDER, name)
+    return plugins.load("datasets", name)
 
 
 def bytes_of(*shape):

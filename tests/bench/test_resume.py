@@ -15,7 +15,8 @@ from rigs.fake_meter import FakeMeter, Silent
 from rigs.fake_trainer import small_net
 from torch.utils.data import TensorDataset
 
-from edgejoule.bench import bundle, plugins, settings
+from edgejoule import plugins
+from edgejoule.bench import bundle, settings
 from edgejoule.bench.data import Data
 from edgejoule.bench.measure import Ledger
 from edgejoule.bench.training.journal import Journal
@@ -59,7 +60,7 @@ EACH = [(name, options) for name, some in sorted(CASES.items()) for options in s
 
 
 def test_every_recipe_is_here():
-    assert set(CASES) == set(plugins.names("prune/recipes"))
+    assert set(CASES) == set(plugins.names("recipes"))
 
 
 def run(folder, recipe, options):
@@ -84,7 +85,7 @@ def run(folder, recipe, options):
         Silent(),
         lambda: None,
     )
-    return trainer, plugins.load("prune/recipes", recipe).run(trainer, **options)
+    return trainer, plugins.load("recipes", recipe).run(trainer, **options)
 
 
 def facts(trainer, outcome):

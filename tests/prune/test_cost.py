@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgejoule.bench import plugins
+from edgejoule import plugins
 from edgejoule.prune import cost, macs
 
 PICTURE = (3, 12, 10)
@@ -168,7 +168,7 @@ PUBLISHED = {
 
 
 def network(name):
-    module = plugins.load("bench/models", name)
+    module = plugins.load("models", name)
     return module.build(), torch.zeros((1,) + module.INPUT_SHAPE)
 
 

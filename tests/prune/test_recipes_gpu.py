@@ -4,7 +4,7 @@ import pytest
 import torch
 from rigs.fake_trainer import FakeTrainer
 
-from edgejoule.bench import plugins
+from edgejoule import plugins
 from edgejoule.prune.recipes import early_bird, lottery, one_shot
 
 pytestmark = [
@@ -14,17 +14,15 @@ pytestmark = [
 NEEDS = {"dense": {}, "iterative_masks": {"technique": "hybrid", "rounds": 2}}
 
 
-@pytest.mark.parametrize("recipe", plugins.names("prune/recipes"))
+@pytest.mark.parametrize("recipe", plugins.names("recipes"))
 def test_recipe(recipe):
     trainer = FakeTrainer(device="cuda")
-    outcome = plugins.load("prune/recipes", recipe).run(
-        trainer, **NEEDS.get(recipe, {"ratio": 0.6})
-    )
+    outcome = plugins.load("recipes", recipe).run(trainer, **NEEDS.get(recipe, {"ratio": 0.6}))
     assert next(outcome.model.parameters()).is_cuda
     assert torch.isfinite(outcome.model(trainer.x)).all()
 
 
-@pytest.mark.parametrize("criterion", plugins.names("prune/criteria"))
+@pytest.mark.parametrize("criterion", plugins.names("criteria"))
 def test_criterion_agrees_with_the_cpu(criterion):
     masks = []
     for device in ("cpu", "cuda"):

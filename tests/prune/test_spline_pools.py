@@ -59,9 +59,9 @@ def test_common_dimension_is_the_smallest_side_of_any_layer():
 @pytest.mark.parametrize("build, expected", [("vgg16", 27), ("preresnet101", 16), ("resnet50", 64)])
 def test_common_dimension_of_the_paper_s_networks(build, expected):
     """VGG-16's first filters have 27 weights; the ResNets' first layers have few filters."""
-    from edgejoule.bench import plugins
+    from edgejoule import plugins
 
-    module = plugins.load("bench/models", build)
+    module = plugins.load("models", build)
     with torch.no_grad():
         model = module.build()
     convolutions = [name for name, each in model.named_modules() if isinstance(each, nn.Conv2d)]

@@ -6,7 +6,8 @@ import re
 import pytest
 from rigs.printed import marked, one
 
-from edgejoule.bench import plugins, settings
+from edgejoule import plugins
+from edgejoule.bench import settings
 from edgejoule.reports.papers import reference_tables
 from edgejoule.reports.papers.own_runs import NOT_RECORDED
 from edgejoule.reports.papers.paper_tables import UNITS
@@ -102,8 +103,8 @@ def test_a_rule_names_what_a_suite_may_set(key):
         if wanted is None or repr(wanted) in seen:
             continue
         seen.add(repr(wanted))
-        plugins.check("bench/models", wanted["model.name"])
-        plugins.check("bench/datasets", wanted["dataset.name"])
+        plugins.check("models", wanted["model.name"])
+        plugins.check("datasets", wanted["dataset.name"])
         settings.resolve(
             "prune",
             {
@@ -139,7 +140,7 @@ def test_our_counter_reproduces_the_dense_flops(name, images, epochs, model, pub
     torch = pytest.importorskip("torch")
     from edgejoule.prune import cost
 
-    module = plugins.load("bench/models", name)
+    module = plugins.load("models", name)
     flops = cost.train_flops(
         module.build(1000 if epochs == 90 else 10, 3).eval(),
         torch.zeros((1,) + tuple(module.INPUT_SHAPE)),
@@ -169,7 +170,7 @@ def test_our_networks_are_those_of_hrank(name, key, model, macs, params):
     torch = pytest.importorskip("torch")
     from edgejoule.prune import cost
 
-    module = plugins.load("bench/models", name)
+    module = plugins.load("models", name)
     found = cost.count(module.build(10, 3).eval(), torch.zeros((1,) + tuple(module.INPUT_SHAPE)))
     assert found.forward_macs / 1e6 == pytest.approx(macs, abs=0.01)
     assert found.params / 1e6 == pytest.approx(params, abs=0.01)
@@ -182,7 +183,7 @@ def test_the_wide_residual_network_has_what_its_erratum_says():
     from edgejoule.prune import cost
 
     torch = pytest.importorskip("torch")
-    module = plugins.load("bench/models", "wrn_16_8")
+    module = plugins.load("models", "wrn_16_8")
     found = (
         cost.count(module.build(10, 3).eval(), torch.zeros((1,) + tuple(module.INPUT_SHAPE))).params
         / 1e6
