@@ -6,8 +6,8 @@
   edgejoule gate --simulate                false alarms and power of this very gate
 
 A rise that rings is a suspect, and red; `edgejoule nightly` tries it by itself. A hole (a method
-or a sensor that was there yesterday) and a night without a past are never green. docs/gate.md
-explains how a number becomes red.
+or a sensor that was there yesterday) and a night without a past are never green.
+docs/concepts/gates.md explains how a number becomes red.
 """
 
 import json
