@@ -1,7 +1,7 @@
 """The pages agree with the code: links, generated reference, quoted messages, the version."""
 
 import ast
-import importlib.util
+import importlib
 import re
 import sys
 
@@ -19,12 +19,12 @@ DIFFERS = "..."  # stands in a quoted message for what is not always the same
 LEAST = 10  # letters of a message that a quotation must have in common with the code
 
 
-def module(name):
-    """A script of docs/, which is no package."""
-    spec = importlib.util.spec_from_file_location("docs_" + name, str(DOCS / (name + ".py")))
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+@pytest.fixture(scope="module", autouse=True)
+def scripts():
+    """Puts the scripts of docs/ on the path, as Sphinx does."""
+    sys.path.insert(0, str(DOCS))
+    yield
+    sys.path.remove(str(DOCS))
 
 
 def prose(page):
@@ -64,7 +64,7 @@ def test_every_page_is_reached_from_the_home_page():
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reference")
-    module("generate").write(folder)
+    importlib.import_module("generate").write(folder)
     return {path.name: path.read_text(encoding="utf8") for path in folder.iterdir()}
 
 
@@ -84,10 +84,10 @@ def test_every_command_and_option_is_in_the_reference(name, generated, capsys):
 
 
 def test_every_setting_is_in_the_reference_with_its_meaning(generated):
-    meanings = module("generate").MEANINGS
+    meanings = importlib.import_module("settings_page").MEANINGS
     for key in list(settings.TRAIN) + list(settings.MEASURE):
         assert "| `{}` |".format(key) in generated["settings.md"]
-        assert meanings.get(key), "docs/generate.py says nothing of {}".format(key)
+        assert meanings.get(key), "docs/settings_page.py says nothing of {}".format(key)
     for folder in settings.PLUGINS.values():
         for name in plugins.names(folder):
             assert "| `{}` |".format(name) in generated["settings.md"], name
@@ -111,7 +111,7 @@ def test_the_api_page_follows_what_the_package_offers(generated):
     ],
 )
 def test_what_a_page_would_fetch_is_found(text, asked):
-    assert module("offline").requests(text) == asked
+    assert importlib.import_module("offline").requests(text) == asked
 
 
 def sentences():
