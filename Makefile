@@ -37,6 +37,9 @@ benchmarks: $(VENV)/ready  ## our own speed; BLESS=1 makes it the baseline, LIMI
 	$(if $(LIMIT)$(BLESS),--joules-compare-fail seconds:$(or $(LIMIT),30%)) \
 	$(if $(BLESS),--joules-bless)
 
+docs: $(VENV)/docs  ## the documentation as a site that needs no network: build/docs/index.html
+	$(VENV)/bin/python -m sphinx -W --keep-going -q -d build/doctrees docs build/docs
+
 kernels: $(VENV)/ready  ## build and test the sign-code kernels of this machine
 	$(RUN) kernels
 
@@ -59,6 +62,10 @@ $(VENV)/ready: requirements/modern.txt pyproject.toml
 	$(VENV)/bin/python -m pip install -qq --no-deps -e .
 	@touch $@
 
+$(VENV)/docs: requirements/docs.txt $(VENV)/ready
+	$(VENV)/bin/python -m pip install -q -r requirements/docs.txt
+	@touch $@
+
 $(OLD_VENV)/ready: requirements/jetpack4.txt
 	@test -x "$(OLD_PYTHON)" || { echo "make test-jetpack4: no Python 3.6 found; install one with \
 	'pyenv install 3.6.15', or name it: make test-jetpack4 OLD_PYTHON=/path/to/python3.6"; exit 1; }
@@ -67,5 +74,5 @@ $(OLD_VENV)/ready: requirements/jetpack4.txt
 	$(OLD_VENV)/bin/python -m pip install -q -r requirements/jetpack4.txt
 	@touch $@
 
-.PHONY: help bench check test test-all test-jetpack4 benchmarks kernels cuda-check gpu clean
+.PHONY: help bench check test test-all test-jetpack4 benchmarks docs kernels cuda-check gpu clean
 .DEFAULT_GOAL := help

@@ -6,9 +6,8 @@ import pytest
 
 from edgejoule import plugins
 
-GUIDE = (Path(plugins.__file__).resolve().parent.parent / "docs" / "methods.md").read_text(
-    encoding="utf8"
-)
+ROOT = Path(plugins.__file__).resolve().parent.parent
+GUIDE = (ROOT / "docs" / "reference" / "methods.md").read_text(encoding="utf8")
 FUNCTIONS = {
     "recipes": "run",
     "criteria": "scores",

@@ -6,7 +6,7 @@
 
 Interrupt it whenever you like: the same command goes on with the pairs that are missing. A FAIL
 is a rise of joules or seconds that is sure and larger than its floor; INCONCLUSIVE means that
-such a rise could not have been seen, not that there is none. docs/gate.md has the rest.
+such a rise could not have been seen, not that there is none. docs/concepts/gates.md has the rest.
 """
 
 import argparse

@@ -7,7 +7,7 @@
 
 A rise that raises an alarm is a suspect, and red; `edgejoule nightly` compares the code before and
 after it by itself. A night that lacks a method or a sensor of the night before, and a night without
-a past, never pass. docs/gate.md explains how a number becomes red.
+a past, never pass. docs/concepts/gates.md explains how a number becomes red.
 """
 
 import argparse

@@ -38,7 +38,7 @@ PATTERNS = {
     "square": synthetic.square(),
     "training": synthetic.training(),
 }
-# The limits are promises of docs/meter.md; a counter's are what the age of its register allows,
+# The limits are promises of docs/concepts/joules.md; a counter's are what the age of its register allows,
 # a quarter of an update over the window, and the rest of a constant's is rounding.
 ROWS = (
     Row("constant", "power", 2.0, 1e-4, True),

@@ -93,7 +93,7 @@ def test_only_traces_are_removed_and_twice_is_once(tmp_path):
 
 
 def test_the_rule_is_told():
-    guide = (ROOT / "docs" / "nightly.md").read_text(encoding="utf8")
+    guide = (ROOT / "docs" / "how-to" / "nightly.md").read_text(encoding="utf8")
     for text in (nightly.__doc__, guide):
         told = " ".join(text.split())
         for words in (

@@ -1,0 +1,118 @@
+"""The page of everything that a suite may set, from the settings and the plug-in folders."""
+
+import importlib
+import inspect
+import json
+from typing import Dict, Iterable, List
+
+from markdown_table import table
+
+from edgejoule.bench import plugins, settings
+
+BEGIN = """\
+# Suite settings
+
+A suite is a TOML file: a question and a grid of settings. A list is an axis of the grid, unless the
+setting is a list by nature; then a list of lists is an axis. A setting that is shown without a
+value, or as required, has no default. An unknown setting is an error that names its nearest
+neighbour. `edgejoule list` prints the same from your installation.
+
+## At the top
+"""
+PRUNE = """\
+## [[prune]]
+
+One table per method, or several by axes: a `recipe`, and whatever the recipe, its `criterion` or
+its `saliency` may be told (the tables below). `ratio` is {}. `label` is the method's name in
+reports, where its settings do not say it well.
+"""
+TOP = (  # what stands before the first section of a suite
+    ("`question`", "required: the sentence that the report answers"),
+    ("`note`", "what a reader of the report should know"),
+    ("`name`", "of the folder of runs; without it the file's name"),
+    ("`plugins`", "folders with files of your own"),
+    ("`model`, `dataset`", "a name, a list of names, or a section `[model]`, `[dataset]`"),
+)
+MEANINGS = {  # what a name and a default do not say by themselves
+    "epochs": "passes over the training set",
+    "seed": "of weights, order and augmentation; a list is the usual axis",
+    "batch_size": "pictures per step",
+    "learning_rate": "of SGD, at the start",
+    "momentum": "of SGD",
+    "weight_decay": "of SGD, on all parameters",
+    "nesterov": "Nesterov's momentum",
+    "milestones": "shares of the epochs after which the learning rate falls",
+    "decay": "what the learning rate is multiplied by there",
+    "augment": "whether the data set's augmentation is used",
+    "device": "`auto` takes the first GPU if torch sees one, else `cpu`",
+    "threads": "of torch on the processor; 0 leaves torch's own choice",
+    "power": "the sensor, as `edgejoule devices` names it; `none` measures no joules",
+    "fake_power": "watts or a trace to play in place of a sensor; `--fake-power` sets it",
+    "period_s": "seconds between two samples of the sensor",
+    "name": "one of the data sets below",
+    "root": "folder in which the data set's files lie",
+}
+TITLES = {"datasets": "Data sets", "devices": "Power sensors"}
+
+
+def lines() -> List[str]:
+    """The lines of the page."""
+    found = [BEGIN] + table(("setting", "meaning"), TOP)
+    for title, known in (
+        ("train", settings.TRAIN),
+        ("measure", settings.MEASURE),
+        ("dataset", {"name": plugins.REQUIRED, "root": "data"}),
+    ):
+        found += ["## [{}]".format(title), ""] + _section(known)
+    found.append(PRUNE.format(_allowed("ratio")))
+    folders = importlib.import_module("edgejoule.bench.commands.list").FOLDERS
+    for kind, (folder, functions) in folders.items():
+        found += _kind(TITLES.get(kind, kind.capitalize()), folder, functions)
+    return found
+
+
+def _section(known: Dict) -> List[str]:
+    rows = [
+        ("`{}`".format(key), _default(default), _allowed(key), MEANINGS.get(key, ""))
+        for key, default in known.items()
+    ]
+    return table(("setting", "default", "allowed", "meaning"), rows)
+
+
+def _allowed(key: str) -> str:
+    return settings.BOUNDS[key][2] if key in settings.BOUNDS else ""
+
+
+def _default(value) -> str:
+    return "required" if value is plugins.REQUIRED else "`{}`".format(_toml(value))
+
+
+def _toml(value) -> str:
+    """A default as a suite would write it; TOML has no word for None."""
+    return "(unset)" if value is None else json.dumps(value)
+
+
+def _kind(title: str, folder: str, functions: Iterable[str]) -> List[str]:
+    """The table of one plug-in folder: its members, what they are, what they may be told."""
+    rows = [
+        ("`{}`".format(name), _what(folder, name), _options(folder, name, functions))
+        for name in plugins.names(folder)
+    ]
+    head = ["## " + title, "", "One file each in `{}/`.".format(folder), ""]
+    return head + table(("name", "what it is", "settings and defaults"), rows)
+
+
+def _what(folder: str, name: str) -> str:
+    """The first paragraph of a module's docstring, on one line."""
+    text = inspect.getdoc(plugins.load(folder, name)) or ""
+    return text.split("\n\n")[0].replace("\n", " ")
+
+
+def _options(folder: str, name: str, functions: Iterable[str]) -> str:
+    found = {}
+    for function in functions:
+        found.update(plugins.options(folder, name, function))
+    return ", ".join(
+        "`{}`".format(key if value is plugins.REQUIRED else "{} = {}".format(key, _toml(value)))
+        for key, value in found.items()
+    )
