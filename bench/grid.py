@@ -1,13 +1,14 @@
 """The grid of a suite: lists are axes, overrides and sweeps change tables. Free of torch."""
 
 import itertools
+import sys
 from typing import Dict, List, Tuple
 
 from edgejoule.bench import settings
 
-try:
+if sys.version_info >= (3, 11):
     import tomllib
-except ImportError:  # before Python 3.11
+else:
     import tomli as tomllib
 
 NAMED_BY = {"model": "name", "dataset": "name", "prune": "recipe"}

@@ -72,12 +72,12 @@ def read(name: str, overrides=(), sweeps=(), quick: bool = False) -> Suite:
     try:
         tables = grid.tomllib.loads(path.read_bytes().decode("utf8"))
     except (OSError, ValueError) as error:
-        raise ValueError("suite {}: cannot be read: {}".format(path, error))
+        raise ValueError("suite {}: cannot be read: {}".format(path, error)) from error
     try:
         _use_plugins(path.parent, tables)
         return _suite(path.stem, tables, overrides, sweeps, quick)
     except ValueError as error:
-        raise ValueError("suite {}: {}".format(path.name, error))
+        raise ValueError("suite {}: {}".format(path.name, error)) from error
 
 
 def case_id(case: Case) -> str:
@@ -146,7 +146,7 @@ def _quick(table: Dict) -> Dict:
 
 
 def _distinct(points) -> Tuple[Case, ...]:
-    cases = {}
+    cases: Dict[str, Case] = {}
     for point in points:
         case = Case(**point)
         cases.setdefault(case_id(case), case)

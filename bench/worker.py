@@ -226,7 +226,7 @@ def _export(folder: Path, outcome: Outcome, example: Tensor) -> None:
 
 def _channel_mask(outcome: Outcome) -> Mask:
     """Which channels stay; an empty mask where none were cut, as with masks over weights."""
-    return outcome.mask if outcome.groups else Mask({})
+    return outcome.mask if outcome.groups and outcome.mask is not None else Mask({})
 
 
 def _ticket(outcome: Outcome) -> Optional[Dict[str, Any]]:

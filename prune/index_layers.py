@@ -7,7 +7,7 @@ the rest, and is a long buffer, so that every exporter can follow. The layer kee
 parameters' names.
 """
 
-from typing import Dict, Iterable, List, Sequence, Type
+from typing import Any, Dict, Iterable, List, Sequence, Type
 
 import torch
 from torch import nn
@@ -62,7 +62,7 @@ CONVOLUTIONS: Dict[Type[nn.Module], Type[Indexed]] = {
     nn.Conv2d: IndexedConv2d,
     nn.Conv3d: IndexedConv3d,
 }
-INDEXED = {**NORMS, **CONVOLUTIONS}
+INDEXED: Dict[Any, Any] = {**NORMS, **CONVOLUTIONS}  # plain layer: the one with an index
 PLAIN = {kind: plain for plain, kind in INDEXED.items()}
 
 

@@ -28,7 +28,7 @@ class Default:
 
 
 def default(*name: str, **fields: Any) -> Any:
-    """The default of a recipe's parameter: a plug-in's name, or fields that differ from the class."""
+    """What a recipe's parameter is by default: a plug-in's name, or fields unlike their class's."""
     return Default(name, fields)
 
 

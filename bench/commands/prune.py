@@ -16,7 +16,7 @@ import importlib
 import json
 import os
 import sys
-from typing import Any, Dict, List, Sequence, Tuple, Union
+from typing import Any, Dict, List, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     return 0 if report["cut"]["params"] < report["dense"]["params"] else 3
 
 
-def _ratio(args: argparse.Namespace) -> Union[float, Dict[str, float]]:
+def _ratio(args: argparse.Namespace) -> Any:
     """One share, or {pattern: share}."""
     if (args.ratio is None) == (not args.layer_ratio):
         raise ValueError(

@@ -52,7 +52,7 @@ class JouleSession:
     def meter(self) -> Meter:
         """The meter of this session, sampling since it was first asked for."""
         if self._meter is None:
-            self._meter = Meter(_opened(*self._power), clock=self._clock)
+            self._meter = Meter(_opened(*self._power, self._clock), clock=self._clock)
             self._meter.__enter__()
             self.context = joule_store.context(self._meter.info)
         return self._meter
@@ -172,10 +172,10 @@ def _check_power(name: str, fake: Optional[str]) -> None:
             choose.load(part.partition(":")[0])
 
 
-def _opened(name: str, fake: Optional[str]) -> Any:
+def _opened(name: str, fake: Optional[str], clock: Clock) -> Any:
     """The device; one that says why it measures nothing if the sensor is dead."""
     try:
-        return choose.open(name, fake_power=fake)
+        return choose.open(name, fake_power=fake, clock=clock)
     except Exception as error:  # any vendor's error must cost the joules, not the tests
         known = isinstance(error, (RuntimeError, OSError))  # these name their adapter
         return choose.load("none").open(str(error) if known else "{}: {}".format(name, error))

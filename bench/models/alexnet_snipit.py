@@ -10,7 +10,7 @@ PARAMETERS = 28275530
 MACS = 232910848
 
 
-def build(classes=10, channels=3):
+def build(classes: int = 10, channels: int = 3) -> nn.Module:
     """Five convolutions and two hidden layers of 4096."""
     features = (
         snipit.convolution(channels, 64, 5, 2)

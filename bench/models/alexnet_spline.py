@@ -1,5 +1,7 @@
 """AlexNet for CIFAR of the max-affine spline paper's figure 5, two groups as in the original."""
 
+from typing import List
+
 from torch import nn
 
 INPUT_SHAPE = (3, 32, 32)
@@ -8,12 +10,14 @@ PARAMETERS = 23357514
 MACS = 31458432
 
 
-def build(classes=10, channels=3):
+def build(classes: int = 10, channels: int = 3) -> nn.Module:
     """Five convolutions, batch norms in place of response normalisation, three linear layers."""
 
-    def conv(inputs, outputs, *geometry, groups=1):
+    def conv(
+        inputs: int, outputs: int, kernel: int, stride: int, padding: int = 0, groups: int = 1
+    ) -> List[nn.Module]:
         return [
-            nn.Conv2d(inputs, outputs, *geometry, groups=groups),
+            nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups),
             nn.BatchNorm2d(outputs),
             nn.ReLU(),
         ]

@@ -10,7 +10,7 @@ PARAMETERS = 1806666
 MACS = 153422336
 
 
-def build(classes=10, channels=3):
+def build(classes: int = 10, channels: int = 3) -> nn.Module:
     """Six 3 x 3 convolutions and three linear layers."""
     features = (
         snipit.convolutions((channels, 64, 64))

@@ -1,5 +1,7 @@
 """DenseNet-40 for CIFAR, growth 12 (Huang et al., 2017, arXiv:1608.06993)."""
 
+from torch import nn
+
 from edgejoule.bench.architectures.densenets import DenseNet
 
 INPUT_SHAPE = (3, 32, 32)
@@ -8,6 +10,6 @@ PARAMETERS = 1059298
 MACS = 282917328
 
 
-def build(classes=10, channels=3, *, growth=12):
+def build(classes: int = 10, channels: int = 3, *, growth: int = 12) -> nn.Module:
     """Three blocks of twelve layers."""
     return DenseNet(12, growth, classes, channels)

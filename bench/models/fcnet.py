@@ -8,7 +8,7 @@ PARAMETERS = 102
 MACS = 80
 
 
-def build(classes=2, channels=2, *, width=20):
+def build(classes: int = 2, channels: int = 2, *, width: int = 20) -> nn.Module:
     """Points [n, channels, 1, 1] to logits; each hidden unit is a line in the plane."""
     return nn.Sequential(
         nn.Flatten(), nn.Linear(channels, width), nn.ReLU(), nn.Linear(width, classes)

@@ -10,7 +10,7 @@ PARAMETERS = 143098
 MACS = 1089960
 
 
-def build(classes=10, channels=3):
+def build(classes: int = 10, channels: int = 3) -> nn.Module:
     """Three 5 x 5 convolutions and two linear layers."""
     features = (
         snipit.convolution(channels, 6, 5, 2)

@@ -10,7 +10,7 @@ PARAMETERS = 431080
 MACS = 2293000
 
 
-def build(classes=10, channels=1):
+def build(classes: int = 10, channels: int = 1) -> nn.Module:
     """Two 5 x 5 convolutions without activation and two linear layers for 28 x 28 pictures."""
     return weights.variance_scaling(
         nn.Sequential(

@@ -10,7 +10,7 @@ PARAMETERS = 1199114
 MACS = 1192960
 
 
-def build(classes=10, channels=1, *, side=28):
+def build(classes: int = 10, channels: int = 1, *, side: int = 28) -> nn.Module:
     """Four hidden layers of 512 for pictures of side x side pixels."""
     widths = (channels * side * side, 512, 512, 512, 512, classes)
     return weights.orthogonal(

@@ -1,5 +1,7 @@
 """ResNet18 of SNIP-it, ImageNet's stem on small pictures (arXiv:2006.00896, appendix L)."""
 
+from typing import List
+
 from torch import nn
 
 from edgejoule.bench.architectures.snipit import SLOPE, BasicBlock, network
@@ -10,14 +12,14 @@ PARAMETERS = 11707978
 MACS = 37538304
 
 
-def build(classes=10, channels=3):
+def build(classes: int = 10, channels: int = 3) -> nn.Module:
     """Eight basic blocks and one hidden layer of 256."""
     widths = (64, 64, 64, 128, 128, 256, 256, 512, 512)
-    blocks = [
+    blocks: List[nn.Module] = [
         BasicBlock(inputs, outputs, 1 if inputs == outputs else 2)
         for inputs, outputs in zip(widths, widths[1:])
     ]
-    stem = [
+    stem: List[nn.Module] = [
         nn.Conv2d(channels, 64, 7, 2, 3, bias=False),
         nn.BatchNorm2d(64),
         nn.LeakyReLU(SLOPE),

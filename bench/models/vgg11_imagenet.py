@@ -1,5 +1,7 @@
 """VGG-11 for ImageNet, torchvision's geometry (arXiv:1409.1556, table 1, column A)."""
 
+from torch import nn
+
 from edgejoule.bench.architectures import imagenet_chains
 
 INPUT_SHAPE = (3, 224, 224)
@@ -9,6 +11,6 @@ MACS = 7609090048
 PLAN = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
 
 
-def build(classes=1000, channels=3):
+def build(classes: int = 1000, channels: int = 3) -> nn.Module:
     """Eight convolutions and three linear layers, no batch norm."""
     return imagenet_chains.vgg(PLAN, classes, channels)

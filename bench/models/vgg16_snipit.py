@@ -11,7 +11,7 @@ MACS = 356229120
 STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512))
 
 
-def build(classes=10, channels=3):
+def build(classes: int = 10, channels: int = 3) -> nn.Module:
     """Thirteen convolutions, the last of 1024 channels, and two hidden layers of 4096."""
     features, inputs = [], channels
     for widths in STAGES:

@@ -114,7 +114,7 @@ class ResumingTrainer(Trainer):
         self.ledger.epochs += call.epochs
         self.warnings += call.warnings
         if memory is not None:
-            memory.restore(within(call.tensors, "memory."), call.memory)
+            memory.restore(within(call.tensors, "memory."), call.memory or {})
         return call.done
 
     def _state(self) -> Dict[str, Tensor]:

@@ -62,9 +62,11 @@ class Counter:
         """Joules since opening; exact if read at least once per wrap (17 min at 250 W)."""
         now = self._file.read()
         moved = now - self._last
-        if moved < 0 and not self._range:
-            raise RuntimeError("{}: ran backwards and its range is unknown".format(self.folder))
-        self._sum += moved if moved >= 0 else moved + self._range
+        if moved < 0:
+            if not self._range:
+                raise RuntimeError("{}: ran backwards and its range is unknown".format(self.folder))
+            moved += self._range  # the counter has wrapped
+        self._sum += moved
         self._last = now
         return self._sum * MICRO
 

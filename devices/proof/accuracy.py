@@ -38,8 +38,8 @@ PATTERNS = {
     "square": synthetic.square(),
     "training": synthetic.training(),
 }
-# The limits are promises of docs/concepts/joules.md; a counter's are what the age of its register allows,
-# a quarter of an update over the window, and the rest of a constant's is rounding.
+# The limits are promises of docs/concepts/joules.md; a counter's are what the age of its register
+# allows, a quarter of an update over the window, and the rest of a constant's is rounding.
 ROWS = (
     Row("constant", "power", 2.0, 1e-4, True),
     Row("constant", "power", 10.0, 1e-4, True),

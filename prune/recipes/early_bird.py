@@ -7,11 +7,14 @@ masks (You et al., 2020). `compose` "continue" trains the cut network for the re
 the same schedule (the authors' ImageNet runs), "full" repeats the whole schedule. The regularizer
 acts before and after the cut, as in the authors' scripts. A search that never settles
 ends at its `latest` epoch; it is cut there all the same, but the outcome holds no ticket epoch.
-The facts hold the distances of all epochs of the search to each other (`prune.signcodes.epoch_sampler`).
+The facts hold the distances of all epochs of the search to each other, as
+`prune.signcodes.epoch_sampler` has them.
 """
 
 from dataclasses import dataclass
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional, Tuple
+
+from torch import Tensor
 
 from edgejoule.prune import cutting, steps, tickets
 from edgejoule.prune.cost import count
@@ -108,19 +111,20 @@ def run(
 class Search:
     """Looks at the model after every epoch until the detector fires; can be kept and restored."""
 
-    def __init__(self, see, watch, trail):
+    def __init__(self, see: Callable[[], bool], watch: tickets.Watch, trail: Trail):
         self._see, self._watch, self._trail, self._kept = see, watch, trail, None
         self.settled = False
 
-    def __call__(self, epoch):
+    def __call__(self, epoch: int) -> bool:
+        """True once the detector has fired."""
         self.settled = self._see()
         return self.settled
 
-    def matrix(self):
+    def matrix(self) -> Optional[Dict[str, Any]]:
         """Distances of all epochs to each other as plain JSON, None for fewer than two."""
         return self._kept or self._trail.facts(self._watch.rule.length + 1)
 
-    def state(self):
+    def state(self) -> Tuple[Dict[str, Tensor], Dict[str, Any]]:
         """(no tensors, what was seen) to keep."""
         return {}, {
             "settled": bool(self.settled),
@@ -128,8 +132,8 @@ class Search:
             "distances": [None if each is None else float(each) for each in self._watch.distances],
         }
 
-    def restore(self, tensors, facts):
-        """Have seen what was kept."""
+    def restore(self, tensors: Dict[str, Tensor], facts: Dict[str, Any]) -> None:
+        """Has seen what was kept."""
         self.settled, self._kept = facts["settled"], facts["matrix"]
         self._watch.distances[:] = facts["distances"]
 

@@ -137,7 +137,8 @@ def expand(tracer: Tracer, call: Call) -> Labelled:
     """The rule of expand and broadcast_to: an axis that grows from 1 to n has nothing to lose."""
     source, shape = call.args[0], tuple(shaped(call).shape)
     offset = len(shape) - source.dim()
-    axes: List[Vector] = [None] * offset + [
+    new: List[Vector] = [None] * offset
+    axes = new + [
         vector if size == shape[axis + offset] else None
         for axis, (vector, size) in enumerate(zip(source.axes, source.shape))
     ]
@@ -152,7 +153,8 @@ def repeat(tracer: Tracer, call: Call) -> Labelled:
     source = call.args[0]
     shape = tuple(call.func(source.as_subclass(torch.Tensor), *call.args[1:], **call.kwargs).shape)
     offset = len(shape) - source.dim()
-    axes: List[Vector] = [None] * offset + [
+    new: List[Vector] = [None] * offset
+    axes = new + [
         _times(v, shape[a + offset] // max(1, source.shape[a])) for a, v in enumerate(source.axes)
     ]
     return rearranged(tracer, source, shape, axes)

@@ -45,7 +45,7 @@ def test_defaults_are_the_shape_it_is_made_for(name):
     module = module_of(name)
     if isinstance(module, members.Member):
         net = module.build()
-        assert [each for each in net.parameters()][-1].shape[0] == module.CLASSES
+        assert list(net.parameters())[-1].shape[0] == module.CLASSES
         return
     defaults = module.build.__defaults__
     assert defaults == (module.CLASSES, module.INPUT_SHAPE[0])
