@@ -6,6 +6,7 @@ how much of it a busy machine needs: what takes time is waited for.
 
 import importlib.util
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -51,6 +52,32 @@ def patience(monkeypatch):
     monkeypatch.setattr(jtop, "START_S", PATIENCE_S)
 
 
+def attempted(service):
+    """The opened device, or why it was refused.
+
+    jtop's client gives up on a service that has no value for it within three periods, which on a
+    machine that stands still may be anybody's; then it is asked again.
+    """
+    found = []
+
+    def attempt():
+        try:
+            found[:] = [jtop.open(PERIOD_S, service.socket)]
+        except RuntimeError as error:
+            found[:] = [str(error)]
+        return "Error connection" not in str(found[0])
+
+    assert MACHINE.until(attempt, PATIENCE_S), found
+    return found[0]
+
+
+def opened(service):
+    """The device of a service that works."""
+    device = attempted(service)
+    assert isinstance(device, jtop.Service), device
+    return device
+
+
 def answer(device, watts=None):
     """The first sample, or the first of that power; one that is stale is asked for again."""
     found = []
@@ -82,7 +109,7 @@ def covered(meter, seconds):
 
 def broken(service, seconds, during):
     """The reading of a window round training, with `during()` in it, `seconds` before its end."""
-    device = jtop.open(PERIOD_S, service.socket)
+    device = opened(service)
     try:
         with Meter(device) as meter:
             return measured(meter, 1.0, during, seconds)[0]
@@ -92,7 +119,7 @@ def broken(service, seconds, during):
 
 def test_written_watts_come_back_as_joules(shared):
     board_rig.set_watts(shared.sys, "VDD_IN", 7.5)
-    device = jtop.open(PERIOD_S, shared.socket)
+    device = opened(shared)
     answer(device, 7.5)
     with Meter(device) as meter:
         found = covered(meter, 1.2)
@@ -102,7 +129,7 @@ def test_written_watts_come_back_as_joules(shared):
 
 
 def test_the_board_is_told(shared):
-    device = jtop.open(PERIOD_S, shared.socket)
+    device = opened(shared)
     info = device.info()
     device.close()
     assert (info.rail, info.scope, info.name) == ("VDD_IN", "module", "NVIDIA Jetson TX2")
@@ -112,15 +139,15 @@ def test_the_board_is_told(shared):
 @pytest.mark.slow
 def test_a_load_that_changes_comes_back_within_a_percent_over_ten_seconds(shared):
     """Written watts, a step every two seconds, through the real service and client."""
-    device = jtop.open(PERIOD_S, shared.socket)
+    device = opened(shared)
     steps = []  # (moment, watts before, watts from then on)
     with Meter(device) as meter:
         board_rig.set_watts(shared.sys, "VDD_IN", 6.0)
         answer(device, 6.0)
-        opened = meter.begin("w")
-        last, watts, truth = opened.start_s, 6.0, 0.0
+        window = meter.begin("w")
+        last, watts, truth = window.start_s, 6.0, 0.0
         for k, fresh in enumerate((7.0, 9.0, 8.0, 6.0), 1):
-            time.sleep(max(opened.start_s + 2 * k - time.monotonic(), 0))
+            time.sleep(max(window.start_s + 2 * k - time.monotonic(), 0))
             now = time.monotonic()
             board_rig.set_watts(shared.sys, "VDD_IN", fresh)
             truth += (now - last) * watts
@@ -128,7 +155,7 @@ def test_a_load_that_changes_comes_back_within_a_percent_over_ten_seconds(shared
             last, watts = now, fresh
         time.sleep(2.0)
         found = meter.end("w")
-        truth += (opened.start_s + found.seconds - last) * watts
+        truth += (window.start_s + found.seconds - last) * watts
         times = meter.trace().times_s
     device.close()
     print(
@@ -162,7 +189,7 @@ def test_a_total_without_a_name_is_never_taken(own):
 def test_a_board_without_an_input_rail_is_added_up(tmp_path):
     service = jtop_rig.Jtop(tmp_path, board="agx_xavier")
     try:
-        device = jtop.open(PERIOD_S, service.socket)
+        device = opened(service)
         assert answer(device).watts == pytest.approx(5.5)
         device.close()
     finally:
@@ -182,7 +209,7 @@ def test_a_service_that_stops_mid_run(own, number):
 def test_a_service_that_comes_back_is_found_again(own, monkeypatch):
     monkeypatch.setattr(jtop, "AGAIN_S", 0.2)
     monkeypatch.setattr(jtop, "STUCK_S", 3.0)
-    device = jtop.open(PERIOD_S, own.socket)
+    device = opened(own)
     with Meter(device) as meter:
         own.stop()
         own.start()
@@ -213,16 +240,14 @@ def test_a_frozen_service_is_given_up(own, monkeypatch):
 def test_another_version_is_told(tmp_path):
     service = jtop_rig.Jtop(tmp_path, EMULATED_JTOP_VERSION="4.2.9")
     try:
-        with pytest.raises(RuntimeError, match="Mismatch version.*systemctl restart"):
-            jtop.open(PERIOD_S, service.socket)
+        assert re.search("Mismatch version.*systemctl restart", attempted(service))
     finally:
         service.stop()
 
 
 def test_a_dead_services_socket_is_told(own):
     own.stop()
-    with pytest.raises(RuntimeError, match="not active.*systemctl start"):
-        jtop.open(PERIOD_S, own.socket)
+    assert re.search("not active.*systemctl start", attempted(own))
 
 
 def test_a_forbidden_socket_is_told(own):
@@ -237,13 +262,17 @@ def test_a_forbidden_socket_is_told(own):
 def test_a_slower_client_only_slows_the_samples(own):
     code = (
         "import sys, jtop.service\njtop.service.JTOP_PIPE = {!r}\nimport jtop\n"
-        "j = jtop.jtop(interval=0.4)\nj.start()\nprint('up', flush=True)\n"
+        "while True:\n"
+        "    j = jtop.jtop(interval=0.4)\n"
+        "    try: j.start(); break\n"
+        "    except jtop.JtopException: pass\n"
+        "print('up', flush=True)\n"
         "while j.ok(): pass".format(own.socket)
     )
     other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     try:
         assert other.stdout.readline() == b"up\n"
-        device = jtop.open(PERIOD_S, own.socket)
+        device = opened(own)
         assert device.info().period_s == pytest.approx(0.4)
         with Meter(device) as meter:
             found = covered(meter, 1.3)
@@ -267,7 +296,7 @@ def test_using_jtop_changes_nothing_of_this_process(shared):
 
 
 def test_the_child_ends_with_its_device(shared):
-    device = jtop.open(PERIOD_S, shared.socket)
+    device = opened(shared)
     assert len(shared.children()) == 1
     device.close()
     assert shared.children() == []

@@ -23,8 +23,15 @@ for package in (devices, devices.adapters, devices.commands):
         importlib.import_module(package.__name__ + "." + module.name)
 from edgejoule.devices.meter import Meter
 names = dict(vars(sys.modules["edgejoule.devices.choose"]), adapters=devices.adapters)
+def opened(expression):
+    for _ in range(20):  # a busy machine's service may take longer than its client waits
+        try:
+            return eval(expression, dict(names))
+        except RuntimeError as error:
+            refusal = error
+    raise refusal
 for expression in sys.argv[1:]:
-    device = eval(expression, dict(names))
+    device = opened(expression)
     with Meter(device) as meter:
         for _ in range(20):  # a busy machine's service may need more than one window
             with meter.window() as window:
