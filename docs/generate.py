@@ -46,8 +46,8 @@ def write(folder: Path) -> None:
 def commands() -> List[str]:
     """The page of all sub-commands, from the parsers that the command line itself uses."""
     lines = [COMMANDS.format(command_line.EXAMPLES.strip())]
-    for name, package, _ in command_line.COMMANDS:
-        lines += _command(name, package)
+    for command in command_line.COMMANDS:
+        lines += _command(command.name, command.package)
     return lines
 
 

@@ -1,13 +1,14 @@
 """The page of everything that a suite may set, from the settings and the plug-in folders."""
 
-import importlib
 import inspect
 import json
-from typing import Dict, Iterable, List
+from typing import Dict, List
 
 from markdown_table import table
 
-from edgejoule.bench import plugins, settings
+from edgejoule import plugins
+from edgejoule.bench import settings
+from edgejoule.bench.commands import list as listing
 
 BEGIN = """\
 # Suite settings
@@ -30,7 +31,8 @@ TOP = (  # what stands before the first section of a suite
     ("`question`", "required: the sentence that the report answers"),
     ("`note`", "what a reader of the report should know"),
     ("`name`", "of the folder of runs; without it the file's name"),
-    ("`plugins`", "folders with files of your own"),
+    ("`plugins`", "folders beside the suite with files of your own"),
+    ("`import_from`", "folders in which dotted names are looked up besides Python's own"),
     ("`model`, `dataset`", "a name, a list of names, or a section `[model]`, `[dataset]`"),
 )
 MEANINGS = {  # what a name and a default do not say by themselves
@@ -52,7 +54,7 @@ MEANINGS = {  # what a name and a default do not say by themselves
     "name": "one of the data sets below",
     "root": "folder in which the data set's files lie",
 }
-TITLES = {"datasets": "Data sets", "devices": "Power sensors"}
+TITLES = {"datasets": "Data sets", "adapters": "Power sensors"}
 
 
 def lines() -> List[str]:
@@ -65,9 +67,8 @@ def lines() -> List[str]:
     ):
         found += ["## [{}]".format(title), ""] + _section(known)
     found.append(PRUNE.format(_allowed("ratio")))
-    folders = importlib.import_module("edgejoule.bench.commands.list").FOLDERS
-    for kind, (folder, functions) in folders.items():
-        found += _kind(TITLES.get(kind, kind.capitalize()), folder, functions)
+    for kind in plugins.KINDS:
+        found += _kind(TITLES.get(kind, kind.capitalize()), kind)
     return found
 
 
@@ -92,26 +93,24 @@ def _toml(value) -> str:
     return "(unset)" if value is None else json.dumps(value)
 
 
-def _kind(title: str, folder: str, functions: Iterable[str]) -> List[str]:
-    """The table of one plug-in folder: its members, what they are, what they may be told."""
+def _kind(title: str, kind: str) -> List[str]:
+    """The table of one kind of plug-in: its members, what they are, what they may be told."""
     rows = [
-        ("`{}`".format(name), _what(folder, name), _options(folder, name, functions))
-        for name in plugins.names(folder)
+        ("`{}`".format(name), _what(kind, name), _options(kind, name))
+        for name in plugins.names(kind)
     ]
-    head = ["## " + title, "", "One file each in `{}/`.".format(folder), ""]
+    head = ["## " + title, "", "Files in `{}/`.".format(plugins.KINDS[kind].folder), ""]
     return head + table(("name", "what it is", "settings and defaults"), rows)
 
 
-def _what(folder: str, name: str) -> str:
+def _what(kind: str, name: str) -> str:
     """The first paragraph of a module's docstring, on one line."""
-    text = inspect.getdoc(plugins.load(folder, name)) or ""
+    text = inspect.getdoc(plugins.load(kind, name)) or ""
     return text.split("\n\n")[0].replace("\n", " ")
 
 
-def _options(folder: str, name: str, functions: Iterable[str]) -> str:
-    found = {}
-    for function in functions:
-        found.update(plugins.options(folder, name, function))
+def _options(kind: str, name: str) -> str:
+    found = plugins.options(kind, name, listing.SETTINGS[kind]) if kind in listing.SETTINGS else {}
     return ", ".join(
         "`{}`".format(key if value is plugins.REQUIRED else "{} = {}".format(key, _toml(value)))
         for key, value in found.items()

@@ -131,7 +131,7 @@ def train_figure(model: nn.Module, example: Tensor, convention: str) -> Figure:
     return counters[convention](model, example)
 
 
-def train_flops(model: nn.Module, example: Tensor, convention: str) -> Optional[int]:
+def train_flops(model: nn.Module, example: Tensor, convention: str = "exact") -> Optional[int]:
     """Training FLOPs per sample in the named convention, or None where it is undefined.
 
     Raises:

@@ -9,8 +9,8 @@ import pytest
 from rigs import doc_blocks
 
 import edgejoule
-from edgejoule import command_line
-from edgejoule.bench import plugins, settings
+from edgejoule import command_line, plugins
+from edgejoule.bench import settings
 
 ROOT = doc_blocks.ROOT
 DOCS = ROOT / "docs"
@@ -74,7 +74,7 @@ def test_the_generated_pages_are_those_that_git_ignores(generated):
     assert all("/docs/reference/" + name in ignored for name in generated)
 
 
-@pytest.mark.parametrize("name", [name for name, _, _ in command_line.COMMANDS])
+@pytest.mark.parametrize("name", [each.name for each in command_line.COMMANDS])
 def test_every_command_and_option_is_in_the_reference(name, generated, capsys):
     with pytest.raises(SystemExit):
         command_line.main([name, "--help"])
