@@ -214,6 +214,8 @@ def _dotted(kind: str, name: str) -> Source:
     module, _, function = name.partition(":")
     try:
         spec = importlib.util.find_spec(module)
+    except ModuleNotFoundError:  # of the package that it would lie in
+        spec = None
     except (ImportError, ValueError) as error:
         raise ValueError("{} {!r}: {}".format(KINDS[kind].singular, name, error)) from error
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):
