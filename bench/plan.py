@@ -36,6 +36,7 @@ class Rehearsal:
         self.settings = settings
         self.source: Any = source
         self.epochs, self.seed = settings["epochs"], settings["seed"]
+        self.batch_size = settings["batch_size"]
         self.example = torch.randn((1,) + tuple(source.INPUT_SHAPE))
         self.flops: Dict[str, float] = {}  # by phase
         self._phase = ""

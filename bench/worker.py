@@ -75,6 +75,7 @@ def run(folder: Path, log: TextIO) -> None:
         after=after,
         meter=measured.overhead,
         resumed=measured.trainer.resumed,
+        samples=measured.trainer.sampled,
     )
     record = _record(job, case, measured, started, surroundings)
     bundle.write_text(folder / "trace.json", measured.trace.to_json())

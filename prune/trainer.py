@@ -46,6 +46,7 @@ class Trainer(Structure):
         model: the network as it is now, on `device`; `replace` changes it.
         example: one input [1, ...] of the network, on `device`.
         epochs: length of one whole training, in epochs.
+        batch_size: samples in a batch, which only the last of a pass may lack.
         seed: the seed of this run; whatever draws by chance takes it from here.
         device: where the network and its batches are.
     """
@@ -53,6 +54,7 @@ class Trainer(Structure):
     model: nn.Module
     example: Tensor
     epochs: int
+    batch_size: int
     seed: int
     device: torch.device
 
@@ -75,9 +77,9 @@ class Trainer(Structure):
         """
 
     def batches(self, count: int, split: str = "train") -> List[Batch]:
-        """The first `count` batches of the "train" or "test" split, fewer if it has fewer.
+        """`count` batches drawn by chance from the "train" or "test" split, anew at every call.
 
-        In fixed order and not augmented, so that two calls give the same.
+        Not augmented; fewer where the split holds fewer.
         """
 
     def replace(self, model: nn.Module) -> None:

@@ -3,6 +3,7 @@
 Recipes ask a `Trainer` for epochs, batches and phases; it knows nothing of pruning.
 """
 
+import hashlib
 import math
 from typing import (
     TYPE_CHECKING,
@@ -57,6 +58,7 @@ class Trainer:
         self.data, self.settings, self.ledger = data, settings, ledger
         self.progress, self.celsius = progress, celsius
         self.epochs, self.seed = settings["epochs"], settings["seed"]
+        self.batch_size = settings["batch_size"]
         self.device = next(model.parameters()).device
         self.example = data.train[0][0].unsqueeze(0).to(self.device)
         self.warnings: List[str] = []
@@ -64,6 +66,8 @@ class Trainer:
         # augmentation switched on, must not change the order in which the samples are seen.
         self._shuffling = torch.Generator().manual_seed(self.seed)
         self._augmenting = torch.Generator().manual_seed(self.seed + 1)
+        self._sampling = torch.Generator().manual_seed(self.seed + 2)
+        self.sampled: List[str] = []  # a digest of the indices of every scoring sample
         self.replace(model)
 
     def phase(self, name: str) -> ContextManager[None]:
@@ -110,9 +114,16 @@ class Trainer:
         return epochs
 
     def batches(self, count: int, split: str = "train") -> List[Batch]:
-        """The first `count` batches of a split, in fixed order, not augmented."""
-        source = self._batches(getattr(self.data, split))
-        return [batch for _, batch in zip(range(count), source)]
+        """`count` batches drawn by chance from a split, anew at every call; not augmented.
+
+        Never the first as they are stored: many data sets are stored class by class, and a score
+        of one class says nothing of the others. Fewer batches where the split holds fewer.
+        """
+        source = getattr(self.data, split)
+        drawn = torch.randperm(len(source), generator=self._sampling)
+        order = drawn[: count * self.settings["batch_size"]]
+        self.sampled.append(hashlib.sha256(order.numpy().tobytes()).hexdigest()[:16])
+        return list(self._batches(source, order))
 
     def charge(self, flops: float, what: str) -> None:
         """Adds FLOPs (2 per MAC) to the running phase."""

@@ -131,6 +131,7 @@ class ResumingTrainer(Trainer):
         found["chance.torch"] = torch.get_rng_state()  # dropout draws from it
         found["chance.order"] = self._shuffling.get_state()
         found["chance.noise"] = self._augmenting.get_state()
+        found["chance.sampling"] = self._sampling.get_state()
         if self.device.type == "cuda":
             found["chance.cuda"] = torch.cuda.get_rng_state(self.device)
         return found
@@ -145,6 +146,7 @@ class ResumingTrainer(Trainer):
         torch.set_rng_state(states["torch"])
         self._shuffling.set_state(states["order"])
         self._augmenting.set_state(states["noise"])
+        self._sampling.set_state(states["sampling"])
         if "cuda" in states:
             torch.cuda.set_rng_state(states["cuda"], self.device)
 

@@ -130,8 +130,9 @@ def check(what: str, name: str, allowed: Sequence[str]) -> None:
 def probes(trainer: Trainer, kind: str = "train", count: int = 1000) -> List[Tensor]:
     """Batches of `count` images: training or test images, noise, or a plane through two images.
 
-    "grid2" is the authors' choice, alpha x0 + beta x1 with alpha and beta in [0, 1], x0 and x1 the
-    first two training images of different classes; it has the largest square number up to `count`.
+    Images are drawn by chance, once: a search keeps them. "grid2" is the authors' choice, alpha
+    x0 + beta x1 with alpha and beta in [0, 1], x0 and x1 two training images of different classes;
+    it has the largest square number up to `count`.
 
     Raises:
         ValueError: there is no such kind, or "grid2" finds one class only.
@@ -143,20 +144,20 @@ def probes(trainer: Trainer, kind: str = "train", count: int = 1000) -> List[Ten
         return [torch.randn(shape, generator=generator).to(trainer.example)]
     if kind == "grid2":
         return [grid2(trainer.batches(1), count)]
-    return _first(trainer, kind, count)
+    return _drawn(trainer, kind, count)
 
 
 def grid2(batches: Batches, count: int) -> Tensor:
-    """The plane through the first two images of different classes [side^2, c, h, w].
+    """The plane through two images of different classes [side^2, c, h, w].
 
     Raises:
-        ValueError: the first batch has one class only.
+        ValueError: the batch has one class only.
     """
     images, labels = batches[0]
     other = (labels != labels[0]).nonzero().flatten()
     if not len(other):
         raise ValueError(
-            "probes 'grid2' need two classes; the first batch of {} images has one. "
+            "probes 'grid2' need two classes; a batch of {} images drawn by chance has one. "
             "Use probes='train'".format(len(labels))
         )
     steps = torch.linspace(0, 1, int(count**0.5)).to(images)
@@ -165,11 +166,11 @@ def grid2(batches: Batches, count: int) -> Tensor:
     return alpha * images[0] + beta * images[other[0]]
 
 
-def _first(trainer: Trainer, split: str, count: int) -> List[Tensor]:
-    """Batches of the first `count` images of a split; the last one is cut to fit."""
-    size = len(trainer.batches(1, split)[0][0])  # as all batches but the last
-    batches = [x for x, _ in trainer.batches(-(-count // size), split)]
-    left = count - size * (len(batches) - 1)
+def _drawn(trainer: Trainer, split: str, count: int) -> List[Tensor]:
+    """Batches of `count` images drawn from a split; the last one is cut to fit."""
+    whole = -(-count // trainer.batch_size)  # batches that hold so many, rounded up
+    batches = [x for x, _ in trainer.batches(whole, split)]
+    left = count - trainer.batch_size * (len(batches) - 1)
     return batches[:-1] + [batches[-1][:left]]
 
 

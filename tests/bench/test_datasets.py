@@ -11,9 +11,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from rigs.fake_meter import FakeMeter, Silent
+from torch import nn
 
 from edgejoule import plugins
+from edgejoule.bench import settings
 from edgejoule.bench.formats import archives
+from edgejoule.bench.measure import Ledger
+from edgejoule.bench.training.loop import Trainer
 
 NAMES = plugins.names("datasets")
 EMBEDDED = ("digits", "xshape")
@@ -457,3 +462,14 @@ def test_single_files_are_fetched_into_their_folder(tmp_path, monkeypatch):
 def test_imagenet_cannot_be_fetched(tmp_path):
     with pytest.raises(ValueError, match="without an account"):
         archives.folder(module_of("imagenet").SOURCE, tmp_path, download=True)
+
+
+def test_a_scoring_sample_of_folders_mixes_the_classes(tmp_path):
+    """Folders lie class by class; the first batch as stored would hold one class of ten."""
+    class_folders(tmp_path / "imagenette2-160", ["n{:02}".format(i) for i in range(10)], 40)
+    data = module_of("imagenette").load(tmp_path, verify=False)
+    net = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, 10))
+    chosen = dict(settings.TRAIN, epochs=1, batch_size=32)
+    one = Trainer(net, data, chosen, Ledger(FakeMeter(None), lambda: None), Silent(), lambda: None)
+    ((x, y),) = one.batches(1)
+    assert len(x) == 32 and len(set(y.tolist())) >= 8

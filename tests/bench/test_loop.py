@@ -116,11 +116,54 @@ def test_a_diverged_training_says_so_and_its_loss_is_unknown():
     assert any("diverged" in sentence for sentence in one.progress.said)
 
 
-def test_fixed_batches_are_fixed():
+def class_by_class(batch_size=32, seed=0):
+    """A trainer on 4000 samples of ten classes, stored class by class."""
+    places = torch.arange(4000)
+    data = TensorDataset(places.view(-1, 1, 1, 1).float().expand(-1, 1, 6, 6), places // 400)
+    chosen = dict(settings.TRAIN, epochs=1, batch_size=batch_size, seed=seed)
+    ledger = Ledger(FakeMeter(None), lambda: None)
+    return Trainer(network(), Data(data, data, None), chosen, ledger, Silent(), lambda: None)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_scoring_sample_mixes_the_classes(seed):
+    ((x, y),) = class_by_class(seed=seed).batches(1)
+    assert len(y) == 32 and len(set(y.tolist())) >= 8
+    assert torch.equal(x[:, 0, 0, 0].long() // 400, y)
+
+
+def test_every_scoring_event_draws_its_own_sample():
+    one = class_by_class(batch_size=100)
+    first, second = drawn(one, 1), drawn(one, 1)
+    assert len(first) == len(second) == 100 and len(first & second) < 10
+    assert one.sampled[0] != one.sampled[1]
+
+
+def drawn(one, count):
+    """The places in the training set of what a trainer draws next; a picture shows its own."""
+    return {int(place) for x, _ in one.batches(count) for place in x[:, 0, 0, 0]}
+
+
+def test_the_same_seed_draws_the_same_samples_in_the_same_order():
+    one, again = class_by_class(seed=3), class_by_class(seed=3)
+    assert [drawn(one, 2), drawn(one, 1)] == [drawn(again, 2), drawn(again, 1)]
+    assert one.sampled == again.sampled != class_by_class(seed=4).sampled
+
+
+def test_what_is_drawn_moves_neither_the_order_of_training_nor_the_chance_of_others():
+    one, other = trainer(), trainer()
+    other.batches(2)
+    for each in (one, other):
+        with each.phase("dense"):
+            each.train(1)
+    ours, theirs = one.model.state_dict(), other.model.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_split_that_holds_less_is_given_whole():
     one = trainer()
-    first, again = one.batches(2), one.batches(2)
-    assert len(first) == 2 and all(torch.equal(a[0], b[0]) for a, b in zip(first, again))
     assert len(one.batches(99, "test")) == 1
+    assert sum(len(y) for _, y in one.batches(99)) == 40
 
 
 def test_channels_are_counted():

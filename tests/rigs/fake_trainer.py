@@ -37,7 +37,7 @@ class FakeTrainer:
         self.y = torch.arange(images) % 4
         self.x += self.y.view(-1, 1, 1, 1).float() / 2
         self.x, self.y = self.x.to(device), self.y.to(device)
-        self.example = self.x[:1]
+        self.example, self.batch_size = self.x[:1], 16
         self.log, self.warnings, self.charged, self.running = [], [], [], None
         self.replace(self.model)
 
@@ -61,7 +61,7 @@ class FakeTrainer:
         return epochs
 
     def batches(self, count, split="train"):
-        size = 16
+        size = self.batch_size
         found = [(self.x[i : i + size], self.y[i : i + size]) for i in range(0, len(self.x), size)]
         return (found * count)[:count]
 
