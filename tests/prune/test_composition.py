@@ -29,9 +29,10 @@ class Blind:
     @contextmanager
     def window(self, name):
         yield SimpleNamespace(
+            start_s=0.0,
             reading=SimpleNamespace(
                 seconds=0.0, joules=None, uncertainty_joules=None, status="none", reason="no sensor"
-            )
+            ),
         )
 
     def epoch(self, record):
