@@ -8,6 +8,7 @@ import json
 import sys
 import traceback
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, TextIO, Tuple
 
@@ -90,7 +91,9 @@ def _measured(folder: Path, case: suite.Case, device: Any, case_id: str, log: Te
     with Meter(device, period_s=case.measure["period_s"]) as meter:
         ledger = Ledger(meter, synchroniser(model))
         kept = journal.Journal(folder, journal.key(case, meter.info._asdict()))
-        trainer = ResumingTrainer(kept, model, data, case.train, ledger, progress, hottest)
+        trainer = ResumingTrainer(
+            kept, model, data, case.train, ledger, progress, hottest, _builder(case)
+        )
         dense = _model_record(model, trainer.example)  # now: the recipe changes the model
         outcome = _recipe(case, trainer)
         measured = Measured(
@@ -169,12 +172,21 @@ def _seeded(case: suite.Case) -> Tuple[Data, nn.Module]:
     options = {k: v for k, v in case.dataset.items() if k not in ("name", "root")}
     source = plugins.load("datasets", case.dataset["name"])
     data = source.load(case.dataset["root"], **options)
-    options = {k: v for k, v in case.model.items() if k != "name"}
-    model = plugins.load("models", case.model["name"]).build(
-        source.CLASSES, source.INPUT_SHAPE[0], **options
-    )
+    model = _builder(case)()
     _check_fit(model, data.train[0][0].unsqueeze(0), case)
     return data, model.to(_device(case.train["device"]))
+
+
+def _builder(case: suite.Case) -> Callable[[], nn.Module]:
+    """What makes the case's dense network, with weights from torch's present random numbers."""
+    source = plugins.load("datasets", case.dataset["name"])
+    options = {k: v for k, v in case.model.items() if k != "name"}
+    return partial(
+        plugins.load("models", case.model["name"]).build,
+        source.CLASSES,
+        source.INPUT_SHAPE[0],
+        **options,
+    )
 
 
 def _check_fit(model: nn.Module, example: Tensor, case: suite.Case) -> None:

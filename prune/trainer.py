@@ -82,6 +82,9 @@ class Trainer(Structure):
         Not augmented; fewer where the split holds fewer.
         """
 
+    def fresh(self) -> nn.Module:
+        """A network like the dense one, with weights drawn anew: other ones at every call."""
+
     def replace(self, model: nn.Module) -> None:
         """Trains this model from now on, with a fresh optimiser."""
 

@@ -44,6 +44,7 @@ class Trainer:
         ledger: what measures every epoch and phase.
         progress: told about each epoch outside the measured windows.
         celsius: returns the hottest zone in degrees, or None.
+        build: returns a network like the dense one, with weights drawn anew.
     """
 
     def __init__(
@@ -54,9 +55,10 @@ class Trainer:
         ledger: Ledger,
         progress: "Progress",
         celsius: Callable[[], Optional[float]],
+        build: Callable[[], nn.Module],
     ) -> None:
         self.data, self.settings, self.ledger = data, settings, ledger
-        self.progress, self.celsius = progress, celsius
+        self.progress, self.celsius, self._build = progress, celsius, build
         self.epochs, self.seed = settings["epochs"], settings["seed"]
         self.batch_size = settings["batch_size"]
         self.device = next(model.parameters()).device
@@ -67,12 +69,20 @@ class Trainer:
         self._shuffling = torch.Generator().manual_seed(self.seed)
         self._augmenting = torch.Generator().manual_seed(self.seed + 1)
         self._sampling = torch.Generator().manual_seed(self.seed + 2)
+        self._drawing = torch.Generator().manual_seed(self.seed + 3)
         self.sampled: List[str] = []  # a digest of the indices of every scoring sample
         self.replace(model)
 
     def phase(self, name: str) -> ContextManager[None]:
         """Context manager: everything inside is charged to this phase."""
         return self.ledger.phase(name)
+
+    def fresh(self) -> nn.Module:
+        """A network like the dense one, with weights drawn anew: other ones at every call."""
+        seed = int(torch.randint(2**31, (1,), generator=self._drawing))
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            return self._build().to(self.device)
 
     def replace(self, model: nn.Module) -> None:
         """Trains this model from now on, with a new optimiser."""

@@ -132,6 +132,7 @@ class ResumingTrainer(Trainer):
         found["chance.order"] = self._shuffling.get_state()
         found["chance.noise"] = self._augmenting.get_state()
         found["chance.sampling"] = self._sampling.get_state()
+        found["chance.drawing"] = self._drawing.get_state()
         if self.device.type == "cuda":
             found["chance.cuda"] = torch.cuda.get_rng_state(self.device)
         return found
@@ -147,6 +148,7 @@ class ResumingTrainer(Trainer):
         self._shuffling.set_state(states["order"])
         self._augmenting.set_state(states["noise"])
         self._sampling.set_state(states["sampling"])
+        self._drawing.set_state(states["drawing"])
         if "cuda" in states:
             torch.cuda.set_rng_state(states["cuda"], self.device)
 

@@ -39,7 +39,7 @@ def run(
         mask = mask_steps.draw(trainer, saliency, mask, ratio, how, score_batches)
         if control == "shuffle":
             mask = controls.shuffled(mask, trainer.seed)
-        treatments.treat(trainer.model, weights, initial, initial, trainer.seed)
+        treatments.treat(trainer.model, weights, initial, initial, trainer.fresh)
         if rescale:
             treatments.rescale(trainer.model, mask)
     with trainer.phase("retrain"):

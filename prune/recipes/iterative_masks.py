@@ -54,7 +54,7 @@ def run(
         with trainer.phase("score"):
             for method, names in plan:
                 mask = mask_steps.thin(trainer, method, mask, rate, tensors=names)
-            treatments.treat(trainer.model, weights, initial, rewound, trainer.seed)
+            treatments.treat(trainer.model, weights, initial, rewound, trainer.fresh)
             trainer.replace(trainer.model)
         with trainer.phase("retrain"):
             stages.append(

@@ -45,7 +45,7 @@ def run(
     for gone in shares:
         with trainer.phase("score"):
             mask = mask_steps.draw(trainer, saliency, mask, gone, how)
-            treatments.treat(trainer.model, weights, initial, rewound, trainer.seed)
+            treatments.treat(trainer.model, weights, initial, rewound, trainer.fresh)
             trainer.replace(trainer.model)
         with trainer.phase("retrain"):
             stages.append(_retrain(trainer, mask, first, retrain))

@@ -2,8 +2,8 @@
 
 Frankle & Carbin, 2019 (rewinding to step k: Frankle et al., 2020); signs: Zhou et al., 2019, as in
 seed 003's code (`zhou`: the layer's standard deviation times the sign, biases too). Rewinding
-restores every parameter and buffer. Deviation: "reinit" shuffles the initial values inside each
-tensor, which draws from the initial distribution without knowing how the model was initialised.
+restores every parameter and buffer. "reinit" takes the parameters of a network that is built anew,
+another one every time; buffers stay as at step 0.
 """
 
 from contextlib import contextmanager
@@ -29,9 +29,11 @@ def treat(
     treatment: str,
     initial: Mapping[str, Tensor],
     rewound: Mapping[str, Tensor],
-    seed: int = 0,
+    fresh: Callable[[], nn.Module],
 ) -> None:
     """Sets the model's weights; `initial` are those at step 0, `rewound` those to return to.
+
+    `fresh()` gives a network like the model with weights drawn anew (`Trainer.fresh`).
 
     Raises:
         ValueError: there is no such treatment.
@@ -47,11 +49,15 @@ def treat(
     if treatment == "rewind":
         model.load_state_dict(rewound)
         return
-    # buffers stay as at step 0: shuffled statistics of a batch norm would mean nothing
-    change = {"reinit": _shuffled(seed), "sign": _signs, "sigma_sign": _sigma_signs}[treatment]
     learned = {name for name, _ in model.named_parameters()}
+    source = fresh().state_dict() if treatment == "reinit" else initial
+    change = {"sign": _signs, "sigma_sign": _sigma_signs}.get(treatment, _as_it_is)
+    # buffers stay as at step 0: a sign of a batch norm's statistics would mean nothing
     model.load_state_dict(
-        {name: change(value) if name in learned else value for name, value in initial.items()}
+        {
+            name: change(source[name]) if name in learned else value
+            for name, value in initial.items()
+        }
     )
 
 
@@ -112,15 +118,8 @@ def at_step(model: nn.Module, step: int) -> Iterator[Moment]:
         found.weights = snapshot(model)
 
 
-def _shuffled(seed: int) -> Callable[[Tensor], Tensor]:
-    """A function that shuffles a tensor's values, each call with new random numbers."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def change(value: Tensor) -> Tensor:
-        order = torch.randperm(value.numel(), generator=generator)
-        return value.flatten()[order.to(value.device)].view(value.shape)
-
-    return change
+def _as_it_is(value: Tensor) -> Tensor:
+    return value
 
 
 def _signs(value: Tensor) -> Tensor:

@@ -470,6 +470,7 @@ def test_a_scoring_sample_of_folders_mixes_the_classes(tmp_path):
     data = module_of("imagenette").load(tmp_path, verify=False)
     net = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, 10))
     chosen = dict(settings.TRAIN, epochs=1, batch_size=32)
-    one = Trainer(net, data, chosen, Ledger(FakeMeter(None), lambda: None), Silent(), lambda: None)
+    ledger = Ledger(FakeMeter(None), lambda: None)
+    one = Trainer(net, data, chosen, ledger, Silent(), lambda: None, lambda: net)
     ((x, y),) = one.batches(1)
     assert len(x) == 32 and len(set(y.tolist())) >= 8

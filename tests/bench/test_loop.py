@@ -25,14 +25,23 @@ def network():
     )
 
 
-def trainer(seed=0, **changes):
+def data():
     generator = torch.Generator().manual_seed(3)
     x = torch.randn(50, 1, 6, 6, generator=generator)
     y = (x.mean((1, 2, 3)) > 0).long()
-    data = Data(TensorDataset(x[:40], y[:40]), TensorDataset(x[40:], y[40:]), None)
+    return Data(TensorDataset(x[:40], y[:40]), TensorDataset(x[40:], y[40:]), None)
+
+
+def trainer(seed=0, **changes):
     chosen = dict(settings.TRAIN, epochs=4, batch_size=16, seed=seed, **changes)
     return Trainer(
-        network(), data, chosen, Ledger(FakeMeter(None), lambda: None), Silent(), lambda: None
+        network(),
+        data(),
+        chosen,
+        Ledger(FakeMeter(None), lambda: None),
+        Silent(),
+        lambda: None,
+        network,
     )
 
 
@@ -119,10 +128,12 @@ def test_a_diverged_training_says_so_and_its_loss_is_unknown():
 def class_by_class(batch_size=32, seed=0):
     """A trainer on 4000 samples of ten classes, stored class by class."""
     places = torch.arange(4000)
-    data = TensorDataset(places.view(-1, 1, 1, 1).float().expand(-1, 1, 6, 6), places // 400)
+    stored = TensorDataset(places.view(-1, 1, 1, 1).float().expand(-1, 1, 6, 6), places // 400)
     chosen = dict(settings.TRAIN, epochs=1, batch_size=batch_size, seed=seed)
     ledger = Ledger(FakeMeter(None), lambda: None)
-    return Trainer(network(), Data(data, data, None), chosen, ledger, Silent(), lambda: None)
+    return Trainer(
+        network(), Data(stored, stored, None), chosen, ledger, Silent(), lambda: None, network
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -158,6 +169,30 @@ def test_what_is_drawn_moves_neither_the_order_of_training_nor_the_chance_of_oth
             each.train(1)
     ours, theirs = one.model.state_dict(), other.model.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_fresh_networks_differ_and_follow_from_the_seed_alone():
+    """An orthogonal layer stays orthogonal, as it does not when its values are shuffled."""
+
+    def built():
+        layer = nn.Linear(36, 3)
+        nn.init.orthogonal_(layer.weight, 2**0.5)
+        return nn.Sequential(nn.Flatten(), layer)
+
+    def made(seed):
+        chosen = dict(settings.TRAIN, epochs=1, seed=seed)
+        ledger = Ledger(FakeMeter(None), lambda: None)
+        one = Trainer(built(), data(), chosen, ledger, Silent(), lambda: None, built)
+        return [one.fresh()[1].weight for _ in range(2)]
+
+    torch.manual_seed(1)
+    first = made(0)
+    torch.manual_seed(2)
+    again, other = made(0), made(1)
+    assert all(torch.equal(a, b) for a, b in zip(first, again))
+    assert not torch.equal(first[0], first[1]) and not torch.equal(first[0], other[0])
+    for weight in first:
+        assert torch.allclose(weight @ weight.t(), 2 * torch.eye(3), atol=1e-5)
 
 
 def test_a_split_that_holds_less_is_given_whole():

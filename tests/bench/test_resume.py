@@ -84,6 +84,7 @@ def run(folder, recipe, options):
         Ledger(FakeMeter(None), lambda: None),
         Silent(),
         lambda: None,
+        small_net,
     )
     return trainer, plugins.load("recipes", recipe).run(trainer, **options)
 

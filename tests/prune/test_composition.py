@@ -82,6 +82,7 @@ def pflops(monkeypatch):
             Ledger(Blind(), lambda: None),
             Blind(),
             lambda: None,
+            lambda: model,
         )
         run(trainer, **options)
         return sum(phase.flops["paper"] for phase in trainer.ledger.phases) / 1e15

@@ -38,6 +38,7 @@ def test_attributes_are_of_the_kind_that_recipes_read(name):
         Ledger(FakeMeter(None), lambda: None),
         Silent(),
         lambda: None,
+        small_net,
     )
     for each in (fake, real):
         assert isinstance(getattr(each, name), trainer.Trainer.__annotations__[name])

@@ -35,17 +35,17 @@ def test_snapshot_is_a_copy():
 def test_keep_and_rewind():
     model, initial, rewound = states()
     now = treatments.snapshot(model)
-    treatments.treat(model, "keep", initial, rewound)
+    treatments.treat(model, "keep", initial, rewound, small_net)
     assert same(model, now)
-    treatments.treat(model, "rewind", initial, rewound)
+    treatments.treat(model, "rewind", initial, rewound, small_net)
     assert same(model, rewound)
 
 
 def test_signs():
     model, initial, rewound = states()
-    treatments.treat(model, "sign", initial, rewound)
+    treatments.treat(model, "sign", initial, rewound, small_net)
     assert torch.equal(model[0].weight, initial["0.weight"].sign())
-    treatments.treat(model, "sigma_sign", initial, rewound)
+    treatments.treat(model, "sigma_sign", initial, rewound, small_net)
     spread = initial["0.weight"].std()
     assert torch.allclose(model[0].weight.abs(), spread.expand_as(model[0].weight))
     assert torch.equal(model[0].weight.sign(), initial["0.weight"].sign())
@@ -54,24 +54,25 @@ def test_signs():
     assert torch.equal(model[1].running_mean, initial["1.running_mean"])
 
 
-def test_reinit_draws_from_the_initial_values():
+def test_reinit_takes_the_parameters_of_a_network_built_anew():
     model, initial, rewound = states()
-    treatments.treat(model, "reinit", initial, rewound, seed=1)
-    fresh = treatments.snapshot(model)
-    assert not torch.equal(fresh["0.weight"], initial["0.weight"])
-    assert torch.equal(
-        fresh["0.weight"].flatten().sort()[0], initial["0.weight"].flatten().sort()[0]
-    )
-    treatments.treat(model, "reinit", initial, rewound, seed=1)
-    assert same(model, fresh)
-    treatments.treat(model, "reinit", initial, rewound, seed=2)
-    assert not same(model, fresh)
+    built = []
+
+    def fresh():
+        built.append(small_net())
+        return built[-1]
+
+    for _ in range(2):
+        treatments.treat(model, "reinit", initial, rewound, fresh)
+        assert torch.equal(model[0].weight, built[-1][0].weight)
+        assert torch.equal(model[1].running_mean, initial["1.running_mean"])
+    assert len(built) == 2 and not torch.equal(built[0][0].weight, built[1][0].weight)
 
 
 def test_unknown_treatment():
     model, initial, rewound = states()
     with pytest.raises(ValueError, match="keep, rewind, reinit, sign, sigma_sign"):
-        treatments.treat(model, "zhou", initial, rewound)
+        treatments.treat(model, "zhou", initial, rewound, small_net)
 
 
 @pytest.mark.parametrize("step", [0, 1, 4, 6])

@@ -1,5 +1,6 @@
 """A trainer for tests of recipes: the protocol on a handful of random images, everything logged."""
 
+import copy
 from contextlib import contextmanager
 
 import torch
@@ -64,6 +65,13 @@ class FakeTrainer:
         size = self.batch_size
         found = [(self.x[i : i + size], self.y[i : i + size]) for i in range(0, len(self.x), size)]
         return (found * count)[:count]
+
+    def fresh(self):
+        made = copy.deepcopy(self.model)
+        for module in made.modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+        return made
 
     def replace(self, model):
         self.model = model
