@@ -74,8 +74,12 @@ def run(folder, recipe, options):
         lambda x, noise: x + 0.1 * torch.randn(x.shape, generator=noise),
     )
     chosen = dict(settings.TRAIN, epochs=5, batch_size=8, seed=1)
+
+    def build():
+        return torch.nn.Sequential(small_net(), torch.nn.Dropout(0.1))
+
     torch.manual_seed(1)
-    model = torch.nn.Sequential(small_net(), torch.nn.Dropout(0.1))
+    model = build()
     trainer = ResumingTrainer(
         Journal(folder, {"case": recipe}),
         model,
@@ -84,7 +88,7 @@ def run(folder, recipe, options):
         Ledger(FakeMeter(None), lambda: None),
         Silent(),
         lambda: None,
-        small_net,
+        build,
     )
     return trainer, plugins.load("recipes", recipe).run(trainer, **options)
 
