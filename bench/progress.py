@@ -10,11 +10,7 @@ from tqdm import tqdm
 
 from edgejoule.bench import rounding
 from edgejoule.bench.records import EpochRecord
-
-
-def tell(sentence: str) -> None:
-    """A line on standard error, at once: standard output is for results."""
-    print(sentence, file=sys.stderr, flush=True)
+from edgejoule.bench.stderr import tell
 
 
 class Progress:

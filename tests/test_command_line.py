@@ -190,8 +190,13 @@ def at_import(path):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from (node.module + "." + alias.name for alias in node.names)
-        elif not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        elif not isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not for_checkers(node):
             left.extend(ast.iter_child_nodes(node))
+
+
+def for_checkers(node):
+    """True for `if TYPE_CHECKING:`, which nothing runs."""
+    return isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
 
 
 def imported(name, seen):

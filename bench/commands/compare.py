@@ -15,7 +15,7 @@ import shutil
 from pathlib import Path
 from typing import Dict, Iterator
 
-from edgejoule.bench import device_lock, progress
+from edgejoule.bench import device_lock, stderr
 from edgejoule.bench.gates import comparison, confirm, limits, requests, trees
 
 
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         with device_lock.real(measures, "a comparison of {} and {}".format(*request.words)):
             found = confirm.compare(request, thresholds, confirm.Execution(folder=args.runs))
     except device_lock.Busy as error:
-        progress.tell("edgejoule: {}".format(error))
+        stderr.tell("edgejoule: {}".format(error))
         return device_lock.BUSY
     print(json.dumps(found._asdict(), indent=1) if args.json else "\n".join(lines(found)))
     return comparison.EXIT[found.verdict]

@@ -13,7 +13,7 @@ a past, never pass. docs/concepts/gates.md explains how a number becomes red.
 import argparse
 import json
 
-from edgejoule.bench import device_lock, progress
+from edgejoule.bench import device_lock, stderr
 from edgejoule.bench.gates import (
     comparison,
     confirm,
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
                 by = confirm.Execution(args.pairs)
                 judged = suspects.tried(judged, args.history, night, by)
         except device_lock.Busy as error:
-            progress.tell("edgejoule: {}".format(error))
+            stderr.tell("edgejoule: {}".format(error))
             return device_lock.BUSY
     _print(args, judged, night)
     return comparison.EXIT[judged.verdict]

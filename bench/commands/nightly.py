@@ -27,7 +27,7 @@ import json
 from pathlib import Path
 from typing import Any, Dict, List
 
-from edgejoule.bench import device_lock, progress
+from edgejoule.bench import device_lock, stderr
 from edgejoule.bench.nights import cooling, night, night_work, trace_keeping
 
 
@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
         )
     try:
         if args.resume:
-            documents = night_work.finish_all(args.history, args.suite, progress.tell)
+            documents = night_work.finish_all(args.history, args.suite, stderr.tell)
         elif not args.suite:
             raise ValueError(
                 "which suite? edgejoule nightly SUITE; 'edgejoule list suites' names them"
@@ -129,10 +129,10 @@ def run(args: argparse.Namespace) -> int:
             return _plan(args)
         else:
             documents = night_work.tonight(
-                args.history, options(args), args.night, args.again, progress.tell
+                args.history, options(args), args.night, args.again, stderr.tell
             )
     except device_lock.Busy as error:
-        progress.tell("edgejoule: {}".format(error))
+        stderr.tell("edgejoule: {}".format(error))
         return device_lock.BUSY
     _print(documents, args)
     return _exit_code(documents)

@@ -9,7 +9,7 @@ import json
 import sys
 
 from edgejoule.bench import device_lock, runner, suite
-from edgejoule.bench.progress import tell
+from edgejoule.bench.stderr import tell
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
-from edgejoule.bench import bundle, progress, records, suite
+from edgejoule.bench import bundle, records, stderr, suite
 from edgejoule.bench.gates import abba, comparison, limits, trees
 from edgejoule.bench.history import store
 from edgejoule.devices.clock import MACHINE, Clock
@@ -37,7 +37,7 @@ class Execution(NamedTuple):
 
     pairs: Optional[int] = None  # as many as the thresholds say
     folder: Optional[store.Folder] = None  # `FOLDER`
-    say: Callable[[str], None] = progress.tell
+    say: Callable[[str], None] = stderr.tell
     clock: Clock = MACHINE
 
 

@@ -254,8 +254,8 @@ def test_the_ledger_tells_when_phases_and_epochs_began():
                 with ledger.evaluation() as evaluated:
                     pass
                 ledger.epoch(
-                    trained.reading,
-                    evaluated.reading,
+                    trained,
+                    evaluated,
                     1,
                     loss=1.0,
                     train_accuracy=0.5,
@@ -263,7 +263,6 @@ def test_the_ledger_tells_when_phases_and_epochs_began():
                     celsius=None,
                     learning_rate=0.1,
                     channels=3,
-                    start_s=trained.start_s,
                 )
         times = meter.trace().times_s
     dense, retrain = ledger.phases
