@@ -77,6 +77,13 @@ def by_size(model, groups, batches):
     return l1.scores(model, groups, batches)
 '''
 
+PYTEST = """\
+#!{}
+import sys
+from pytest import console_main
+sys.exit(console_main())
+"""
+
 pytestmark = pytest.mark.skipif(
     sys.version_info < (3, 8), reason="setuptools for Python 3.6 cannot read pyproject.toml"
 )
@@ -96,6 +103,9 @@ class Installed:
         # a path inside a .pth file brings packages along, but not the hooks of editable installs
         here = [path for path in sys.path if path.endswith("-packages")]
         (site / "others.pth").write_text("\n".join(here) + "\n")
+        script = self.bin / "pytest"  # which an installer would have put there
+        script.write_text(PYTEST.format(self.bin / "python"))
+        script.chmod(0o755)
 
     def call(self, where: Path, *words, env=None):
         """(exit code, output) of a program of the environment, started in a folder."""
@@ -199,18 +209,13 @@ def test_the_wheel_brings_what_is_no_python(wheel):
 def test_it_is_imported_from_the_wheel(installed, tmp_path):
     code = "import edgejoule; from edgejoule import Meter; print(edgejoule.__file__)"
     code, said = installed.call(tmp_path, "python", "-c", code)
-    assert (
-        code == 0 and Path(said.strip()).parent.parent.parent.parent.parent == installed.bin.parent
-    )
+    assert code == 0 and installed.bin.parent in Path(said.strip()).parents
 
 
-@pytest.mark.parametrize(
-    "words", [("python", "-m", "pytest"), ("python", "-P", "-m", "pytest")][:1]
-)
+@pytest.mark.parametrize("words", [("pytest",), ("python", "-m", "pytest")], ids=" ".join)
 def test_a_project_with_our_folders_names_tests_itself(installed, project, words):
-    for start in (words, ("python", "-c", "import pytest, sys; sys.exit(pytest.main())")):
-        code, said = installed.call(project, *start)
-        assert code == 0 and "1 passed" in said, said
+    code, said = installed.call(project, *words)
+    assert code == 0 and "1 passed" in said, said
 
 
 @pytest.mark.parametrize("empty", [False, True], ids=["beside theirs", "in an empty folder"])
@@ -221,9 +226,7 @@ def test_commands_run_anywhere(installed, project, tmp_path_factory, empty):
     said = installed.edgejoule(where, "run", suite, env=foreign)
     assert "fcnet-xshape-dense-s0" in said
     installed.edgejoule(where, "report", "tiny", env=foreign)
-    assert (where / "runs" / "tiny" / "report" / "index.html").exists() or list(
-        (where / "runs" / "tiny" / "report").glob("*.html")
-    )
+    assert list((where / "runs" / "tiny" / "report").glob("*.html"))
     assert "quick" in installed.edgejoule(where, "list", "suites", env=foreign)
     assert "numpy" in installed.edgejoule(where, "kernels", env=foreign)
 
@@ -255,8 +258,7 @@ def test_list_shows_a_users_own_files(installed, own):
 def test_a_users_own_files_run_here_and_in_a_worker(installed, own):
     """The plan is made in the command's own process, a case in a process of its own."""
     installed.edgejoule(own, "run", "mine.toml", "--dry-run")
-    said = installed.edgejoule(own, "run", "mine.toml")
-    assert "5 W" in said or "fake" in said or said
+    installed.edgejoule(own, "run", "mine.toml")
     records = [json.loads(path.read_text()) for path in own.glob("runs/mine/*/run.json")]
     assert {each["case"]["prune"]["recipe"] for each in records} == {
         "my_recipe",
