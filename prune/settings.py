@@ -11,20 +11,29 @@ so may a caller: `recipe` gathers them. `edgejoule.signatures` reads the same wi
 """
 
 from dataclasses import dataclass
-from typing import Any, Dict, Optional, Sequence, TypeVar
+from typing import Any, Dict, NamedTuple, Optional, Sequence
 
 from edgejoule import plugins
 
-T = TypeVar("T")
 RETRAIN = ("full", "last")
 SCOPES = (None, "global", "layer")
+
+
+class Fixed(NamedTuple):
+    """A field that the recipe itself sets."""
+
+    value: Any
 
 
 class Default:
     """What a recipe's signature says of a group's fields, or of a choice."""
 
     def __init__(self, names: Sequence[str], fields: Dict[str, Any]):
-        self.name, self.fields = (list(names) + [None])[0], fields
+        self.name = names[0] if names else None
+        self.fixed = {key for key, value in fields.items() if isinstance(value, Fixed)}
+        self.fields = {
+            key: value.value if key in self.fixed else value for key, value in fields.items()
+        }
 
 
 def default(*name: str, **fields: Any) -> Any:
@@ -32,9 +41,9 @@ def default(*name: str, **fields: Any) -> Any:
     return Default(name, fields)
 
 
-def fixed(value: T) -> T:
+def fixed(value: Any) -> Fixed:
     """The value, in a default: the recipe itself sets it, so nobody else can."""
-    return value
+    return Fixed(value)
 
 
 class Settings:

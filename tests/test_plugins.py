@@ -65,21 +65,17 @@ def asked_by(parameter):
     kinds = [each for each in kinds if isinstance(each, type)]
     default = parameter.default
     if any(issubclass(each, Settings) for each in kinds):
-        given = default.fields if isinstance(default, Default) else {}
+        said = default if isinstance(default, Default) else Default([], {})
         fields = kinds[0].__dataclass_fields__.values()
         whole = {each.name: each.default for each in fields}
-        closed = fixed_in(parameter, given)
-        whole.update(given)
+        whole.update(said.fields)
         required = {key: REQUIRED for key, value in whole.items() if "MISSING" in repr(value)}
-        return {key: value for key, value in dict(whole, **required).items() if key not in closed}
+        return {
+            key: value for key, value in dict(whole, **required).items() if key not in said.fixed
+        }
     if any(issubclass(each, Choice) for each in kinds) and isinstance(default, Default):
         default = default.name
     return {parameter.name: REQUIRED if default is inspect.Parameter.empty else default}
-
-
-def fixed_in(parameter, given):
-    """Fields that a recipe sets itself; at run time a fixed value looks like any other."""
-    return {"scope", "multiple_of", "invert"} & set(given) - {"mode"}
 
 
 @pytest.mark.parametrize("recipe", plugins.names("recipes"))
