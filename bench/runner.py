@@ -89,10 +89,22 @@ def _case(folder, suite_name, case_id, case, tally, say):
     code = run_worker(path)
     if code:
         (tally.refused if code == REFUSED else tally.failed).append(case_id)
-        say("failed with exit code {}; its log is {}".format(code, path / "log"))
+        say(_ended(code, path / "log"))
         return
     bundle.finish(path, folder, case_id)
     tally.ran.append(case_id)
+
+
+def _ended(code: int, log: Path) -> str:
+    """How a worker ended that did not end well, in words."""
+    if code > 0:
+        return "failed with exit code {}; its log is {}".format(code, log)
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:  # a signal that this Python has no name for
+        name = str(-code)
+    hint = " (out of memory?)" if -code == signal.SIGKILL else ""
+    return "was killed by {}{}; its log is {}".format(name, hint, log)
 
 
 def run_worker(path: Path) -> int:

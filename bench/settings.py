@@ -4,7 +4,9 @@ The settings of models, data sets, recipes and criteria are the keyword-only par
 their functions: adding a parameter there adds a setting here, and nothing else need know.
 """
 
-from typing import Dict
+import os
+import re
+from typing import Any, Dict
 
 from edgejoule import plugins
 from edgejoule.plugins import REQUIRED
@@ -25,14 +27,18 @@ TRAIN = {
     "threads": 0,
 }
 MEASURE = {"power": "auto", "fake_power": "", "period_s": 0.1}
-WHOLE = "a whole number from 1"
-BOUNDS = {
+THREADS = 4 * (os.cpu_count() or 1)  # more than these only wait, and starve the rest of the machine
+WHOLE = ("epochs", "batch_size", "seed", "threads")  # the bounded settings that know no fractions
+BOUNDS = {  # lowest, first that is too much, in words
     "ratio": (0, 1, "a share to remove, in [0, 1): 0.5 removes half"),
-    "epochs": (1, 1e9, WHOLE),
-    "batch_size": (1, 1e9, WHOLE),
-    "learning_rate": (0, 1e9, "a number from 0"),
-    "period_s": (0.001, 60, "seconds between power samples, from 0.001"),
+    "epochs": (1, 10**9, "a whole number from 1 and below 1e9"),
+    "batch_size": (1, 10**9, "a whole number from 1 and below 1e9"),
+    "seed": (0, 2**63, "a whole number from 0 and below 2^63"),
+    "threads": (0, THREADS + 1, "a whole number from 0 (torch's own choice) to {}".format(THREADS)),
+    "learning_rate": (0, 1e9, "a number from 0 and below 1e9"),
+    "period_s": (0.001, 60, "seconds between power samples, from 0.001 and below 60"),
 }
+DEVICES = re.compile(r"auto|cpu|cuda(:\d+)?$")
 PLUGINS = {
     ("model", "name"): "models",
     ("dataset", "name"): "datasets",
@@ -108,15 +114,45 @@ def _checked(section: str, key: str, value, default):
     where = "{}.{}".format(section, key)
     if (section, key) in PLUGINS and value is not None:
         return plugins.check(PLUGINS[section, key], value)
-    if key in BOUNDS:
+    if key in BOUNDS and value is not None:
         _bounded(where, value, BOUNDS[key])
+    if where in SPECIAL:
+        SPECIAL[where](where, value)
     return _typed(where, value, default)
+
+
+def _known_device(where: str, value: Any) -> None:
+    if not (isinstance(value, str) and DEVICES.match(value)):
+        raise ValueError(
+            '{} = {!r}; it must be "auto", "cpu", "cuda" or "cuda:N"'.format(where, value)
+        )
+
+
+def _playable(where: str, value: Any) -> None:
+    """Watts, or a trace that is there: refused before a worker is started for it."""
+    if value in ("", None) or _is_watts(value):
+        return
+    if not (isinstance(value, str) and os.path.isfile(os.path.expanduser(value))):
+        raise ValueError(
+            "{} = {!r}; it must be a number of watts above 0, or the file of a saved power "
+            "trace".format(where, value)
+        )
+
+
+def _is_watts(value: Any) -> bool:
+    try:
+        return 0 < float(value) < float("inf")
+    except (TypeError, ValueError):
+        return False
+
+
+SPECIAL = {"train.device": _known_device, "measure.fake_power": _playable}
 
 
 def _bounded(where: str, value, bounds) -> None:
     low, high, words = bounds
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    whole = words != WHOLE or isinstance(value, int)
+    whole = where.rpartition(".")[2] not in WHOLE or isinstance(value, int)
     if not (number and whole and low <= value < high):
         raise ValueError("{} = {!r}; it must be {}".format(where, value, words))
 

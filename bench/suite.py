@@ -126,7 +126,9 @@ def _use_plugins(folder: Path, tables: Dict) -> None:
 def _suite(name, tables, overrides, sweeps, quick) -> Suite:
     question = tables.pop("question", None)
     note, name = tables.pop("note", ""), tables.pop("name", name)
-    if not isinstance(question, str) or not question.strip():
+    if question is not None and not isinstance(question, str):
+        raise ValueError("question = {!r}; it must be a sentence in quotes".format(question))
+    if question is None or not question.strip():
         raise ValueError(
             'the question is missing; add question = "...", the sentence that the report answers'
         )

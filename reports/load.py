@@ -65,10 +65,10 @@ def find(name: Optional[str], runs: Union[str, Path]) -> Path:
         ValueError: names the suites that have runs.
     """
     runs = Path(runs)
-    if name and (runs / name).is_dir():  # first: a suite called like a folder here is meant
-        return runs / name
-    if name and Path(name).is_dir():
-        return Path(name)
+    # under `runs` first: a suite called like a folder here is meant
+    for folder in [runs / name, Path(name)] if name else []:
+        if folder.is_dir() and holds_runs(folder):
+            return folder
     known = suites(runs)
     if not name and len(known) == 1:
         return runs / known[0]
@@ -94,11 +94,12 @@ def suites(runs: Path) -> List[str]:
         raise ValueError(
             "{} is a file; --runs takes the folder that runs were written to".format(runs)
         )
-    return sorted(
-        path.name
-        for path in runs.glob("*")
-        if path.is_dir() and ((path / "suite.json").exists() or any(path.glob("*/" + RECORD)))
-    )
+    return sorted(path.name for path in runs.glob("*") if path.is_dir() and holds_runs(path))
+
+
+def holds_runs(folder: Path) -> bool:
+    """True for the folder of a suite; the page is written into it, so no other will do."""
+    return (folder / "suite.json").exists() or any(folder.glob("*/" + RECORD))
 
 
 def read(folder: Path, everything: bool = False) -> Bundles:

@@ -78,21 +78,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--cool-to",
-        type=float,
+        type=amount,
         default=cooling.COOL_C,
         metavar="C",
         help="degrees that are cool enough [%(default)s]",
     )
     parser.add_argument(
         "--max-wait",
-        type=float,
+        type=amount,
         default=30.0,
         metavar="MIN",
         help="minutes to wait for that [%(default)s]",
     )
     parser.add_argument(
         "--doctor-seconds",
-        type=float,
+        type=amount,
         default=20.0,
         metavar="S",
         help="how long a real sensor is watched at rest; 0: only quick checks [%(default)s]",
@@ -108,6 +108,18 @@ def whole(text: str) -> int:
     """
     number = int(text)
     if number < 0:
+        raise ValueError(text)
+    return number
+
+
+def amount(text: str) -> float:
+    """A number from 0 that ends somewhere: degrees, minutes, seconds.
+
+    Raises:
+        ValueError: the text is none; argparse makes a sentence of it.
+    """
+    number = float(text)
+    if not 0 <= number < float("inf"):
         raise ValueError(text)
     return number
 

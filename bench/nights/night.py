@@ -172,6 +172,15 @@ def is_alive(document: Dict) -> bool:
     )
 
 
+def _is_night(asked: str) -> bool:
+    """True for a day that the calendar has, with or without a number behind it."""
+    found = store.NIGHT.match(asked)
+    try:
+        return found is not None and bool(datetime.strptime(found.group(1), "%Y-%m-%d"))
+    except ValueError:
+        return False
+
+
 def name(folder: Path, suite_name: str, asked: Optional[str], again: bool) -> str:
     """The night to do: the one asked for, else today's; `again` takes the next free number.
 
@@ -179,7 +188,7 @@ def name(folder: Path, suite_name: str, asked: Optional[str], again: bool) -> st
         ValueError: what was asked for is no name of a night.
     """
     first = asked or date.today().isoformat()
-    if not store.NIGHT.match(first):
+    if not _is_night(first):
         raise ValueError(
             "no night is called {!r}; nights are dates such as 2026-11-21, or 2026-11-21.2".format(
                 first

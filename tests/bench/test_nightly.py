@@ -190,6 +190,9 @@ def test_an_undecided_trial_leaves_the_suspect_red(tmp_path):
     "more, said",
     [
         (["--night", "tomorrow"], "no night is called"),
+        (["--night", "2026-13-45"], "no night is called '2026-13-45'"),
+        (["--cool-to", "nan"], "invalid amount value: 'nan'"),
+        (["--max-wait", "-1"], "invalid amount value: '-1'"),
         (["--set", "train.epoch=1"], "epochs"),
         (["--device", "nosuch"], "nosuch"),
     ],

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edgejoule.bench import bundle
+from edgejoule.bench import bundle, runner, suite
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TINY = """
@@ -107,3 +107,13 @@ def test_a_second_run_redoes_nothing(tmp_path):
         subprocess.check_output(command(tmp_path, "--json", "--set", "train.seed=5")).decode()
     )
     assert len(first["ran"]) == 1 and again["skipped"] == first["ran"] and not again["ran"]
+
+
+def test_a_worker_that_a_signal_ended_names_it(tmp_path, monkeypatch):
+    (tmp_path / "tiny.toml").write_text(TINY)
+    asked = suite.read(str(tmp_path / "tiny.toml"))
+    said = []
+    for code, words in ((-9, "killed by SIGKILL (out of memory?)"), (-11, "killed by SIGSEGV;")):
+        monkeypatch.setattr(runner, "run_worker", lambda path, code=code: code)
+        assert runner.run(asked, tmp_path / str(-code), said.append).failed
+        assert words in said[-1] and "its log is" in said[-1]

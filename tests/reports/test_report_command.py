@@ -82,6 +82,8 @@ def test_nothing_to_report_ends_with_3(tmp_path):
     "arguments, words",
     [
         (["nosuch"], "no runs of a suite called 'nosuch'"),
+        (["../.."], "no runs of a suite called '../..'"),
+        (["/"], "no runs of a suite called '/'"),
         (["quick", "--convention", "flops"], "exact, paper, fvcore"),
         (["quick", "--out", "{file}"], "a file of that name is in the way"),
         (["quick", "--out", "{file}/deeper"], "a file of that name is in the way"),
