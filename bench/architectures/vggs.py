@@ -15,6 +15,15 @@ from edgejoule.bench.architectures import weights
 Plan = Sequence[Union[int, str, Tuple[int, int]]]
 
 
+def parsed(text: str) -> Plan:
+    """The plan that is written "64 64 M 256/1": widths, "M", and a width with its own kernel."""
+    found: List[Union[int, str, Tuple[int, int]]] = []
+    for word in text.split():
+        width, slash, kernel = word.partition("/")
+        found.append("M" if word == "M" else (int(width), int(kernel)) if slash else int(width))
+    return found
+
+
 def layers(plan: Plan, channels: int, bias: bool = False) -> List[nn.Module]:
     """The convolutions of a plan, each with its norm and ReLU, and its poolings, in order."""
     found: List[nn.Module] = []

@@ -64,6 +64,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="only finish what was begun; exit 0 if there is nothing",
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would be done")
+    _conditions(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def _conditions(parser: argparse.ArgumentParser) -> None:
+    """What a night waits for, tries and keeps."""
     parser.add_argument(
         "--no-confirm",
         action="store_true",
@@ -97,7 +103,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="how long a real sensor is watched at rest; 0: only quick checks [%(default)s]",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
 def whole(text: str) -> int:

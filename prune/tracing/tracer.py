@@ -53,8 +53,8 @@ class Tracer:
         return len(self.operations)
 
     def operate(self, func: Callable, args: tuple, kwargs: dict) -> Any:
-        """The labelled result of one operation."""
-        raise NotImplementedError
+        """The labelled result of one operation; a recorder finds the rule for it."""
+        raise TypeError("{} has no rules".format(type(self).__name__))
 
     def refuse(self, reason: str) -> NoReturn:
         """Refuse the model as a whole."""
