@@ -70,11 +70,10 @@ def _read(path: Path) -> Optional[Dict[int, float]]:
     """A cached sweep; None where there is none or it can't be read."""
     try:
         found = json.loads(path.read_text())
-        if found["schema"] == SCHEMA:
-            return {int(step): float(value) for step, value in found["times"].items()}
+        known = found["schema"] == SCHEMA
+        return {int(k): float(v) for k, v in found["times"].items()} if known else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        pass  # whatever is wrong with it, measuring anew is the answer
-    return None
+        return None  # whatever is wrong with it, measuring anew is the answer
 
 
 def measured(device: str, rounds: int) -> Dict[int, float]:

@@ -4,6 +4,7 @@ FOLDER holds `case.json`. One process per case, so that no cache, allocator or C
 one run weighs on the next.
 """
 
+import contextlib
 import json
 import sys
 import traceback
@@ -262,11 +263,9 @@ def _layers(outcome: Outcome) -> List[Dict[str, Any]]:
 def _failed(log: TextIO, error: object, code: int) -> int:
     """The exit code, after one line for the user and the traceback for the log."""
     print("edgejoule: " + " ".join(str(error).split()), file=sys.stderr)
-    try:
+    with contextlib.suppress(OSError):  # a full disk has no room for the traceback either
         traceback.print_exc(file=log)
         log.flush()
-    except OSError:
-        pass  # a full disk has no room for the traceback either
     return code
 
 
