@@ -27,7 +27,7 @@ class EpochRecord(NamedTuple):
     joules: Optional[float]
     joules_reason: Optional[str]
     uncertainty_joules: Optional[float]
-    status: str  # of the energy reading: ok, degraded, invalid, too_short, none
+    status: str  # of the energy reading: of `devices.reading.STATUSES`
     flops: Dict[str, Optional[float]]  # by convention, the whole epoch
     loss: Optional[float]  # None: it diverged
     train_accuracy: float  # fraction

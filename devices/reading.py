@@ -5,7 +5,9 @@ Seconds, watts and joules throughout; None is "not measured", never 0.
 
 from typing import Dict, Iterable, NamedTuple, Optional
 
-STATUSES = ("ok", "too_short", "degraded", "invalid", "none")  # from the best to the worst
+# from the best to the worst; "wide": measured well, but the bar is above 10 % of the value
+STATUSES = ("ok", "wide", "too_short", "degraded", "invalid", "none")
+SENSING = ("instant", "average", "counter")
 
 
 class DeviceInfo(NamedTuple):
@@ -15,6 +17,11 @@ class DeviceInfo(NamedTuple):
     between samples that the source deserves, `update_s` the time after which its value is new,
     `lag_s` how far the value trails the power (mean delay), `gain` the relative standard
     uncertainty of its scale, `offset_watts` that of its zero, `step_watts` its resolution.
+    `sensing` is how its value comes about: "instant", a snapshot, which is sampled at dithered
+    moments; "average", over `lag_s` or longer, which is sampled on a grid; "counter", joules so
+    far. `window_s` is the part of every `update_s` that the value sees, None if all of it or
+    not known; `limit_watts` the most it can show, a value above which is no power;
+    `calibration` a sentence on the comparison that the values were corrected by.
     """
 
     adapter: str
@@ -32,6 +39,10 @@ class DeviceInfo(NamedTuple):
     gain: float = 0.0
     step_watts: Optional[float] = None
     offset_watts: float = 0.0
+    sensing: str = "instant"
+    window_s: Optional[float] = None
+    limit_watts: Optional[float] = None
+    calibration: Optional[str] = None
 
 
 class Sample(NamedTuple):

@@ -24,6 +24,7 @@ TOTAL_NOTE = (
     "are paid for; evaluation is not in it"
 )
 STATUSES = {
+    "wide": "rough: the bar is above 10 % of the value",
     "too_short": "rough: too short for this sensor",
     "degraded": "rough: the sensor missed samples",
     "invalid": "not to be trusted",

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, NamedTuple, Optional
 
 from edgejoule.bench import records
+from edgejoule.devices.reading import STATUSES
 
 EPOCHS, CLOSED = '\n "epochs": [', "\n ],"  # how `records.to_json` writes them
 # where data lie and what a run is called; of the same method all the same
 UNIDENTIFYING = ("root", "download", "verify", "preload", "label", "seed", "fake_power")
-TRUSTED = ("ok", "degraded", "too_short")  # a reading of another status is no measurement
+TRUSTED = ("ok", "wide", "degraded", "too_short")  # a reading of another status is no measurement
 
 
 class Facts(NamedTuple):
@@ -176,9 +177,8 @@ def _named(name: str, value: Any) -> Optional[str]:
 
 
 def _worst(statuses: Iterable[str]) -> str:
-    order = ("ok", "too_short", "degraded", "invalid", "none")  # from good to bad
     return max(
         statuses,
-        key=lambda each: order.index(each) if each in order else len(order),
+        key=lambda each: STATUSES.index(each) if each in STATUSES else len(STATUSES),
         default="none",
     )

@@ -65,7 +65,7 @@ class Night(NamedTuple):
 class Row(NamedTuple):
     """One bundle. `asked` is how many seeds the night asked for under this label.
 
-    `status` is that of the energy readings (ok, too_short, degraded, invalid, none), "broken"
+    `status` is that of the energy readings (`devices.reading.STATUSES`), "broken"
     for a bundle that cannot be read, `VOID` for one of an invalid night.
     """
 

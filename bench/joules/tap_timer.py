@@ -17,7 +17,7 @@ from edgejoule.devices.reading import DeviceInfo, Reading
 SPACING_S = 0.01  # edges closer than this need no sample of their own
 UPDATES = 20  # of the sensor that a round must last
 NO_SENSOR = "no power sensor: "
-BELIEVED = ("ok", "too_short")  # a reading under 5 s is right, its bar is wide
+BELIEVED = ("ok", "wide", "too_short")  # a reading under 5 s is right, its bar is wide
 
 
 class Tap:

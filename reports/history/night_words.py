@@ -7,7 +7,11 @@ from edgejoule.reports.history import changes, past
 from edgejoule.reports.words import plain, plural, sentence
 
 STATUSES = {"none": "joules not measured"}
-ROUGH = {"too_short": "too short for this sensor", "degraded": "with samples missing"}
+ROUGH = {
+    "wide": "with a bar above 10 % of the value",
+    "too_short": "too short for this sensor",
+    "degraded": "with samples missing",
+}
 WRITTEN = ("report", "prune", "done")  # its own pages are written before a night is done
 ALARM_NOTE = "alarms of the last "  # how a note of the gate begins that says what `balance` does
 
