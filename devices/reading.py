@@ -7,7 +7,6 @@ from typing import Dict, Iterable, NamedTuple, Optional
 
 # from the best to the worst; "wide": measured well, but the bar is above 10 % of the value
 STATUSES = ("ok", "wide", "too_short", "degraded", "invalid", "none")
-SENSING = ("instant", "average", "counter")
 
 
 class DeviceInfo(NamedTuple):
@@ -66,8 +65,7 @@ class Reading(NamedTuple):
     `uncertainty_joules` is the half-width of the 95 % interval of the absolute value;
     `repeatability_joules` leaves the sensor's scale out: use it to compare two readings of
     one board. `coverage` is the share of the window that samples vouch for, 0 to 1.
-    `raw_joules` is the value before the sensor's lag was corrected; `beat` says that the load
-    seems to beat with the sampling.
+    `raw_joules` is the value before the sensor's lag was corrected.
     """
 
     seconds: float
@@ -82,7 +80,6 @@ class Reading(NamedTuple):
     reason: Optional[str] = None
     repeatability_joules: Optional[float] = None
     raw_joules: Optional[float] = None
-    beat: Optional[str] = None
 
 
 def worst(statuses: Iterable[str]) -> str:

@@ -1,39 +1,35 @@
-"""The thread that reads a device on a regular grid, which begins anew at every window's edge.
+"""The thread that reads a device, at moments that lock to no load.
 
-So the edge is sampled, and a window that is a whole number of periods long is sampled evenly;
-uneven samples would weigh unevenly. A register that is renewed more slowly than it is read
-shows nothing new at an edge and keeps its grid. One read in ten is repeated at a random moment,
-to tell a load that beats with the grid. Deadlines are moments, not lengths: a missed tick is
-skipped, never made up for. Whatever a read raises becomes a sentence in the record: the
-caller's training never sees it. What is heard is put into the record by the dozen: a thread
-that wakes ten times a second finds every cache cold, and pays for each thing it touches.
+Where a sensor shows instants the moments are dithered, each inside a stratum of its own; where
+it averages, or is renewed more slowly than it is read, they lie on a grid (`energy.moments`).
+Both begin anew at every window's edge, and a read at the edge itself is asked for. Deadlines are
+moments, not lengths: a missed one is skipped, never made up for. Whatever a read raises becomes a
+sentence in the record: the caller's training never sees it. What is heard is put into the record
+by the dozen: a thread that wakes ten times a second finds every cache cold, and pays for each
+thing it touches.
 """
 
-import random
 import resource
 import threading
 from collections import deque
 from functools import partial
-from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Tuple
+from typing import Deque, Dict, List, Optional, Sequence, Tuple
 
 from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.device import Device
-from edgejoule.devices.energy import recorded_trace, window
+from edgejoule.devices.energy import moments, recorded_trace, window
+from edgejoule.devices.energy.moments import Stratum
 from edgejoule.devices.energy.record import Record
-from edgejoule.devices.reading import Reading, Sample
+from edgejoule.devices.reading import DeviceInfo, Reading, Sample
 from edgejoule.devices.trace import PowerTrace
 from edgejoule.devices.wakeup import Wakeup
 
-# 10 Hz costs 0.2 % of a core on six rails and leaves 1 % of error after a minute of training;
-# at 50 Hz the cost is about 1 %, the most that a thread beside the training may take unasked.
-DEFAULT_PERIOD_S, SHORTEST_PERIOD_S = 0.1, 0.02
-STRAY_EVERY = 10  # grid reads between two at random moments
+# An average filters the load itself, and 10 Hz tells all of it; of instants more is better, and
+# 20 Hz costs half a per cent of a core on six rails.
+AVERAGE_S, INSTANT_S = 0.1, 0.05
 SETTLE_EVERY = 12  # reads between two visits to the record and to the thread's own cost
 PATIENCE_S = 0.5  # longest wait for the sample that closes a window
-ROUNDING = 1e-6  # of a period
 THREAD = "edgejoule-sampler"
-
-Keep = Callable[[float, float, Sample], Any]  # (before_s, after_s, sample): into the record
 
 
 class Sampler:
@@ -42,20 +38,18 @@ class Sampler:
     def __init__(self, device: Device, period_s: Optional[float] = None, clock: Clock = MACHINE):
         info = device.info()
         self.device, self.info, self.clock = device, info, clock
-        self._pinned, self._beat = period_s is not None, ""
-        self.period_s = period_s or info.period_s or DEFAULT_PERIOD_S
-        self.record = Record(self.period_s)
+        self.period_s = period_s or info.period_s or _default_s(info)
+        self._plan = moments.plan(info, self.period_s)
+        self.record = Record(self.period_s, info, self._plan.dithered)
         self.cpu_seconds = 0.0
         self.reads = 0
         self._thread: Optional[threading.Thread] = None
         self._wakeup: Optional[Wakeup] = None
         self._stopping = False
         self._begun = clock.now()
-        # what was read but is not yet in the record: (keep, before_s, after_s, samples)
-        self._heard: Deque[Tuple[Keep, float, float, Sequence[Sample]]] = deque()
+        # what was read but is not yet in the record: (before_s, after_s, stratum, samples)
+        self._heard: Deque[Tuple[float, float, Stratum, Sequence[Sample]]] = deque()
         self._lock = threading.Lock()
-        self._slow = (info.update_s or 0.0) >= self.period_s
-        self._dice = random.Random(1)  # its own: the caller's seed stays untouched
 
     def start(self) -> None:
         """Begin to sample; waits briefly for the first sample."""
@@ -91,25 +85,24 @@ class Sampler:
         return self._newest_s() >= moment_s
 
     def reading(self, start_s: float, end_s: float) -> Reading:
-        """What a window cost; a load that beats with the grid doubles its rate from then on."""
+        """What a window cost."""
         self.settle()
-        found = window.reading(self.record, self.info, start_s, end_s)
-        if found.beat is not None:
-            self._quicken(found.beat)
-        return found
+        with self._lock:
+            return window.reading(self.record, self.info, start_s, end_s)
 
     def trace(self) -> PowerTrace:
         """Power over everything sampled so far, in watts."""
         self.settle()
-        return recorded_trace.trace(self.record, self.info.rail)
+        with self._lock:
+            return recorded_trace.trace(self.record, self.info.rail)
 
     def settle(self) -> None:
         """Put what was heard into the record."""
         with self._lock:  # the thread and its caller both come here, and rows must stay in order
             while self._heard:
-                keep, before_s, after_s, heard = self._heard.popleft()
+                before_s, after_s, stratum, heard = self._heard.popleft()
                 for sample in heard:
-                    keep(before_s, after_s, sample)
+                    self.record.add(before_s, after_s, sample, stratum)
 
     def cost(self) -> Dict[str, Optional[float]]:
         """What sampling costs: share of one core [0, 1], reads, samples kept, seconds."""
@@ -126,7 +119,7 @@ class Sampler:
     def warnings(self) -> List[str]:
         """Sentences on what went wrong while sampling, and what the device itself notes."""
         found = [self._signed(failure.sentence) for failure in self.record.failures]
-        found += [self._beat] if self._beat else []
+        found += [self.record.rows.trouble] if self.record.rows.trouble else []
         if self.record.rejected:
             found.append(
                 "{}: {} reads took too long and were dropped".format(
@@ -139,15 +132,6 @@ class Sampler:
         """The sentence with the adapter's name in front, which its own errors have already."""
         name = self.info.adapter
         return text if text.startswith(name) else "{}: {}".format(name, text)
-
-    def _quicken(self, beat: str) -> None:
-        """Halve the period, unless the user chose it or it is short enough."""
-        floor = max(SHORTEST_PERIOD_S, (self.info.update_s or 0.0) / 2)
-        if not self._pinned and self.period_s / 2 >= floor * 0.999:  # rounding must not forbid
-            self.period_s /= 2
-        self._beat = "{}: {}; sampled every {:.3g} s since".format(
-            self.info.adapter, beat, self.period_s
-        )
 
     def _dead(self) -> bool:
         return self._thread is None or not self._thread.is_alive()
@@ -164,35 +148,28 @@ class Sampler:
         self._thread = self.clock.thread(partial(self._run, wakeup), THREAD)
 
     def _run(self, wakeup: Wakeup) -> None:
-        now = self.clock.now
-        begun, spent = now(), self.cpu_seconds - _thread_cpu()
+        spent, at_edge = self.cpu_seconds - _thread_cpu(), True
         while not self._stopping:
-            self._take(self.record.add)
+            if at_edge:
+                now = self.clock.now()
+                self._plan.begin(now)
+                self._take(moments.edge(now))
             # the first reads at once: whoever starts or ends a short window waits for them
             if self.reads % SETTLE_EVERY == 0 or self.reads < SETTLE_EVERY:
                 self.settle()
                 self.cpu_seconds = spent + _thread_cpu()
-            # a wait may end a rounding error before its tick, which must not be read twice
-            ticks = int((now() - begun) / self.period_s + ROUNDING) + 1
-            if self._waited(wakeup, begun + ticks * self.period_s) and not self._slow:
-                begun = now()
-
-    def _waited(self, wakeup: Wakeup, deadline_s: float) -> bool:
-        """True if an edge ended the wait; now and then a stray sample is taken in it."""
-        if self.reads % STRAY_EVERY == 0 and not self._slow:
-            left = deadline_s - self.clock.now()
-            if wakeup.wait(deadline_s - left * self._dice.random()):
-                return True
-            self._take(self.record.stray)
-        return wakeup.wait(deadline_s)
+            stratum = self._plan.next(self.clock.now())
+            at_edge = wakeup.wait(stratum.at_s)
+            if not at_edge:
+                self._take(stratum)
 
     def _newest_s(self) -> float:
         """The moment of the newest sample; 0 without any."""
         self.settle()
-        return self.record.times_s[-1] if self.record.times_s else 0.0
+        return self.record.rows.last_s() or 0.0
 
-    def _take(self, keep: Keep) -> None:
-        """One read; what it heard will go to `keep(before_s, after_s, sample)`."""
+    def _take(self, stratum: Stratum) -> None:
+        """One read; what it heard will go into the record."""
         before_s = self.clock.now()
         self.reads += 1
         try:
@@ -201,7 +178,14 @@ class Sampler:
             self.settle()
             self.record.fail(before_s, _sentence(error))
         else:
-            self._heard.append((keep, before_s, self.clock.now(), heard))
+            self._heard.append((before_s, self.clock.now(), stratum, heard))
+
+
+def _default_s(info: DeviceInfo) -> float:
+    """Seconds between reads of a sensor that asks for no period of its own."""
+    if info.sensing != "instant":
+        return AVERAGE_S
+    return max(INSTANT_S, info.update_s or 0.0)
 
 
 def _sentence(error: Exception) -> str:

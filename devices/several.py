@@ -65,7 +65,7 @@ def total(pairs: Sequence[Tuple[DeviceInfo, Reading]]) -> Reading:
     Rails are named after their adapter. Errors of different sensors are independent.
     """
     if len(pairs) == 1:
-        return pairs[0][1]  # whole: with its peak and its beat, which sums do not have
+        return pairs[0][1]  # whole: with its peak, which a sum does not have
     readings = [reading for _, reading in pairs]
     rails = {
         "{} {}".format(info.adapter, rail): joules

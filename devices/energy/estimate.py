@@ -3,14 +3,16 @@
 `from_power` integrates sampled watts, `from_counter` interpolates a counter's ticks.
 """
 
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from edgejoule.devices.energy import aliasing, integrate, ticks, uncertainty
-from edgejoule.devices.energy.record import Slice
+from edgejoule.devices.energy import integrate, ticks, uncertainty
+from edgejoule.devices.energy.pieces import Piece
+from edgejoule.devices.energy.record import GAP_PERIODS, MARGIN, Record
+from edgejoule.devices.energy.rows import Slice, known
 from edgejoule.devices.reading import DeviceInfo
 
-GAP_PERIODS = 3  # a busy machine skips a tick now and then, and that is no gap yet
 EDGE_UPDATES = 2  # the last tick is up to one update old, and seen up to one poll later
+MARGIN_UPDATES = 4  # ticks that far on both sides of an edge tell its moment and its power
 
 
 class Draft(NamedTuple):
@@ -25,105 +27,138 @@ class Draft(NamedTuple):
     gaps: integrate.Gaps
     rails: Dict[str, float]
     problem: Optional[str] = None
-    beat: Optional[str] = None
 
 
 def from_power(
-    part: Slice, info: DeviceInfo, start_s: float, end_s: float, period_s: float
+    record: Record, piece: Piece, info: DeviceInfo, start_s: float, end_s: float
 ) -> Optional[Draft]:
-    """The draft of sampled power; None without a sample."""
-    times, watts = known(part.times_s, part.watts)
-    if not times:
+    """The draft of sampled power; None without a sample of it."""
+    area = piece.area
+    if area is None:
         return None
-    area = integrate.area(times, watts, start_s, end_s, GAP_PERIODS * period_s)
     joules = area.joules + integrate.lag_joules(area.start_watts, area.end_watts, info.lag_s)
-    beat = aliasing.find(times, watts, part.strays, start_s, end_s, area)
-    terms = uncertainty.traced(area, joules, end_s - start_s, info, beat.joules if beat else 0.0)
-    counts = bool(known(part.times_s, part.joules)[1])
-    # beside a counter the rails are in joules, which must not be integrated as if in watts
-    rails = {} if counts else _rails(part, lambda t, w: _rail_power(t, w, start_s, end_s, info))
+    counts = record.counter.tick_s is not None
     return Draft(
         "estimate" if info.estimate else "trace",
         joules,
         area.joules,
-        terms,
+        uncertainty.traced(area, joules, info, record.scatter(start_s, end_s)),
         area.peak_watts,
         area.samples,
         area.gaps,
-        rails,
+        _lagging(record, piece.rails, info, start_s, end_s),
         "the counter failed, so power was integrated" if counts else None,
-        beat.sentence if beat else None,
     )
 
 
 def from_counter(
-    part: Slice, info: DeviceInfo, start_s: float, end_s: float, period_s: float
+    record: Record, piece: Piece, info: DeviceInfo, start_s: float, end_s: float
 ) -> Optional[Draft]:
-    """The draft of a counter; None if it never moved."""
-    found = ticks.find(*known(part.times_s, part.joules), update_s=info.update_s or 0.0)
-    parts = ticks.spread(found, start_s, end_s)
-    if not parts:
+    """The draft of a counter; None if it never moved.
+
+    A hole between two ticks costs nothing: the counter went on. One that an edge lies in costs
+    the part of it inside the window.
+    """
+    update = max(info.update_s or 0.0, record.period_s)
+    parts = [record.around(t, t, MARGIN_UPDATES * update, MARGIN) for t in (start_s, end_s)]
+    edges = [_edge(record, part, t, update) for part, t in zip(parts, (start_s, end_s))]
+    if edges[0] is None or edges[1] is None or record.counter.tick_s is None:
         return None
-    joules = _filled(parts, start_s, end_s)
-    powers = [watts for _, _, watts in parts]
-    update = max(info.update_s or 0.0, period_s)
-    gaps = integrate.gaps(
-        found.times_s, start_s, end_s, GAP_PERIODS * update, EDGE_UPDATES * update
-    )
-    gaps += ticks.broken(found, start_s, end_s)
-    terms = uncertainty.counted(powers, joules, end_s - start_s, info, update, period_s, gaps)
-    seen = [w for t, w in zip(part.times_s, part.watts) if start_s <= t <= end_s and w == w]
-    rails = _rails(part, lambda t, e: _rail_count(t, e, start_s, end_s, info))
+    broken = record.counter.broken(start_s, end_s)
+    spans = [b - a for a, b in zip(broken[::2], broken[1::2])]
+    filled = (end_s - start_s) / max(end_s - start_s - sum(spans), 1e-9)
+    joules = (edges[1].joules - edges[0].joules) * filled
+    missing = _missing(edges[0], edges[1], start_s, end_s, update)
+    gaps = integrate.summed(missing + tuple(zip(broken[::2], broken[1::2])), end_s)
+    powers, area = piece.powers, piece.area
     return Draft(
         "counter",
         joules,
         joules,
-        terms,
-        max(seen or powers),
-        len(parts),
+        uncertainty.counted(
+            powers, joules, end_s - start_s, info, update, record.period_s, gaps.squares
+        ),
+        area.peak_watts if area is not None else max(powers.peak_watts, record.counter.tick_watts),
+        powers.number + 1,
         gaps,
-        rails,
-        "the counter was reset" if ticks.broken(found, start_s, end_s) else None,
+        _rails_counted(parts, info, start_s, end_s, filled),
+        "the counter was restarted" if spans else None,
     )
 
 
-def known(times: Sequence[float], values: Sequence[float]) -> Tuple[List[float], List[float]]:
-    """Times and values without the rows that have no value, which are NaN."""
-    total = sum(values)
-    if total == total:  # one NaN makes the sum NaN: most records are told in one quick pass
-        return list(times), list(values)
-    rows = [(t, v) for t, v in zip(times, values) if v == v]
-    return [t for t, _ in rows], [v for _, v in rows]
+def _edge(record: Record, part: Slice, moment_s: float, update_s: float) -> Optional[ticks.Edge]:
+    """The counter at a moment: between ticks near it, across a hole, or held beyond the last."""
+    hole = record.counter.hole(moment_s)
+    if hole is not None:
+        slope = (hole.end_joules - hole.start_joules) / (hole.end_s - hole.start_s)
+        joules = hole.start_joules + slope * (moment_s - hole.start_s)
+        return ticks.Edge(joules, hole.start_s, hole.end_s)
+    found = ticks.edge(ticks.find(*known(part.times_s, part.joules), update_s), moment_s)
+    last_s = record.counter.tick_s
+    if found is None and last_s is not None and last_s <= moment_s:
+        held = record.counter.tick_watts * (moment_s - last_s)
+        return ticks.Edge(record.counter.tick_joules + held, last_s, None)
+    return found
 
 
-def _filled(parts: List[ticks.Part], start_s: float, end_s: float) -> float:
-    """Joules of the known parts, stretched over what a reset left unknown."""
-    seconds = sum(b - a for a, b, _ in parts)
-    return sum((b - a) * watts for a, b, watts in parts) * (end_s - start_s) / seconds
+def _missing(
+    first: ticks.Edge, last: ticks.Edge, start_s: float, end_s: float, update_s: float
+) -> integrate.Stretches:
+    """Stretches at the edges that no tick vouches for."""
+    far = EDGE_UPDATES * update_s
+    found: List[Tuple[float, float]] = []
+    begun = start_s
+    if first.late_s is not None and _apart(first, start_s, update_s):
+        begun = min(first.late_s, end_s)
+        found.append((start_s, begun))
+    if last.early_s is not None and _apart(last, end_s, update_s):
+        found.append((max(last.early_s, begun), end_s))
+    elif last.early_s is None and last.late_s is not None and last.late_s - end_s > far:
+        found.append((begun, end_s))
+    return tuple((a, b) for a, b in found if b > a)
 
 
-def _rails(
-    part: Slice, joules_of: Callable[[List[float], List[float]], Optional[float]]
+def _apart(edge: ticks.Edge, moment_s: float, update_s: float) -> bool:
+    """True if the ticks round an edge are too far from it, or from each other."""
+    if edge.early_s is None:
+        return edge.late_s is not None and edge.late_s - moment_s > EDGE_UPDATES * update_s
+    if edge.late_s is None:
+        return moment_s - edge.early_s > EDGE_UPDATES * update_s
+    return edge.late_s - edge.early_s > GAP_PERIODS * update_s
+
+
+def _lagging(
+    record: Record, rails: Dict[str, float], info: DeviceInfo, start_s: float, end_s: float
 ) -> Dict[str, float]:
-    """Joules by rail, of the rails that have any."""
-    found = {name: joules_of(*known(part.times_s, column)) for name, column in part.rails.items()}
-    return {name: joules for name, joules in found.items() if joules is not None}
+    """Joules by rail with what each has yet to show at the end, less what it still showed."""
+    if not info.lag_s or not rails:
+        return rails
+    first, last = [record.around(t, t, 0.0, MARGIN) for t in (start_s, end_s)]
+    return {
+        name: joules
+        + integrate.lag_joules(_at(first, name, start_s), _at(last, name, end_s), info.lag_s)
+        for name, joules in rails.items()
+    }
 
 
-def _rail_power(
-    times: List[float], watts: List[float], start_s: float, end_s: float, info: DeviceInfo
-) -> Optional[float]:
-    if not times:
-        return None
-    inside_t, inside_w = integrate.cut(times, watts, start_s, end_s)
-    return integrate.trapezoid(inside_t, inside_w) + integrate.lag_joules(
-        inside_w[0], inside_w[-1], info.lag_s
-    )
+def _at(part: Slice, name: str, moment_s: float) -> float:
+    times, watts = known(part.times_s, part.rails[name]) if name in part.rails else ([], [])
+    return integrate.at(times, watts, moment_s) if times else 0.0
 
 
-def _rail_count(
-    times: List[float], joules: List[float], start_s: float, end_s: float, info: DeviceInfo
-) -> Optional[float]:
-    found = ticks.find(times, joules, info.update_s or 0.0)
-    parts = ticks.spread(found, start_s, end_s)
-    return _filled(parts, start_s, end_s) if parts else None
+def _rails_counted(
+    parts: List[Slice], info: DeviceInfo, start_s: float, end_s: float, filled: float
+) -> Dict[str, float]:
+    """Joules by rail from counters of their own."""
+    found = {}
+    for name in parts[0].rails:
+        edges = [
+            ticks.edge(
+                ticks.find(*known(part.times_s, part.rails[name]), info.update_s or 0.0), moment_s
+            )
+            for part, moment_s in zip(parts, (start_s, end_s))
+            if name in part.rails
+        ]
+        if len(edges) == 2 and edges[0] is not None and edges[1] is not None:
+            found[name] = (edges[1].joules - edges[0].joules) * filled
+    return found

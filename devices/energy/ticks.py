@@ -4,10 +4,9 @@ A reading between two ticks is old by up to one update; so the counter is placed
 between the ticks around each edge. Pure functions over sequences of seconds and joules.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
+from operator import mul
 from typing import List, NamedTuple, Optional, Sequence, Tuple
-
-Part = Tuple[float, float, float]  # from and to in seconds, mean watts between
 
 
 class Ticks(NamedTuple):
@@ -67,38 +66,71 @@ def powers(ticks: Ticks) -> List[Optional[float]]:
     ]
 
 
-def spread(ticks: Ticks, start_s: float, end_s: float) -> List[Part]:
-    """Parts of the window with known mean power [(from, to, watts)], seconds and watts.
+class Powers(NamedTuple):
+    """Mean powers between ticks: the lowest and highest, how many, their sum and of squares; W."""
 
-    Before the first tick the first known power is held, after the last one the last: the
-    counter will tell them apart only later.
-    """
-    known = [
-        (a, b, w)
-        for a, b, w in zip(ticks.times_s, ticks.times_s[1:], powers(ticks))
-        if w is not None
+    low_watts: float
+    peak_watts: float
+    number: int
+    total: float
+    square: float
+
+    @property
+    def variance(self) -> float:
+        """By how much power differs from tick to tick, W^2."""
+        mean = self.total / max(self.number, 1)
+        return max(self.square / max(self.number, 1) - mean**2, 0.0)
+
+
+NO_POWERS = Powers(float("inf"), 0.0, 0, 0.0, 0.0)
+
+
+class Edge(NamedTuple):
+    """A counter at a moment, J, and the nearest ticks that vouch for it, s (None without one)."""
+
+    joules: float
+    early_s: Optional[float]
+    late_s: Optional[float]
+
+
+def powers_between(found: Ticks, start_s: float, end_s: float) -> Powers:
+    """The mean powers of the ticks inside a window."""
+    watts = [
+        power
+        for early, late, power in zip(found.times_s, found.times_s[1:], powers(found))
+        if power is not None and early >= start_s and late <= end_s
     ]
-    if not known:
-        return []
-    first, last = bisect_right(ticks.times_s, start_s), bisect_left(ticks.times_s, end_s)
-    # from the tick before the window to the one after it, which the edges lie between
-    low, high = ticks.times_s[max(first - 1, 0)], ticks.times_s[min(last, len(ticks.times_s) - 1)]
-    parts = [(max(a, start_s), min(b, end_s), w) for a, b, w in known if b > low and a < high]
-    parts = [part for part in parts if part[1] > part[0]]
-    return _hold(parts, known, start_s, end_s)
+    if not watts:
+        return NO_POWERS
+    squares = sum(map(mul, watts, watts))
+    return Powers(min(watts), max(watts), len(watts), sum(watts), squares)
 
 
-def broken(ticks: Ticks, start_s: float, end_s: float) -> Tuple[Tuple[float, float], ...]:
-    """Stretches of the window in which the counter was reset."""
-    spans = [(ticks.times_s[i - 1], ticks.times_s[i]) for i in ticks.breaks]
-    clipped = [(max(a, start_s), min(b, end_s)) for a, b in spans]
-    return tuple((a, b) for a, b in clipped if b > a)
+def all_powers(parts: Sequence[Powers]) -> Powers:
+    """Of windows that follow each other."""
+    return Powers(
+        min(part.low_watts for part in parts),
+        max(part.peak_watts for part in parts),
+        sum(part.number for part in parts),
+        sum(part.total for part in parts),
+        sum(part.square for part in parts),
+    )
 
 
-def _hold(parts: List[Part], known: List[Part], start_s: float, end_s: float) -> List[Part]:
-    """The parts, with the first and the last known power held to the window's edges."""
-    if start_s < known[0][0]:
-        parts.insert(0, (start_s, min(known[0][0], end_s), known[0][2]))
-    if end_s > known[-1][1]:
-        parts.append((max(known[-1][1], start_s), end_s, known[-1][2]))
-    return parts
+def edge(found: Ticks, moment_s: float) -> Optional[Edge]:
+    """The counter at a moment, on the line between the ticks around it.
+
+    Beyond the first or the last tick the nearest known power is held: the counter will tell
+    them apart only later. None with fewer than two ticks.
+    """
+    times = found.times_s
+    if len(times) < 2:
+        return None
+    right = bisect_left(times, moment_s)
+    place = min(max(right, 1), len(times) - 1)
+    slope = powers(found)[place - 1] or 0.0
+    return Edge(
+        found.joules[place] + slope * (moment_s - times[place]),
+        times[right - 1] if right else None,
+        times[right] if right < len(times) else None,
+    )

@@ -1,7 +1,10 @@
 """The meter in virtual time: samples at the moments its thread would take them, no waiting."""
 
+import random
 from typing import Any, Callable, List
 
+from edgejoule.devices.energy import moments
+from edgejoule.devices.energy.moments import Stratum
 from edgejoule.devices.energy.record import Record
 from edgejoule.devices.proof.synthetic import Register, Sensor
 from edgejoule.devices.reading import DeviceInfo, Sample
@@ -10,26 +13,22 @@ LEAD_S = 1.0  # the thread runs before and after the window
 EDGE_S = 0.2e-3  # from a window's edge to the extra sample that it asks for
 
 
-def moments(start_s: float, end_s: float, info: DeviceInfo, phase_s: float) -> List[float]:
-    """When the thread takes samples round a window, in seconds: each edge restarts the grid.
-
-    A register that is renewed more slowly than it is read keeps its grid.
-    """
-    period, before = _period_s(info), start_s - LEAD_S + phase_s
-    edges = [start_s + EDGE_S, end_s + EDGE_S]
-    if (info.update_s or 0.0) > period:
-        return sorted(_grid(before, edges[1], period) + edges)
-    return _grid(before, edges[0], period) + _grid(edges[0], edges[1], period) + edges[1:]
-
-
-def _period_s(info: DeviceInfo) -> float:
-    assert info.period_s is not None  # whoever makes a virtual device says how often it is read
-    return info.period_s
-
-
-def _grid(start_s: float, end_s: float, period_s: float) -> List[float]:
-    # The 1e-9 keeps a sample that rounding would put on the end itself out of the grid.
-    return [start_s + i * period_s for i in range(int((end_s - start_s) / period_s - 1e-9) + 1)]
+def looks(plan: moments.Plan, start_s: float, end_s: float, begun_s: float) -> List[Stratum]:
+    """When the thread looks at its sensor from a moment on to a window's end: each edge anew."""
+    found: List[Stratum] = []
+    for edge_s, until_s in (
+        (begun_s, start_s + EDGE_S),
+        (start_s + EDGE_S, end_s + EDGE_S),
+        (end_s + EDGE_S, float("-inf")),
+    ):
+        plan.begin(edge_s)
+        found.append(moments.edge(edge_s))
+        stratum = plan.next(edge_s)
+        # the 1e-9 keeps a look that rounding would put on the next edge itself out
+        while stratum.at_s < until_s - 1e-9:
+            found.append(stratum)
+            stratum = plan.next(stratum.at_s)
+    return found
 
 
 def record(
@@ -39,10 +38,15 @@ def record(
     info: DeviceInfo,
     phase_s: float,
 ) -> Record:
-    """What the thread would have recorded of `sample(t)` when the window closed."""
-    found = Record(_period_s(info))
-    for t in moments(start_s, end_s, info, phase_s):
-        found.add(t, t, sample(t))
+    """What the thread would have recorded of `sample(t)` when the window closed.
+
+    `phase_s` is where in its period the sampler stands, and seeds its dither.
+    """
+    assert info.period_s is not None  # whoever makes a virtual device says how often it is read
+    plan = moments.plan(info, info.period_s, random.Random(repr((start_s, phase_s))))
+    found = Record(info.period_s, info, plan.dithered)
+    for stratum in looks(plan, start_s, end_s, start_s - LEAD_S + phase_s):
+        found.add(stratum.at_s, stratum.at_s, sample(stratum.at_s), stratum)
     return found
 
 

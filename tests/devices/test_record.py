@@ -1,8 +1,15 @@
 """Columns of samples and runs of failures."""
 
-from edgejoule.devices.energy.record import Record
+import random
+
+import pytest
+
+from edgejoule.devices.energy import moments, pieces, rows, window
+from edgejoule.devices.energy.record import FAILURES_KEPT, Record
+from edgejoule.devices.energy.rows import PART
 from edgejoule.devices.energy.table import Table
-from edgejoule.devices.reading import Sample
+from edgejoule.devices.proof import virtual_time
+from edgejoule.devices.reading import DeviceInfo, Sample
 
 
 def test_a_slow_read_is_dropped_and_counted():
@@ -20,21 +27,12 @@ def test_a_value_no_newer_than_the_last_is_not_stored_twice():
     assert len(record) == 1
 
 
-def test_a_value_that_waited_to_be_read_is_in_the_trace_though_the_moment_was_random():
-    record = Record(0.1)
-    record.stray(1.0, 1.001, Sample(watts=1.0))
-    record.stray(1.1, 1.101, Sample(watts=2.0, time_s=1.1005, span_s=0.001))
-    record.stray(1.2, 1.201, Sample(watts=3.0, time_s=1.15, span_s=0.0))
-    assert [watts for _, watts in record.strays] == [1.0, 2.0]
-    assert (list(record.times_s), list(record.watts)) == ([1.15], [3.0])
-
-
 def test_a_rail_that_appears_late_is_unknown_before():
     record = Record(0.1)
     record.add(0.0, 0.0, Sample(watts=1.0))
     record.add(0.1, 0.1, Sample(watts=1.0, rails={"GPU": 0.5}))
     record.add(0.2, 0.2, Sample(watts=1.0))
-    column = list(record.rails.columns(0, 3)["GPU"])
+    column = list(record.rows.slice(0, 3).rails["GPU"])
     assert column[0] != column[0] and column[1] == 0.5 and column[2] != column[2]
 
 
@@ -73,3 +71,85 @@ def test_slices_reach_one_sample_beyond_the_margin():
     part = record.around(50.5, 52.5, 1.0)
     assert part.times_s[0] <= 49.5 and part.times_s[-1] >= 53.5
     assert len(part.times_s) < 10
+
+
+def test_failures_that_come_and_go_for_days_stay_few():
+    record = Record(0.1)
+    for i in range(3 * FAILURES_KEPT):
+        record.add(float(i), float(i), Sample(watts=1.0))
+        record.fail(i + 0.5, "gone")
+    assert len(record.failures) <= FAILURES_KEPT
+    assert record.failures[0].first_s == 0.5 and record.failures_in(100.0, 101.0) == ["gone"]
+
+
+def filled(count, dithered, rails=3):
+    """A record of so many samples, and the same as (times, starts, watts, rails)."""
+    info = virtual_time.info(period_s=0.05)
+    record = Record(0.05, info, dithered)
+    plan = moments.plan(info if dithered else info._replace(sensing="average"), 0.05)
+    dice, now, kept = random.Random(4), 0.0, []
+    plan.begin(now)
+    for i in range(count):
+        stratum = plan.next(now)
+        now = stratum.at_s
+        named = {"r{}".format(k): dice.random() for k in range(rails) if k == 0 or (i + k) % 3}
+        sample = Sample(watts=4.0 + 8.0 * dice.random(), rails=named)
+        assert record.add(now, now, sample, stratum)
+        kept.append((now, stratum.start_s if dithered else now, sample))
+    return record, kept, info
+
+
+@pytest.mark.parametrize("dithered", [False, True])
+def test_a_record_that_is_mostly_on_disk_gives_what_going_through_all_samples_does(dithered):
+    """Windows of any length, from the pieces of full parts and from the samples at the ends."""
+    record, kept, _ = filled(7 * PART, dithered)
+    everything = record.rows.slice(0, len(record))
+    dice, last_s = random.Random(8), kept[-1][0]
+    for _ in range(60):
+        start, end = sorted(dice.uniform(0.0, last_s) for _ in range(2))
+        one = pieces.of(everything, start, end, pieces.Sampling(0.15, dithered, 0.0))
+        two = record.piece(start, end)
+        assert two.area.joules == pytest.approx(one.area.joules, rel=1e-9)
+        assert two.area.peak_watts == one.area.peak_watts
+        assert two.area.samples == pytest.approx(one.area.samples, abs=7 if dithered else 0)
+        assert set(two.rails) == set(one.rails) == {"r0", "r1", "r2"}
+        for name in one.rails:
+            assert two.rails[name] == pytest.approx(one.rails[name], rel=1e-9)
+
+
+def test_full_parts_are_not_kept_in_memory():
+    record, kept, _ = filled(3 * PART + 5, True)
+    assert len(record.rows.firsts_s) == 3 and record.rows.trouble is None
+    part = record.rows.slice(PART - 2, PART + 2)
+    assert list(part.times_s) == [time_s for time_s, _, _ in kept[PART - 2 : PART + 2]]
+    assert list(part.rails["r0"]) == [s.rails["r0"] for _, _, s in kept[PART - 2 : PART + 2]]
+
+
+def test_a_disk_that_takes_nothing_costs_no_sample(monkeypatch):
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(rows.os, "pwrite", refuse)
+    record, kept, info = filled(2 * PART + 5, True)
+    assert "No space left on device" in record.rows.trouble
+    assert window.reading(record, info, 1.0, kept[-1][0]).coverage == 1.0
+
+
+BOARD = DeviceInfo("fake", "fake", "IN", "module", period_s=0.1, limit_watts=15.0)
+
+
+@pytest.mark.parametrize("watts", [163.8, 4294967.295, -200.0])
+def test_a_value_that_no_such_board_can_show_is_dropped_and_told(watts):
+    record = Record(0.1, BOARD)
+    for i in range(601):
+        record.add(0.1 * i, 0.1 * i, Sample(watts=watts if i == 300 else 4.4))
+    reading = window.reading(record, BOARD, 0.0, 60.0)
+    assert reading.joules == pytest.approx(4.4 * 60.0)
+    assert reading.status == "degraded" and "1 sample dropped" in reading.reason
+    assert window.reading(record, BOARD, 40.0, 60.0).status == "ok"
+
+
+def test_a_board_without_a_known_limit_drops_what_no_device_draws():
+    record = Record(0.1)
+    assert record.add(0.0, 0.0, Sample(watts=900.0))
+    assert not record.add(0.1, 0.1, Sample(watts=4294967.295))

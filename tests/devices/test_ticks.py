@@ -12,7 +12,7 @@ def counter(power, update_s, poll_s, until_s):
 
 
 def joules(found, start, end):
-    return sum((b - a) * w for a, b, w in ticks.spread(found, start, end))
+    return ticks.edge(found, end).joules - ticks.edge(found, start).joules
 
 
 def test_ticks_lie_between_the_looks_that_saw_them():
@@ -42,8 +42,6 @@ def test_a_reset_leaves_a_hole_not_a_negative():
     found = ticks.find([0, 1, 2, 3, 4], [100.0, 110.0, 2.0, 12.0, 22.0])
     assert found.breaks == (2,)
     assert ticks.powers(found)[1] is None
-    assert all(w > 0 for _, _, w in ticks.spread(found, 0.0, 4.0))
-    assert ticks.broken(found, 0.0, 4.0) == ((1, 2),)
 
 
 def test_a_counter_renewed_faster_than_it_is_read_is_as_fresh_as_the_read():
@@ -52,9 +50,19 @@ def test_a_counter_renewed_faster_than_it_is_read_is_as_fresh_as_the_read():
 
 
 def test_a_counter_that_never_moved_says_nothing():
-    assert ticks.spread(ticks.find([0, 1, 2], [7.0, 7.0, 7.0]), 0.0, 2.0) == []
+    assert ticks.edge(ticks.find([0, 1, 2], [7.0, 7.0, 7.0]), 2.0) is None
 
 
 def test_beyond_the_ticks_the_nearest_power_is_held():
     found = ticks.find([0.0, 1.0, 2.0], [0.0, 10.0, 30.0])
-    assert ticks.spread(found, 0.5, 3.0)[-1] == (2.0, 3.0, 20.0)
+    assert ticks.edge(found, 3.0) == ticks.Edge(50.0, 2.0, None)
+    assert ticks.edge(found, -1.0) == ticks.Edge(-10.0, None, 0.0)
+
+
+def test_powers_add_up():
+    found = ticks.find([0.0, 1.0, 2.0, 3.0], [0.0, 10.0, 30.0, 35.0])
+    whole = ticks.powers_between(found, 0.0, 3.0)
+    assert (whole.low_watts, whole.peak_watts, whole.number) == (5.0, 20.0, 3)
+    parts = [ticks.powers_between(found, a, b) for a, b in ((0.0, 1.0), (1.0, 3.0))]
+    assert ticks.all_powers(parts) == whole
+    assert whole.variance == pytest.approx(350.0 / 9.0)

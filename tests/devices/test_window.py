@@ -103,7 +103,7 @@ def test_a_reset_counter_is_filled_and_flagged():
     found = record(power=None, joules=lambda t: 100.0 * t + (500.0 if t < 6.05 else -600.0))
     reading = window.reading(found, INFO, 2.0, 12.0)
     assert reading.joules == pytest.approx(1000.0, rel=1e-6)
-    assert reading.status == "degraded" and "reset" in reading.reason
+    assert reading.status == "degraded" and "restarted" in reading.reason
 
 
 def test_rails_are_integrated_with_the_same_edges():
@@ -136,6 +136,6 @@ def test_the_age_of_a_registers_last_tick_is_no_gap(phase):
     for i in range(400):
         t = 0.025 * i
         found.add(t, t, Sample(watts=99.0, joules=100.0 * 0.1 * int((t + phase) / 0.1)))
-    end = found.times_s[-1] + 0.02
+    end = found.rows.last_s() + 0.02
     reading = window.reading(found, info, 8.0, end)
     assert (reading.source, reading.coverage) == ("counter", 1.0)
