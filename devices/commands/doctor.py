@@ -13,7 +13,8 @@ from argparse import ArgumentParser, Namespace
 from functools import partial
 from typing import List
 
-from edgejoule.devices import choose, doctor_report, health
+from edgejoule.devices import choose, doctor_report, health, options
+from edgejoule.devices.output_file import OutputFile
 from edgejoule.devices.reading import DeviceInfo
 
 MARKS = {"ok": "ok    ", "warn": "warn  ", "refuse": "refuse"}
@@ -28,7 +29,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--fake-power", metavar="TRACE_OR_WATTS", help="play this instead")
     parser.add_argument(
         "--seconds",
-        type=float,
+        type=options.positive,
         metavar="S",
         help="how long to watch the machine at rest (default: {:g}, with --report {:g})".format(
             REST_S, REPORT_REST_S
@@ -63,6 +64,8 @@ def run(args: Namespace) -> int:
 
 
 def _report(args: Namespace) -> int:
+    # opened first: an examination takes too long to be lost to a misspelt folder
+    kept = None if args.report == TERMINAL else OutputFile(args.report, "--report")
     seconds = REPORT_REST_S if args.seconds is None else args.seconds
     found = doctor_report.make(
         args.power,
@@ -71,12 +74,12 @@ def _report(args: Namespace) -> int:
         health.BURST_S + seconds + GRACE_S,
     )
     told = doctor_report.text(found)
-    if args.report != TERMINAL:
-        with open(args.report, "w", encoding="utf8") as file:
-            file.write(told)
+    fault = kept.write(lambda file: file.write(told)) if kept else None
+    if fault:
+        print("edgejoule: " + fault, file=sys.stderr)
     if args.json:
         print(json.dumps(found, indent=1))
-    elif args.report == TERMINAL:
+    elif kept is None or fault:
         print(_printable(told), end="")
     else:
         print("written to {}; paste all of it into the issue".format(args.report))
