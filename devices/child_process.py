@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import IO, Any, Dict, List, NamedTuple, Optional, Type
 
@@ -86,11 +87,9 @@ class Launcher:
             self._send(number)
 
     def _send(self, number: int) -> None:
-        try:
+        with suppress(OSError):  # it may have ended meanwhile
             if self._child is not None:
                 self._child.send_signal(number)
-        except OSError:  # it has ended meanwhile
-            pass
 
 
 def refusal(word: str) -> Optional[Refusal]:

@@ -10,10 +10,13 @@ DRIFT = 0.02  # beyond it net joules would depend on which of the two rests is t
 
 
 class Baseline(NamedTuple):
-    """Power at rest in watts, and its standard uncertainty; the sensor's scale is left out."""
+    """Power at rest in watts, and its standard uncertainty; the sensor's scale is left out.
+
+    The uncertainty is None where nobody knows it: of watts that were given by hand.
+    """
 
     watts: float
-    uncertainty_watts: float
+    uncertainty_watts: Optional[float]
     seconds: float
 
 
@@ -21,23 +24,24 @@ class Shares(NamedTuple):
     """Joules of one window: all of them, those of a machine at rest, and what is left.
 
     `uncertainty_joules` is the half-width of the 95 % interval of `net`,
-    `idle_uncertainty_joules` that of `idle`.
+    `idle_uncertainty_joules` that of `idle`; None where nobody knows it.
     """
 
     gross: float
     idle: float
     net: float
-    uncertainty_joules: float
-    idle_uncertainty_joules: float
+    uncertainty_joules: Optional[float]
+    idle_uncertainty_joules: Optional[float]
 
 
 def baseline(reading: Reading) -> Optional[Baseline]:
     """The power of a window in which nothing ran; None if it was not measured."""
     if reading.joules is None or reading.status == "invalid":
         return None
+    spread = reading.repeatability_joules  # half a 95 % interval
     return Baseline(
         reading.joules / reading.seconds,
-        (reading.repeatability_joules or 0.0) / 2 / reading.seconds,  # half a 95 % interval
+        None if spread is None else spread / 2 / reading.seconds,
         reading.seconds,
     )
 
@@ -56,8 +60,10 @@ def shares(
     gain, offset_watts = (info.gain, info.offset_watts) if info else (0.0, 0.0)
     idle = rest.watts * reading.seconds
     net = reading.joules - idle
-    spread = (reading.repeatability_joules or 0.0) / 2
-    rest_spread = rest.uncertainty_watts * reading.seconds
+    spread = None if reading.repeatability_joules is None else reading.repeatability_joules / 2
+    rest_spread = (
+        None if rest.uncertainty_watts is None else rest.uncertainty_watts * reading.seconds
+    )
     return Shares(
         reading.joules,
         idle,
@@ -67,9 +73,10 @@ def shares(
     )
 
 
-def _half_width(*terms: float) -> float:
-    """Half of the 95 % interval that independent standard deviations make together."""
-    return 2 * sqrt(sum(term**2 for term in terms))
+def _half_width(*terms: Optional[float]) -> Optional[float]:
+    """Half of the 95 % interval that independent standard deviations make; None if one is."""
+    known = [term for term in terms if term is not None]
+    return 2 * sqrt(sum(term**2 for term in known)) if len(known) == len(terms) else None
 
 
 def drift(before: Baseline, after: Baseline) -> Optional[str]:

@@ -5,6 +5,7 @@ What takes minutes to measure must not be lost to a misspelt folder at the end.
 
 import io
 import os
+from contextlib import suppress
 from typing import Any, Callable, Optional, TextIO
 
 
@@ -45,10 +46,8 @@ class OutputFile:
     def discard(self) -> None:
         """Leave nothing behind, unless it has been written."""
         temporary, self._temporary = self._temporary, None
-        try:
+        with suppress(OSError):  # a full disk: closing flushes what was still to be written
             self._file.close()
-        except OSError:  # a full disk: what was still to be flushed
-            pass
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
 

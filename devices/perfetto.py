@@ -7,7 +7,7 @@ another lies in it after rounding too.
 
 Two things keep Perfetto able to read it. "traceEvents" comes first: its tokenizer ends at the
 first key of the object that it does not know. In every event "ph" and "ts" come first and no
-character is written as \\u0000: it looks for them with a scanner that knows no such escapes.
+character is escaped by its number: it looks for them with a scanner that knows no such escapes.
 """
 
 import json
@@ -139,6 +139,8 @@ def steps(points: Iterable[Tuple[float, float]]) -> Iterator[Tuple[int, float]]:
     """
     shown, waiting = None, None
     for time_s, value in points:
+        if value != value:  # NaN is no JSON
+            continue
         point = (_us(time_s), round(value, 4))
         if waiting is not None and waiting[0] != point[0] and waiting[1] != shown:
             yield waiting

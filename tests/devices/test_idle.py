@@ -29,6 +29,15 @@ def test_the_sensors_scale_counts_by_the_share_and_its_zero_cancels():
     assert idle.shares(reading(), REST).idle_uncertainty_joules == pytest.approx(0.2)
 
 
+def test_what_nobody_knows_of_watts_given_by_hand_is_none():
+    given = reading(repeatability_joules=None)
+    rest = idle.baseline(given)
+    assert (rest.watts, rest.uncertainty_watts) == (10.0, None)
+    split = idle.shares(given, rest)
+    assert split.net == 0.0
+    assert (split.uncertainty_joules, split.idle_uncertainty_joules) == (None, None)
+
+
 def test_what_is_unknown_has_no_shares():
     assert idle.shares(reading(joules=None), REST) is None
     assert idle.shares(reading(), None) is None

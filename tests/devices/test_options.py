@@ -48,6 +48,10 @@ def test_every_number_is_refused_in_one_line_that_names_its_option(words, capsys
     with pytest.raises(SystemExit) as ended:
         command_line.main(words)
     out, err = capsys.readouterr()
-    option = [word for word in words if word in ("--idle", "--repeat", "--warmup", "--seconds", "--trials")]
+    option = [
+        word
+        for word in words
+        if word in ("--idle", "--repeat", "--warmup", "--seconds", "--trials")
+    ]
     assert ended.value.code == 4 and not out and err.count("\n") == 1
     assert option[0] in err and "it must be" in err
