@@ -4,6 +4,7 @@ What ends a process from outside goes on to the command, whose end is then measu
 other. Ctrl-C does not: a terminal sends it to the command as well.
 """
 
+import errno
 import os
 import shutil
 import signal
@@ -114,6 +115,8 @@ def _explained(word: str, error: OSError) -> Refusal:
         return found
     if isinstance(error, FileNotFoundError):  # it is there, but what its first line names is not
         return _refused(FORBIDDEN, word, "the interpreter that its first line names is missing")
+    if error.errno == errno.ENOEXEC:  # shells read such a file as a script of their own
+        return _refused(FORBIDDEN, word, "it is no program; begin it with #! and an interpreter")
     return _refused(FORBIDDEN, word, error.strerror or type(error).__name__)
 
 

@@ -56,7 +56,8 @@ class OutputFile:
             return _text_file(self._place)  # a folder is refused here
         if os.path.exists(self._place) and not os.access(self._place, os.W_OK):
             raise OSError(0, "it may not be overwritten")
-        self._temporary = "{}.{}.part".format(self._place, os.getpid())
+        # always the same name: what a killed writer leaves behind, the next one overwrites
+        self._temporary = self._place + ".part"
         return _text_file(self._temporary)
 
     def _finish(self) -> None:

@@ -96,9 +96,10 @@ def _one(
         name = "run {}".format(number - plan.warmup + 1)
     with meter.window(name) as window:
         code = launcher.run(plan.words, stdout)
+        stopped = launcher.stopped  # a signal from here on finds the run finished
     reading = window.reading
     assert reading is not None  # the window has ended
-    why_not = _why_not(plan, number, code, launcher.stopped)
+    why_not = _why_not(plan, number, code, stopped)
     end_s = window.start_s + reading.seconds
     return Run(name, window.start_s, end_s, reading, code, why_not, hottest())
 

@@ -52,12 +52,18 @@ def several(found: Document) -> List[str]:
     n = summary["counted"]
     if not n:
         return ["no run counts, so there is no mean"] + _unsaid(found["warnings"])
-    lines = ["mean of {} run{} ({})".format(n, "" if n == 1 else "s", _source(found))]
+    lines = ["mean of {} ({})".format(_number(n, found["asked"]["repeat"]), _source(found))]
     lines += _table(summary)
     lines += _meaning(found)
     if summary["joules"]:
         lines += rails(summary["rails"], summary["joules"]["mean"], found["device"]["rail"])
     return lines + _reasons(found) + _enough(found)
+
+
+def _number(counted: int, asked: int) -> str:
+    if counted < asked:
+        return "{} of {} runs".format(counted, asked)
+    return "{} run{}".format(counted, "" if counted == 1 else "s")
 
 
 def rails(joules: Mapping[str, Optional[float]], total: float, rail: Optional[str]) -> List[str]:

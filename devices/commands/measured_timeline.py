@@ -22,9 +22,7 @@ class Timeline:
         celsius: Optional[float],
     ):
         self.trace = meter.trace()
-        parts = [sampler.trace() for sampler in meter.samplers]
-        self.counters = [perfetto.power(part) for part in parts] if len(parts) > 1 else []
-        self.counters += _temperature(runs, begun_s, celsius)
+        self.counters = _parts(meter) + _temperature(runs, begun_s, celsius)
         self.slices = _slices(runs, rest, begun_s)
 
     def save(self, output: OutputFile, command: str) -> List[str]:
@@ -35,6 +33,13 @@ class Timeline:
             )
         )
         return [text for text in [fault or perfetto.remark(self.trace)] if text]
+
+
+def _parts(meter: Meter) -> List[Counter]:
+    """The power of every sensor, where their sum is what was measured."""
+    if len(meter.samplers) < 2:  # a day of samples is not to be copied for nothing
+        return []
+    return [perfetto.power(sampler.trace()) for sampler in meter.samplers]
 
 
 def _slices(runs: List[Run], rest: Optional[Baseline], begun_s: float) -> List[Slice]:

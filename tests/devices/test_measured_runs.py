@@ -71,6 +71,21 @@ def test_ctrl_c_keeps_the_runs_that_were_finished(ran, code, passed_on):
     assert len(found.counted) == 1 and found.exit_code() == passed_on
 
 
+def test_ctrl_c_between_two_runs_keeps_the_one_that_has_ended(clock):
+    launcher = Launched(clock, 1.0, 1.0)
+
+    class Late(Meter):
+        """The signal comes while the last sample of the window is waited for."""
+
+        def end(self, name):
+            launcher.stopped = signal.SIGINT
+            return super().end(name)
+
+    with Late(replay.open(8.0), clock=clock) as meter:
+        found = measured_runs.series(meter, launcher, Plan(["x"], repeat=2))
+    assert len(found.runs) == len(found.counted) == 1 and found.exit_code() == 130
+
+
 def test_a_signal_before_the_first_run_starts_none(clock):
     launcher = Launched(clock, 1.0)
     launcher.stopped = signal.SIGTERM
@@ -149,7 +164,7 @@ def document(*readings, **more):
         "summary": measured_runs.summary(several, more.get("rest"), INFO, 5.0),
         "device": INFO._asdict(),
         "idle": more["rest"]._asdict() if "rest" in more else None,
-        "asked": {"idle_seconds": more.get("asked", 0.0)},
+        "asked": {"idle_seconds": more.get("asked", 0.0), "repeat": more.get("repeat", 1)},
         "minimum_seconds": 5.0,
         "warnings": [],
     }
@@ -168,6 +183,12 @@ def test_the_text_of_one_run_says_there_is_no_interval():
     told = "\n".join(measured_text.several(document(reading(99.0))))
     assert "none, of one run" in told and "one run has no spread; +- 0.5 J" in told
     assert "95 of 100" not in told
+
+
+def test_a_series_that_ended_early_says_how_many_of_how_many():
+    assert measured_text.several(document(reading(99.0), repeat=4))[0].startswith(
+        "mean of 1 of 4 runs"
+    )
 
 
 def test_the_text_of_no_run():
