@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Optional
 
 from edgejoule.devices import child_process, choose, conditions, idle, options
 from edgejoule.devices.child_process import Launcher
-from edgejoule.devices.commands import measured_runs, measured_text
+from edgejoule.devices.commands import measured_runs, measured_summary, measured_text, series_text
 from edgejoule.devices.commands.measured_runs import Plan, Run, Series
 from edgejoule.devices.commands.measured_timeline import Timeline
 from edgejoule.devices.idle import Baseline
@@ -121,7 +121,7 @@ def _series(meter: Meter, plan: Plan, args: Namespace) -> Series:
 
     def tell(run: Run, before: List[Run]) -> None:
         if _is_series(args):
-            _tell(measured_text.told(run, before, plan, with_rest=sys.stderr.isatty()))
+            _tell(series_text.line(run, before, plan, with_eta=sys.stderr.isatty()))
 
     with Launcher() as launcher:
         return measured_runs.series(meter, launcher, plan, sys.stderr if args.json else None, tell)
@@ -149,7 +149,7 @@ def _document(
     head = {"command": args.words[args.words[:1] == ["--"] :], "exit_code": _exit_code(found, args)}
     runs = [_account(run, rest, meter) for run in found.runs]
     if _is_series(args):
-        summary = measured_runs.summary(found.counted, rest, meter.info, meter.minimum_seconds())
+        summary = measured_summary.summary(found.counted, rest, meter.info, meter.minimum_seconds())
         head.update(runs=runs, summary=summary)
     elif runs:
         head.update(reading=runs[0]["reading"], shares=runs[0]["shares"])
@@ -189,7 +189,7 @@ def _print(document: Dict[str, Any], found: Series, args: Namespace) -> None:
     if args.json:
         print(json.dumps(document, indent=1))
     elif _is_series(args):
-        _tell(*measured_text.several(document))
+        _tell(*series_text.lines(document))
     elif found.runs:
         _tell(*measured_text.single(document))
 

@@ -7,7 +7,13 @@ import pytest
 from edgejoule.devices import idle
 from edgejoule.devices.adapters import replay
 from edgejoule.devices.child_process import NotStarted, Refusal
-from edgejoule.devices.commands import measured_runs, measured_text
+from edgejoule.devices.commands import (
+    measured_runs,
+    measured_summary,
+    measured_text,
+    rails_text,
+    series_text,
+)
 from edgejoule.devices.commands.measured_runs import Plan, Run
 from edgejoule.devices.meter import Meter
 from edgejoule.devices.reading import DeviceInfo, Reading
@@ -113,7 +119,7 @@ def runs(*readings):
 
 
 def test_the_summary_is_the_mean_with_students_interval():
-    found = measured_runs.summary(runs(reading(99.0), reading(101.0)), None, INFO, 5.0)
+    found = measured_summary.summary(runs(reading(99.0), reading(101.0)), None, INFO, 5.0)
     assert found["joules"]["mean"] == 100.0 and found["joules"]["sd"] == pytest.approx(2**0.5)
     assert found["joules"]["high"] == pytest.approx(100.0 + 12.7062, rel=1e-5)
     assert found["watts"]["mean"] == pytest.approx(10.0) and found["seconds"]["sd"] == 0.0
@@ -122,20 +128,20 @@ def test_the_summary_is_the_mean_with_students_interval():
 
 
 def test_the_summary_of_one_run_has_no_interval():
-    found = measured_runs.summary(runs(reading(99.0)), None, INFO, 5.0)
+    found = measured_summary.summary(runs(reading(99.0)), None, INFO, 5.0)
     assert (found["joules"]["n"], found["joules"]["sd"], found["joules"]["low"]) == (1, None, None)
 
 
 def test_joules_that_are_not_believed_are_in_no_mean():
     several = runs(reading(99.0), reading(500.0, status="invalid"), reading(None, status="none"))
-    found = measured_runs.summary(several, None, INFO, 5.0)
+    found = measured_summary.summary(several, None, INFO, 5.0)
     assert found["joules"]["n"] == 1 and found["joules"]["mean"] == 99.0
     assert found["seconds"]["n"] == 3 and found["counted"] == 3
 
 
 def test_net_joules_of_a_series():
     rest = idle.Baseline(4.0, 0.01, 30.0)
-    found = measured_runs.summary(runs(reading(99.0), reading(101.0)), rest, INFO, 5.0)
+    found = measured_summary.summary(runs(reading(99.0), reading(101.0)), rest, INFO, 5.0)
     assert found["net_joules"]["mean"] == pytest.approx(60.0)
     assert found["rest_joules"]["mean"] == pytest.approx(40.0)
     assert found["rest_joules"]["uncertainty"] == pytest.approx(2 * (0.1**2 + 0.4**2) ** 0.5)
@@ -143,14 +149,14 @@ def test_net_joules_of_a_series():
 
 @pytest.mark.parametrize("seconds,times", [(0.5, 10), (0.3, 17), (4.9, 2), (60.0, 2)])
 def test_how_many_runs_a_sensor_needs(seconds, times):
-    assert measured_runs.runs_for(5.0, seconds) == times
+    assert measured_summary.runs_for(5.0, seconds) == times
 
 
 def test_rails_of_a_mean_are_those_that_every_reading_has():
     both = runs(
         reading(9.0, rails={"VDD_IN": 9.0, "GPU": 3.0}), reading(11.0, rails={"VDD_IN": 11.0})
     )
-    found = measured_runs.summary(both, None, INFO, 5.0)
+    found = measured_summary.summary(both, None, INFO, 5.0)
     assert found["rails"] == {"VDD_IN": 10.0, "GPU": None}
 
 
@@ -161,7 +167,7 @@ def document(*readings, **more):
         "runs": [
             {"counted": True, "reading": run.reading._asdict(), "name": run.name} for run in several
         ],
-        "summary": measured_runs.summary(several, more.get("rest"), INFO, 5.0),
+        "summary": measured_summary.summary(several, more.get("rest"), INFO, 5.0),
         "device": INFO._asdict(),
         "idle": more["rest"]._asdict() if "rest" in more else None,
         "asked": {"idle_seconds": more.get("asked", 0.0), "repeat": more.get("repeat", 1)},
@@ -171,7 +177,7 @@ def document(*readings, **more):
 
 
 def test_the_text_of_a_series():
-    told = measured_text.several(document(reading(99.0), reading(101.0)))
+    told = series_text.lines(document(reading(99.0), reading(101.0)))
     assert told[0] == "mean of 2 runs (ina3221, VDD_IN)"
     assert told[2].split() == ["joules", "100", "J", "1.4", "87.29", "to", "112.7"]
     assert told[4].split()[:3] == ["watts", "10", "W"]
@@ -180,57 +186,55 @@ def test_the_text_of_a_series():
 
 
 def test_the_text_of_one_run_says_there_is_no_interval():
-    told = "\n".join(measured_text.several(document(reading(99.0))))
+    told = "\n".join(series_text.lines(document(reading(99.0))))
     assert "none, of one run" in told and "one run has no spread; +- 0.5 J" in told
     assert "95 of 100" not in told
 
 
 def test_a_series_that_ended_early_says_how_many_of_how_many():
-    assert measured_text.several(document(reading(99.0), repeat=4))[0].startswith(
-        "mean of 1 of 4 runs"
-    )
+    assert series_text.lines(document(reading(99.0), repeat=4))[0].startswith("mean of 1 of 4 runs")
 
 
 def test_the_text_of_no_run():
-    assert measured_text.several(document()) == ["no run counts, so there is no mean"]
+    assert series_text.lines(document()) == ["no run counts, so there is no mean"]
 
 
 def test_what_was_not_measured_is_said_and_seconds_are_told():
-    told = "\n".join(measured_text.several(document(reading(None), reading(None))))
+    told = "\n".join(series_text.lines(document(reading(None), reading(None))))
     assert "joules   not measured" in told and "seconds  10 s" in told and " 0 J" not in told
 
 
 def test_the_rest_of_a_series_has_its_bar():
     rest = idle.Baseline(4.0, 0.01, 30.0)
-    told = "\n".join(measured_text.several(document(reading(99.0), reading(101.0), rest=rest)))
+    told = "\n".join(series_text.lines(document(reading(99.0), reading(101.0), rest=rest)))
     assert "net      60 J above rest" in told
     assert "40 +- 0.82 J of each run at rest (4 +- 0.02 W over 30 s)" in told
 
 
 def test_runs_that_are_too_short_are_counted_together():
     short = [reading(9.0, seconds=1.0, status="too_short")] * 6
-    told = "\n".join(measured_text.several(document(*short)))
+    told = "\n".join(series_text.lines(document(*short)))
     assert "6 of 6 runs shorter than the 5 s this sensor needs" in told
     assert "together they take 6 s, which is enough" in told
-    told = "\n".join(measured_text.several(document(*short[:2])))
+    told = "\n".join(series_text.lines(document(*short[:2])))
     assert "-n 5 would be enough" in told
 
 
 def test_the_line_of_a_run_and_how_long_the_others_take():
     plan = Plan(["x"], 1, 3)
     first, second = runs(reading(99.0), reading(101.0))
-    told = measured_text.told(second, [first], plan, with_rest=True)
+    told = series_text.line(second, [first], plan, with_eta=True)
     assert told == "run 2 of 3: 101 +- 0.5 J in 10 s, mean 10.1 W (ok); 2 left, about 20 s"
     first = first._replace(name="warm-up 1", why_not="a warm-up")
-    told = measured_text.told(first, [], plan, with_rest=False)
+    told = series_text.line(first, [], plan, with_eta=False)
     assert told.startswith("warm-up 1 of 1: 99") and told.endswith("(ok, not counted: a warm-up)")
     failed = second._replace(exit_code=3)
-    assert "exit code 3)" in measured_text.told(failed, [first], plan, with_rest=True)
+    assert "exit code 3)" in series_text.line(failed, [first], plan, with_eta=True)
 
 
 def test_rails_are_a_table_with_shares_and_what_lies_within():
     joules = {"VDD_GPU": 25.0, "VDD_IN": 80.0, "VDD_MUX": 20.0, "VDD_CPU": None}
-    assert measured_text.rails(joules, 100.0, "VDD_IN+VDD_MUX") == [
+    assert rails_text.table(joules, 100.0, "VDD_IN+VDD_MUX") == [
         "joules by rail, and share of the total; "
         "indented: measured within the total, not on top of it",
         "  VDD_IN             80 J    80.0 %",
@@ -241,15 +245,15 @@ def test_rails_are_a_table_with_shares_and_what_lies_within():
 
 
 def test_rails_that_make_the_total_together():
-    told = measured_text.rails({"package-0": 6.0, "dram-0": 2.0}, 8.0, "package-0+dram-0")
+    told = rails_text.table({"package-0": 6.0, "dram-0": 2.0}, 8.0, "package-0+dram-0")
     assert told[0].endswith("share of the total that they make together")
-    told = measured_text.rails({"rapl package-0": 6.0, "nvml gpu": 2.0}, 8.0, "package-0 + gpu")
+    told = rails_text.table({"rapl package-0": 6.0, "nvml gpu": 2.0}, 8.0, "package-0 + gpu")
     assert told[0].endswith("make together") and "75.0 %" in told[1]
 
 
 def test_one_rail_is_no_table():
-    assert measured_text.rails({"VDD_IN": 8.0}, 8.0, "VDD_IN") == []
-    assert measured_text.rails({}, 8.0, None) == []
+    assert rails_text.table({"VDD_IN": 8.0}, 8.0, "VDD_IN") == []
+    assert rails_text.table({}, 8.0, None) == []
 
 
 def single(each, **more):
