@@ -4,6 +4,7 @@ A name is an adapter ("nvml"), an adapter and its argument ("nvml:GPU-4c2f", "in
 "replay:run.trace.json"), or several to be added ("nvml+rapl").
 """
 
+import inspect
 from functools import partial
 from types import ModuleType
 from typing import Any, Dict, List, Optional, Union
@@ -20,11 +21,15 @@ OPENING_S = 15.0  # a driver that was asleep takes seconds; one that hangs must 
 
 
 def open(
-    name: str = "auto", fake_power: Union[str, float, None] = None, clock: Clock = MACHINE
+    name: str = "auto",
+    fake_power: Union[str, float, None] = None,
+    clock: Clock = MACHINE,
+    sysfs: Optional[str] = None,
 ) -> Device:
     """The device of that name, going by the clock; with "auto", the first that gives a value.
 
     `fake_power`, a number of watts or a trace file, is played instead and labelled as such.
+    `sysfs` is where /sys is mounted, for the sensors that are files there.
 
     Raises:
         ValueError: no adapter has that name, or fake power and a sensor are both asked for.
@@ -37,8 +42,8 @@ def open(
             )
         return load("replay").open(fake_power, clock=clock)
     if name == "auto":
-        return _first(clock)
-    devices = [_opened(part, clock) for part in name.split("+")]
+        return _first(clock, sysfs)
+    devices = [_opened(part, clock, sysfs) for part in name.split("+")]
     return devices[0] if len(devices) == 1 else Several(devices)
 
 
@@ -86,28 +91,32 @@ def without_name(name: str, reason: str) -> str:
     return reason[len(prefix) :] if reason.startswith(prefix) else reason
 
 
-def _first(clock: Clock) -> Device:
+def _first(clock: Clock, sysfs: Optional[str]) -> Device:
     reasons = []
     for name in AUTO:
         try:
-            return _opened(name, clock)
+            return _opened(name, clock, sysfs)
         except (RuntimeError, OSError) as error:
             reasons.append(str(error))
     return load("none").open("; ".join(reasons))
 
 
-def _opened(name: str, clock: Clock) -> Device:
+def _opened(name: str, clock: Clock, sysfs: Optional[str]) -> Device:
     """The device, after it has given a value: some open well and then never read."""
     adapter, _, argument = name.partition(":")
     module = load(adapter)
     return attempt.within(
-        OPENING_S, adapter, lambda: _answering(module, argument or None, clock), clock
+        OPENING_S, adapter, lambda: _answering(module, argument or None, clock, sysfs), clock
     )
 
 
-def _answering(module: ModuleType, argument: Optional[str], clock: Clock) -> Device:
+def _answering(
+    module: ModuleType, argument: Optional[str], clock: Clock, sysfs: Optional[str]
+) -> Device:
     words = () if argument is None else (argument,)
-    device = module.open(*words, clock=clock)
+    reads_files = "root" in inspect.signature(module.open).parameters
+    more = {"root": sysfs} if sysfs is not None and reads_files else {}
+    device = module.open(*words, clock=clock, **more)
     if device.info().reason is None:
         try:
             device.read()

@@ -30,28 +30,34 @@ PAGES = ("numpy", "pandas", "jinja2")
 
 
 class Command(NamedTuple):
-    """A sub-command: the package it is a module of, its line of help, the modules it needs."""
+    """A sub-command: the package it is a module of, its line of help, the modules it needs.
+
+    `resumes`: stopped and called again, it goes on with what it had finished.
+    """
 
     name: str
     package: str
     text: str
     needs: Tuple[str, ...] = ()
+    resumes: bool = False
 
 
 COMMANDS = (
-    Command("run", "bench", "run a suite: train, score, cut, retrain, measure", TRAINING),
+    Command("run", "bench", "run a suite: train, score, cut, retrain, measure", TRAINING, True),
     Command(
         "nightly",
         "bench",
         "one night of a suite: doctor, cool, run, gate, confirm, report, tidy",
         TRAINING,
+        True,
     ),
-    Command("compare", "bench", "is B dearer than A? pairs of runs, turn by turn", TRAINING),
+    Command("compare", "bench", "is B dearer than A? pairs of runs, turn by turn", TRAINING, True),
     Command(
         "gate",
         "bench",
         "is last night red? against the nights before and the blessed one",
         ("numpy",),
+        True,
     ),
     Command("bless", "bench", "make a night the baseline that later ones are held to"),
     Command("list", "bench", "what there is: suites, models, data sets, criteria, recipes, runs"),
@@ -91,7 +97,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        _complain("stopped; finished work is kept, the same command goes on")
+        _complain(_stopped(argv[0] if argv else ""))
         return 130
     except ImportError as error:
         text = needs.sentence(argv[0], error)
@@ -143,6 +149,13 @@ def _module(command: Command) -> ModuleType:
     return importlib.import_module(
         "edgejoule.{}.commands.{}".format(command.package, command.name.replace("-", "_"))
     )
+
+
+def _stopped(name: str) -> str:
+    """What Ctrl-C leaves of a command."""
+    if any(command.resumes for command in COMMANDS if command.name == name):
+        return "stopped; finished work is kept, the same command goes on"
+    return "stopped before {} was done; called again it begins anew".format(name or "anything")
 
 
 def _complain(text: str) -> None:

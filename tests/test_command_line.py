@@ -85,6 +85,25 @@ def test_a_mistake_is_one_line_and_exit_code_4(words, said):
     assert said in refused(*words)
 
 
+@pytest.mark.parametrize(
+    "name,said",
+    [
+        ("run", "finished work is kept, the same command goes on"),
+        ("nightly", "finished work is kept, the same command goes on"),
+        ("doctor", "stopped before doctor was done; called again it begins anew"),
+        ("measure", "stopped before measure was done; called again it begins anew"),
+        ("watch", "stopped before watch was done; called again it begins anew"),
+    ],
+)
+def test_ctrl_c_says_what_is_kept(name, said, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(needs, "check", interrupted)
+    assert command_line.main([name]) == 130
+    assert said in capsys.readouterr().err
+
+
 def test_a_suite_without_a_question_is_refused(tmp_path):
     path = suite_file(tmp_path, 'question = "Is the mistake told?"', "")
     assert "the question is missing" in refused("run", path)

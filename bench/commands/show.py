@@ -7,7 +7,9 @@ import argparse
 from pathlib import Path
 from typing import Dict, Iterator
 
-from edgejoule.bench import bundle, records, rounding
+from edgejoule.bench import bundle, records, rounding, run_timeline
+from edgejoule.bench.stderr import tell
+from edgejoule.devices.output_file import OutputFile
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,13 +17,32 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a bundle's folder, or part of a case id")
     parser.add_argument("--runs", default="runs", help="folder of run bundles [runs]")
     parser.add_argument("--json", action="store_true", help="the whole record as JSON")
+    parser.add_argument(
+        "--perfetto",
+        metavar="FILE",
+        help="also write power, phases and epochs there, for ui.perfetto.dev",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit code 0; a run that is not there is a ValueError."""
-    record = bundle.read(_find(args.run, Path(args.runs)))
+    folder = _find(args.run, Path(args.runs))
+    record = bundle.read(folder)
+    if args.perfetto:
+        _draw(folder, record, args.perfetto)
     print(records.to_json(record).rstrip("\n") if args.json else "\n".join(_lines(record)))
     return 0
+
+
+def _draw(folder: Path, record: records.RunRecord, path: str) -> None:
+    """Writes the run's timeline, and says what it lacks."""
+    output = OutputFile(path, "--perfetto")
+    try:
+        for sentence in run_timeline.save(folder, record, output):
+            tell("edgejoule: " + sentence)
+    finally:
+        output.discard()
+    tell("edgejoule: {}: open it at https://ui.perfetto.dev".format(path))
 
 
 def _find(name: str, runs: Path) -> Path:

@@ -4,16 +4,17 @@ With --report the findings become one block of text for an issue: versions, boar
 power mode, clocks, temperatures and a short examination without load. It names nobody, works
 without torch and without a sensor, and takes seconds.
 
-exit codes: 0 fit or fit with warnings, or the report is made; 3 not fit
+exit codes: 0 fit or fit with warnings, or the report is made; 1 it could not be written; 3 not fit
 """
 
 import json
 import sys
 from argparse import ArgumentParser, Namespace
 from functools import partial
-from typing import List
+from typing import List, Optional
 
-from edgejoule.devices import choose, doctor_report, health
+from edgejoule.devices import choose, doctor_report, health, options
+from edgejoule.devices.output_file import OutputFile
 from edgejoule.devices.reading import DeviceInfo
 
 MARKS = {"ok": "ok    ", "warn": "warn  ", "refuse": "refuse"}
@@ -28,7 +29,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--fake-power", metavar="TRACE_OR_WATTS", help="play this instead")
     parser.add_argument(
         "--seconds",
-        type=float,
+        type=options.positive,
         metavar="S",
         help="how long to watch the machine at rest (default: {:g}, with --report {:g})".format(
             REST_S, REPORT_REST_S
@@ -46,7 +47,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Exit code: 3 if a check refuses; 0 for a report, whatever it says."""
+    """Exit code: 3 if a check refuses; 0 for a report, whatever it says, 1 if it is lost."""
     if args.report:
         return _report(args)
     device = choose.open(args.power, fake_power=args.fake_power)
@@ -63,6 +64,16 @@ def run(args: Namespace) -> int:
 
 
 def _report(args: Namespace) -> int:
+    # opened first: an examination takes too long to be lost to a misspelt folder
+    kept = None if args.report == TERMINAL else OutputFile(args.report, "--report")
+    try:
+        return _reported(args, kept)
+    finally:
+        if kept is not None:
+            kept.discard()
+
+
+def _reported(args: Namespace, kept: Optional[OutputFile]) -> int:
     seconds = REPORT_REST_S if args.seconds is None else args.seconds
     found = doctor_report.make(
         args.power,
@@ -71,16 +82,16 @@ def _report(args: Namespace) -> int:
         health.BURST_S + seconds + GRACE_S,
     )
     told = doctor_report.text(found)
-    if args.report != TERMINAL:
-        with open(args.report, "w", encoding="utf8") as file:
-            file.write(told)
+    fault = kept.write(lambda file: file.write(told)) if kept else None
+    if fault:
+        print("edgejoule: " + fault, file=sys.stderr)
     if args.json:
         print(json.dumps(found, indent=1))
-    elif args.report == TERMINAL:
+    elif kept is None or fault:
         print(_printable(told), end="")
     else:
         print("written to {}; paste all of it into the issue".format(args.report))
-    return 0
+    return 1 if fault else 0
 
 
 def _printable(told: str) -> str:

@@ -9,6 +9,7 @@ import platform
 from argparse import ArgumentParser, Namespace
 from typing import Any, Dict, Optional
 
+from edgejoule.devices import options
 from edgejoule.devices.proof import accuracy, counter_wrap, coverage, overhead, zeus
 
 HERTZ_LIMITS = ((10.0, 0.003), (100.0, 0.03))  # share of a core
@@ -20,11 +21,15 @@ EXACT_J = 1e-6
 def arguments(parser: ArgumentParser) -> None:
     """Add what the command takes."""
     parser.add_argument(
-        "--trials", type=int, default=100, metavar="N", help="windows per row (default: 100)"
+        "--trials",
+        type=options.count(1),
+        default=100,
+        metavar="N",
+        help="windows per row (default: 100)",
     )
     parser.add_argument(
         "--seconds",
-        type=float,
+        type=options.positive,
         default=15.0,
         metavar="S",
         help="how long to watch the thread's cost at each rate (default: 15)",

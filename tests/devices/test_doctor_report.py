@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from rigs import board_rig
 
+from edgejoule import command_line
 from edgejoule.devices import choose, doctor_report, health, machine, privacy
 from edgejoule.devices.adapters import ina3221
 from edgejoule.devices.device import Device
@@ -272,6 +273,20 @@ def test_the_sensor_that_answered_is_examined_and_its_facts_are_told(adapters):
     assert found["verdict"] == "ok" and "x: R of x" in found["checks"][0]["found"]
     facts = "\n".join(told["sensors"])
     assert "GPU-4c2f..." in facts and UUID not in facts and "power brake" in facts
+
+
+def test_a_report_that_cannot_be_written_is_found_before_anything_is_examined(capsys, tmp_path):
+    assert command_line.main(["doctor", "--report", str(tmp_path / "no" / "x")]) == 4
+    err = capsys.readouterr().err
+    assert "--report" in err and "No such file" in err and err.count("\n") == 1
+
+
+def test_a_report_that_a_full_disk_refuses_is_printed(capsys, monkeypatch):
+    monkeypatch.setattr(doctor_report, "make", lambda *_: {})
+    monkeypatch.setattr(doctor_report, "text", lambda _: "what was found")
+    assert command_line.main(["doctor", "--report", "/dev/full"]) == 1
+    out, err = capsys.readouterr()
+    assert "what was found" in out and "was not written: No space left" in err
 
 
 def test_versions_are_read_off_the_metadata(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 from edgejoule.devices import idle
 from edgejoule.devices.adapters import replay
 from edgejoule.devices.meter import Meter
-from edgejoule.devices.reading import Reading
+from edgejoule.devices.reading import DeviceInfo, Reading
 from edgejoule.devices.trace import PowerTrace
 
 REST = idle.Baseline(5.0, 0.01, 30.0)
@@ -19,6 +19,23 @@ def test_the_shares_add_up():
     split = idle.shares(reading(), REST)
     assert (split.gross, split.idle, split.net) == (100.0, 50.0, 50.0)
     assert split.uncertainty_joules == pytest.approx(2 * (0.5**2 + 0.1**2) ** 0.5)
+
+
+def test_the_sensors_scale_counts_by_the_share_and_its_zero_cancels():
+    info = DeviceInfo("x", "y", gain=0.01, offset_watts=0.02)
+    split = idle.shares(reading(), REST, info)
+    assert split.uncertainty_joules == pytest.approx(2 * (0.5**2 + 0.1**2 + 0.5**2) ** 0.5)
+    assert split.idle_uncertainty_joules == pytest.approx(2 * (0.1**2 + 0.5**2 + 0.2**2) ** 0.5)
+    assert idle.shares(reading(), REST).idle_uncertainty_joules == pytest.approx(0.2)
+
+
+def test_what_nobody_knows_of_watts_given_by_hand_is_none():
+    given = reading(repeatability_joules=None)
+    rest = idle.baseline(given)
+    assert (rest.watts, rest.uncertainty_watts) == (10.0, None)
+    split = idle.shares(given, rest)
+    assert split.net == 0.0
+    assert (split.uncertainty_joules, split.idle_uncertainty_joules) == (None, None)
 
 
 def test_what_is_unknown_has_no_shares():

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from rigs import trace_events
 
 from edgejoule.devices.trace import PowerTrace
 
@@ -93,13 +94,182 @@ def test_the_trace_is_saved_and_can_be_played(tmp_path):
     assert code == 0 and "trace run.trace.json" in err
 
 
+def test_the_trace_is_a_timeline_too(tmp_path):
+    path = tmp_path / "x.json"
+    words = [
+        "--idle",
+        "0.1",
+        "--warmup",
+        "1",
+        "-n",
+        "2",
+        "--trace",
+        str(path),
+        "--",
+        "sleep",
+        "0.1",
+    ]
+    code, _, err = edgejoule("measure", "--fake-power", "8", *words)
+    document = trace_events.checked(path.read_text())
+    names = [name for name, _, _ in trace_events.slices(document)]
+    assert code == 0 and names[0] == "measure" and names[-3:] == ["warm-up 1", "run 1", "run 2"]
+    assert trace_events.depth(document, "run 2") == 1
+    assert trace_events.counter(document, "power constant")[0][1] == 8.0
+    assert PowerTrace.from_json(path.read_text()).watts[0] == 8.0
+
+
+@pytest.mark.parametrize("place", ["missing/x.json", "."])
+def test_a_trace_that_cannot_be_written_is_found_before_the_command_starts(tmp_path, place):
+    path, mark = tmp_path / place, tmp_path / "mark"
+    code, out, err = edgejoule(
+        "measure", "--fake-power", "8", "--trace", str(path), "--", "touch", str(mark)
+    )
+    assert code == 4 and err.count("\n") == 1 and "--trace" in err and not out
+    assert not mark.exists()
+
+
+def test_a_full_disk_costs_the_trace_and_nothing_else():
+    words = ["--trace", "/dev/full", "--", "sh", "-c", "exit 9"]
+    code, _, err = edgejoule("measure", "--fake-power", "8", *words)
+    lost = [line for line in err.splitlines() if "was not written: No space left" in line]
+    assert code == 9 and "J in" in err and len(lost) == 1
+    code, out, err = edgejoule("measure", "--fake-power", "8", "--json", *words)
+    assert code == 9 and json.loads(out)["exit_code"] == 9 and not err
+    assert "was not written" in json.loads(out)["warnings"][-1]
+
+
+def test_a_folder_that_goes_away_costs_the_trace_and_nothing_else(tmp_path):
+    folder = tmp_path / "a"
+    folder.mkdir()
+    words = ["--trace", str(folder / "x.json"), "--", "rm", "-r", str(folder)]
+    code, _, err = edgejoule("measure", "--fake-power", "8", *words)
+    assert code == 0 and "J in" in err and "was not written: No such file" in err
+
+
+def test_what_cannot_be_run_has_a_shells_exit_code(tmp_path):
+    plain, headless, bare = tmp_path / "plain", tmp_path / "headless", tmp_path / "bare"
+    plain.write_text("echo hi")
+    headless.write_text("#!/no/such/interpreter")
+    headless.chmod(0o755)
+    bare.write_text("echo hi")
+    bare.chmod(0o755)
+    for word, code, told in (
+        ("no-such-command", 127, "there is no such command"),
+        (str(tmp_path / "none"), 127, "there is no such command"),
+        (str(plain), 126, "may not be executed; chmod +x"),
+        (str(tmp_path), 126, "it is a folder"),
+        (str(headless), 126, "interpreter"),
+        (str(bare), 126, "begin it with #!"),
+    ):
+        begun = time.monotonic()
+        found, out, err = edgejoule("measure", "--fake-power", "8", "--json", "--", word)
+        lines = [line for line in err.splitlines() if "cannot run " + repr(word) in line]
+        assert found == code and len(lines) == 1 and told in lines[0], err
+    code, out, err = edgejoule("measure", "--idle", "60", "--", "no-such-command")
+    assert code == 127 and time.monotonic() - begun < 30, "found before the machine's rest"
+    assert err.count("\n") == 1 and not out
+
+
+def test_a_series_as_json():
+    words = ["-n", "3", "--warmup", "1", "--json", "--", "sh", "-c", "echo hi; sleep 0.1"]
+    code, out, err = edgejoule("measure", "--fake-power", "8", *words)
+    found = json.loads(out)
+    assert code == 0 and [run["counted"] for run in found["runs"]] == [False, True, True, True]
+    seconds = [run["reading"]["seconds"] for run in found["runs"][1:]]
+    assert found["summary"]["seconds"]["mean"] == pytest.approx(sum(seconds) / 3)
+    assert found["summary"]["watts"]["mean"] == pytest.approx(8.0)
+    assert err.count("hi\n") == 4 and "run 3 of 3" in err
+
+
+def test_a_series_ends_at_the_first_failure(tmp_path):
+    mark = tmp_path / "mark"
+    script = "test -e {0} && exit 5; touch {0}".format(mark)
+    code, _, err = edgejoule("measure", "--fake-power", "8", "-n", "4", "--", "sh", "-c", script)
+    assert code == 5 and "run 2 of 4" in err and "run 3 of 4" not in err
+    assert "it failed with exit code 5" in err and "mean of 1 of 4 runs" in err
+    words = ["-n", "4", "--keep-going", "--", "sh", "-c", script]
+    code, _, err = edgejoule("measure", "--fake-power", "8", *words)
+    assert code == 5 and "mean of 4 runs" in err
+
+
+def started(*words, ignore=()):
+    """A command line in a group of its own, as a terminal starts it; its command says "up"."""
+
+    def prepare():
+        os.setsid()
+        heed_interrupts()
+        for number in ignore:
+            signal.signal(number, signal.SIG_IGN)
+
+    process = subprocess.Popen(
+        EDGEJOULE + ["measure", "--fake-power", "8"] + list(words),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=prepare,
+    )
+    assert process.stdout.readline() == b"up\n"
+    return process
+
+
+def ended(process):
+    out, err = process.communicate(timeout=20)
+    return process.returncode, err.decode()
+
+
+def test_ctrl_c_ends_the_command_and_its_reading_is_told():
+    process = started("--", "sh", "-c", "echo up; exec sleep 30")
+    os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to all of the group
+    code, err = ended(process)
+    assert code == 130 and "J in" in err and "Traceback" not in err
+
+
+def test_a_command_that_ignores_ctrl_c_is_measured_to_its_end():
+    process = started("--", "sh", "-c", "trap '' INT; echo up; sleep 0.5; exit 6")
+    os.killpg(process.pid, signal.SIGINT)
+    code, err = ended(process)
+    assert code == 6 and "J in" in err and float(err.split("J in")[1].split()[0]) >= 0.4
+
+
+def test_ctrl_c_in_a_series_keeps_the_finished_runs(tmp_path):
+    mark = tmp_path / "mark"
+    script = "test -e {0} && echo up && exec sleep 30; touch {0}".format(mark)
+    process = started("-n", "9", "--trace", str(tmp_path / "x.json"), "--", "sh", "-c", script)
+    os.killpg(process.pid, signal.SIGINT)
+    code, err = ended(process)
+    assert code == 130 and "not counted: it was interrupted" in err
+    assert "mean of 1 of 9 runs" in err
+    assert "run 3" not in err and "Traceback" not in err
+    assert trace_events.checked((tmp_path / "x.json").read_text())
+
+
+def test_what_nohup_ignores_the_command_ignores_as_well():
+    process = started("--", "sh", "-c", "echo up; sleep 0.5; exit 6", ignore=[signal.SIGHUP])
+    os.killpg(process.pid, signal.SIGHUP)
+    assert ended(process)[0] == 6
+
+
+def test_sensors_are_sought_under_another_root(tmp_path):
+    zone = tmp_path / "class" / "powercap" / "intel-rapl:0"
+    zone.mkdir(parents=True)
+    for name, text in (
+        ("name", "package-0"),
+        ("energy_uj", "1000"),
+        ("max_energy_range_uj", "262143328850"),
+    ):
+        (zone / name).write_text(text + "\n")
+    words = ["--power", "rapl", "--sysfs", str(tmp_path), "--json", "--", "true"]
+    code, out, _ = edgejoule("measure", *words)
+    assert code == 0 and json.loads(out)["device"]["adapter"] == "rapl"
+
+
 @pytest.mark.parametrize(
     "words,told",
     [
         (["measure"], "asked for no command"),
-        (["measure", "--", "no-such-command"], "cannot run"),
         (["measure", "--power", "nvlm", "--", "true"], "Did you mean 'nvml'"),
         (["measure", "--fake-power", "-1", "--", "true"], "more than 0"),
+        (["measure", "--fake-power", "nan", "--", "true"], "fake power"),
+        (["measure", "-n", "0", "--", "true"], "argument -n/--repeat: asked for '0'"),
         (["watch", "--fake-power", "5", "--interval", "0"], "more than 0"),
         (["watch", "--fake-power", "5", "--json"], "--seconds S"),
     ],
