@@ -100,9 +100,11 @@ class Sampler:
         """Put what was heard into the record."""
         with self._lock:  # the thread and its caller both come here, and rows must stay in order
             while self._heard:
-                before_s, after_s, stratum, heard = self._heard.popleft()
+                before_s, after_s, stratum, heard = self._heard[0]
                 for sample in heard:
                     self.record.add(before_s, after_s, sample, stratum)
+                # only now: a Ctrl-C before it adds them twice, and a record drops the second
+                self._heard.popleft()
 
     def cost(self) -> Dict[str, Optional[float]]:
         """What sampling costs: share of one core [0, 1], reads, samples kept, seconds."""

@@ -63,6 +63,7 @@ class Rows:
         """Add a row; `times_s` grows last, so that no reader sees half of it."""
         if len(self._times) == PART:
             self._put_away()
+        self._mend()
         self._rails.append(rails)
         self._starts.append(start_s)
         self._watts.append(watts)
@@ -100,6 +101,13 @@ class Rows:
             for n in numbers
         ]
         return pieces[0] if len(pieces) == 1 else _joined(pieces)
+
+    def _mend(self) -> None:
+        """Take out what was half added when a Ctrl-C came between two columns."""
+        rows = len(self._times)
+        self._rails.cut(rows)
+        for column in (self._starts, self._watts, self._joules):
+            del column[rows:]
 
     def _begin(self) -> None:
         self._times, self._starts = array("d"), array("d")

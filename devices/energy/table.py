@@ -25,6 +25,12 @@ class Table:
         cells.extend([row.get(name, UNKNOWN) for name in names])
         self._rows += 1
 
+    def cut(self, rows: int) -> None:
+        """Leave the first so many rows, and nothing of a row that was half added."""
+        names, cells = self._laid
+        del cells[rows * len(names) :]
+        self._rows = rows
+
     def columns(self, first: int, last: int) -> Dict[str, array]:
         """{name: array [last - first]} of the rows first to last - 1."""
         names, cells = self._laid

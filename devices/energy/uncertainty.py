@@ -35,7 +35,8 @@ def traced(
     return {
         "gain": info.gain * abs(joules),
         "offset": info.offset_watts * seconds,
-        "quantum": _quantum(info.step_watts or area.step, area),
+        # dithered, the smallest difference seen is the load's, seldom the register's
+        "quantum": _quantum(info.step_watts or (0.0 if found else area.step), area),
         "noise": _noise(area, info.lag_s) if found is None else _dither(area, found),
         "lag": LAG_RATIO * lag,
         "gap": gap(area.gaps.squares, area.peak_watts - area.low_watts),
