@@ -15,7 +15,7 @@ from edgejoule.devices.wakeup import Wakeup
 # few enough looks to cost nothing in the half second that a meter waits at most.
 POLL_S = 0.0005
 BOOTTIME = 7  # CLOCK_BOOTTIME; Python names it from 3.7 on
-LOOKS = 3  # at both clocks: one in three is not interrupted, even on a busy machine
+QUICK_S, LOOKS = 1e-3, 5  # a look at both clocks that was not interrupted; and enough of them
 
 
 class Clock:
@@ -55,14 +55,17 @@ class Clock:
 
     def suspended(self) -> float:
         """Seconds this machine was suspended since it started; `now` leaves them out."""
-        return min(_offset() for _ in range(LOOKS))[1]
+        looks = [_offset()]
+        while looks[-1][0] > QUICK_S and len(looks) < LOOKS:
+            looks.append(_offset())
+        return min(looks)[1]
 
 
 def _offset() -> Tuple[float, float]:
     """(seconds the look took, seconds by which one clock is behind the other).
 
-    Of several looks the shortest is right: a thread that loses its core between the two clocks
-    takes the time until it is back for sleep.
+    A quick look is right: a thread that loses its core between the two clocks takes the time
+    until it is back for sleep.
     """
     before_s = time.monotonic()
     boot_s = time.clock_gettime(BOOTTIME)

@@ -5,7 +5,8 @@
             train_one_epoch()
     print(epoch.reading.joules, epoch.reading.uncertainty_joules, epoch.reading.status)
 
-Windows nest and overlap. A sensor that fails never raises here: the reading says so.
+Windows nest and overlap, in one thread, in many and in an event loop. A sensor that fails never
+raises here: the reading says so.
 """
 
 import weakref

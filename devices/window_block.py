@@ -2,7 +2,7 @@
 
 from contextlib import ContextDecorator
 from inspect import iscoroutinefunction
-from typing import Any, Callable, List, Optional, Tuple, TypeVar
+from typing import Any, Callable, Optional, Tuple, TypeVar
 
 from edgejoule.devices.windows import Window, Windows
 
@@ -19,8 +19,7 @@ class WindowBlock(ContextDecorator):
 
     def __init__(self, windows: Callable[[], Windows], name: Optional[str], default: str):
         self._windows, self._name, self._default = windows, name, default
-        # more than one if it is entered again inside itself; each with where it was begun
-        self._opened: List[Tuple[Windows, Window]] = []
+        self._opened: Optional[Tuple[Windows, Window]] = None  # and where it was begun
 
     def __call__(self, function: Function) -> Function:
         """The function with a window round every call."""
@@ -32,19 +31,24 @@ class WindowBlock(ContextDecorator):
         return super().__call__(function)
 
     def __enter__(self) -> Window:
+        if self._opened is not None:
+            raise ValueError(
+                "window {!r}: this block is entered already; call meter.window() once for "
+                "each".format(self._opened[1].name)
+            )
         windows = self._windows()
         opened = windows.new(self._name, self._default)
         try:
-            self._opened.append((windows, opened))
+            self._opened = windows, opened
             return windows.begin(opened)
-        except BaseException:  # Ctrl-C between the two: no block, so nobody would close it
+        except BaseException:  # also Ctrl-C: there is no block, so nobody would close it
             windows.remove(opened)
-            self._opened = [pair for pair in self._opened if pair[1] is not opened]
+            self._opened = None
             raise
 
     def __exit__(self, kind: Optional[type], *_: object) -> None:
         try:
-            windows, opened = self._opened[-1]
+            windows, opened = self._entered()
             if windows.remove(opened):  # not if it was ended or cancelled inside the block
                 windows.end(opened)
         except Exception:
@@ -58,7 +62,7 @@ class WindowBlock(ContextDecorator):
 
     async def __aexit__(self, kind: Optional[type], *_: object) -> None:
         try:
-            windows, opened = self._opened[-1]
+            windows, opened = self._entered()
             if windows.remove(opened):
                 await self._end(windows, opened)
         except Exception:
@@ -78,9 +82,14 @@ class WindowBlock(ContextDecorator):
 
     def _leave(self) -> None:
         """Forget the window, and close it if Ctrl-C came before its end had begun."""
-        windows, opened = self._opened.pop()
+        windows, opened = self._entered()
+        self._opened = None
         if windows.remove(opened):
             opened.close()
+
+    def _entered(self) -> Tuple[Windows, Window]:
+        assert self._opened is not None, "a block is left that was not entered"
+        return self._opened
 
     def _recreate_cm(self) -> "WindowBlock":
         """A block of its own for every call of a decorated function, as ContextDecorator asks."""

@@ -226,7 +226,7 @@ def test_the_workers_of_a_data_loader_leave_the_meter_alone(tmp_path):
 
             def __getitem__(self, index):
                 try:
-                    with held[0].window():
+                    with held[0].window("item"):
                         pass
                 except ValueError:
                     return torch.tensor(float(index))
@@ -265,6 +265,17 @@ def test_windows_without_a_name_get_one_of_their_own(clock):
             pass
     assert [each.name for each in (first, second, third)] == ["window", "window 2", "window 3"]
     assert after.name == "window" and is_right(second.reading) and is_right(third.reading)
+
+
+def test_a_block_is_entered_again_after_its_end_but_not_inside_itself(clock):
+    with Meter(Steady(), clock=clock) as meter:
+        block = meter.window()
+        for _ in range(2):
+            with block as opened:
+                clock.sleep(0.1)
+                with pytest.raises(ValueError, match="'window': this block is entered already"):
+                    block.__enter__()
+            assert is_right(opened.reading)
 
 
 def test_repeated_work_inside_repeated_work_has_its_own_window(clock):
@@ -557,6 +568,7 @@ def works(meter, where):
 def test_ctrl_c_at_any_line_of_a_window_leaves_a_meter_that_works(clock, use):
     for line in range(1, 10**4):
         with Meter(Steady(), clock=clock) as meter:
+            clock.sleep(0.5)  # from then on samples are put into the record by the dozen
             with CtrlC(line) as interrupt:
                 use(meter)
             assert use is not block or meter.begin("a"), interrupt.where  # it was open no more
