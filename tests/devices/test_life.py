@@ -332,6 +332,26 @@ def test_a_synchronise_that_raises_at_the_end_closes_the_window(clock):
     assert block_opened.reading.status == "ok"
 
 
+def test_ctrl_c_while_queued_work_is_waited_for_closes_the_window(clock):
+    state = []
+
+    def synchronise():
+        if state:
+            raise state.pop()
+
+    with Meter(Steady(), synchronise=synchronise, clock=clock) as meter:
+        opened = meter.begin("a")
+        clock.sleep(0.1)
+        state.append(KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            meter.end("a")
+        state.append(KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            meter.edge()
+        meter.begin("a")
+    assert is_right(opened.reading) and "(KeyboardInterrupt)" in opened.reading.reason
+
+
 def test_the_works_own_error_comes_before_that_of_synchronise(clock):
     state = []
 
