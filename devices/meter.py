@@ -5,30 +5,26 @@
             train_one_epoch()
     print(epoch.reading.joules, epoch.reading.uncertainty_joules, epoch.reading.status)
 
-Windows nest and overlap. A sensor that fails never raises here: the reading says so.
+Windows nest and overlap, in one thread, in many and in an event loop. A sensor that fails never
+raises here: the reading says so.
 """
 
-from contextlib import contextmanager
-from typing import Any, Callable, ContextManager, Dict, Iterator, List, Optional, Tuple, Union
+import weakref
+from itertools import count
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
-from edgejoule.devices import choose, idle, several
+from edgejoule.devices import choose, idle
 from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.device import Device
 from edgejoule.devices.energy import window
 from edgejoule.devices.reading import DeviceInfo, Reading
 from edgejoule.devices.sampler import Sampler
+from edgejoule.devices.sampling import Sampling
 from edgejoule.devices.trace import PowerTrace
+from edgejoule.devices.window_block import WindowBlock
+from edgejoule.devices.windows import Window, Windows
 
 __all__ = ["DeviceInfo", "Meter", "Reading", "Window"]
-
-
-class Window:
-    """A named stretch of time; `reading` is there once it has ended."""
-
-    def __init__(self, name: str, start_s: float):
-        self.name = name
-        self.start_s = start_s
-        self.reading: Optional[Reading] = None
 
 
 class Meter:
@@ -41,7 +37,11 @@ class Meter:
             (`torch.cuda.synchronize`).
         clock: what windows are timed by; a device that was opened elsewhere must go by the same.
 
-    `samplers` holds the `Sampler` of every part of the device; none if nothing is measured.
+    Windows may be begun and ended by any thread. Entered a second time it begins anew: a device
+    that it opened by name is opened again, and what was sampled before is forgotten. Sampling
+    ends with the block, with `close`, or when nobody holds the meter any more. A forked child
+    measures nothing with its parent's meter, and disturbs nothing; it can make its own, or
+    enter this one if it goes by name.
     """
 
     def __init__(
@@ -56,93 +56,111 @@ class Meter:
                 "sampling period: asked for {!r} s; it must be more than 0".format(period_s)
             )
         self.clock = clock
-        self._mine = device is None or isinstance(device, str)  # then it is closed at the end
-        self.device = _opened(device, clock)
-        self.info = self.device.info()
-        self.samplers = [
-            Sampler(part, period_s, clock)
-            for part in several.parts(self.device)
-            if part.info().reason is None  # else it measures nothing, and says why
-        ]
-        self._synchronise = synchronise
-        self._open: Dict[str, Window] = {}
-        self._epochs, self._running = 0, False
+        self._asked, self._period_s, self._synchronise = device, period_s, synchronise
+        self._epochs = count()
+        self._windows = self._begun_anew()
 
     def __enter__(self) -> "Meter":
-        for sampler in self.samplers:
-            sampler.start()
-        self._running = True
+        sampling = self._windows.sampling
+        if sampling.running and sampling.is_here():
+            raise ValueError(
+                "meter: it is running already; leave its `with` block or close() it first, "
+                "or make a second Meter"
+            )
+        if sampling.used or not sampling.is_here():
+            self._check_device(sampling)
+            sampling.stop()  # if the end of the last time was interrupted
+            self._forgotten.detach()  # or it would keep the record of the last time
+            self._windows = self._begun_anew()
+        self._windows.sampling.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._running = False  # first: no window may begin while the samplers stop
-        for sampler in self.samplers:
-            sampler.stop()
-        if self._mine:
-            self.device.close()
+        self.close()
 
-    def begin(self, name: str) -> Window:
-        """Open a window; others may be open."""
-        if not self._running:
-            raise ValueError(
-                "window {!r}: the meter is not running; put the work into "
-                "`with Meter(...) as meter:`".format(name)
-            )
-        if name in self._open:
-            raise ValueError(
-                "window {!r} is open already; end it first, or use another name".format(name)
-            )
-        self._open[name] = Window(name, self.edge())
-        return self._open[name]
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a Meter samples in the process that made it and cannot be copied or sent to "
+            "another; make one there"
+        )
+
+    @property
+    def device(self) -> Device:
+        """The device that is sampled."""
+        return self._windows.sampling.device
+
+    @property
+    def info(self) -> DeviceInfo:
+        """What the device says about itself."""
+        return self._windows.sampling.info
+
+    @property
+    def samplers(self) -> List[Sampler]:
+        """The `Sampler` of every part of the device; none if nothing is measured here."""
+        return self._windows.sampling.samplers
+
+    def close(self) -> None:
+        """Stop sampling, as the end of the `with` block does; again is nothing."""
+        self._windows.sampling.stop()
+
+    def begin(self, name: Optional[str] = None) -> Window:
+        """Open a window; others may be open.
+
+        Without a name it is called "window", or "window 2" and so on while that is open.
+
+        Raises:
+            ValueError: the meter is not running in this process, or that name is open.
+        """
+        return self._windows.begin(self._windows.new(name))
 
     def end(self, name: str) -> Reading:
-        """Close a window: what it cost. Returns within two seconds whatever the sensor does."""
-        if name not in self._open:
-            raise ValueError(
-                "window {!r} is not open; open are: {}".format(
-                    name, ", ".join(sorted(self._open)) or "none"
-                )
-            )
-        end_s = self.edge()
-        opened = self._open.pop(name)
-        opened.reading = self.between(opened.start_s, end_s)
-        return opened.reading
+        """Close a window: what it cost. Returns within two seconds whatever the sensor does.
 
-    @contextmanager
-    def window(self, name: str = "window") -> Iterator[Window]:
-        """A window round the block; the target's `reading` is there after the block."""
-        opened = self.begin(name)
-        try:
-            yield opened
-        finally:
-            self.end(name)  # also when the work failed: what it cost until then was spent
+        Raises:
+            ValueError: no window of that name is open.
+        """
+        return self._windows.end(self._windows.take(name))
+
+    def cancel(self, name: str) -> None:
+        """Close a window without a reading.
+
+        Raises:
+            ValueError: no window of that name is open.
+        """
+        opened = self._windows.take(name)
+        opened.cancelled = opened.closed = True
+
+    def restart(self, name: str) -> Window:
+        """Let an open window begin again from now, as if it had not been open before.
+
+        Raises:
+            ValueError: no window of that name is open.
+        """
+        return self._windows.restart(name)
+
+    def window(self, name: Optional[str] = None) -> WindowBlock:
+        """A window round the block; the target's `reading` is there after the block.
+
+        Also round an `async with` block, whose end then waits without holding the loop up, and
+        round a function: `@meter.window("step")`. Without a name it is named as by `begin`.
+        """
+        return self._block(name, "window")
 
     def edge(self) -> float:
         """The moment now, in seconds of the meter's clock, with a sample asked for at it.
 
         `between` two such moments is a window that nobody had to open.
         """
-        if self._synchronise is not None:
-            self._synchronise()
-        now = self.clock.now()  # after the queued work has ended, or it would fall outside
-        for sampler in self.samplers:
-            sampler.edge()
-        return now
+        return self._windows.edge()
 
     def between(self, start_s: float, end_s: float) -> Reading:
         """What passed between two moments of the meter's clock, in seconds, while sampling."""
-        for sampler in self.samplers:
-            sampler.reach(end_s)  # so that the last edge is interpolated, not held
-        if not self.samplers:
-            return Reading(end_s - start_s, None, reason=self.info.reason)
-        return several.total(
-            [(sampler.info, sampler.reading(start_s, end_s)) for sampler in self.samplers]
-        )
+        self._windows.sampling.reach(end_s)
+        return self._windows.sampling.reading(start_s, end_s)
 
-    def epoch(self) -> ContextManager[Window]:
+    def epoch(self) -> WindowBlock:
         """A window named after how many epochs there were: epoch 0, epoch 1, ..."""
-        self._epochs += 1
-        return self.window("epoch {}".format(self._epochs - 1))
+        return self._block("epoch {}".format(next(self._epochs)), "epoch")
 
     def idle(self, seconds: float = idle.ENOUGH_S) -> Optional[idle.Baseline]:
         """The power of the next seconds, in which the caller runs nothing; None if not measured.
@@ -153,16 +171,16 @@ class Meter:
         self.clock.sleep(seconds)
         return idle.baseline(self.between(begun, self.edge()))
 
-    def repeat(self, body: Callable[[], Any], name: str = "repeat") -> Tuple[Reading, int]:
+    def repeat(self, body: Callable[[], Any], name: Optional[str] = None) -> Tuple[Reading, int]:
         """(Reading, times): `body()` as often as this sensor needs; divide by the times."""
-        opened, times = self.begin(name), 0
-        try:
+        times = 0
+        with self._block(name, "repeat") as opened:
             while not times or self.clock.now() - opened.start_s < self.minimum_seconds():
                 body()
                 times += 1
-        finally:
-            reading = self.end(name)
-        return reading, times
+        if opened.reading is None:
+            raise ValueError("window {!r}: it was cancelled by its own body".format(opened.name))
+        return opened.reading, times
 
     def minimum_seconds(self) -> float:
         """Seconds a window must last to be believed; repeat short work until then and divide."""
@@ -170,17 +188,40 @@ class Meter:
 
     def trace(self) -> PowerTrace:
         """Power over everything sampled so far, in watts; empty if nothing was."""
-        return several.sum_traces([sampler.trace() for sampler in self.samplers])
+        return self._windows.sampling.trace()
 
     def cost(self) -> Dict[str, Dict[str, Optional[float]]]:
         """By adapter, what measuring costs: share of one core [0, 1], reads, samples kept."""
-        return {sampler.info.adapter: sampler.cost() for sampler in self.samplers}
+        return self._windows.sampling.cost()
 
     def warnings(self) -> List[str]:
         """Sentences on what a reader of these numbers must know; empty if there is nothing."""
-        if not self.samplers:
-            return self.device.notes()
-        return [text for sampler in self.samplers for text in sampler.warnings()]
+        return self._windows.sampling.warnings()
+
+    def _block(self, name: Optional[str], default: str) -> WindowBlock:
+        # asked for when the block begins: by then this meter may have been entered again
+        return WindowBlock(lambda: self._windows, name, default)
+
+    def _begun_anew(self) -> Windows:
+        """No windows, and the device, opened if that is for this meter to do."""
+        device = _opened(self._asked, self.clock)
+        sampling = Sampling(device, self._by_name(), self._period_s, self.clock)
+        # what samples knows nothing of its meter, so a meter that is forgotten ends, and stops it
+        self._forgotten = weakref.finalize(self, sampling.stop)
+        return Windows(sampling, self._synchronise)
+
+    def _by_name(self) -> bool:
+        """True if this meter opens the device, and so closes it."""
+        return self._asked is None or isinstance(self._asked, str)
+
+    def _check_device(self, sampling: Sampling) -> None:
+        """Raise ValueError if the device is shared with the process this was forked from."""
+        if not self._by_name() and not sampling.is_here():
+            # its socket or its child process is the parent's as well, who may sample it
+            raise ValueError(
+                "meter: its device was opened in process {}, and this one was forked from it; "
+                "open one here: Meter(open_device(...))".format(sampling.process)
+            )
 
 
 def _opened(device: Union[None, str, Device], clock: Clock) -> Device:

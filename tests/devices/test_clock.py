@@ -1,5 +1,8 @@
 """The machine's clock, and the one that tests go by."""
 
+import fcntl
+import os
+import resource
 import signal
 import threading
 import time
@@ -54,6 +57,61 @@ def test_the_machines_wall_clock_is_utc_and_it_was_not_suspended_for_a_negative_
     assert MACHINE.suspended() >= -1e-3  # two clocks are read one after the other
 
 
+def test_a_look_that_is_interrupted_is_not_taken_for_sleep(monkeypatch):
+    """The thread loses its core between two clocks that are compared."""
+    moments, boots = iter([1.0, 9.0, 9.1, 9.1 + 2e-6]), iter([31.0, 39.1 + 1e-6])
+    monkeypatch.setattr(time, "clock_gettime", lambda _: next(boots))
+    monkeypatch.setattr(time, "monotonic", lambda: next(moments))
+    assert MACHINE.suspended() == pytest.approx(30.0, abs=1e-9)
+
+
+def test_two_that_wait_for_one_bell_are_both_woken_and_none_dies():
+    """As the threads of a process and its forked child, which has the same pipe."""
+    wakeup, woken = MACHINE.wakeup(), []
+    for _ in range(8):
+        MACHINE.thread(lambda: woken.append(wakeup.wait(MACHINE.now() + 30.0)), "waiting")
+    # a ring may wake one or several of those that wait, so it rings until all have woken
+    assert MACHINE.until(lambda: not wakeup.ring() and len(woken) == 8, 30.0)
+    assert all(woken)
+    wakeup.close()
+
+
+def test_a_wakeup_is_closed_once_and_rings_nobody_elses_file(tmp_path):
+    wakeup = MACHINE.wakeup()
+    wakeup.close()
+    with (tmp_path / "a").open("wb") as one, (tmp_path / "b").open("wb") as other:
+        one.write(b"mine")  # these two have the pipe's old numbers now
+        other.write(b"mine")
+        wakeup.ring()
+        wakeup.close()
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"mine", b"mine"]
+
+
+def test_a_wakeup_of_a_process_with_a_thousand_open_files(monkeypatch):
+    """`select` refuses descriptors from 1024 on."""
+    kept = resource.getrlimit(resource.RLIMIT_NOFILE)
+    real = os.pipe
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, kept[1]), kept[1]))
+    try:
+
+        def pipe():
+            low = real()
+            high = [fcntl.fcntl(each, fcntl.F_DUPFD, 1500) for each in low]
+            for each in low:
+                os.close(each)
+            return high
+
+        monkeypatch.setattr(os, "pipe", pipe)
+        wakeup = MACHINE.wakeup()
+        begun = MACHINE.now()
+        assert not wakeup.wait(begun + 0.02) and MACHINE.now() >= begun + 0.02
+        wakeup.ring()
+        assert wakeup.wait(MACHINE.now() + 30.0) and MACHINE.now() < begun + 29.0
+        wakeup.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, kept)
+
+
 def test_virtual_time_is_what_was_waited_for(clock):
     begun = time.monotonic()
     clock.sleep(3600.0)
@@ -94,6 +152,16 @@ def test_the_wall_clock_is_stepped_alone(clock):
     clock.set_wall(7.0)
     clock.sleep(1.0)
     assert clock.wall() == 8.0 and clock.now() == START_S + 1.0
+
+
+def test_a_pause_is_time_in_which_nobody_runs(clock):
+    seen = []
+    clock.thread(lambda: (clock.sleep(1.0), seen.append(clock.now() - START_S)), "worker")
+    clock.sleep(0.5)
+    clock.pause(10.0)
+    assert seen == [] and clock.now() == START_S + 10.5
+    clock.sleep(0.0)
+    assert seen == [10.5]
 
 
 def test_threads_left_behind_end_with_the_test():

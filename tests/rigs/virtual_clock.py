@@ -87,6 +87,10 @@ class VirtualClock(Clock):
         thread.start()
         return thread
 
+    def pause(self, seconds):
+        """Let that much time pass in which nothing runs, as in a guest that its host stops."""
+        self._now_s += seconds
+
     def set_wall(self, seconds):
         """Step the wall clock."""
         self._wall_shift_s = seconds - self._now_s
