@@ -10,7 +10,7 @@ from rigs import gpu_rig, process_state, training_loop
 
 from edgejoule.devices.adapters import nvml
 from edgejoule.devices.meter import Meter
-from edgejoule.devices.vendors import gpus
+from edgejoule.devices.vendors import cuda_order
 
 pynvml = pytest.importorskip("pynvml")
 pytestmark = pytest.mark.skipif(
@@ -31,7 +31,7 @@ def gpu(library, tmp_path, clock, monkeypatch):
     """The state of a fresh emulated GPU, which the real pynvml now talks to."""
     monkeypatch.setenv("NVML_EMULATOR", str(tmp_path / "state"))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(gpus, "cuda_uuids", list)
+    monkeypatch.setattr(cuda_order, "uuids", list)
     monkeypatch.setattr(pynvml, "nvmlLib", library)
     pynvml._nvmlGetFunctionPointer_cache.clear()
     yield gpu_rig.control(tmp_path / "state", clock)
@@ -148,7 +148,7 @@ def test_throttling_and_strangers_are_noted(gpu, measured):
 def test_gpus_are_found_by_uuid_never_by_position(gpu, opened, monkeypatch):
     gpu.devices = 3
     second = "GPU-aaaa0002-0000-0000-0000-000000000000"
-    monkeypatch.setattr(gpus, "cuda_uuids", lambda: [second])
+    monkeypatch.setattr(cuda_order, "uuids", lambda: [second])
     assert opened().facts()["uuid"] == second
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-aaaa0003")
     assert opened().facts()["uuid"].startswith("GPU-aaaa0003")
