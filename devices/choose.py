@@ -84,6 +84,20 @@ def account(name: str, device: Device) -> Dict[str, Any]:
     }
 
 
+def preferred(found: Sequence[Dict[str, Any]]) -> Optional[str]:
+    """The adapter that "auto" takes by what a survey has found; None if no sensor answered.
+
+    All GPUs of an adapter are measured together, and so none of it if one of them sleeps.
+    """
+    answered = [adapter_of(each["adapter"]) for each in found if "info" in each]
+    return next((name for name in answered if _asleep(name) is None), None)
+
+
+def adapter_of(name: str) -> str:
+    """The adapter that a sensor's name begins with: "nvml" of "nvml:GPU-4c2f"."""
+    return name.partition(":")[0]
+
+
 def without_name(name: str, reason: str) -> str:
     """A sensor's reason without its name, for where that stands before it already."""
     prefix = name + ": "
