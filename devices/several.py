@@ -151,8 +151,9 @@ def _counted(words: Iterable[str]) -> str:
 
 def _rails(info: DeviceInfo, reading: Reading) -> Dict[str, float]:
     """Joules by rail; a part without rails is one, by its serial if it has one."""
-    whole = {} if reading.joules is None else {"" if info.serial else str(info.rail): reading.joules}
-    return reading.rails or whole
+    if reading.rails or reading.joules is None:
+        return reading.rails
+    return {"" if info.serial else str(info.rail): reading.joules}
 
 
 def _known(values: Sequence[Optional[float]]) -> Optional[List[float]]:

@@ -191,7 +191,7 @@ class Gpu(Device):
             scope=self._power.scope,
             period_s=POLL_S,
             step_watts=gpu_registers.MILLI,
-            **timing._asdict()
+            **timing._asdict(),
         )
 
     def _look_after(self) -> None:
@@ -202,9 +202,7 @@ class Gpu(Device):
             self._state.look()
 
 
-def _tried(
-    register: str, read: Callable[[], float], refused: Dict[str, str]
-) -> Optional[float]:
+def _tried(register: str, read: Callable[[], float], refused: Dict[str, str]) -> Optional[float]:
     """The register's value; None if it fails, which `refused` then says."""
     try:
         return read()

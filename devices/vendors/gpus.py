@@ -24,14 +24,14 @@ class Found(NamedTuple):
     handle: Any
     uuid: Optional[str]
     bus: Optional[str]
-    index: int
+    number: int
     mig: bool = False
     reason: Optional[str] = None
 
     @property
     def serial(self) -> str:
         """What tells this GPU from every other, and names it: its UUID, else its place."""
-        return self.uuid or self.bus or str(self.index)
+        return self.uuid or self.bus or str(self.number)
 
 
 def every(library: Library) -> List[Found]:
@@ -110,7 +110,7 @@ def short(serial: str, others: Iterable[str]) -> str:
 def _is(each: Found, name: str) -> bool:
     if each.uuid is not None and each.uuid.startswith(name):
         return True
-    return name == str(each.index) or (each.bus is not None and _same(each.bus, name))
+    return name == str(each.number) or (each.bus is not None and _same(each.bus, name))
 
 
 def _same(bus: str, name: str) -> bool:

@@ -114,7 +114,8 @@ def test_one_sleeps_beside_one_that_is_awake(gpu, tree, auto, monkeypatch):
     gpu_rig.sleeping_gpu(tree)
     gpu_rig.sleeping_gpu(tree, "0000:02:00.0", "active")
     awake, asleep, processor = choose.survey()
-    assert awake["adapter"] == "nvml:GPU-aaaa" and awake["info"]["serial"].startswith("GPU-aaaa0002")
+    assert awake["adapter"] == "nvml:GPU-aaaa"
+    assert awake["info"]["serial"].startswith("GPU-aaaa0002")
     assert "asleep" in asleep["reason"] and gpu.handles == 1
     assert choose.preferred([awake, asleep, processor]) == "cpu", "as auto would choose"
 

@@ -164,7 +164,11 @@ def sleeping_gpu(root, bus_id="0000:01:00.0", status="suspended", driver="nvidia
     drivers = Path(str(root)) / "bus/pci/drivers" / driver
     drivers.mkdir(parents=True, exist_ok=True)
     (folder / "driver").symlink_to(drivers)
-    for name, text in (("vendor", "0x10de"), ("class", "0x030000"), ("power/runtime_status", status)):
+    for name, text in (
+        ("vendor", "0x10de"),
+        ("class", "0x030000"),
+        ("power/runtime_status", status),
+    ):
         (folder / name).write_text(text + "\n")
 
 
