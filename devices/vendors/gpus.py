@@ -68,7 +68,7 @@ def visible(library: Library) -> List[Found]:
     # CUDA looks no further than the first entry that is none
     names = list(takewhile(lambda word: word and word != "-1", words))
     if not names:
-        raise RuntimeError("nvml: {}={!r} hides every GPU".format(VISIBLE, setting))
+        raise RuntimeError("nvml: CUDA_VISIBLE_DEVICES={!r} hides every GPU".format(setting))
     if not all(each.startswith(("GPU-", "MIG-")) for each in names):
         names = cuda_order.uuids() or names
     return _once(_listed(library, names, found))
