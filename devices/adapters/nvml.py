@@ -74,7 +74,7 @@ def survey() -> List[Tuple[str, Union["Gpu", str]]]:
     """(name, the opened GPU or why it is none) of every GPU here; none is woken.
 
     Raises:
-        RuntimeError: no NVML, or no GPU but those that sleep.
+        RuntimeError: there is no NVML.
     """
     sleeping: List[Tuple[str, Union[Gpu, str]]] = [
         ("nvml:" + bus, ASLEEP.format(bus)) for bus in pci.asleep()
