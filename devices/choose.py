@@ -7,16 +7,17 @@ A name is an adapter ("nvml"), an adapter and its argument ("nvml:GPU-4c2f", "in
 import inspect
 from functools import partial
 from types import ModuleType
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 from edgejoule import plugins
 from edgejoule.devices import attempt
 from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.device import Device
-from edgejoule.devices.reading import Sample
+from edgejoule.devices.reading import DeviceInfo, Sample
 from edgejoule.devices.several import Several
 
 AUTO = ("ina3221", "nvml", "jtop", "rapl")  # the whole board first, then its hungriest part
+SLEPT = "{}; its joules are not in these"
 OPENING_S = 15.0  # a driver that was asleep takes seconds; one that hangs must not hang us
 
 
@@ -27,6 +28,8 @@ def open(
     sysfs: Optional[str] = None,
 ) -> Device:
     """The device of that name, going by the clock; with "auto", the first that gives a value.
+
+    "auto" wakes nothing that sleeps, and the device it takes instead has a note on it.
 
     `fake_power`, a number of watts or a trace file, is played instead and labelled as such.
     `sysfs` is where /sys is mounted, for the sensors that are files there.
@@ -57,14 +60,15 @@ def load(name: str) -> ModuleType:
 
 
 def survey(limit_s: float = OPENING_S) -> List[Dict[str, Any]]:
-    """Every sensor that could be here, as a dictionary; all are asked at once.
+    """Every sensor that could be here, as a dictionary; all are asked at once, none is woken.
 
+    An adapter with several, as of several GPUs, has an entry for each: "nvml:GPU-4c2f".
     "adapter", "info", "watts", "joules", "rails", "notes" and "facts" (what else its driver
     knows) if it was read, else "adapter" and "reason": one that has not answered after
     `limit_s` seconds is given up.
     """
     begun = [(name, attempt.Attempt(name, partial(_look, name))) for name in AUTO]
-    return [_outcome(name, asked, limit_s) for name, asked in begun]
+    return [each for name, asked in begun for each in _outcome(name, asked, limit_s)]
 
 
 def account(name: str, device: Device) -> Dict[str, Any]:
@@ -85,20 +89,70 @@ def account(name: str, device: Device) -> Dict[str, Any]:
     }
 
 
+def preferred(found: Sequence[Dict[str, Any]]) -> Optional[str]:
+    """The adapter that "auto" takes by what a survey has found; None if no sensor answered.
+
+    All GPUs of an adapter are measured together, and so none of it if one of them sleeps.
+    """
+    answered = [adapter_of(each["adapter"]) for each in found if "info" in each]
+    return next((name for name in answered if _asleep(name) is None), None)
+
+
+def adapter_of(name: str) -> str:
+    """The adapter that a sensor's name begins with: "nvml" of "nvml:GPU-4c2f"."""
+    return name.partition(":")[0]
+
+
 def without_name(name: str, reason: str) -> str:
     """A sensor's reason without its name, for where that stands before it already."""
     prefix = name + ": "
     return reason[len(prefix) :] if reason.startswith(prefix) else reason
 
 
+class Noted(Device):
+    """A device with sentences of its own before the device's."""
+
+    def __init__(self, device: Device, sentences: Sequence[str]):
+        self._device, self._sentences = device, list(sentences)
+
+    def info(self) -> DeviceInfo:
+        """The device's."""
+        return self._device.info()
+
+    def read(self) -> Sequence[Sample]:
+        """The device's samples."""
+        return self._device.read()
+
+    def notes(self) -> List[str]:
+        """The sentences, then the device's notes."""
+        return self._sentences + self._device.notes()
+
+    def close(self) -> None:
+        """Close the device."""
+        self._device.close()
+
+
 def _first(clock: Clock, sysfs: Optional[str]) -> Device:
-    reasons = []
+    reasons: List[str] = []
+    sleeping: List[str] = []
     for name in AUTO:
+        asleep = _asleep(name)
+        if asleep is not None:
+            sleeping.append(asleep)
+            continue
         try:
-            return _opened(name, clock, sysfs)
+            device = _opened(name, clock, sysfs)
         except (RuntimeError, OSError) as error:
             reasons.append(str(error))
-    return load("none").open("; ".join(reasons))
+            continue
+        return Noted(device, [SLEPT.format(each) for each in sleeping]) if sleeping else device
+    return load("none").open("; ".join(reasons + sleeping))
+
+
+def _asleep(name: str) -> Optional[str]:
+    """Why the adapter's sensor would have to be woken; None if it would not."""
+    ask = getattr(load(name), "asleep", None)
+    return ask() if ask is not None else None
 
 
 def _opened(name: str, clock: Clock, sysfs: Optional[str]) -> Device:
@@ -126,18 +180,26 @@ def _answering(
     return device
 
 
-def _look(name: str) -> Dict[str, Any]:
-    device = load(name).open()
-    try:
-        return account(name, device)
-    finally:
-        device.close()
+def _look(name: str) -> List[Dict[str, Any]]:
+    """The accounts of an adapter's sensors: of its only one, or of all that its survey finds."""
+    module = load(name)
+    found = module.survey() if hasattr(module, "survey") else [(name, module.open())]
+    accounts = []
+    for each, device in found:
+        if isinstance(device, str):
+            accounts.append({"adapter": each, "reason": device})
+            continue
+        try:
+            accounts.append(account(each, device))
+        finally:
+            device.close()
+    return accounts
 
 
-def _outcome(name: str, asked: attempt.Attempt, limit_s: float) -> Dict[str, Any]:
+def _outcome(name: str, asked: attempt.Attempt, limit_s: float) -> List[Dict[str, Any]]:
     try:
         return asked.result(limit_s)
     except (RuntimeError, OSError) as error:
-        return {"adapter": name, "reason": str(error)}
+        return [{"adapter": name, "reason": str(error)}]
     except Exception as error:  # a driver's surprise must not hide the other sensors
-        return {"adapter": name, "reason": "{}: {}".format(type(error).__name__, error)}
+        return [{"adapter": name, "reason": "{}: {}".format(type(error).__name__, error)}]

@@ -40,8 +40,8 @@ def chosen(power: str, fake_power: Optional[str], sensors: Sequence[Dict[str, An
     `sensors` is a survey: what has just failed there is not waited for again.
     """
     failed = {each["adapter"]: each["reason"] for each in sensors if "reason" in each}
-    answered = [each["adapter"] for each in sensors if each["adapter"] not in failed]
-    name = answered[0] if power == "auto" and fake_power is None and answered else power
+    answered = choose.preferred(sensors)
+    name = answered if power == "auto" and fake_power is None and answered else power
     if name in failed:
         return choose.load("none").open(failed[name])
     if name == "auto" and fake_power is None:

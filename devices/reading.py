@@ -20,7 +20,8 @@ class DeviceInfo(NamedTuple):
     moments; "average", over `lag_s` or longer, which is sampled on a grid; "counter", joules so
     far. `window_s` is the part of every `update_s` that the value sees, None if all of it or
     not known; `limit_watts` the most it can show, a value above which is no power;
-    `calibration` a sentence on the comparison that the values were corrected by.
+    `calibration` a sentence on the comparison that the values were corrected by; `serial` what
+    tells this source from another of its name, such as a GPU's UUID.
     """
 
     adapter: str
@@ -42,6 +43,7 @@ class DeviceInfo(NamedTuple):
     window_s: Optional[float] = None
     limit_watts: Optional[float] = None
     calibration: Optional[str] = None
+    serial: Optional[str] = None
 
 
 class Sample(NamedTuple):

@@ -110,7 +110,8 @@ class Sampling:
 
     def cost(self) -> Dict[str, Dict[str, Optional[float]]]:
         """By adapter, what measuring costs: share of one core [0, 1], reads, samples kept."""
-        return {sampler.info.adapter: sampler.cost() for sampler in self.samplers}
+        names = several.labels([sampler.info for sampler in self.samplers])
+        return {name: sampler.cost() for name, sampler in zip(names, self.samplers)}
 
     def warnings(self) -> List[str]:
         """Sentences on what a reader of these numbers must know; empty if there is nothing."""

@@ -1,21 +1,26 @@
 """Several sensors at once, as one device and one reading: sums without counting twice."""
 
+from collections import Counter
 from math import sqrt
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from edgejoule.devices.device import Device
 from edgejoule.devices.energy import integrate
-from edgejoule.devices.reading import DeviceInfo, Reading, Sample, worst
+from edgejoule.devices.reading import SENSING, DeviceInfo, Reading, Sample, worst
 from edgejoule.devices.trace import PowerTrace
+from edgejoule.devices.vendors import gpus
 
 WHOLE = ("module", "board")  # scopes that hold the GPU and the CPU already
 
 
 class Several(Device):
-    """Devices of disjoint scope; each is sampled by a thread of its own."""
+    """Devices of disjoint scope; each is sampled by a thread of its own.
+
+    What is several itself, such as all GPUs, comes in by its parts.
+    """
 
     def __init__(self, devices: Iterable[Device]):
-        self.devices = list(devices)
+        self.devices = [part for device in devices for part in parts(device)]
         _disjoint([device.info() for device in self.devices])
 
     def info(self) -> DeviceInfo:
@@ -23,17 +28,21 @@ class Several(Device):
         infos = [device.info() for device in self.devices]
         labels = [info.fake for info in infos if info.fake]
         return DeviceInfo(
-            "+".join(i.adapter for i in infos),
-            " + ".join(i.name for i in infos),
-            " + ".join(str(i.rail) for i in infos),
-            "+".join(i.scope for i in infos),
+            "+".join(dict.fromkeys(i.adapter for i in infos)),
+            _counted(i.name for i in infos),
+            _counted(str(i.rail) for i in infos),
+            "+".join(dict.fromkeys(i.scope for i in infos)),
             power_mode=infos[0].power_mode,
-            driver="; ".join(i.driver or "" for i in infos),
+            driver="; ".join(dict.fromkeys(i.driver or "" for i in infos)),
             period_s=min([i.period_s for i in infos if i.period_s is not None], default=None),
             lag_s=max(i.lag_s for i in infos),
             fake="; ".join(labels) or None,
             estimate=any(i.estimate for i in infos),
             gain=max(i.gain for i in infos),
+            # of a mixture the least that can be said of it
+            sensing=min((i.sensing for i in infos), key=SENSING.index),
+            limit_watts=_sum([i.limit_watts for i in infos]),
+            serial="+".join(i.serial for i in infos if i.serial) or None,
         )
 
     def read(self) -> List[Sample]:
@@ -47,6 +56,12 @@ class Several(Device):
     def notes(self) -> List[str]:
         """The sentences of every part."""
         return [text for device in self.devices for text in device.notes()]
+
+    def facts(self) -> Dict[str, Any]:
+        """What the parts' drivers know besides, by part."""
+        names = labels([device.info() for device in self.devices])
+        tellers = [getattr(device, "facts", None) for device in self.devices]
+        return {name: facts() for name, facts in zip(names, tellers) if facts is not None}
 
     def close(self) -> None:
         """Close every part."""
@@ -62,17 +77,19 @@ def parts(device: Device) -> List[Device]:
 def total(pairs: Sequence[Tuple[DeviceInfo, Reading]]) -> Reading:
     """The sum of [(DeviceInfo, Reading)] over one window; unknown if any part is unknown.
 
-    Rails are named after their adapter. Errors of different sensors are independent.
+    Rails are named after their adapter and, where there may be several, their serial: "nvml
+    GPU-4c2f". Errors of different sensors are independent.
     """
     if len(pairs) == 1:
         return pairs[0][1]  # whole: with its peak, which a sum does not have
     readings = [reading for _, reading in pairs]
-    rails = {
-        "{} {}".format(info.adapter, rail): joules
-        for info, reading in pairs
+    names = labels([info for info, _ in pairs])
+    rails = [
+        (" ".join(filter(None, (name, rail))), joules)
+        for name, (info, reading) in zip(names, pairs)
         for rail, joules in _rails(info, reading).items()
-    }
-    reasons = ["{}: {}".format(i.adapter, r.reason) for i, r in pairs if r.reason]
+    ]
+    reasons = ["{}: {}".format(n, r.reason) for n, (_, r) in zip(names, pairs) if r.reason]
     return Reading(
         readings[0].seconds,
         _sum([r.joules for r in readings]),
@@ -81,8 +98,8 @@ def total(pairs: Sequence[Tuple[DeviceInfo, Reading]]) -> Reading:
         sum(r.samples for r in readings),
         min(r.coverage for r in readings),
         worst([r.status for r in readings]),
-        "+".join(r.source for r in readings),
-        rails,
+        "+".join(dict.fromkeys(r.source for r in readings)),
+        dict(zip(_distinct([rail for rail, _ in rails]), [joules for _, joules in rails])),
         "; ".join(reasons) or None,
         _root([r.repeatability_joules for r in readings]),
         _sum([r.raw_joules for r in readings]),
@@ -99,9 +116,44 @@ def sum_traces(traces: Sequence[PowerTrace]) -> PowerTrace:
     return PowerTrace(tuple(times), tuple(watts), " + ".join(str(p.rail) for p in traces))
 
 
+def labels(infos: Sequence[DeviceInfo]) -> List[str]:
+    """A name for each part that no other has: its adapter, in a sum with its serial's beginning."""
+    if len(infos) == 1:
+        return [infos[0].adapter]
+    serials = [info.serial for info in infos if info.serial]
+    return _distinct(
+        [
+            "{} {}".format(info.adapter, gpus.short(info.serial, serials))
+            if info.serial
+            else info.adapter
+            for info in infos
+        ]
+    )
+
+
+def _distinct(names: Sequence[str]) -> List[str]:
+    """The names, numbered from 2 on where one comes again."""
+    found: List[str] = []
+    for name in names:
+        number, free = 1, name
+        while free in found:
+            number += 1
+            free = "{} {}".format(name, number)
+        found.append(free)
+    return found
+
+
+def _counted(words: Iterable[str]) -> str:
+    """The words joined, those that are equal by their number: "2 x NVIDIA A100"."""
+    counts = Counter(words)  # in the order of their first coming
+    return " + ".join(w if n == 1 else "{} x {}".format(n, w) for w, n in counts.items())
+
+
 def _rails(info: DeviceInfo, reading: Reading) -> Dict[str, float]:
-    whole = {} if reading.joules is None else {str(info.rail): reading.joules}
-    return reading.rails or whole
+    """Joules by rail; a part without rails is one, by its serial if it has one."""
+    if reading.rails or reading.joules is None:
+        return reading.rails
+    return {"" if info.serial else str(info.rail): reading.joules}
 
 
 def _known(values: Sequence[Optional[float]]) -> Optional[List[float]]:
@@ -130,12 +182,23 @@ def _disjoint(infos: List[DeviceInfo]) -> None:
                 "+".join(names), "none"
             )
         )
-    if len(infos) > 1 and any(info.scope in WHOLE for info in infos):
+    whole = [info for info in infos if info.scope in WHOLE]
+    if whole and len(infos) > 1 and not _siblings(infos):
         raise ValueError(
             "{}: a {} rail holds the others already, so their sum counts twice; "
-            "take one of them".format(
-                "+".join(names), [i.scope for i in infos if i.scope in WHOLE][0]
-            )
+            "take one of them".format("+".join(names), whole[0].scope)
         )
-    if len({(info.adapter, info.name, info.rail) for info in infos}) < len(infos):
+    if len({_identity(info) for info in infos}) < len(infos):
         raise ValueError("{}: one sensor is named twice; name each once".format("+".join(names)))
+
+
+def _siblings(infos: Sequence[DeviceInfo]) -> bool:
+    """True of things of one kind that are told apart by serial, such as two modules."""
+    return len({(info.adapter, info.scope) for info in infos}) == 1 and all(
+        info.serial for info in infos
+    )
+
+
+def _identity(info: DeviceInfo) -> Tuple[Optional[str], ...]:
+    """Two GPUs of one model have one name: it is the serial that tells them apart."""
+    return (info.adapter, info.serial) if info.serial else (info.adapter, info.name, info.rail)

@@ -6,6 +6,8 @@ from typing import Any, Dict
 
 from edgejoule.devices import choose, conditions
 
+NAMES = 8  # characters of the longest adapter's name; those of several GPUs are longer
+
 
 def arguments(parser: ArgumentParser) -> None:
     """Add what the command takes."""
@@ -15,12 +17,12 @@ def arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Exit code: 0; a machine without a sensor is a finding, not a failure."""
     found = choose.survey()
-    chosen = [each["adapter"] for each in found if "info" in each][:1]
+    chosen = choose.preferred(found)
     if args.json:
         print(
             json.dumps(
                 {
-                    "chosen": chosen[0] if chosen else "none",
+                    "chosen": chosen or "none",
                     "sensors": found,
                     "conditions": conditions.snapshot(),
                 },
@@ -28,8 +30,10 @@ def run(args: Namespace) -> int:
             )
         )
         return 0
+    width = max(len(each["adapter"]) for each in found)
     for each in found:
-        print(_text(each, each["adapter"] in chosen))
+        is_chosen = "info" in each and choose.adapter_of(each["adapter"]) == chosen
+        print(_text(each, is_chosen, width))
     if not chosen:
         print(
             'no sensor answers: joules will read "not measured"; '
@@ -38,21 +42,14 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _text(each: Dict[str, Any], is_chosen: bool) -> str:
+def _text(each: Dict[str, Any], is_chosen: bool, width: int) -> str:
+    name = each["adapter"].ljust(max(width, NAMES))
     if "reason" in each:
-        return "  {:8} {}".format(
-            each["adapter"], choose.without_name(each["adapter"], each["reason"])
-        )
+        return "  {} {}".format(name, choose.without_name(each["adapter"], each["reason"]))
     info = each["info"]
     lines = [
-        "{} {:8} {}: {} ({}), {}, every {:.3g} s".format(
-            "*" if is_chosen else " ",
-            each["adapter"],
-            info["name"],
-            info["rail"],
-            info["scope"],
-            _now(each),
-            info["period_s"],
+        "{} {} {}: {} ({}), {}".format(
+            "*" if is_chosen else " ", name, info["name"], info["rail"], info["scope"], _now(each)
         )
     ]
     unit = "J" if each["joules"] is not None else "W"
@@ -64,4 +61,16 @@ def _text(each: Dict[str, Any], is_chosen: bool) -> str:
 
 
 def _now(each: Dict[str, Any]) -> str:
-    return "a counter" if each["watts"] is None else "{:.2f} W now".format(each["watts"])
+    watts = "" if each["watts"] is None else "{:.2f} W now, ".format(each["watts"])
+    return watts + sensing(each["info"])
+
+
+def sensing(info: Dict[str, Any]) -> str:
+    """How a sensor's value comes about and how often it is read, in words; from a DeviceInfo."""
+    every = "every {:.3g} s".format(info["period_s"])
+    if info["sensing"] == "counter":
+        renewed = info["update_s"]
+        return "a counter" + (", renewed every {:.3g} ms".format(renewed * 1e3) if renewed else "")
+    if info["sensing"] == "average":
+        return "averages over {:.3g} s, {}".format(info["window_s"] or info["lag_s"], every)
+    return "snapshots, dithered {}".format(every)

@@ -1,118 +1,176 @@
-"""Which GPU of NVML is CUDA's: by UUID, never by index.
+"""Which of NVML's GPUs are meant: by UUID, bus id or index, or those that CUDA would use.
 
-CUDA orders GPUs by speed, NVML by bus; CUDA_VISIBLE_DEVICES may name indices, UUIDs or MIG
-instances. A child process asks the CUDA driver itself, so this one stays free of a context.
+CUDA_VISIBLE_DEVICES may name indices, which are CUDA's and not NVML's, UUIDs, their beginnings,
+or MIG instances. A MIG instance stands for its whole GPU: it has no power of its own.
 """
 
-import ctypes
 import os
-import subprocess
-import sys
-from types import ModuleType
-from typing import Any, List, Optional, Tuple
+from itertools import takewhile
+from typing import Any, Iterable, List, NamedTuple, Optional, Sequence
 
-ASK_S = 10.0  # cuInit takes seconds on a machine of many GPUs
+from edgejoule.devices.vendors import cuda_order, pci
+from edgejoule.devices.vendors.nvml_library import Library
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+SHORT = 8  # characters of a UUID that stand for it, where no other begins with them
 
 
-def handle(pynvml: ModuleType, gpu: Optional[str] = None) -> Tuple[Any, bool]:
-    """(NVML handle, True if MIG) of a UUID, its beginning, a bus id, an index, or CUDA's first.
+class Found(NamedTuple):
+    """A GPU that NVML lists; where it has no handle, `reason` says why.
+
+    `mig` is true if the GPU is divided into instances or was named by one.
+    """
+
+    handle: Any
+    uuid: Optional[str]
+    bus: Optional[str]
+    number: int
+    mig: bool = False
+    reason: Optional[str] = None
+
+    @property
+    def serial(self) -> str:
+        """What tells this GPU from every other, and names it: its UUID, else its place."""
+        return self.uuid or self.bus or str(self.number)
+
+
+def every(library: Library) -> List[Found]:
+    """All GPUs that NVML lists, in its order; asking for them wakes those that sleep.
 
     Raises:
-        RuntimeError: no GPU has that name; the message lists those there are.
+        RuntimeError: NVML does not say how many there are.
     """
-    name = _first_visible(pynvml) if gpu is None else str(gpu)
-    if name.startswith("MIG-"):
-        return _parent(pynvml, name), True
-    found = [
-        (each, uuid)
-        for each, uuid, bus, index in _all(pynvml)
-        if uuid.startswith(name) or name in (bus, str(index))
-    ]
+    return [_at(library, i) for i in range(library.asked("nvmlDeviceGetCount"))]
+
+
+def awake(library: Library) -> List[Found]:
+    """The GPUs that can be asked without waking one."""
+    if not pci.asleep():
+        return every(library)
+    found = [library.told("nvmlDeviceGetHandleByPciBusId", bus) for bus in pci.awake()]
+    return [_described(library, handle, i) for i, handle in enumerate(found) if handle]
+
+
+def visible(library: Library) -> List[Found]:
+    """The GPUs that CUDA would use here, in its order, each once.
+
+    Raises:
+        RuntimeError: CUDA_VISIBLE_DEVICES hides all of them, or the first it names is not there.
+    """
+    found, setting = every(library), os.environ.get(VISIBLE)
     if not found:
-        raise RuntimeError(
-            "nvml: no GPU {!r}; there are: {}".format(
-                name, ", ".join(uuid for _, uuid, _, _ in _all(pynvml)) or "none"
-            )
+        raise RuntimeError("nvml: it lists no GPU")
+    if setting is None:
+        # of a single GPU there is nothing to ask: it would cost seconds and wake it
+        names = cuda_order.uuids() if len(found) > 1 else []
+        return _once(_of_cuda(library, each, found) for each in names) if names else found
+    words = [word.strip() for word in setting.split(",")]
+    # CUDA looks no further than the first entry that is none
+    names = list(takewhile(lambda word: word and word != "-1", words))
+    if not names:
+        raise RuntimeError("nvml: CUDA_VISIBLE_DEVICES={!r} hides every GPU".format(setting))
+    if not all(each.startswith(("GPU-", "MIG-")) for each in names):
+        names = cuda_order.uuids() or names
+    return _once(_listed(library, names, found))
+
+
+def named(library: Library, name: str, among: Optional[Sequence[Found]] = None) -> Found:
+    """The GPU of a UUID, its beginning, a PCI bus id, an index of NVML, or a MIG instance.
+
+    Raises:
+        RuntimeError: no GPU has that name, or several have; the message lists them.
+    """
+    if name.startswith("MIG-"):
+        return _parent(library, name)
+    if among is None and pci.place(name):  # directly, for a list of all would wake the others
+        handle = library.told("nvmlDeviceGetHandleByPciBusId", name)
+        if handle:
+            return _described(library, handle, 0)
+    listed = every(library) if among is None else among
+    found = [each for each in listed if _is(each, name)]
+    if len(found) == 1:
+        return found[0]
+    raise RuntimeError(
+        "nvml: {} GPU {!r}; there are: {}".format(
+            "more than one" if found else "no",
+            name,
+            ", ".join(each.serial for each in found or listed) or "none",
         )
-    return found[0][0], _is_mig(pynvml, found[0][0])
+    )
 
 
-def cuda_uuids() -> List[str]:
-    """UUIDs in CUDA's order as this process would see them; [] where CUDA cannot be asked."""
+def short(serial: str, others: Iterable[str]) -> str:
+    """The beginning of a UUID that tells it from the others, at least 8 characters."""
+    rest = [each for each in others if each != serial]
+    lengths = range(SHORT, len(serial))
+    enough = (n for n in lengths if not any(each.startswith(serial[:n]) for each in rest))
+    return serial[: next(enough, len(serial))] if serial.startswith("GPU-") else serial
+
+
+def _is(each: Found, name: str) -> bool:
+    if each.uuid is not None and each.uuid.startswith(name):
+        return True
+    return name == str(each.number) or (each.bus is not None and _same(each.bus, name))
+
+
+def _same(bus: str, name: str) -> bool:
+    return pci.place(bus) == pci.place(name) is not None
+
+
+def _listed(library: Library, names: Iterable[str], found: Sequence[Found]) -> Iterable[Found]:
+    """The GPUs of the names, up to the first that is not there, as CUDA counts."""
+    for i, name in enumerate(names):
+        try:
+            yield _of_cuda(library, name, found)
+        except RuntimeError:
+            if i == 0:
+                raise
+            return
+
+
+def _of_cuda(library: Library, name: str, found: Sequence[Found]) -> Found:
+    """The GPU that CUDA calls so; its driver gives a MIG instance's UUID without saying so."""
+    known = any(_is(each, name) for each in found)
+    mig = "MIG-" + name[4:]
+    if not known and name.startswith("GPU-") and library.told("nvmlDeviceGetHandleByUUID", mig):
+        return _parent(library, mig)
+    return named(library, name, found)
+
+
+def _once(found: Iterable[Found]) -> List[Found]:
+    """Each GPU once: two MIG instances may be parts of one."""
+    kept: List[Found] = []
+    for each in found:
+        if each.serial not in [other.serial for other in kept]:
+            kept.append(each)
+    return kept
+
+
+def _at(library: Library, index: int) -> Found:
     try:
-        # -I: what lies in the current folder must not hide a module that the child imports
-        out = subprocess.run(
-            [sys.executable, "-I", os.path.abspath(__file__)],
-            timeout=ASK_S,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        ).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return out.decode().split()
+        return _described(library, library.asked("nvmlDeviceGetHandleByIndex", index), index)
+    except RuntimeError as error:  # one that fell off the bus must not hide the others
+        return Found(None, None, None, index, reason=str(error).replace("nvml: ", "", 1))
 
 
-def _first_visible(pynvml: ModuleType) -> str:
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    first = named.split(",")[0].strip() if named is not None else "0"
-    if not first or first == "-1":
-        raise RuntimeError("nvml: CUDA_VISIBLE_DEVICES={!r} hides every GPU".format(named))
-    if first.startswith(("GPU-", "MIG-")):
-        return first
-    return (cuda_uuids() or [first])[0]  # an index of CUDA's need not be NVML's
+def _described(library: Library, handle: Any, index: int) -> Found:
+    mode = library.told("nvmlDeviceGetMigMode", handle)
+    uuid, bus = library.told("nvmlDeviceGetUUID", handle), _bus(library, handle)
+    return Found(handle, uuid, bus, index, bool(mode and mode[0] == 1))
 
 
-def _all(pynvml: ModuleType) -> List[Tuple[Any, str, Optional[str], int]]:
-    """(handle, UUID, bus id, index) of every GPU."""
-    handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
-    return [
-        (each, _text(pynvml.nvmlDeviceGetUUID(each)), _bus(pynvml, each), i)
-        for i, each in enumerate(handles)
-    ]
+def _bus(library: Library, handle: Any) -> Optional[str]:
+    told = library.told("nvmlDeviceGetPciInfo", handle)
+    bus = getattr(told, "busId", None)
+    return bus.decode() if isinstance(bus, bytes) else bus
 
 
-def _bus(pynvml: ModuleType, each: Any) -> Optional[str]:
-    try:
-        return _text(pynvml.nvmlDeviceGetPciInfo(each).busId)
-    except pynvml.NVMLError:
-        return None
-
-
-def _parent(pynvml: ModuleType, name: str) -> Any:
+def _parent(library: Library, name: str) -> Found:
     """The GPU that a MIG instance is a part of."""
     try:
-        instance = pynvml.nvmlDeviceGetHandleByUUID(name)
-        return pynvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(instance)
-    except pynvml.NVMLError as error:
+        instance = library.asked("nvmlDeviceGetHandleByUUID", name)
+        handle = library.asked("nvmlDeviceGetDeviceHandleFromMigDeviceHandle", instance)
+    except RuntimeError as error:
         raise RuntimeError("nvml: MIG instance {!r}: {}".format(name, error)) from None
-
-
-def _is_mig(pynvml: ModuleType, each: Any) -> bool:
-    try:
-        return pynvml.nvmlDeviceGetMigMode(each)[0] == 1
-    except pynvml.NVMLError:
-        return False
-
-
-def _text(value: Any) -> str:
-    """NVML's text, which older bindings give as bytes."""
-    return value.decode() if isinstance(value, bytes) else value
-
-
-def _ask_cuda() -> None:
-    """Print the UUIDs of the CUDA driver's devices, one a line."""
-    cuda = ctypes.CDLL("libcuda.so.1")
-    count = ctypes.c_int()
-    if cuda.cuInit(0) or cuda.cuDeviceGetCount(ctypes.byref(count)):
-        return
-    for i in range(count.value):
-        device, raw = ctypes.c_int(), (ctypes.c_ubyte * 16)()
-        # Since CUDA 11.4 the second version tells MIG instances apart.
-        ask = getattr(cuda, "cuDeviceGetUuid_v2", None) or cuda.cuDeviceGetUuid
-        if not cuda.cuDeviceGet(ctypes.byref(device), i) and not ask(raw, device):
-            text = bytes(raw).hex()
-            print("GPU-" + "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:])))
-
-
-if __name__ == "__main__":
-    _ask_cuda()
+    index = library.told("nvmlDeviceGetIndex", handle) or 0
+    return _described(library, handle, index)._replace(mig=True)

@@ -1,8 +1,9 @@
 """What else NVML knows while energy is measured: limits, clocks, throttling, other processes."""
 
 import os
-from types import ModuleType
 from typing import Any, Dict, List, Optional, Sequence, Set
+
+from edgejoule.devices.vendors.nvml_library import Library
 
 REASONS = {
     0x2: "application clocks",
@@ -13,14 +14,18 @@ REASONS = {
     0x40: "hardware thermal limit",
     0x80: "power brake",
 }
+UNKNOWN = 0xFFFFFFFF  # NVML's "not available" of a whole number
 SLOWING = 0x4 | 0x8 | 0x20 | 0x40 | 0x80  # the others are chosen by the user, or idle
 
 
 class Watch:
-    """Looks at a GPU about once a second and remembers what it saw."""
+    """Looks at a GPU about once a second and remembers what it saw.
 
-    def __init__(self, pynvml: ModuleType, handle: Any):
-        self._nvml, self._handle = pynvml, handle
+    `name` begins its sentences: where there are several GPUs they must say which.
+    """
+
+    def __init__(self, library: Library, handle: Any, name: str = "nvml"):
+        self._library, self._handle, self._name = library, handle, name
         self._reasons = 0
         self._strangers: Set[int] = set()
 
@@ -32,8 +37,7 @@ class Watch:
             or self._ask("nvmlDeviceGetCurrentClocksThrottleReasons")
             or 0
         )
-        running = self._ask("nvmlDeviceGetComputeRunningProcesses") or []
-        self._strangers |= set(_strangers([process.pid for process in running]))
+        self._strangers |= set(_strangers(self._running()))
 
     def throttling(self) -> Optional[str]:
         """Names of what slowed the clocks so far, joined; None if nothing did."""
@@ -48,31 +52,39 @@ class Watch:
         """Sentences on what was seen."""
         found = []
         if self.throttling():
-            found.append("nvml: the GPU was slowed by: {}".format(self.throttling()))
+            found.append("{}: the GPU was slowed by: {}".format(self._name, self.throttling()))
         if self._strangers:
             found.append(
-                "nvml: other processes used the GPU (pid {}); their joules are in".format(
-                    ", ".join(map(str, self.strangers()))
+                "{}: other processes used the GPU (pid {}); their joules are in".format(
+                    self._name, ", ".join(map(str, self.strangers()))
                 )
             )
         return found
 
     def driver(self) -> str:
         """The driver's version, or "unknown"."""
-        return self._text(self._call("nvmlSystemGetDriverVersion")) or "unknown"
+        return self._library.told("nvmlSystemGetDriverVersion") or "unknown"
 
     def limit(self) -> Optional[str]:
         """The enforced power limit in words, such as "limit 250 W"; None if unknown."""
         milliwatts = self._ask("nvmlDeviceGetEnforcedPowerLimit")
-        return "limit {:g} W".format(milliwatts * 1e-3) if milliwatts else None
+        known = milliwatts and milliwatts != UNKNOWN
+        return "limit {:g} W".format(milliwatts * 1e-3) if known else None
+
+    def max_watts(self) -> Optional[float]:
+        """The highest limit that this board can be set to, in watts; None if not told."""
+        limits = self._ask("nvmlDeviceGetPowerManagementLimitConstraints")
+        # not the enforced limit, which a user may have put below what the board drew before
+        milliwatts = limits[1] if limits else self._ask("nvmlDeviceGetPowerManagementDefaultLimit")
+        return milliwatts * 1e-3 if milliwatts and milliwatts != UNKNOWN else None
 
     def facts(self) -> Dict[str, Any]:
         """A JSON-able account; None where the driver does not say."""
         clock = [self._ask("nvmlDeviceGetClockInfo", kind) for kind in (1, 2)]  # SM, memory
         return {
-            "uuid": self._text(self._ask("nvmlDeviceGetUUID")),
+            "uuid": self._ask("nvmlDeviceGetUUID"),
             "driver": self.driver(),
-            "nvml": self._text(self._call("nvmlSystemGetNVMLVersion")),
+            "nvml": self._library.told("nvmlSystemGetNVMLVersion"),
             "power_limit": self.limit(),
             "persistence": self._ask("nvmlDeviceGetPersistenceMode"),
             "sm_mhz": clock[0],
@@ -83,19 +95,15 @@ class Watch:
             "foreign_pids": self.strangers(),
         }
 
+    def _running(self) -> List[int]:
+        """Process ids on the GPU, as far as this driver tells them."""
+        newest = self._ask("nvmlDeviceGetComputeRunningProcesses")
+        if newest is None:  # the binding's newest needs driver 510; its second, 450
+            newest = self._ask("nvmlDeviceGetComputeRunningProcesses_v2")
+        return [process.pid for process in newest or []]
+
     def _ask(self, name: str, *arguments: Any) -> Any:
-        return self._call(name, self._handle, *arguments)
-
-    def _call(self, name: str, *arguments: Any) -> Any:
-        """NVML's answer, or None: a driver that does not know one fact may know the next."""
-        try:
-            return getattr(self._nvml, name)(*arguments)
-        except (AttributeError, self._nvml.NVMLError):
-            return None
-
-    @staticmethod
-    def _text(value: Any) -> Any:
-        return value.decode() if isinstance(value, bytes) else value
+        return self._library.told(name, self._handle, *arguments)
 
 
 def _strangers(pids: Sequence[int]) -> List[int]:

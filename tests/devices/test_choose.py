@@ -146,3 +146,31 @@ def test_the_survey_reads_every_sensor(adapters):
     assert bad == {"adapter": "first", "reason": "x: no value"}
     assert good["watts"] == 3.0 and good["info"]["rail"] == "R"
     assert adapters["second"].closed == 1
+
+
+def test_the_survey_has_a_line_for_each_of_several(adapters):
+    adapters["first"] = Adapter()
+    one, other = Adapter(Sample(watts=3.0)), Adapter()
+    adapters["first"].survey = lambda: [
+        ("first:1", one),
+        ("first:2", "hidden"),
+        ("first:3", other),
+    ]
+    adapters["second"] = Adapter(Sample(watts=4.0))
+    found = choose.survey()
+    assert [each["adapter"] for each in found] == ["first:1", "first:2", "first:3", "second"]
+    assert found[0]["watts"] == 3.0 and found[1] == {"adapter": "first:2", "reason": "hidden"}
+    assert found[2]["reason"] == "x: no value" and (one.closed, other.closed) == (1, 1)
+    assert choose.preferred(found) == "first" and choose.preferred(found[1:3]) is None
+
+
+def test_what_sleeps_is_passed_over_and_noted(adapters):
+    adapters["first"] = Adapter(Sample(watts=3.0))
+    adapters["first"].asleep = lambda: "first: asleep"
+    adapters["second"] = Adapter(Sample(watts=4.0))
+    device = choose.open()
+    assert device.read()[-1].watts == 4.0 and not hasattr(adapters["first"], "argument")
+    assert device.notes() == ["first: asleep; its joules are not in these"]
+    device.close()
+    assert adapters["second"].closed == 1
+    assert choose.open("first") is adapters["first"], "by name it is woken"

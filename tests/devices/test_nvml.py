@@ -3,61 +3,19 @@
 import os
 import subprocess
 import sys
-from functools import partial
 
 import pytest
-from rigs import gpu_rig, process_state, training_loop
+from rigs import gpu_rig, process_state
 
 from edgejoule.devices.adapters import nvml
 from edgejoule.devices.meter import Meter
-from edgejoule.devices.vendors import gpus
+from edgejoule.devices.vendors import cuda_order
 
 pynvml = pytest.importorskip("pynvml")
 pytestmark = pytest.mark.skipif(
     not gpu_rig.compiler(), reason="no C compiler: the emulated libnvidia-ml.so.1 cannot be built"
 )
 PERIODS = 0.32  # three of the emulated register's, and the time to notice
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory):
-    import ctypes
-
-    return ctypes.CDLL(str(gpu_rig.build(tmp_path_factory.mktemp("nvml"))))
-
-
-@pytest.fixture
-def gpu(library, tmp_path, clock, monkeypatch):
-    """The state of a fresh emulated GPU, which the real pynvml now talks to."""
-    monkeypatch.setenv("NVML_EMULATOR", str(tmp_path / "state"))
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(gpus, "cuda_uuids", list)
-    monkeypatch.setattr(pynvml, "nvmlLib", library)
-    pynvml._nvmlGetFunctionPointer_cache.clear()
-    yield gpu_rig.control(tmp_path / "state", clock)
-    pynvml._nvmlGetFunctionPointer_cache.clear()
-
-
-@pytest.fixture
-def opened(gpu, clock):
-    """Opens the GPU on the test's clock."""
-    return partial(nvml.open, clock=clock)
-
-
-@pytest.fixture
-def measured(opened, clock):
-    """(start, reading, warnings) of a window round training, `during()` in it."""
-
-    def measure(seconds, during=lambda: None, before=0.0):
-        device = opened()
-        with Meter(device, clock=clock) as meter:
-            start_s = clock.now()
-            reading, _ = training_loop.measured(meter, before, during, seconds)
-            warnings = meter.warnings()
-        device.close()
-        return start_s, reading, warnings
-
-    return measure
 
 
 def test_the_counter_gives_the_joules(gpu, measured):
@@ -148,7 +106,7 @@ def test_throttling_and_strangers_are_noted(gpu, measured):
 def test_gpus_are_found_by_uuid_never_by_position(gpu, opened, monkeypatch):
     gpu.devices = 3
     second = "GPU-aaaa0002-0000-0000-0000-000000000000"
-    monkeypatch.setattr(gpus, "cuda_uuids", lambda: [second])
+    monkeypatch.setattr(cuda_order, "uuids", lambda: [second])
     assert opened().facts()["uuid"] == second
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-aaaa0003")
     assert opened().facts()["uuid"].startswith("GPU-aaaa0003")

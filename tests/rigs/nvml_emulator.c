@@ -2,8 +2,8 @@
  *
  * Power is a square wave between two levels, so the energy counter is an exact integral,
  * latched at the register's update period. A test steers it through `struct control`, mapped
- * from the file that NVML_EMULATOR names: the time, errors per call, a frozen or reset counter,
- * MIG, throttling. -DOLD_DRIVER leaves out the symbols that old drivers lack.
+ * from the file that NVML_EMULATOR names: the time, errors per call and per GPU, a frozen or
+ * reset counter, MIG, throttling. -DOLD_DRIVER leaves out the symbols that old drivers lack.
  *
  * Build: cc -O2 -shared -fPIC -Wl,-soname,libnvidia-ml.so.1 -o libnvidia-ml.so.1 nvml_emulator.c -lm
  */
@@ -28,10 +28,15 @@ struct control {
     double frozen_s;                   /* the counter stands from this moment; 0: it runs */
     double lost_j;                     /* taken off the counter: a reset */
     double now_s;                      /* the moment it is; 0: what CLOCK_MONOTONIC says */
+    double spread;                     /* GPU i draws 1 + i * spread times as much, from i = 0 */
     int64_t devices, architecture;
     int64_t energy_error, power_error, field_error, any_error;
-    int64_t throttle, limit_mw, celsius, mig, processes;
-    int64_t energy_calls, power_calls, initialised;
+    int64_t failing;                   /* the GPU, from 1, that has these errors; 0: all */
+    int64_t power_raw;                 /* its low 32 bits are what power reads; 0: the truth */
+    int64_t scopes;                    /* bit 0: power of the GPU; bit 1: of the module */
+    int64_t throttle, limit_mw, max_mw, celsius, mig, processes;
+    int64_t energy_calls, power_calls, initialised, handles;
+    char name[64];                     /* empty: Emulated GPU */
 };
 
 static struct control *state;
@@ -74,7 +79,26 @@ static int refused(int64_t error)
 {
     if (!state || !state->initialised)
         return UNINITIALIZED;
-    return (int)(state->any_error ? state->any_error : error);
+    return (int)(state->any_error && !state->failing ? state->any_error : error);
+}
+
+/* The same of one GPU; a handle is its index + 1. */
+static int refuses(void *device, int64_t error)
+{
+    int mine = state && (!state->failing || state->failing == (int64_t)(uintptr_t)device);
+    return refused(mine ? (state->any_error ? state->any_error : error) : 0);
+}
+
+static double share(void *device)
+{
+    return 1.0 + ((double)(uintptr_t)device - 1.0) * state->spread;
+}
+
+static unsigned milliwatts_of(void *device, double window)
+{
+    if (state->power_raw)
+        return (unsigned)state->power_raw;
+    return (unsigned)lround(watts(latched(now()), window) * share(device) * 1e3);
 }
 
 int nvmlInitWithFlags(unsigned flags)
@@ -88,7 +112,7 @@ int nvmlInitWithFlags(unsigned flags)
         munmap(state, sizeof *state);
     state = mmap(NULL, sizeof *state, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     close(file);
-    state->initialised = 1;
+    state->initialised++;
     return SUCCESS;
 }
 
@@ -98,7 +122,7 @@ int nvmlShutdown(void)
 {
     if (refused(0) == UNINITIALIZED)
         return UNINITIALIZED;
-    state->initialised = 0;
+    state->initialised--;
     return SUCCESS;
 }
 
@@ -131,11 +155,30 @@ int nvmlDeviceGetCount_v2(unsigned *count)
     return refused(0);
 }
 
-/* A handle is its index + 1; MIG instances are 100 + index. */
+/* A handle is its index + 1; MIG instances are 100 + that. */
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **device)
 {
     *device = (void *)(uintptr_t)(index + 1);
-    return state && index < state->devices ? refused(0) : INVALID;
+    if (state)
+        state->handles++;
+    return state && index < state->devices ? refuses(*device, 0) : INVALID;
+}
+
+struct place { char legacy[16]; unsigned domain, bus, device, id, subsystem; char bus_id[32]; };
+
+int nvmlDeviceGetPciInfo_v3(void *device, struct place *place)
+{
+    place->bus = (unsigned)(uintptr_t)device;
+    snprintf(place->bus_id, sizeof place->bus_id, "00000000:%02X:00.0", place->bus);
+    return refused(0);
+}
+
+int nvmlDeviceGetHandleByPciBusId_v2(const char *bus_id, void **device)
+{
+    unsigned domain, bus;
+    if (sscanf(bus_id, "%x:%x:", &domain, &bus) != 2 || !state || bus > state->devices)
+        return NOT_FOUND;
+    return nvmlDeviceGetHandleByIndex_v2(bus - 1, device);
 }
 
 int nvmlDeviceGetUUID(void *device, char *out, unsigned length)
@@ -146,10 +189,12 @@ int nvmlDeviceGetUUID(void *device, char *out, unsigned length)
     return copy(out, length, text);
 }
 
+/* MIG-1... is an instance of the first GPU, MIG-2... of the second, and so on. */
 int nvmlDeviceGetHandleByUUID(const char *uuid, void **device)
 {
-    *device = (void *)(uintptr_t)101;
-    return strncmp(uuid, "MIG-", 4) ? NOT_FOUND : refused(0);
+    int parent = strncmp(uuid, "MIG-", 4) ? 0 : uuid[4] - '0';
+    *device = (void *)(uintptr_t)(100 + parent);
+    return state && parent >= 1 && parent <= state->devices ? refused(0) : NOT_FOUND;
 }
 
 int nvmlDeviceGetDeviceHandleFromMigDeviceHandle(void *instance, void **device)
@@ -168,7 +213,7 @@ int nvmlDeviceGetMigMode(void *device, unsigned *current, unsigned *pending)
 int nvmlDeviceGetName(void *device, char *out, unsigned length)
 {
     (void)device;
-    return copy(out, length, "Emulated GPU");
+    return copy(out, length, state && state->name[0] ? state->name : "Emulated GPU");
 }
 
 int nvmlSystemGetDriverVersion(char *out, unsigned length) { return copy(out, length, "555.1"); }
@@ -183,12 +228,33 @@ int nvmlDeviceGetArchitecture(void *device, unsigned *architecture)
 
 int nvmlDeviceGetPowerUsage(void *device, unsigned *milliwatts)
 {
-    (void)device;
-    if (refused(state ? state->power_error : 0))
-        return refused(state ? state->power_error : 0);
+    int error = refuses(device, state ? state->power_error : 0);
+    if (error)
+        return error;
     state->power_calls++;
-    *milliwatts = (unsigned)lround(watts(latched(now()), state->average_s) * 1e3);
+    *milliwatts = milliwatts_of(device, state->average_s);
     return SUCCESS;
+}
+
+int nvmlDeviceGetCurrentClocksThrottleReasons(void *device, unsigned long long *reasons)
+{
+    (void)device;
+    *reasons = state ? (unsigned long long)state->throttle : 0;
+    return refused(0);
+}
+
+struct process { unsigned pid; unsigned long long memory; unsigned gpu, compute; };
+
+int nvmlDeviceGetComputeRunningProcesses_v2(void *device, unsigned *count, struct process *found)
+{
+    unsigned there = state ? (unsigned)state->processes : 0, room = *count;
+    (void)device;
+    *count = there;
+    if (there > room)
+        return INSUFFICIENT_SIZE;
+    for (unsigned i = 0; i < there; i++)
+        found[i] = (struct process){4000000u + i, 0, 0, 0};
+    return refused(0);
 }
 
 #ifndef OLD_DRIVER
@@ -198,38 +264,40 @@ struct field { uint32_t id, scope; int64_t timestamp, latency; uint32_t type, st
 int nvmlDeviceGetTotalEnergyConsumption(void *device, unsigned long long *millijoules)
 {
     double moment = now();
-    (void)device;
-    if (refused(state ? state->energy_error : 0))
-        return refused(state ? state->energy_error : 0);
+    int error = refuses(device, state ? state->energy_error : 0);
+    if (error)
+        return error;
     state->energy_calls++;
     if (state->frozen_s > 0.0)
         moment = fmin(moment, state->frozen_s);
     *millijoules = (unsigned long long)llround(
-        fmax(joules(latched(moment)) - state->lost_j, 0.0) * 1e3);
+        fmax(joules(latched(moment)) * share(device) - state->lost_j, 0.0) * 1e3);
     return SUCCESS;
 }
 
 int nvmlDeviceGetFieldValues(void *device, int count, struct field *fields)
 {
-    (void)device;
-    if (refused(0))
-        return refused(0);
+    if (refuses(device, 0))
+        return refuses(device, 0);
     for (int i = 0; i < count; i++) {
-        int known = fields[i].id == 186 && fields[i].scope == 0;
-        fields[i].status = known ? (uint32_t)state->field_error : NOT_SUPPORTED;
+        int known = fields[i].id == 186 && state->scopes >> fields[i].scope & 1;
+        fields[i].status = known ? (uint32_t)refuses(device, state->field_error) : NOT_SUPPORTED;
         fields[i].type = 1;
-        fields[i].value.u = (unsigned)lround(watts(latched(now()), 0.0) * 1e3);
+        fields[i].value.u = milliwatts_of(device, 0.0);
     }
     return SUCCESS;
 }
-#endif
 
 int nvmlDeviceGetCurrentClocksEventReasons(void *device, unsigned long long *reasons)
 {
-    (void)device;
-    *reasons = state ? (unsigned long long)state->throttle : 0;
-    return refused(0);
+    return nvmlDeviceGetCurrentClocksThrottleReasons(device, reasons);
 }
+
+int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned *count, struct process *found)
+{
+    return nvmlDeviceGetComputeRunningProcesses_v2(device, count, found);
+}
+#endif
 
 int nvmlDeviceGetEnforcedPowerLimit(void *device, unsigned *milliwatts)
 {
@@ -241,6 +309,19 @@ int nvmlDeviceGetEnforcedPowerLimit(void *device, unsigned *milliwatts)
 int nvmlDeviceGetPowerManagementLimit(void *device, unsigned *milliwatts)
 {
     return nvmlDeviceGetEnforcedPowerLimit(device, milliwatts);
+}
+
+int nvmlDeviceGetPowerManagementDefaultLimit(void *device, unsigned *milliwatts)
+{
+    return nvmlDeviceGetEnforcedPowerLimit(device, milliwatts);
+}
+
+int nvmlDeviceGetPowerManagementLimitConstraints(void *device, unsigned *least, unsigned *most)
+{
+    (void)device;
+    *least = 100000;
+    *most = state ? (unsigned)state->max_mw : 0;
+    return refused(0);
 }
 
 int nvmlDeviceGetTemperature(void *device, int sensor, unsigned *celsius)
@@ -268,19 +349,5 @@ int nvmlDeviceGetPersistenceMode(void *device, int *mode)
 {
     (void)device;
     *mode = 1;
-    return refused(0);
-}
-
-struct process { unsigned pid; unsigned long long memory; unsigned gpu, compute; };
-
-int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned *count, struct process *found)
-{
-    unsigned there = state ? (unsigned)state->processes : 0, room = *count;
-    (void)device;
-    *count = there;
-    if (there > room)
-        return INSUFFICIENT_SIZE;
-    for (unsigned i = 0; i < there; i++)
-        found[i] = (struct process){4000000u + i, 0, 0, 0};
     return refused(0);
 }
