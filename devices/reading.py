@@ -7,6 +7,7 @@ from typing import Dict, Iterable, NamedTuple, Optional
 
 # from the best to the worst; "wide": measured well, but the bar is above 10 % of the value
 STATUSES = ("ok", "wide", "too_short", "degraded", "invalid", "none")
+SENSING = ("instant", "average", "counter")  # from the one that tells a moment to the one that sums
 
 
 class DeviceInfo(NamedTuple):
