@@ -1,9 +1,14 @@
 """The adapter on emulated trees: units, signs, children, lag, and its refusals."""
 
+import errno
+import os
+
 import pytest
 from rigs import board_rig
+from rigs.hand_clock import HandClock
 
 from edgejoule.devices.adapters import ina3221
+from edgejoule.devices.vendors import sysfs
 
 
 @pytest.fixture
@@ -40,19 +45,117 @@ def test_a_child_that_fails_does_not_cost_the_total(tx2):
 
 def test_continuous_mode_has_the_lag_of_its_averaging(tmp_path):
     root = board_rig.build(tmp_path, "tx2")
-    for mode in root.glob("devices/i2c/*/iio*/running_mode"):
-        board_rig.put(mode, "1\n")
+    board_rig.set_mode(root, continuous=True)
     device = ina3221.open(root=str(root))
-    assert device.info().lag_s == pytest.approx(0.4224)
+    info = device.info()
+    assert info.lag_s == pytest.approx(0.4224) and info.update_s == pytest.approx(6.6e-3)
+    assert (info.sensing, info.period_s) == ("average", 0.1)
     device.close()
+
+
+@pytest.mark.parametrize("board", sorted(board_rig.BOARDS))
+def test_snapshots_are_told_from_averages_on_every_board(board, tmp_path, clock):
+    root = board_rig.build(tmp_path, board)
+    device = ina3221.open(root=str(root), clock=clock)
+    info = device.info()
+    assert (info.sensing, info.lag_s, info.period_s) == ("instant", 0.0, 0.05)
+    device.close()
+    board_rig.set_mode(root, continuous=True)
+    for name, text in (("samples", "64\n"), ("update_interval", "422\n")):
+        for path in root.glob("devices/i2c/*/hwmon/*/" + name):
+            board_rig.put(path, text)
+    device = ina3221.open(root=str(root), clock=clock)
+    info = device.info()
+    if board == "thor":  # VIN's chip has no such settings
+        assert (info.sensing, info.lag_s) == ("instant", 0.0)
+    else:
+        assert (info.sensing, info.period_s) == ("average", 0.1)
+        assert info.lag_s == pytest.approx(0.4224, rel=0.01)
+    device.close()
+
+
+def test_few_averages_smooth_nothing_that_beats_with_the_sampling(tmp_path):
+    root = board_rig.build(tmp_path, "orin_nano")
+    board_rig.put(next(root.glob("devices/i2c/*/hwmon/*/samples")), "4\n")
+    board_rig.put(next(root.glob("devices/i2c/*/hwmon/*/update_interval")), "26\n")
+    device = ina3221.open(root=str(root))
+    assert device.info().sensing == "instant"
+    assert device.info().lag_s == pytest.approx(0.026)
+    device.close()
+
+
+@pytest.mark.parametrize("read_s,period_s", [(0.004, 0.05), (0.006, 0.1), (0.02, 0.1)])
+def test_snapshots_are_taken_twice_as_often_where_reads_leave_room(
+    read_s, period_s, tmp_path, monkeypatch
+):
+    """A read of hwmon waits for a conversion of all channels, one of iio only for its own."""
+    hand, pread = HandClock(), os.pread
+
+    def slow(*words):
+        hand.sleep(read_s)
+        return pread(*words)
+
+    monkeypatch.setattr(sysfs.os, "pread", slow)
+    device = ina3221.open(root=str(board_rig.build(tmp_path, "nano")), clock=hand)
+    assert device.info().period_s == period_s and device.info().sensing == "instant"
+    device.close()
+
+
+def test_a_chip_that_was_not_ready_is_asked_again(tx2):
+    root, device = tx2
+    with board_rig.failing(board_rig.power_file(root, "VDD_IN"), errno.EAGAIN, times=1):
+        assert device.read()[-1].watts == pytest.approx(3.056)
+
+
+def test_a_total_that_fails_names_its_rail(tx2):
+    root, device = tx2
+    with board_rig.failing(board_rig.power_file(root, "VDD_IN"), errno.EIO):
+        with pytest.raises(RuntimeError, match="^ina3221: rail VDD_IN.*Input/output error"):
+            device.read()
+    assert device.read()[-1].watts == pytest.approx(3.056)
+
+
+def test_a_child_that_cannot_be_opened_does_not_cost_the_total(tmp_path):
+    root = board_rig.build(tmp_path, "tx2")
+    with board_rig.forbidden(board_rig.power_file(root, "VDD_SYS_GPU")):
+        device = ina3221.open(root=str(root))
+    samples = [device.read()[-1] for _ in range(12)]
+    assert all(sample.watts == pytest.approx(3.056) for sample in samples)
+    assert any("rail VDD_SYS_GPU: " in note and "denied" in note for note in device.notes())
+    device.close()
+
+
+def test_volts_that_nobody_needs_may_be_unreadable(tmp_path):
+    root = board_rig.build(tmp_path, "tx2")
+    with board_rig.forbidden(board_rig.power_file(root, "VDD_IN").with_name("in_voltage0_input")):
+        device = ina3221.open(root=str(root))
+    assert device.read()[-1].watts == pytest.approx(3.056)
+    device.close()
+
+
+def test_a_refusal_leaves_no_file_open(tmp_path):
+    root = board_rig.build(tmp_path, "agx_xavier")
+    before = len(os.listdir("/proc/self/fd"))
+    board_rig.put(board_rig.power_file(root, "SYS5V"), "garbage\n")
+    with pytest.raises(RuntimeError, match="rail SYS5V, part of the total.*'garbage"):
+        ina3221.open(root=str(root))
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_chip_that_changes_its_averaging_is_told(tx2):
     root, device = tx2
     assert device.notes() == []
-    for mode in root.glob("devices/i2c/*/iio*/running_mode"):
-        board_rig.put(mode, "1\n")
+    board_rig.set_mode(root, continuous=True)
     assert "changed how it averages" in device.notes()[0]
+
+
+def test_whoever_asks_after_a_change_is_told_how_it_is_now(tx2):
+    root, device = tx2
+    assert device.info().sensing == "instant"
+    board_rig.set_mode(root, continuous=True)
+    info = device.info()
+    assert (info.sensing, info.period_s) == ("average", 0.1)
+    assert info.lag_s == pytest.approx(0.4224)
 
 
 def test_a_sample_belongs_to_the_moment_it_was_read(tx2, clock):
