@@ -4,6 +4,8 @@ A name is an adapter ("nvml"), an adapter and its argument ("nvml:GPU-4c2f", "in
 "replay:run.trace.json"), or several to be added ("nvml+rapl").
 """
 
+import inspect
+import os
 from functools import partial
 from types import ModuleType
 from typing import Any, Dict, List, Optional, Union
@@ -16,20 +18,27 @@ from edgejoule.devices.reading import Sample
 from edgejoule.devices.several import Several
 
 AUTO = ("ina3221", "nvml", "jtop", "rapl")  # the whole board first, then its hungriest part
+SYSFS_FOLDERS = ("class", "bus")  # of what is a sysfs, at least one
 OPENING_S = 15.0  # a driver that was asleep takes seconds; one that hangs must not hang us
 
 
 def open(
-    name: str = "auto", fake_power: Union[str, float, None] = None, clock: Clock = MACHINE
+    name: str = "auto",
+    fake_power: Union[str, float, None] = None,
+    clock: Clock = MACHINE,
+    sysfs: Optional[str] = None,
 ) -> Device:
     """The device of that name, going by the clock; with "auto", the first that gives a value.
 
     `fake_power`, a number of watts or a trace file, is played instead and labelled as such.
+    `sysfs` is where adapters that read it find it, if not at /sys.
 
     Raises:
-        ValueError: no adapter has that name, or fake power and a sensor are both asked for.
+        ValueError: no adapter has that name, fake power and a sensor are both asked for, or
+            `sysfs` is none.
         RuntimeError: the named sensor cannot be read, and why.
     """
+    _check_sysfs(sysfs)
     if fake_power is not None:
         if name not in ("auto", "replay"):
             raise ValueError(
@@ -37,8 +46,8 @@ def open(
             )
         return load("replay").open(fake_power, clock=clock)
     if name == "auto":
-        return _first(clock)
-    devices = [_opened(part, clock) for part in name.split("+")]
+        return _first(clock, sysfs)
+    devices = [_opened(part, clock, sysfs) for part in name.split("+")]
     return devices[0] if len(devices) == 1 else Several(devices)
 
 
@@ -51,14 +60,15 @@ def load(name: str) -> ModuleType:
     return plugins.load("adapters", name)
 
 
-def survey(limit_s: float = OPENING_S) -> List[Dict[str, Any]]:
+def survey(limit_s: float = OPENING_S, sysfs: Optional[str] = None) -> List[Dict[str, Any]]:
     """Every sensor that could be here, as a dictionary; all are asked at once.
 
     "adapter", "info", "watts", "joules", "rails", "notes" and "facts" (what else its driver
     knows) if it was read, else "adapter" and "reason": one that has not answered after
     `limit_s` seconds is given up.
     """
-    begun = [(name, attempt.Attempt(name, partial(_look, name))) for name in AUTO]
+    _check_sysfs(sysfs)
+    begun = [(name, attempt.Attempt(name, partial(_look, name, sysfs))) for name in AUTO]
     return [_outcome(name, asked, limit_s) for name, asked in begun]
 
 
@@ -86,28 +96,39 @@ def without_name(name: str, reason: str) -> str:
     return reason[len(prefix) :] if reason.startswith(prefix) else reason
 
 
-def _first(clock: Clock) -> Device:
+def _check_sysfs(sysfs: Optional[str]) -> None:
+    """Raise ValueError if a place for sysfs is given and is none."""
+    if sysfs is not None and not any(os.path.isdir(os.path.join(sysfs, f)) for f in SYSFS_FOLDERS):
+        raise ValueError(
+            "sysfs: asked for {!r}; that is no folder with {} in it; name what /sys is mounted "
+            "as, such as /host/sys".format(sysfs, " or ".join(SYSFS_FOLDERS))
+        )
+
+
+def _first(clock: Clock, sysfs: Optional[str]) -> Device:
     reasons = []
     for name in AUTO:
         try:
-            return _opened(name, clock)
+            return _opened(name, clock, sysfs)
         except (RuntimeError, OSError) as error:
             reasons.append(str(error))
     return load("none").open("; ".join(reasons))
 
 
-def _opened(name: str, clock: Clock) -> Device:
+def _opened(name: str, clock: Clock, sysfs: Optional[str]) -> Device:
     """The device, after it has given a value: some open well and then never read."""
     adapter, _, argument = name.partition(":")
     module = load(adapter)
     return attempt.within(
-        OPENING_S, adapter, lambda: _answering(module, argument or None, clock), clock
+        OPENING_S, adapter, lambda: _answering(module, argument or None, clock, sysfs), clock
     )
 
 
-def _answering(module: ModuleType, argument: Optional[str], clock: Clock) -> Device:
+def _answering(
+    module: ModuleType, argument: Optional[str], clock: Clock, sysfs: Optional[str]
+) -> Device:
     words = () if argument is None else (argument,)
-    device = module.open(*words, clock=clock)
+    device = module.open(*words, clock=clock, **_root(module, sysfs))
     if device.info().reason is None:
         try:
             device.read()
@@ -117,8 +138,15 @@ def _answering(module: ModuleType, argument: Optional[str], clock: Clock) -> Dev
     return device
 
 
-def _look(name: str) -> Dict[str, Any]:
-    device = load(name).open()
+def _root(module: ModuleType, sysfs: Optional[str]) -> Dict[str, str]:
+    """The keyword for a place of sysfs, for an adapter that reads it; {} for any other."""
+    takes = sysfs is not None and "root" in inspect.signature(module.open).parameters
+    return {"root": str(sysfs)} if takes else {}
+
+
+def _look(name: str, sysfs: Optional[str]) -> Dict[str, Any]:
+    module = load(name)
+    device = module.open(**_root(module, sysfs))
     try:
         return account(name, device)
     finally:

@@ -9,6 +9,11 @@ from edgejoule.devices.reading import DeviceInfo, Reading, Sample, worst
 from edgejoule.devices.trace import PowerTrace
 
 WHOLE = ("module", "board")  # scopes that hold the GPU and the CPU already
+INSIDE = {
+    "core": "package",
+    "uncore": "package",
+    "dram": "package",
+}  # a package comes with its dram
 
 
 class Several(Device):
@@ -135,6 +140,13 @@ def _disjoint(infos: List[DeviceInfo]) -> None:
             "{}: a {} rail holds the others already, so their sum counts twice; "
             "take one of them".format(
                 "+".join(names), [i.scope for i in infos if i.scope in WHOLE][0]
+            )
+        )
+    held = [i.scope for i in infos if INSIDE.get(i.scope) in [other.scope for other in infos]]
+    if held:
+        raise ValueError(
+            "{}: {} holds {} already, so their sum counts twice; take one of them".format(
+                "+".join(names), INSIDE[held[0]], held[0]
             )
         )
     if len({(info.adapter, info.name, info.rail) for info in infos}) < len(infos):

@@ -9,12 +9,13 @@ from edgejoule.devices import choose, conditions
 
 def arguments(parser: ArgumentParser) -> None:
     """Add what the command takes."""
+    parser.add_argument("--sysfs", metavar="ROOT", help="where /sys is mounted, if not there")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
 def run(args: Namespace) -> int:
     """Exit code: 0; a machine without a sensor is a finding, not a failure."""
-    found = choose.survey()
+    found = choose.survey(sysfs=args.sysfs)
     chosen = [each["adapter"] for each in found if "info" in each][:1]
     if args.json:
         print(
@@ -22,7 +23,7 @@ def run(args: Namespace) -> int:
                 {
                     "chosen": chosen[0] if chosen else "none",
                     "sensors": found,
-                    "conditions": conditions.snapshot(),
+                    "conditions": conditions.snapshot(conditions.root_of(args.sysfs)),
                 },
                 indent=1,
             )

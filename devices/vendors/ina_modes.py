@@ -1,4 +1,4 @@
-"""How the values of an INA3221 come about: by snapshot or by averaging, as its driver is set now."""
+"""How an INA3221's values come about, by snapshot or by averaging, as its driver is set now."""
 
 import glob
 import os

@@ -1,12 +1,15 @@
 """The adapter on emulated trees: units, signs, children, lag, and its refusals."""
 
 import errno
+import json
 import os
 
 import pytest
 from rigs import board_rig
 from rigs.hand_clock import HandClock
 
+from edgejoule import command_line
+from edgejoule.devices import choose, health
 from edgejoule.devices.adapters import ina3221
 from edgejoule.devices.vendors import sysfs
 
@@ -209,3 +212,58 @@ def test_refusals_name_what_was_found(tmp_path):
     with pytest.raises(ValueError, match="no 'board' total here; its rails are VDD_CPU_GPU_CV"):
         ina3221.open("board", root=str(root))
     assert ina3221.present(str(root)) and not ina3221.present(str(tmp_path / "nowhere"))
+
+
+@pytest.fixture
+def mounted(tmp_path, monkeypatch):
+    """What a container sees of a TX2 whose /sys is mounted elsewhere: its path."""
+    monkeypatch.setattr(choose, "AUTO", ("ina3221", "rapl"))
+    root = board_rig.build(tmp_path, "tx2")
+    board_rig.put(root / "class/thermal/thermal_zone0/type", "GPU-therm\n")
+    board_rig.put(root / "class/thermal/thermal_zone0/temp", "45500\n")
+    board_rig.put(tmp_path / "var/lib/nvpmodel/status", "pmode:0003\n")
+    return str(root)
+
+
+def test_sysfs_that_is_mounted_elsewhere_is_surveyed_there(mounted, capsys):
+    assert command_line.main(["devices", "--sysfs", mounted, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["chosen"] == "ina3221" and found["sensors"][0]["info"]["rail"] == "VDD_IN"
+    assert found["conditions"]["celsius"] == {"GPU-therm": 45.5}
+    assert found["conditions"]["power_mode"] == "3"
+
+
+def test_sysfs_that_is_mounted_elsewhere_is_examined_there(mounted, capsys, monkeypatch):
+    monkeypatch.setattr(health, "BURST_S", 0.02)
+    words = ["doctor", "--sysfs", mounted, "--seconds", "0.05"]
+    assert command_line.main(words + ["--no-load", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["info"]["rail"] == "VDD_IN"
+    assert any("GPU-therm 45.5 C" in check["found"] for check in found["checks"])
+    assert command_line.main(words + ["--report"]) == 0
+    told = capsys.readouterr().out
+    assert "VDD_SYS_GPU" in told and "NVIDIA Jetson TX2" in told and "GPU-therm" in told
+
+
+def test_a_sum_is_opened_there_as_well(mounted):
+    device = choose.open("ina3221:board", sysfs=mounted)
+    assert device.info().rail == "VDD_IN+VDD_MUX"
+    device.close()
+    assert choose.open(sysfs=mounted).info().adapter == "ina3221"
+
+
+@pytest.mark.parametrize("command", ["devices", "doctor"])
+def test_a_place_without_sysfs_is_refused_in_a_line(command, tmp_path, capsys):
+    assert command_line.main([command, "--sysfs", str(tmp_path / "nowhere")]) == 4
+    said = capsys.readouterr().err
+    assert "sysfs: asked for" in said and "/host/sys" in said and "Traceback" not in said
+
+
+def test_a_container_whose_buses_are_masked_is_told(tmp_path):
+    board_rig.put(tmp_path / ".dockerenv", "")
+    (tmp_path / "sys").mkdir()
+    with pytest.raises(RuntimeError, match="no power monitor.*-v /sys:/host/sys:ro"):
+        ina3221.open(root=str(tmp_path / "sys"))
+    (tmp_path / "sys/bus/i2c/devices").mkdir(parents=True)
+    with pytest.raises(RuntimeError, match="i2c$"):  # it sees them: there is no monitor
+        ina3221.open(root=str(tmp_path / "sys"))
