@@ -14,14 +14,13 @@ from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.device import Device
 from edgejoule.devices.reading import DeviceInfo, Sample
 from edgejoule.devices.vendors import line_sources, meter_columns
+from edgejoule.devices.vendors.meter_clock import MeterClock
 from edgejoule.devices.vendors.meter_columns import Columns
 
-CALENDAR_S = 1e9
 OPENING_S, SILENT_S, SHORTEST_S = 3.0, 2.0, 0.05
 GONE_S, GONE_PERIODS = 10.0, 5  # of silence, before a connection is taken for a dead one
 ENOUGH_LINES, LOOK_S = 4, 0.01  # to tell how often the meter speaks; between two looks for them
 HEAD_LINES = 20  # of a file, among which the one that names the columns is
-JUMP_S = 5.0  # a meter's clock that is ahead of ours by more was set
 GAIN = 0.01  # assumed, for a line does not say which meter wrote it
 
 
@@ -49,8 +48,7 @@ class Lines(Device):
 
     def __init__(self, source: str, clock: Clock = MACHINE):
         self._source, self._rest, self._clock = source, b"", clock
-        self._shift_s: Optional[float] = None  # from the meter's clock to ours
-        self._newest_s, self._jumps, self._losses = float("-inf"), 0, 0
+        self._times, self._losses = MeterClock(clock), 0
         self._heard_s = clock.now()
         self._period_s = 0.0  # until the first lines have told it
         self._overload: Optional[str] = None  # what is still to be told of as a failed read
@@ -92,7 +90,7 @@ class Lines(Device):
     def notes(self) -> List[str]:
         """Sentences on lines that were no samples, on losses, and on whose clock times are."""
         clock = ["external: times are the meter's own; its clock and this machine's may differ"]
-        found = clock if self._shift_s is not None else []
+        found = clock if self._times.settled else []
         columns = self._columns
         if columns.bad:
             found.append("external: {} lines were no samples".format(columns.bad) + self._why())
@@ -100,8 +98,8 @@ class Lines(Device):
             found.append("external: {} values were overloads, or none".format(columns.missing))
         if self._losses:
             found.append("external: the source began anew, seen {}x".format(self._losses))
-        if self._jumps:
-            found.append("external: the meter's clock was set, seen {}x".format(self._jumps))
+        if self._times.jumps:
+            found.append("external: the meter's clock was set, seen {}x".format(self._times.jumps))
         return found
 
     def close(self) -> None:
@@ -138,7 +136,7 @@ class Lines(Device):
         times = [sample.time_s for sample in found if sample.time_s is not None]
         spans = sorted(late - early for early, late in zip(times, times[1:]))
         still = len(spans) > 1 and spans[-1] <= 0
-        if self._shift_s is not None and (self._jumps or still):
+        if self._times.settled and (self._times.jumps or still):
             raise RuntimeError(
                 "external: lines from {} were read as TIME,WATTS, but their times do not go "
                 "forward; {}".format(self._source, meter_columns.COMMA)
@@ -158,7 +156,7 @@ class Lines(Device):
         return [self._sample(*pair) for pair in parsed if pair is not None]
 
     def _sample(self, moment: Optional[float], value: float) -> Sample:
-        time_s = self._monotonic(moment)
+        time_s = self._times.ours(moment, self._period_s)
         if self._columns.kind == "joules":
             return Sample(joules=value, time_s=time_s, span_s=0.0)
         return Sample(watts=value, time_s=time_s, span_s=0.0)
@@ -172,26 +170,11 @@ class Lines(Device):
         if self._lines.begun != self._begun:
             self._begun, self._cut, self._rest = self._lines.begun, self._lines.cut, b""
             self._losses, self._heard_s = self._losses + 1, self._clock.now()
-        if self._cut and b"\n" in data:
-            data, self._cut = data.partition(b"\n")[2], False
+        if self._cut:
+            _, ended, data = data.partition(b"\n")  # the rest of a line that began before
+            self._cut = not ended
         whole, _, self._rest = (self._rest + data).rpartition(b"\n")
-        return [] if self._cut else [_text(line) for line in whole.split(b"\n") if line.strip()]
-
-    def _monotonic(self, moment: Optional[float]) -> float:
-        """A line's time on our clock; the first line that has one settles how they differ.
-
-        So does one after the meter's clock was set: it goes back, or is ahead of ours.
-        """
-        now = self._clock.now()
-        if moment is None:
-            return now
-        shifted = moment + (self._shift_s or 0.0)
-        jumped = shifted < self._newest_s - self._period_s or shifted > now + JUMP_S
-        if self._shift_s is None or jumped:
-            self._jumps += self._shift_s is not None
-            self._shift_s = now - (self._clock.wall() if moment > CALENDAR_S else moment)
-        self._newest_s = moment + self._shift_s
-        return self._newest_s
+        return [_text(line) for line in whole.split(b"\n") if line.strip()]
 
     def _doubt(self, now: float) -> None:
         """A connection may be dead without a word, as when the meter lost its power."""

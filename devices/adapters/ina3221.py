@@ -5,14 +5,20 @@ beside them. Readable by every user, no service needed.
 """
 
 import os
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Tuple
 
-from edgejoule import plugins
 from edgejoule.devices import conditions
 from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.device import Device
 from edgejoule.devices.reading import DeviceInfo, Sample
-from edgejoule.devices.vendors import boards, container, ina_channels, ina_modes, sysfs
+from edgejoule.devices.vendors import (
+    boards,
+    container,
+    ina_channels,
+    ina_modes,
+    ina_totals,
+    sysfs,
+)
 
 SHUNT_GAIN = 0.01  # 1 % shunts (AGX Xavier design guide)
 OFFSET_STEPS = 1.15  # 80 uV at most across the shunt: two steps, as a standard deviation
@@ -43,15 +49,7 @@ def open(scope: Optional[str] = None, root: str = "/sys", clock: Clock = MACHINE
         raise RuntimeError(
             "ina3221: no power monitor under {}/bus/i2c{}".format(root, _masked(root))
         )
-    labels = sorted(rail.label for rail in found)
-    board = boards.identify(_compatible(root), labels)
-    if board is None:
-        raise RuntimeError(
-            "ina3221: no rule adds the rails {} up; devices/vendors/boards.py holds one "
-            "row per board, add this one".format(", ".join(labels))
-        )
-    scope = _checked(board, scope or boards.scope_of(board, labels), labels)
-    _refuse_twins(board, scope, found)
+    board, scope = ina_totals.chosen(root, scope, found)
     return Rails(root, board, scope, ina_channels.named(found), clock)
 
 
@@ -224,43 +222,6 @@ class Rails(Device):
             self._failed[label] = str(error)
 
 
-def _checked(board: boards.Board, scope: str, labels: Sequence[str]) -> str:
-    """The scope, if these rails make its total.
-
-    Raises:
-        ValueError: they do not; names what is missing and the scopes there are.
-    """
-    allowed = board.scopes(labels)
-    if scope in allowed:
-        return scope
-    needed = board.total(scope) if scope in ("module", "board") else ()
-    missing = ", ".join(name for name in needed if name not in labels)
-    raise ValueError(
-        "ina3221: {} has no {!r} total here; its rails are {}{}; ask for {}.{}".format(
-            board.name,
-            scope,
-            ", ".join(labels),
-            ", without {}, which belongs to it".format(missing) if missing else "",
-            " or ".join("ina3221:" + each for each in allowed),
-            plugins.nearest(scope, allowed),
-        )
-    )
-
-
-def _refuse_twins(board: boards.Board, scope: str, rails: Sequence[ina_channels.Rail]) -> None:
-    """Raise RuntimeError if two rails bear a label of the total: nothing tells which it is."""
-    for name in board.total(scope):
-        places = ["{}.{}".format(r.chip, r.number) for r in rails if r.label == name]
-        if len(places) > 1:
-            raise RuntimeError(
-                "ina3221: asked for the {} total of {}, found {} rails called {} (chip.channel "
-                "{}) where one is known; take the stranger out, for now with: echo CHIP | "
-                "sudo tee /sys/bus/i2c/devices/CHIP/driver/unbind".format(
-                    scope, board.name, len(places), name, ", ".join(places)
-                )
-            )
-
-
 def _unreadable(label: str, error: Exception) -> RuntimeError:
     return RuntimeError(
         "ina3221: rail {}, part of the total, cannot be read: {}".format(label, error)
@@ -272,11 +233,6 @@ def _masked(root: str) -> str:
     if os.path.isdir(os.path.join(root, "bus/i2c/devices")):
         return ""
     return container.hint(container.HOST_SYSFS, conditions.root_of(root))
-
-
-def _compatible(root: str) -> str:
-    tree = os.path.join(root, "firmware/devicetree/base/compatible")
-    return (sysfs.text(tree) or "").replace("\0", " ")
 
 
 def _model(root: str) -> Optional[str]:

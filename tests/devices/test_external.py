@@ -10,6 +10,7 @@ import pytest
 from edgejoule.devices.adapters import external
 from edgejoule.devices.clock import MACHINE
 from edgejoule.devices.meter import Meter
+from edgejoule.devices.vendors import line_sources
 from edgejoule.devices.vendors.meter_columns import Columns
 
 EVERY_S = 0.01
@@ -331,6 +332,21 @@ def test_a_line_that_is_half_written_at_opening_is_read_whole(tmp_path, clock):
         assert device.read() == []
         file.write("3\n")
         assert [sample.watts for sample in device.read()] == [13.0]
+    device.close()
+
+
+def test_the_rest_of_a_line_without_a_beginning_is_dropped(tmp_path, clock):
+    path = tmp_path / "meter.csv"
+    path.write_text("9" * 2 * line_sources.TAIL)
+
+    def speak():
+        for text in ("9", "9", "9\n", "6.5\n", "7\n", "8\n"):
+            append(path, text)
+            clock.sleep(0.1)
+
+    clock.thread(speak, "meter")
+    device = external.open(str(path), clock=clock)
+    assert device.notes() == [] and device.info().period_s == pytest.approx(0.1)
     device.close()
 
 
