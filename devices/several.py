@@ -1,7 +1,8 @@
 """Several sensors at once, as one device and one reading: sums without counting twice."""
 
+from itertools import permutations
 from math import sqrt
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 from edgejoule.devices.device import Device
 from edgejoule.devices.energy import integrate
@@ -126,6 +127,23 @@ def _root(values: Sequence[Optional[float]]) -> Optional[float]:
     return None if known is None else sqrt(sum(value**2 for value in known))
 
 
+def _held_twice(infos: List[DeviceInfo]) -> Optional[str]:
+    """What one part holds of another, in words; None if they are apart."""
+    for one, other in permutations(infos, 2):
+        if INSIDE.get(one.scope) == other.scope:
+            return "{} holds {}".format(other.scope, one.scope)
+        shared = _labels(one) & _labels(other)
+        of_one_chip = (one.adapter, one.name) == (other.adapter, other.name)
+        if of_one_chip and one.rail != other.rail and shared:
+            return "{} holds {}".format(other.rail, ", ".join(sorted(shared)))
+    return None
+
+
+def _labels(info: DeviceInfo) -> Set[str]:
+    """The rails that a device adds up."""
+    return set(str(info.rail).split("+"))
+
+
 def _disjoint(infos: List[DeviceInfo]) -> None:
     """Raise ValueError if the parts' joules cannot be added."""
     names = [info.adapter for info in infos]
@@ -142,11 +160,11 @@ def _disjoint(infos: List[DeviceInfo]) -> None:
                 "+".join(names), [i.scope for i in infos if i.scope in WHOLE][0]
             )
         )
-    held = [i.scope for i in infos if INSIDE.get(i.scope) in [other.scope for other in infos]]
-    if held:
+    twice = _held_twice(infos)
+    if twice:
         raise ValueError(
-            "{}: {} holds {} already, so their sum counts twice; take one of them".format(
-                "+".join(names), INSIDE[held[0]], held[0]
+            "{}: {} already, so their sum counts twice; take one of them".format(
+                "+".join(names), twice
             )
         )
     if len({(info.adapter, info.name, info.rail) for info in infos}) < len(infos):

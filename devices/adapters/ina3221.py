@@ -116,7 +116,10 @@ class Rails(Device):
     def notes(self) -> List[str]:
         """Sentences on rails that failed, chips that changed, and what the total leaves out."""
         found = [self._board.caveat] if self._board.caveat else []
-        if self._modes() != self._begun_as:
+        modes = self._modes()
+        if len({mode.lag_s for mode in modes}) > 1:
+            found.append("the total's chips average differently; the longest lag is corrected")
+        if modes != self._begun_as:
             found.append(
                 "a chip has changed how it averages since it was opened; a measurement corrects "
                 "the lag of its beginning"

@@ -129,7 +129,7 @@ class Service(Device):
                     ", ".join(sorted(self._latest["rails"])) or "(none)"
                 )
             )
-        scope = boards.scope_of(board, rails)
+        scope = board.usual_scope
         self._total = board.total(scope)
         self._info = DeviceInfo(
             "jtop",

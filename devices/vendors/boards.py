@@ -25,6 +25,11 @@ class Board(NamedTuple):
     module_watts: Optional[float] = None
     board_watts: Optional[float] = None
 
+    @property
+    def usual_scope(self) -> str:
+        """The scope measured unless another is asked for: the module, where it has a total."""
+        return "module" if self.module else "board"
+
     def limit_watts(self, scope: str) -> Optional[float]:
         """The most a scope, "module" or "board", can draw, peaks included; None if unknown."""
         budget = self.board_watts if scope == "board" else self.module_watts
@@ -153,11 +158,6 @@ def identify(compatible: str, rails: Collection[str]) -> Optional[Board]:
     covering = [board for board in fitting if set(rails) <= _all(board)]
     found = named or ([] if _known(compatible) else covering)
     return found[0] if found else None
-
-
-def scope_of(board: Board, rails: Collection[str]) -> str:
-    """The scope measured unless another is asked for: the module, where it has a total."""
-    return "module" if board.module and set(board.module) <= set(rails) else "board"
 
 
 def _can_total(board: Board, rails: Collection[str]) -> bool:

@@ -13,8 +13,9 @@ def chosen(
     """The board that has these rails, and the scope: the one asked for, None for the usual one.
 
     Raises:
-        RuntimeError: no rule adds the rails up, or one of the total's cannot be told from another.
-        ValueError: the board has no total of that scope.
+        RuntimeError: no rule adds the rails up, or one of the usual total's is missing, or of any
+            total's cannot be told from another.
+        ValueError: the board has no total of the scope that was asked for.
     """
     labels = sorted(rail.label for rail in rails)
     board = boards.identify(_compatible(root), labels)
@@ -23,31 +24,26 @@ def chosen(
             "ina3221: no rule adds the rails {} up; devices/vendors/boards.py holds one "
             "row per board, add this one".format(", ".join(labels))
         )
-    scope = _checked(board, scope or boards.scope_of(board, labels), labels)
-    _refuse_twins(board, scope, rails)
-    return board, scope
+    chosen_scope = scope or board.usual_scope
+    if chosen_scope not in board.scopes(labels):
+        # What nobody asked for is a finding about this machine, which another sensor may mend.
+        raise (RuntimeError if scope is None else ValueError)(_without(board, chosen_scope, labels))
+    _refuse_twins(board, chosen_scope, rails)
+    return board, chosen_scope
 
 
-def _checked(board: boards.Board, scope: str, labels: Sequence[str]) -> str:
-    """The scope, if these rails make its total.
-
-    Raises:
-        ValueError: they do not; names what is missing and the scopes there are.
-    """
+def _without(board: boards.Board, scope: str, labels: Sequence[str]) -> str:
+    """Why there is no total of that scope: what is missing, and the scopes there are."""
     allowed = board.scopes(labels)
-    if scope in allowed:
-        return scope
     needed = board.total(scope) if scope in ("module", "board") else ()
     missing = ", ".join(name for name in needed if name not in labels)
-    raise ValueError(
-        "ina3221: {} has no {!r} total here; its rails are {}{}; ask for {}.{}".format(
-            board.name,
-            scope,
-            ", ".join(labels),
-            ", without {}, which belongs to it".format(missing) if missing else "",
-            " or ".join("ina3221:" + each for each in allowed),
-            plugins.nearest(scope, allowed),
-        )
+    return "ina3221: {} has no {!r} total here; its rails are {}{}; ask for {}.{}".format(
+        board.name,
+        scope,
+        ", ".join(labels),
+        ", without {}, which belongs to it".format(missing) if missing else "",
+        " or ".join("ina3221:" + each for each in allowed),
+        plugins.nearest(scope, allowed),
     )
 
 

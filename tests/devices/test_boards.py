@@ -41,7 +41,7 @@ def test_rails_alone_name_the_same_total(board):
     rails = {label for chip in chips.values() for label, _ in chip} - {"NC"}
     told = boards.identify(board_rig.BOARDS[board][2], rails)
     guessed = boards.identify("", rails)
-    scope = boards.scope_of(told, rails)
+    scope = told.usual_scope
     assert guessed.total(scope) == told.total(scope)
 
 
@@ -194,6 +194,17 @@ def test_children_of_one_label_are_kept_apart(tmp_path):
     assert rails["VDD_SOC@9-0045.0"] == pytest.approx(0.777)
     assert rails["VDD_SOC@9-0045.1"] == pytest.approx(0.888)
     assert "VDD_SOC" not in rails
+
+
+def test_the_usual_total_is_not_exchanged_for_another_scopes(tmp_path):
+    """A run of the module and one of the whole machine must not share a name."""
+    root = board_rig.build(tmp_path, "igx")
+    board_rig.label_file(root, "VDD_CPU_CV").unlink()
+    with pytest.raises(RuntimeError, match="no 'module' total.*VDD_CPU_CV.*ina3221:board"):
+        ina3221.open(root=str(root))
+    device = ina3221.open("board", root=str(root))
+    assert device.read()[-1].watts == pytest.approx(27.0)
+    device.close()
 
 
 def test_the_developer_kit_without_its_carriers_rail_is_refused_in_a_sentence(tmp_path):

@@ -77,6 +77,15 @@ def test_snapshots_are_told_from_averages_on_every_board(board, tmp_path, clock)
     device.close()
 
 
+def test_chips_of_one_total_that_average_differently_are_told(tmp_path):
+    root = board_rig.build(tmp_path, "agx_xavier")
+    board_rig.put(next(root.glob("devices/i2c/1-0040/iio*/running_mode")), "1\n")
+    device = ina3221.open(root=str(root))
+    assert device.info().sensing == "instant"  # part of it may beat with the sampling
+    assert "average differently" in device.notes()[0]
+    device.close()
+
+
 def test_few_averages_smooth_nothing_that_beats_with_the_sampling(tmp_path):
     root = board_rig.build(tmp_path, "orin_nano")
     board_rig.put(next(root.glob("devices/i2c/*/hwmon/*/samples")), "4\n")

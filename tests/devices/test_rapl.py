@@ -195,7 +195,10 @@ def test_two_counters_of_one_name_are_both_counted(tree):
     device.close()
 
 
-@pytest.mark.parametrize("pair", ["package+core", "package+dram", "psys+core", "core+core"])
+@pytest.mark.parametrize(
+    "pair",
+    ["package+core", "package+dram", "psys+core", "core+core", "package+package-0", "dram-0+dram"],
+)
 def test_parts_are_not_added_to_what_holds_them(tree, pair):
     tree.laptop()
     devices = [tree.open(name) for name in pair.split("+")]
