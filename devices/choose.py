@@ -5,6 +5,7 @@ A name is an adapter ("nvml"), an adapter and its argument ("nvml:GPU-4c2f", "in
 """
 
 import inspect
+import os
 from functools import partial
 from types import ModuleType
 from typing import Any, Dict, List, Optional, Sequence, Union
@@ -17,6 +18,7 @@ from edgejoule.devices.reading import DeviceInfo, Sample
 from edgejoule.devices.several import Several
 
 AUTO = ("ina3221", "nvml", "jtop", "rapl")  # the whole board first, then its hungriest part
+SYSFS_FOLDERS = ("class", "bus")  # of what is a sysfs, at least one
 SLEPT = "{}; its joules are not in these"
 OPENING_S = 15.0  # a driver that was asleep takes seconds; one that hangs must not hang us
 
@@ -32,12 +34,14 @@ def open(
     "auto" wakes nothing that sleeps, and the device it takes instead has a note on it.
 
     `fake_power`, a number of watts or a trace file, is played instead and labelled as such.
-    `sysfs` is where /sys is mounted, for the sensors that are files there.
+    `sysfs` is where adapters that read it find it, if not at /sys.
 
     Raises:
-        ValueError: no adapter has that name, or fake power and a sensor are both asked for.
+        ValueError: no adapter has that name, fake power and a sensor are both asked for, or
+            `sysfs` is none.
         RuntimeError: the named sensor cannot be read, and why.
     """
+    _check_sysfs(sysfs)
     if fake_power is not None:
         if name not in ("auto", "replay"):
             raise ValueError(
@@ -59,7 +63,7 @@ def load(name: str) -> ModuleType:
     return plugins.load("adapters", name)
 
 
-def survey(limit_s: float = OPENING_S) -> List[Dict[str, Any]]:
+def survey(limit_s: float = OPENING_S, sysfs: Optional[str] = None) -> List[Dict[str, Any]]:
     """Every sensor that could be here, as a dictionary; all are asked at once, none is woken.
 
     An adapter with several, as of several GPUs, has an entry for each: "nvml:GPU-4c2f".
@@ -67,7 +71,8 @@ def survey(limit_s: float = OPENING_S) -> List[Dict[str, Any]]:
     knows) if it was read, else "adapter" and "reason": one that has not answered after
     `limit_s` seconds is given up.
     """
-    begun = [(name, attempt.Attempt(name, partial(_look, name))) for name in AUTO]
+    _check_sysfs(sysfs)
+    begun = [(name, attempt.Attempt(name, partial(_look, name, sysfs))) for name in AUTO]
     return [each for name, asked in begun for each in _outcome(name, asked, limit_s)]
 
 
@@ -107,6 +112,15 @@ def without_name(name: str, reason: str) -> str:
     """A sensor's reason without its name, for where that stands before it already."""
     prefix = name + ": "
     return reason[len(prefix) :] if reason.startswith(prefix) else reason
+
+
+def _check_sysfs(sysfs: Optional[str]) -> None:
+    """Raise ValueError if a place for sysfs is given and is none."""
+    if sysfs is not None and not any(os.path.isdir(os.path.join(sysfs, f)) for f in SYSFS_FOLDERS):
+        raise ValueError(
+            "sysfs: asked for {!r}; that is no folder with {} in it; name what /sys is mounted "
+            "as, such as /host/sys".format(sysfs, " or ".join(SYSFS_FOLDERS))
+        )
 
 
 class Noted(Device):
@@ -168,9 +182,7 @@ def _answering(
     module: ModuleType, argument: Optional[str], clock: Clock, sysfs: Optional[str]
 ) -> Device:
     words = () if argument is None else (argument,)
-    reads_files = "root" in inspect.signature(module.open).parameters
-    more = {"root": sysfs} if sysfs is not None and reads_files else {}
-    device = module.open(*words, clock=clock, **more)
+    device = module.open(*words, clock=clock, **_root(module, sysfs))
     if device.info().reason is None:
         try:
             device.read()
@@ -180,10 +192,20 @@ def _answering(
     return device
 
 
-def _look(name: str) -> List[Dict[str, Any]]:
+def _root(module: ModuleType, sysfs: Optional[str]) -> Dict[str, str]:
+    """The keyword for a place of sysfs, for an adapter that reads it; {} for any other."""
+    takes = sysfs is not None and "root" in inspect.signature(module.open).parameters
+    return {"root": str(sysfs)} if takes else {}
+
+
+def _look(name: str, sysfs: Optional[str]) -> List[Dict[str, Any]]:
     """The accounts of an adapter's sensors: of its only one, or of all that its survey finds."""
     module = load(name)
-    found = module.survey() if hasattr(module, "survey") else [(name, module.open())]
+    found = (
+        module.survey()
+        if hasattr(module, "survey")
+        else [(name, module.open(**_root(module, sysfs)))]
+    )
     accounts = []
     for each, device in found:
         if isinstance(device, str):

@@ -9,6 +9,11 @@ from edgejoule.devices.vendors import sysfs
 COOLEST, HOTTEST = -40.0, 150.0  # C; a zone beyond is a sensor that is off
 
 
+def root_of(sysfs_root: Optional[str] = None) -> str:
+    """The root of the system whose sysfs lies there ("/host" of "/host/sys"); "/" for our own."""
+    return "/" if sysfs_root is None else os.path.dirname(os.path.abspath(sysfs_root))
+
+
 def snapshot(root: str = "/") -> Dict[str, Any]:
     """A JSON-able account of the machine now; None for what it does not say.
 

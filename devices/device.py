@@ -9,7 +9,7 @@ class Device:
     """A power source that an adapter has opened; whatever has these methods will do as well."""
 
     def info(self) -> DeviceInfo:
-        """What it measures, and how well; the same for as long as it is open."""
+        """What it measures, and how well; the same for as long as its hardware is set so."""
         raise TypeError("{} defines no info()".format(type(self).__name__))
 
     def read(self) -> Sequence[Sample]:

@@ -6,7 +6,7 @@ a sensor that hangs costs seconds, and what would name a person or the machine i
 
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from edgejoule.devices import attempt, choose, health, machine, privacy
+from edgejoule.devices import attempt, choose, conditions, health, machine, privacy
 from edgejoule.devices.device import Device
 
 SENSORS_S = 8.0  # all sensors are asked at once; jtop takes seconds on a busy board
@@ -14,27 +14,38 @@ FIRST = "EdgeJoule's doctor; names of people and machines and serial numbers are
 Examine = Callable[[Device], List[health.Check]]
 
 
-def make(power: str, fake_power: Optional[str], examine: Examine, limit_s: float) -> Dict[str, Any]:
+def make(
+    power: str,
+    fake_power: Optional[str],
+    examine: Examine,
+    limit_s: float,
+    sysfs: Optional[str] = None,
+) -> Dict[str, Any]:
     """The report as plain JSON, at most `limit_s` seconds after every sensor was asked.
 
-    `examine` gives the doctor's checks of a device.
+    `examine` gives the doctor's checks of a device; `sysfs` is where the machine's is mounted.
 
     Raises:
-        ValueError: no sensor has that name.
+        ValueError: no sensor has that name, or `sysfs` is none.
     """
-    sensors = choose.survey(SENSORS_S)
-    device = chosen(power, fake_power, sensors)
+    sensors, root = choose.survey(SENSORS_S, sysfs), conditions.root_of(sysfs)
+    device = chosen(power, fake_power, sensors, sysfs)
     name = device.info().adapter
     try:
         checks = attempt.within(limit_s, name, lambda: examine(device))
     except Exception as error:  # the failure is what the report is for
         # Not closed: what has stopped answering may hang in that as well.
-        return document(sensors, [health.Check("sensor", "refuse", _told(name, error))])
+        return document(sensors, [health.Check("sensor", "refuse", _told(name, error))], root)
     device.close()
-    return document(sensors, checks)
+    return document(sensors, checks, root)
 
 
-def chosen(power: str, fake_power: Optional[str], sensors: Sequence[Dict[str, Any]]) -> Device:
+def chosen(
+    power: str,
+    fake_power: Optional[str],
+    sensors: Sequence[Dict[str, Any]],
+    sysfs: Optional[str] = None,
+) -> Device:
     """The sensor of that name, "auto" being the first that answered; if none can, of nothing.
 
     `sensors` is a survey: what has just failed there is not waited for again.
@@ -47,7 +58,7 @@ def chosen(power: str, fake_power: Optional[str], sensors: Sequence[Dict[str, An
     if name == "auto" and fake_power is None:
         return choose.load("none").open("; ".join(failed.values()))
     try:
-        return choose.open(name, fake_power=fake_power)
+        return choose.open(name, fake_power=fake_power, sysfs=sysfs)
     except (RuntimeError, OSError) as error:
         return choose.load("none").open(str(error))
 

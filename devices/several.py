@@ -1,8 +1,9 @@
 """Several sensors at once, as one device and one reading: sums without counting twice."""
 
 from collections import Counter
+from itertools import permutations
 from math import sqrt
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 from edgejoule.devices.device import Device
 from edgejoule.devices.energy import integrate
@@ -11,6 +12,11 @@ from edgejoule.devices.trace import PowerTrace
 from edgejoule.devices.vendors import gpus
 
 WHOLE = ("module", "board")  # scopes that hold the GPU and the CPU already
+INSIDE = {
+    "core": "package",
+    "uncore": "package",
+    "dram": "package",
+}  # a package comes with its dram
 
 
 class Several(Device):
@@ -173,6 +179,23 @@ def _root(values: Sequence[Optional[float]]) -> Optional[float]:
     return None if known is None else sqrt(sum(value**2 for value in known))
 
 
+def _held_twice(infos: List[DeviceInfo]) -> Optional[str]:
+    """What one part holds of another, in words; None if they are apart."""
+    for one, other in permutations(infos, 2):
+        if INSIDE.get(one.scope) == other.scope:
+            return "{} holds {}".format(other.scope, one.scope)
+        shared = _labels(one) & _labels(other)
+        of_one_chip = (one.adapter, one.name) == (other.adapter, other.name)
+        if of_one_chip and one.rail != other.rail and shared:
+            return "{} holds {}".format(other.rail, ", ".join(sorted(shared)))
+    return None
+
+
+def _labels(info: DeviceInfo) -> Set[str]:
+    """The rails that a device adds up."""
+    return set(str(info.rail).split("+"))
+
+
 def _disjoint(infos: List[DeviceInfo]) -> None:
     """Raise ValueError if the parts' joules cannot be added."""
     names = [info.adapter for info in infos]
@@ -187,6 +210,13 @@ def _disjoint(infos: List[DeviceInfo]) -> None:
         raise ValueError(
             "{}: a {} rail holds the others already, so their sum counts twice; "
             "take one of them".format("+".join(names), whole[0].scope)
+        )
+    twice = _held_twice(infos)
+    if twice:
+        raise ValueError(
+            "{}: {} already, so their sum counts twice; take one of them".format(
+                "+".join(names), twice
+            )
         )
     if len({_identity(info) for info in infos}) < len(infos):
         raise ValueError("{}: one sensor is named twice; name each once".format("+".join(names)))

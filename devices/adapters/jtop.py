@@ -7,14 +7,15 @@ once a second unless told otherwise and costs the board about 6 % of a core at 1
 
 import os
 import sys
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Union
 
 from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.device import Device
 from edgejoule.devices.reading import DeviceInfo, Sample
-from edgejoule.devices.vendors import boards, child_lines
+from edgejoule.devices.vendors import boards, child_lines, container
 
 SOCKET = "/run/jtop.sock"
+WAY_IN = "-v /run/jtop.sock:/run/jtop.sock and the host's version of jetson-stats in it"
 INTERVAL_S = 0.5  # the service serves every client at the pace of the slowest
 IMPORT_S, START_S = 12.0, 4.0  # opening only: a busy TX2 takes seconds to import and to answer
 SILENT_PERIODS = 3  # as many as make a gap
@@ -30,17 +31,26 @@ def present(socket: str = SOCKET) -> bool:
 
 
 def open(
-    interval_s: Optional[float] = None, socket: str = SOCKET, clock: Clock = MACHINE
+    interval_s: Union[str, float, None] = None,
+    socket: str = SOCKET,
+    clock: Clock = MACHINE,
+    host: str = "/",
 ) -> "Service":
     """The rails that make the board's total, renewed every `interval_s` seconds.
 
     Raises:
         RuntimeError: jetson-stats is missing, its service is inactive, forbidden, of another
             version or frozen, or no rule adds its rails up.
+        ValueError: the interval is no time.
     """
+    seconds = _seconds(interval_s)
     if not present(socket):
-        raise RuntimeError("jtop: no jtop.service here ({} is missing)".format(socket))
-    return Service(float(interval_s or INTERVAL_S), socket, clock)
+        raise RuntimeError(
+            "jtop: no jtop.service here ({} is missing){}".format(
+                socket, container.hint(WAY_IN, host)
+            )
+        )
+    return Service(seconds, socket, clock)
 
 
 class Service(Device):
@@ -119,7 +129,7 @@ class Service(Device):
                     ", ".join(sorted(self._latest["rails"])) or "(none)"
                 )
             )
-        scope = boards.scope_of(board, rails)
+        scope = board.usual_scope
         self._total = board.total(scope)
         self._info = DeviceInfo(
             "jtop",
@@ -131,6 +141,9 @@ class Service(Device):
             self._interval_s,
             gain=SHUNT_GAIN,
             update_s=self._interval_s,
+            # The service reads the chips' files as they are; whether these average, it never says.
+            sensing="instant",
+            limit_watts=board.limit_watts(scope),
         )
 
     def _sample(self, line: Dict[str, Any]) -> Sample:
@@ -173,6 +186,20 @@ class Service(Device):
     def _known_rails(line: Dict[str, Any]) -> Dict[str, float]:
         """Rails of the table: USB-C's negotiated limits are no rails."""
         return {name: watts for name, watts in line["rails"].items() if name in boards.LABELS}
+
+
+def _seconds(interval: Union[str, float, None]) -> float:
+    """The interval in seconds; None stands for the usual one."""
+    try:
+        seconds = INTERVAL_S if interval is None else float(interval)
+    except ValueError:
+        seconds = float("nan")
+    if not 0.0 < seconds < float("inf"):
+        raise ValueError(
+            "jtop: asked for a value every {!r} s; it must be a number above 0, "
+            "as in jtop:{}".format(interval, INTERVAL_S)
+        )
+    return seconds
 
 
 def _advice(sentence: str) -> str:

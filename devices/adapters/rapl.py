@@ -1,82 +1,72 @@
 """Energy counters of an x86 processor (Linux powercap, Intel RAPL; AMD's driver is the same).
 
-psys holds package holds core and uncore; on servers dram stands beside package. The total is
-package + dram, or psys alone where there is no package. A zone that appears again as
-intel-rapl-mmio is the same counter; dies that always agree are one counter mirrored.
+The total is package + dram, or psys alone where there is no package; parts can be asked for by
+name. Dies that always agree are one counter mirrored. A counter that runs backwards has wrapped
+if the watts in between are possible; else it was started anew, by a suspend or by its driver.
 """
 
-import glob
 import os
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence
 
+from edgejoule.devices import conditions
 from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.device import Device
 from edgejoule.devices.reading import DeviceInfo, Sample
-from edgejoule.devices.vendors import sysfs
+from edgejoule.devices.vendors import container, rapl_zones, sysfs
+from edgejoule.devices.vendors.rapl_counter import Counter
 
-MICRO = 1e-6
 PERIOD_S = 0.1  # far below the minutes in which a counter wraps
 UPDATE_S = 1e-3  # about, says Intel's manual
 LOOKS = 5  # at two counters, before they are taken for one
 GAIN = 0.02  # package counters against external meters, Haswell and later
+SCOPES = {"psys": "board", "package": "package"}  # other parts: their own
 PERMISSION = (
     "rapl: {} is readable by root only (CVE-2020-8694); mend it until the next boot "
     "with: sudo chmod a+r /sys/class/powercap/intel-rapl*/energy_uj"
+)
+WAY_IN = (
+    "-v /sys/class/powercap:/sys/class/powercap:ro, where Docker masks the counters behind it "
+    + container.HOST_SYSFS
+    + "; their energy_uj is readable by root only"
 )
 
 
 def present(root: str = "/sys") -> bool:
     """True if a powercap zone with an energy counter is there, readable or not."""
-    return bool(_zones(root))
+    return bool(rapl_zones.find(root))
 
 
 def open(scope: Optional[str] = None, root: str = "/sys", clock: Clock = MACHINE) -> "Packages":
-    """The counters of a scope, "package" (with its dram) or "psys"; None for what there is.
+    """The counters of a name: "package" (with its dram), "core", "uncore", "dram", "psys".
 
-    They need no clock: a value is stamped by whoever reads it.
+    One counter by its label, such as "dram-1"; None for what there is of the whole.
 
     Raises:
         RuntimeError: there is no such counter, or this user may not read it.
+        ValueError: the name is none of these.
     """
-    zones = _counted(_zones(root), scope)
+    found = rapl_zones.find(root)
+    zones = rapl_zones.chosen(found, scope)
     if not zones:
         raise RuntimeError(
-            "rapl: no {} energy counter under {}/class/powercap".format(scope or "package", root)
+            "rapl: no {} energy counter under {}/class/powercap{}{}".format(
+                scope or "package",
+                root,
+                "; there are " + ", ".join(zone.label for zone in found) if found else "",
+                "" if found else container.hint(WAY_IN, conditions.root_of(root)),
+            )
         )
+    counters: List[Counter] = []
     try:
-        return Packages([Counter(zone) for zone in zones], root)
-    except PermissionError as error:
-        raise RuntimeError(PERMISSION.format(error.filename)) from None
-
-
-class Counter:
-    """One zone's joules since it was opened, across any number of wraps."""
-
-    def __init__(self, zone: Tuple[str, str]):
-        self.label, self.folder = zone
-        self._file = sysfs.NumberFile(os.path.join(self.folder, "energy_uj"))
-        self._range = sysfs.number(os.path.join(self.folder, "max_energy_range_uj"))
-        self._last, self._sum = self._file.read(), 0
-
-    def joules(self) -> float:
-        """Joules since opening; exact if read at least once per wrap (17 min at 250 W)."""
-        now = self._file.read()
-        moved = now - self._last
-        if moved < 0:
-            if not self._range:
-                raise RuntimeError("{}: ran backwards and its range is unknown".format(self.folder))
-            moved += self._range  # the counter has wrapped
-        self._sum += moved
-        self._last = now
-        return self._sum * MICRO
-
-    def raw(self) -> int:
-        """The register itself, in microjoules."""
-        return self._file.read()
-
-    def close(self) -> None:
-        """Give the file back."""
-        self._file.close()
+        for zone in zones:
+            counters.append(Counter(zone, clock))
+        return Packages(counters, root)
+    except (OSError, RuntimeError) as error:
+        for counter in counters:
+            counter.close()
+        if isinstance(error, PermissionError):
+            raise RuntimeError(PERMISSION.format(error.filename)) from None
+        raise RuntimeError("rapl: a counter cannot be read: {}".format(error)) from None
 
 
 class Packages(Device):
@@ -84,56 +74,59 @@ class Packages(Device):
 
     def __init__(self, counters: Sequence[Counter], root: str):
         self._counters = _unmirrored(counters)
-        self._root = root
+        self._root, self._restarts = root, 0
 
     def info(self) -> DeviceInfo:
         """The processor and the zones that are added."""
-        labels = [counter.label for counter in self._counters]
-        scope = "board" if labels[0].startswith("psys") else "package"
+        kind = self._counters[0].zone.kind
+        limits = [counter.zone.limit_watts for counter in self._counters]
+        known = [limit for limit in limits if limit is not None]
         return DeviceInfo(
             "rapl",
             _processor(self._root),
-            "+".join(labels),
-            scope,
+            "+".join(counter.label for counter in self._counters),
+            SCOPES.get(kind, kind),
             driver="intel-rapl",
             period_s=PERIOD_S,
             update_s=UPDATE_S,
             gain=GAIN,
+            sensing="counter",
+            limit_watts=sum(known) if len(known) == len(limits) else None,
         )
 
     def read(self) -> List[Sample]:
-        """Joules since opening, per zone and added up."""
-        rails = {counter.label: counter.joules() for counter in self._counters}
+        """Joules so far, per zone and added up; a restart of any is a step back of all.
+
+        Raises:
+            RuntimeError: one ran backwards, and it is not known where it wraps.
+        """
+        restarted = [counter for counter in self._counters if not counter.look()]
+        if restarted:
+            # All of them: the others' joules must not hide in the sum that this one fell back.
+            for counter in self._counters:
+                counter.restart()
+            self._restarts += 1
+            for counter in restarted:
+                if not counter.has_range():
+                    raise RuntimeError(
+                        "{}: ran backwards and its range is unknown".format(counter.zone.folder)
+                    )
+        rails = {counter.label: counter.joules for counter in self._counters}
         return [Sample(joules=sum(rails.values()), rails=rails)]
+
+    def notes(self) -> List[str]:
+        """That a counter was restarted, and how often."""
+        if not self._restarts:
+            return []
+        return [
+            "rapl: a counter was started anew (suspend or driver), seen {}x; what it had counted "
+            "since the read before is lost".format(self._restarts)
+        ]
 
     def close(self) -> None:
         """Give all files back."""
         for counter in self._counters:
             counter.close()
-
-
-def _zones(root: str) -> List[Tuple[str, str]]:
-    """(name, folder) of every zone, the directories of mmio duplicates left out."""
-    folders = sorted(glob.glob(os.path.join(root, "class/powercap/intel-rapl*:*")))
-    zones = [
-        (sysfs.text(os.path.join(f, "name")), f)
-        for f in folders
-        if os.path.exists(os.path.join(f, "energy_uj")) and "mmio" not in os.path.basename(f)
-    ]
-    return [(name, folder) for name, folder in zones if name]
-
-
-def _counted(zones: List[Tuple[str, str]], scope: Optional[str]) -> List[Tuple[str, str]]:
-    """Zones to add: packages and their dram; or psys, which holds them."""
-    psys = [(name, f) for name, f in zones if name == "psys"][:1]
-    chosen = [(name, f) for name, f in zones if name.startswith("package") or name == "dram"]
-    chosen = psys if scope == "psys" or (scope is None and not chosen) else chosen
-    return [(_label(name, folder), folder) for name, folder in chosen]
-
-
-def _label(name: str, folder: str) -> str:
-    """Names as "dram-1": the package number is part of a sub-zone's folder only."""
-    return name if "-" in name else name + "-" + os.path.basename(folder).split(":")[1]
 
 
 def _unmirrored(counters: Sequence[Counter]) -> List[Counter]:
@@ -149,7 +142,7 @@ def _unmirrored(counters: Sequence[Counter]) -> List[Counter]:
 
 def _mirrors(one: Counter, other: Counter) -> bool:
     """True if both ever agree: by chance, two running counters do so once in a billion reads."""
-    same_kind = one.label.split("-")[0] == other.label.split("-")[0]
+    same_kind = one.zone.kind == other.zone.kind
     return same_kind and any(one.raw() == other.raw() != 0 for _ in range(LOOKS))
 
 

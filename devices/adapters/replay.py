@@ -6,6 +6,7 @@ what was played, and readings of a constant have the source "estimate".
 
 import io
 import os
+from statistics import median
 from typing import List, Optional, Union
 
 from edgejoule.devices.clock import MACHINE, Clock
@@ -15,6 +16,7 @@ from edgejoule.devices.reading import DeviceInfo, Sample
 from edgejoule.devices.trace import PowerTrace
 
 PERIOD_S = 0.1  # that of the boards whose traces are played
+ROUNDING = 0.05  # of a period: a recording's samples are never quite even
 
 
 def present() -> bool:
@@ -73,6 +75,8 @@ class Player(Device):
             )
         self._trace, self._label, self._clock = trace, label, clock
         self._begun = clock.now()
+        # A line between samples a period apart holds nothing that a grid of that period misses.
+        self._smooth = _spacing(trace) >= (1 - ROUNDING) * PERIOD_S
 
     def info(self) -> DeviceInfo:
         """The trace that is played, and its rail."""
@@ -83,6 +87,7 @@ class Player(Device):
             "board",
             period_s=PERIOD_S,
             fake=self._label,
+            sensing="average" if self._smooth else "instant",
         )
 
     def read(self) -> List[Sample]:
@@ -95,6 +100,12 @@ class Player(Device):
     def notes(self) -> List[str]:
         """That nothing was measured."""
         return ["no power was measured: {} was played".format(self._label)]
+
+
+def _spacing(trace: PowerTrace) -> float:
+    """Median seconds between samples; the two of a jump, which a counter's trace has, are one."""
+    spans = [late - early for early, late in zip(trace.times_s, trace.times_s[1:])]
+    return median(span for span in spans if span > 0)
 
 
 def _watts(source: Union[None, float, str]) -> Optional[float]:

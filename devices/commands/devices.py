@@ -11,12 +11,13 @@ NAMES = 8  # characters of the longest adapter's name; those of several GPUs are
 
 def arguments(parser: ArgumentParser) -> None:
     """Add what the command takes."""
+    parser.add_argument("--sysfs", metavar="ROOT", help="where /sys is mounted, if not there")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
 def run(args: Namespace) -> int:
     """Exit code: 0; a machine without a sensor is a finding, not a failure."""
-    found = choose.survey()
+    found = choose.survey(sysfs=args.sysfs)
     chosen = choose.preferred(found)
     if args.json:
         print(
@@ -24,7 +25,7 @@ def run(args: Namespace) -> int:
                 {
                     "chosen": chosen or "none",
                     "sensors": found,
-                    "conditions": conditions.snapshot(),
+                    "conditions": conditions.snapshot(conditions.root_of(args.sysfs)),
                 },
                 indent=1,
             )

@@ -13,7 +13,7 @@ from argparse import ArgumentParser, Namespace
 from functools import partial
 from typing import List, Optional
 
-from edgejoule.devices import choose, doctor_report, health, options
+from edgejoule.devices import choose, conditions, doctor_report, health, options
 from edgejoule.devices.output_file import OutputFile
 from edgejoule.devices.reading import DeviceInfo
 
@@ -27,6 +27,7 @@ def arguments(parser: ArgumentParser) -> None:
     """Add what the command takes."""
     parser.add_argument("--power", default="auto", metavar="NAME", help="the sensor to examine")
     parser.add_argument("--fake-power", metavar="TRACE_OR_WATTS", help="play this instead")
+    parser.add_argument("--sysfs", metavar="ROOT", help="where /sys is mounted, if not there")
     parser.add_argument(
         "--seconds",
         type=options.positive,
@@ -50,10 +51,11 @@ def run(args: Namespace) -> int:
     """Exit code: 3 if a check refuses; 0 for a report, whatever it says, 1 if it is lost."""
     if args.report:
         return _report(args)
-    device = choose.open(args.power, fake_power=args.fake_power)
+    device = choose.open(args.power, fake_power=args.fake_power, sysfs=args.sysfs)
     try:
         seconds = REST_S if args.seconds is None else args.seconds
-        found = health.examine(device, seconds, not args.no_load)
+        root = conditions.root_of(args.sysfs)
+        found = health.examine(device, seconds, not args.no_load, root)
     finally:
         device.close()
     if args.json:
@@ -78,8 +80,14 @@ def _reported(args: Namespace, kept: Optional[OutputFile]) -> int:
     found = doctor_report.make(
         args.power,
         args.fake_power,
-        partial(health.examine, seconds=seconds, with_load=False),
+        partial(
+            health.examine,
+            seconds=seconds,
+            with_load=False,
+            root=conditions.root_of(args.sysfs),
+        ),
         health.BURST_S + seconds + GRACE_S,
+        args.sysfs,
     )
     told = doctor_report.text(found)
     fault = kept.write(lambda file: file.write(told)) if kept else None

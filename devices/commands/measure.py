@@ -102,9 +102,10 @@ def _measured(args: Namespace, plan: Plan, output: Optional[OutputFile]) -> int:
     device = choose.open(args.power, fake_power=args.fake_power, sysfs=args.sysfs)
     try:
         with Meter(device) as meter:
+            root = conditions.root_of(args.sysfs)
             begun_s, celsius = meter.clock.now(), measured_runs.hottest()
             rest = meter.idle(args.idle) if args.idle else None
-            before = conditions.snapshot()
+            before = conditions.snapshot(root)
             found = _series(meter, plan, args)
             document = _document(meter, found, rest, before, args)
             timeline = Timeline(meter, found.runs, rest, begun_s, celsius) if output else None
@@ -162,7 +163,7 @@ def _document(
         cost=meter.cost(),
         warnings=meter.warnings(),
         before=before,
-        after=conditions.snapshot(),
+        after=conditions.snapshot(conditions.root_of(args.sysfs)),
     )
 
 

@@ -7,12 +7,11 @@ One chip is reachable by several paths; each is taken once.
 
 import glob
 import os
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.vendors import sysfs
 
-CHIPS = ("ina3221", "ina238")
 LAYOUTS = (
     "bus/i2c/devices/*/iio:device*",
     "bus/i2c/devices/*/hwmon/hwmon*",
@@ -23,23 +22,23 @@ LAYOUTS = (
 VOLTS_EVERY_S = 1.0  # a supply's voltage moves little; reading it costs as much as the current
 MILLI = 1e-3
 LSB_VOLTS = 40e-6  # across the shunt: the resolution that the INA3221's data sheet gives
-IIO_CYCLE_S, IIO_AVERAGES = 6.6e-3, 64  # continuous mode of NVIDIA's 4.9 driver
+FULL_SCALE_VOLTS = 163.8e-3  # across the shunt: what an INA3221 shows at most, same source
 
 
 class Rail(NamedTuple):
-    """One channel: its label, the chip's folder, files, and how far its value trails.
+    """One channel: its label, its chip ("1-0041") and number there, the chip's folder and files.
 
     `power_unit` turns the number in the file `power` into watts; `ohms` is its shunt.
     """
 
     label: str
+    chip: str
+    number: int
     folder: str
     volts: Optional[str]
     amps: Optional[str]
     power: Optional[str]
     power_unit: float
-    lag_s: float
-    update_s: Optional[float]
     ohms: Optional[float]
 
 
@@ -48,11 +47,23 @@ class Channel:
 
     def __init__(self, rail: Rail, clock: Clock = MACHINE):
         self.rail, self._clock = rail, clock
-        self._power = sysfs.NumberFile(rail.power, rail.power_unit) if rail.power else None
-        self._amps = sysfs.NumberFile(rail.amps, MILLI) if rail.amps else None
-        self._volts = sysfs.NumberFile(rail.volts, MILLI) if rail.volts else None
+        self._files: List[sysfs.NumberFile] = []
+        try:
+            # Where the driver multiplies, its volts and amps are not needed and may be unreadable.
+            self._power = self._opened(rail.power, rail.power_unit)
+            self._amps = None if self._power else self._opened(rail.amps, MILLI)
+            self._volts = None if self._power else self._opened(rail.volts, MILLI)
+        except OSError:
+            self.close()
+            raise
         self._last_volts, self._volts_read_s = 0.0, float("-inf")
         self.watts: Callable[[], float] = self._power.read if self._power else self._product
+
+    def _opened(self, path: Optional[str], unit: float) -> Optional[sysfs.NumberFile]:
+        if path is None:
+            return None
+        self._files.append(sysfs.NumberFile(path, unit))
+        return self._files[-1]
 
     def _product(self) -> float:
         """Watts now; a small negative current at idle keeps its sign."""
@@ -70,15 +81,22 @@ class Channel:
 
     def step_watts(self) -> Optional[float]:
         """Resolution: 40 uV across the shunt, at the supply's voltage; None if unknown."""
+        return self._across(LSB_VOLTS)
+
+    def full_scale_watts(self) -> Optional[float]:
+        """The most its register can show, at the supply's voltage; None if unknown."""
+        return self._across(FULL_SCALE_VOLTS)
+
+    def _across(self, shunt_volts: float) -> Optional[float]:
+        """Watts at that voltage across the shunt."""
         if not self.rail.ohms or self._volts is None:
             return None
-        return LSB_VOLTS / self.rail.ohms * self.volts()
+        return shunt_volts / self.rail.ohms * self.volts()
 
     def close(self) -> None:
         """Give its files back."""
-        for file in (self._power, self._amps, self._volts):
-            if file is not None:
-                file.close()
+        for file in self._files:
+            file.close()
 
 
 def find(root: str = "/sys") -> List[Rail]:
@@ -90,46 +108,29 @@ def find(root: str = "/sys") -> List[Rail]:
     return [rail for folder in sorted(folders.values()) for rail in _rails(folder)]
 
 
+def named(rails: Sequence[Rail]) -> Dict[str, Rail]:
+    """The rails by label; of a label that several bear, each with its chip: "VDD_SOC@1-0041.2"."""
+    labels = [rail.label for rail in rails]
+    return {
+        rail.label
+        if labels.count(rail.label) == 1
+        else "{}@{}.{}".format(rail.label, rail.chip, rail.number): rail
+        for rail in rails
+    }
+
+
 def _rails(folder: str) -> List[Rail]:
     # The name is the chip's own, its I2C client's, or that of what is above: it moved.
     chip = sysfs.text(os.path.join(folder, "name")) or ""
     chip += sysfs.text(os.path.join(folder, "..", "name")) or ""
     chip += sysfs.text(os.path.join(folder, "..", "..", "name")) or ""
     if "ina238" in chip:
-        return [_ina238(folder)]
+        return [r for r in (_ina238(folder),) if r]
     if glob.glob(os.path.join(folder, "rail_name_*")):
         return [r for r in (_iio(folder, n) for n in (0, 1, 2)) if r]
     if "ina3221" in chip:
         return [r for r in (_hwmon(folder, n) for n in (1, 2, 3)) if r]
     return []
-
-
-def lag_s(folder: str) -> float:
-    """How far a chip's values trail, as it is set now: its averaging is a first-order filter.
-
-    A triggered chip (running_mode 0) takes a snapshot at every read, and so does one that
-    averages a single sample.
-    """
-    if glob.glob(os.path.join(folder, "rail_name_*")):
-        continuous = sysfs.number(os.path.join(folder, "running_mode")) == 1
-        return IIO_CYCLE_S * IIO_AVERAGES if continuous else 0.0
-    averages = _averages(folder)
-    return averages * (_renewed_s(folder) or 0.0) if averages > 1 else 0.0
-
-
-def _renewed_s(folder: str) -> Optional[float]:
-    """Seconds after which a value is new; None if the driver does not say.
-
-    In hwmon `update_interval` is the time of all the conversions that are averaged.
-    """
-    if sysfs.number(os.path.join(folder, "running_mode")) == 1:
-        return IIO_CYCLE_S
-    milli = sysfs.number(os.path.join(folder, "update_interval"))
-    return milli * MILLI / _averages(folder) if milli else None
-
-
-def _averages(folder: str) -> int:
-    return sysfs.number(os.path.join(folder, "samples")) or 1
 
 
 def _iio(folder: str, n: int) -> Optional[Rail]:
@@ -138,43 +139,32 @@ def _iio(folder: str, n: int) -> Optional[Rail]:
         _existing(folder, name.format(n))
         for name in ("in_voltage{}_input", "in_current{}_input", "in_power{}_input")
     ]
-    return _usable(
-        Rail(label, folder, volts, amps, power, MILLI, lag_s(folder), _renewed_s(folder), None)
-    )
+    return _usable(Rail(label, _chip(folder), n, folder, volts, amps, power, MILLI, None))
 
 
 def _hwmon(folder: str, n: int) -> Optional[Rail]:
     if sysfs.number(os.path.join(folder, "in{}_enable".format(n))) == 0:
         return None
     label = sysfs.text(os.path.join(folder, "in{}_label".format(n))) or ""
-    micro = sysfs.number(os.path.join(folder, "shunt{}_resistor".format(n)))
-    rail = Rail(
-        label,
-        folder,
-        _existing(folder, "in{}_input".format(n)),
-        _existing(folder, "curr{}_input".format(n)),
-        None,
-        0.0,
-        lag_s(folder),
-        _renewed_s(folder),
-        micro * 1e-6 if micro else None,
-    )
-    return _usable(rail)
+    micro = sysfs.number(os.path.join(folder, "shunt{}_resistor".format(n))) or 0
+    volts = _existing(folder, "in{}_input".format(n))
+    amps = _existing(folder, "curr{}_input".format(n))
+    ohms = micro * 1e-6 if micro > 0 else None
+    return _usable(Rail(label, _chip(folder), n, folder, volts, amps, None, 0.0, ohms))
 
 
-def _ina238(folder: str) -> Rail:
+def _ina238(folder: str) -> Optional[Rail]:
     """The one channel of Thor's input sensor; its driver gives it no label."""
-    return Rail(
-        "VIN",
-        folder,
-        _existing(folder, "in1_input"),
-        _existing(folder, "curr1_input"),
-        _existing(folder, "power1_input"),
-        1e-6,
-        0.0,
-        None,
-        None,
-    )
+    volts, amps, power = [
+        _existing(folder, name) for name in ("in1_input", "curr1_input", "power1_input")
+    ]
+    return _usable(Rail("VIN", _chip(folder), 1, folder, volts, amps, power, 1e-6, None))
+
+
+def _chip(folder: str) -> str:
+    """The chip's name on its bus, such as "1-0041", out of the path to its folder."""
+    above = os.path.dirname(folder)
+    return os.path.basename(os.path.dirname(above) if above.endswith("hwmon") else above)
 
 
 def _existing(folder: str, name: str) -> Optional[str]:

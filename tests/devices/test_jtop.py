@@ -134,6 +134,7 @@ def test_the_board_is_told(shared):
     device.close()
     assert (info.rail, info.scope, info.name) == ("VDD_IN", "module", "NVIDIA Jetson TX2")
     assert info.driver.startswith("jetson-stats ") and info.period_s == PERIOD_S
+    assert (info.sensing, info.update_s, info.limit_watts) == ("instant", PERIOD_S, 25.0)
 
 
 @pytest.mark.slow
@@ -287,6 +288,22 @@ def test_a_slower_client_only_slows_the_samples(own):
 def test_a_machine_without_the_service_is_a_reason(tmp_path):
     with pytest.raises(RuntimeError, match="no jtop.service here"):
         jtop.open(socket=str(tmp_path / "nowhere.sock"))
+
+
+def test_in_a_container_the_way_to_the_service_is_told(tmp_path):
+    board_rig.put(tmp_path / ".dockerenv", "")
+    with pytest.raises(
+        RuntimeError, match="no jtop.service here.*-v /run/jtop.sock:/run/jtop.sock"
+    ):
+        jtop.open(socket=str(tmp_path / "nowhere.sock"), host=str(tmp_path))
+
+
+@pytest.mark.parametrize("interval", ["abc", "0", "-1", "nan", "inf"])
+def test_an_interval_that_is_no_time_is_refused(interval):
+    with pytest.raises(
+        ValueError, match="^jtop: asked for a value every '.*must be a number above 0"
+    ):
+        jtop.open(interval)
 
 
 def test_using_jtop_changes_nothing_of_this_process(shared):

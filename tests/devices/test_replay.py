@@ -49,3 +49,17 @@ def test_none_carries_its_reason():
     assert device.info().reason == "the sensor is on strike"
     with pytest.raises(RuntimeError, match="on strike"):
         device.read()
+
+
+@pytest.mark.parametrize(
+    "times,sensing",
+    [
+        ([0.1 * n for n in range(50)], "average"),
+        ([0.5 * (n // 2) for n in range(50)], "average"),  # a counter's steps: two samples a jump
+        ([0.005 * n for n in range(50)], "instant"),
+    ],
+)
+def test_a_trace_is_sampled_as_finely_as_it_was_recorded(times, sensing):
+    """What is finer than the sampling may beat with it; what is not has nothing to beat."""
+    device = replay.open(PowerTrace(times, [5.0] * len(times)))
+    assert device.info().sensing == sensing

@@ -1,7 +1,9 @@
 """Emulated sysfs trees of Jetson boards: iio (L4T <= 32), hwmon (L4T >= 34), INA238 (Thor)."""
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 # board: (layout, device tree model, compatible, {chip: [(rail, mW), ...]})
 TX2 = {
@@ -101,27 +103,39 @@ TOTALS = {  # (scope, watts) of the usual total
     "igx": ("module", 12.6),
     "thor": ("board", 19.8),
 }
+OTHER_TOTALS = {  # of the boards that can be measured in another scope as well
+    "tx1": ("board", 6.0),
+    "tx2": ("board", 4.956),
+    "tx2i": ("board", 4.956),
+    "tx2_4gb": ("board", 4.956),
+    "igx": ("board", 27.0),
+    "thor": ("module", 13.49),
+}
 VOLTS_MV = 5000  # so that 1 mA is 5 mW in the hwmon layout
 
 
 def build(folder, board: str) -> Path:
     """A sysfs root like the board's, two paths to every chip as on the real thing."""
-    layout, model, compatible, chips = BOARDS[board]
+    _, model, compatible, chips = BOARDS[board]
     root = Path(str(folder)) / "sys"
     put(root / "firmware/devicetree/base/model", model + "\0")
     put(root / "firmware/devicetree/base/compatible", compatible + "\0nvidia,tegra\0")
     for number, (chip, rails) in enumerate(sorted(chips.items())):
-        driver = (
-            "ina238" if rails[0][0] == "VIN" else "ina3221" if layout == "hwmon" else "ina3221x"
-        )
-        home = root / "devices" / "i2c" / chip
-        put(home / "name", driver + "\n")
-        fill = {"ina238": _ina238, "ina3221": _hwmon, "ina3221x": _iio}[driver]
-        fill(home, number, rails)
-        for link in ("bus/i2c/devices", "bus/i2c/drivers/" + driver):
-            (root / link).mkdir(parents=True, exist_ok=True)
-            os.symlink(str(home), str(root / link / chip))
+        add_chip(root, board, chip, rails, number)
     return root
+
+
+def add_chip(root, board: str, chip: str, rails, number: int = 9):
+    """A chip with these rails beside those of a board, in the layout of the board."""
+    layout = BOARDS[board][0]
+    driver = "ina238" if rails[0][0] == "VIN" else "ina3221" if layout == "hwmon" else "ina3221x"
+    home = root / "devices" / "i2c" / chip
+    put(home / "name", driver + "\n")
+    fill = {"ina238": _ina238, "ina3221": _hwmon, "ina3221x": _iio}[driver]
+    fill(home, number, rails)
+    for link in ("bus/i2c/devices", "bus/i2c/drivers/" + driver):
+        (root / link).mkdir(parents=True, exist_ok=True)
+        os.symlink(str(home), str(root / link / chip))
 
 
 def put(path, text: str):
@@ -148,6 +162,48 @@ def power_file(root, label: str) -> Path:
         if name.read_text().strip() == label:
             return name.with_name("curr{}_input".format(name.name[2]))
     return next(root.glob("devices/i2c/*/hwmon/hwmon*/power1_input"))
+
+
+def label_file(root, label: str) -> Path:
+    """The file that names a rail; INA238's VIN has none."""
+    names = list(root.glob("devices/i2c/*/iio:device*/rail_name_*"))
+    names += root.glob("devices/i2c/*/hwmon/hwmon*/in*_label")
+    return next(name for name in names if name.read_text().strip() == label)
+
+
+def set_mode(root, continuous: bool):
+    """Set every chip of the iio layout to continuous or to triggered conversion."""
+    for mode in root.glob("devices/i2c/*/iio*/running_mode"):
+        put(mode, "{:d}\n".format(continuous))
+
+
+@contextmanager
+def failing(path, code: int, times: float = float("inf")):
+    """As long as it is entered, reading that file fails with an errno, so many times."""
+    left, pread = [times], os.pread
+
+    def fail(descriptor, *size):
+        if left[0] > 0 and os.readlink("/proc/self/fd/{}".format(descriptor)) == str(path):
+            left[0] -= 1
+            raise OSError(code, os.strerror(code), str(path))
+        return pread(descriptor, *size)
+
+    with mock.patch("os.pread", fail):
+        yield
+
+
+@contextmanager
+def forbidden(path):
+    """As long as it is entered, that file cannot be opened by a number's reader, root or not."""
+    opened = os.open
+
+    def refuse(name, *words, **more):
+        if os.path.realpath(str(name)) == str(path):
+            raise PermissionError(13, "Permission denied", str(name))
+        return opened(name, *words, **more)
+
+    with mock.patch("os.open", refuse):
+        yield
 
 
 def set_watts(root, label: str, watts: float):

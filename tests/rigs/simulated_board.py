@@ -60,7 +60,7 @@ class Board(replay.Player):
     def info(self):
         """What it says of itself, first of all that it is not real."""
         return super().info()._replace(adapter="simulated", name="Simulated board",
-                                       power_mode=self._mode, period_s=0.1,
+                                       power_mode=self._mode, period_s=0.1, sensing="counter",
                                        fake="a simulated board")
 
     def notes(self):
