@@ -4,6 +4,7 @@ A name is an adapter ("nvml"), an adapter and its argument ("nvml:GPU-4c2f", "in
 "replay:run.trace.json"), or several to be added ("nvml+rapl").
 """
 
+import inspect
 from functools import partial
 from types import ModuleType
 from typing import Any, Dict, List, Optional, Union
@@ -20,14 +21,18 @@ OPENING_S = 15.0  # a driver that was asleep takes seconds; one that hangs must 
 
 
 def open(
-    name: str = "auto", fake_power: Union[str, float, None] = None, clock: Clock = MACHINE
+    name: str = "auto",
+    fake_power: Union[str, float, None] = None,
+    clock: Clock = MACHINE,
+    sysfs: Optional[str] = None,
 ) -> Device:
     """The device of that name, going by the clock; with "auto", the first that gives a value.
 
     `fake_power`, a number of watts or a trace file, is played instead and labelled as such.
+    `sysfs` is read in place of /sys, by the sensors that are files there.
 
     Raises:
-        ValueError: no adapter has that name, or fake power and a sensor are both asked for.
+        ValueError: no adapter has that name, or what was asked for does not go together.
         RuntimeError: the named sensor cannot be read, and why.
     """
     if fake_power is not None:
@@ -35,10 +40,14 @@ def open(
             raise ValueError(
                 "power: asked for the sensor {!r} and for fake power; drop one".format(name)
             )
+        if sysfs is not None:
+            raise ValueError(
+                "power: asked for sensors under {!r} and for fake power; drop one".format(sysfs)
+            )
         return load("replay").open(fake_power, clock=clock)
     if name == "auto":
-        return _first(clock)
-    devices = [_opened(part, clock) for part in name.split("+")]
+        return _first(clock, sysfs)
+    devices = [_opened(part, clock, sysfs) for part in name.split("+")]
     return devices[0] if len(devices) == 1 else Several(devices)
 
 
@@ -86,28 +95,44 @@ def without_name(name: str, reason: str) -> str:
     return reason[len(prefix) :] if reason.startswith(prefix) else reason
 
 
-def _first(clock: Clock) -> Device:
+def _first(clock: Clock, sysfs: Optional[str]) -> Device:
     reasons = []
     for name in AUTO:
+        if sysfs is not None and not _is_rooted(load(name)):
+            continue
         try:
-            return _opened(name, clock)
+            return _opened(name, clock, sysfs)
         except (RuntimeError, OSError) as error:
             reasons.append(str(error))
     return load("none").open("; ".join(reasons))
 
 
-def _opened(name: str, clock: Clock) -> Device:
+def _opened(name: str, clock: Clock, sysfs: Optional[str]) -> Device:
     """The device, after it has given a value: some open well and then never read."""
     adapter, _, argument = name.partition(":")
     module = load(adapter)
+    if sysfs is not None and not _is_rooted(module):
+        raise ValueError(
+            "power: asked for {!r} under {!r}; it reads no files there, so drop one".format(
+                adapter, sysfs
+            )
+        )
+    where = {} if sysfs is None else {"root": sysfs}
     return attempt.within(
-        OPENING_S, adapter, lambda: _answering(module, argument or None, clock), clock
+        OPENING_S, adapter, lambda: _answering(module, argument or None, clock, where), clock
     )
 
 
-def _answering(module: ModuleType, argument: Optional[str], clock: Clock) -> Device:
+def _is_rooted(module: ModuleType) -> bool:
+    """True if the adapter reads files under a root that may be named."""
+    return "root" in inspect.signature(module.open).parameters
+
+
+def _answering(
+    module: ModuleType, argument: Optional[str], clock: Clock, where: Dict[str, str]
+) -> Device:
     words = () if argument is None else (argument,)
-    device = module.open(*words, clock=clock)
+    device = module.open(*words, clock=clock, **where)
     if device.info().reason is None:
         try:
             device.read()
