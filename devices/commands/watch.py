@@ -150,8 +150,9 @@ def _interval(text: str) -> float:
     seconds = _number(text)
     if seconds is None or not 0.0 < seconds <= LONGEST_S:
         raise ArgumentTypeError(
-            "asked for {!r} seconds between looks; it must be more than 0 and at most "
-            "{:g}".format(text, LONGEST_S)
+            "asked for {!r} seconds between looks; it must be more than 0 and at most {:g}".format(
+                text, LONGEST_S
+            )
         )
     return seconds
 
@@ -169,8 +170,9 @@ def _duration(text: str) -> float:
 def _port(text: str) -> int:
     if not re.match("[0-9]{1,5}$", text) or int(text) > HIGHEST_PORT:
         raise ArgumentTypeError(
-            "asked for port {!r}; it must be a whole number from 0 (any free one) to "
-            "{}".format(text, HIGHEST_PORT)
+            "asked for port {!r}; it must be a whole number from 0 (any free one) to {}".format(
+                text, HIGHEST_PORT
+            )
         )
     return int(text)
 

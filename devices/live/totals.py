@@ -46,10 +46,16 @@ class Totals:
             Family("edgejoule_sensor_up", "gauge", UP, "", up),
             Family("edgejoule_watts", "gauge", WATTS, "watts", _by("rail", rails)),
             Family("edgejoule_joules", "counter", JOULES, "joules", _by("rail", self._joules)),
-            Family("edgejoule_temperature_celsius", "gauge", CELSIUS, "celsius",
-                   _by("zone", celsius)),
-            Family("edgejoule_watched_seconds", "counter", WATCHED, "seconds",
-                   [Sample({}, self._watched)]),
+            Family(
+                "edgejoule_temperature_celsius", "gauge", CELSIUS, "celsius", _by("zone", celsius)
+            ),
+            Family(
+                "edgejoule_watched_seconds",
+                "counter",
+                WATCHED,
+                "seconds",
+                [Sample({}, self._watched)],
+            ),
             Family("edgejoule_gap_seconds", "counter", GAP, "seconds", [Sample({}, self._gap)]),
         ]
 
