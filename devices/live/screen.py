@@ -9,6 +9,7 @@ from edgejoule.devices.reading import DeviceInfo
 
 BAR, NAME = 30, 20  # characters of the longest bar and the longest name
 WATTS = 12  # characters of "not measured", and of watts with eight digits
+FEW_WATTS = 8  # of those with five, in a window that is too narrow for more
 GAPS = 2  # blanks between name, watts and bar
 # What stays when not everything fits: the number itself, then what forbids trusting it.
 TOTAL, NOT_REAL, REASON, DEVICE, NOTE, RAIL, ZONE, MORE_REASON = range(8)
@@ -40,7 +41,7 @@ def block(
         ranked += [(ZONE, line) for line in _joined(_zones(look.celsius, wide), wide)]
         reason = textwrap.wrap(_plain(look.reason or ""), wide)
         ranked += [(MORE_REASON if i else REASON, line) for i, line in enumerate(reason)]
-    return [cut(line, wide) for line in _fitting(ranked, max(window.lines, 1))]
+    return [cut(line, wide).rstrip() for line in _fitting(ranked, max(window.lines, 1))]
 
 
 def cut(text: str, wide: int) -> str:
@@ -55,32 +56,38 @@ def cut(text: str, wide: int) -> str:
 
 def _head(info: DeviceInfo, note: Optional[str], wide: int) -> List[Ranked]:
     found = [(DEVICE, _plain("{}: {} of {}".format(info.adapter, info.rail, info.name)))]
-    if info.fake:  # a line of its own, or a narrow window would cut it off
-        found.append((NOT_REAL, "NOT REAL: " + _plain(info.fake)))
-    # wrapped: of a port that was cut off nobody would see that it is not whole
+    fake = "NOT REAL: " + info.fake if info.fake else ""
+    # Wrapped, not cut: half a label or half a port would be taken for the whole.
+    found += [(NOT_REAL, line) for line in textwrap.wrap(_plain(fake), wide)]
     return found + [(NOTE, line) for line in textwrap.wrap(_plain(note or ""), wide)]
 
 
 def _rows(look: Look, top: float, wide: int) -> List[Ranked]:
-    names = [_plain(name) for name in sorted(look.rails)]
-    longest = max([_width(name) for name in names] + [len("total")])
+    rails = [(_plain(name), look.rails[name]) for name in sorted(look.rails)]
+    rows: List[Tuple[str, Optional[float]]] = [("total", look.watts)]
+    rows += rails
+    texts = [_watts(watts) for _, watts in rows]
     # room for watts comes first, then for names; what is left is the bar's
-    place = max(min(NAME, longest, wide - WATTS - 1), 1)
-    longest_bar = max(min(BAR, wide - place - WATTS - GAPS), 0)
-    watts = [look.rails[name] for name in sorted(look.rails)]
-    found = [(TOTAL, _row("total", look.watts, top, place, longest_bar))]
-    return found + [
-        (RAIL, _row(name, value, top, place, longest_bar)) for name, value in zip(names, watts)
+    room = WATTS if wide > NAME + WATTS else max([len(text) for text in texts] + [FEW_WATTS])
+    place = max(min(NAME, max(_width(name) for name, _ in rows), wide - room - 1), 1)
+    longest = max(min(BAR, wide - place - room - GAPS), 0)
+    return [
+        (RAIL if number else TOTAL, _row(name, place, text.rjust(room), _bar(watts, top, longest)))
+        for number, ((name, watts), text) in enumerate(zip(rows, texts))
     ]
 
 
-def _row(name: str, watts: Optional[float], top: float, place: int, longest_bar: int) -> str:
-    text = "not measured" if watts is None else "{:10.2f} W".format(watts)
-    bar = "#" * int(round(longest_bar * max(watts or 0.0, 0.0) / top))
+def _row(name: str, place: int, watts: str, bar: str) -> str:
     short = _shortened(name, place)
-    return "{}{} {} {}".format(
-        short, " " * (place - _width(short)), text, bar[:longest_bar]
-    ).rstrip()
+    return "{}{} {} {}".format(short, " " * (place - _width(short)), watts, bar)
+
+
+def _watts(watts: Optional[float]) -> str:
+    return "not measured" if watts is None else "{:.2f} W".format(watts)
+
+
+def _bar(watts: Optional[float], top: float, longest: int) -> str:
+    return "#" * min(int(round(longest * max(watts or 0.0, 0.0) / top)), longest)
 
 
 def _shortened(name: str, wide: int) -> str:

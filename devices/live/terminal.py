@@ -16,6 +16,7 @@ from edgejoule.devices.live.screen import Window, block
 from edgejoule.devices.reading import DeviceInfo
 
 UP, CLEAR = "\x1b[{}A", "\x1b[J"
+USUAL = Window(80, 24)
 LEAST_W = 1e-9  # more than 0, for a bar is a share of the highest watts so far
 
 
@@ -87,13 +88,19 @@ class Terminal:
 
 def size(out: IO[str]) -> Window:
     """The window's size; COLUMNS and LINES can only make it smaller."""
-    told = shutil.get_terminal_size()
+    told = shutil.get_terminal_size((0, 0))
     try:
-        columns, lines = os.get_terminal_size(out.fileno())
+        own = os.get_terminal_size(out.fileno())
     except (OSError, ValueError):  # no terminal, or a file that is none of the system's
-        columns, lines = 0, 0
-    # 0 is what a terminal says that was never told its size
-    return Window(min(columns or told.columns, told.columns), min(lines or told.lines, told.lines))
+        own = told
+    return Window(
+        _least(told.columns, own.columns, USUAL.columns), _least(told.lines, own.lines, USUAL.lines)
+    )
+
+
+def _least(one: int, other: int, usual: int) -> int:
+    """The smaller of two sizes; 0 is what a terminal says that was never told its own."""
+    return min([each for each in (one, other) if each > 0], default=usual)
 
 
 def printable(text: str, out: IO[str]) -> str:

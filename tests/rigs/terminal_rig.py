@@ -101,6 +101,11 @@ class Terminal:
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, size)
 
 
+def take(slave):
+    """Make it the controlling terminal of this process, which begins a session."""
+    fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+
+
 @contextmanager
 def terminal(columns, lines):
     made = Terminal(columns, lines)
