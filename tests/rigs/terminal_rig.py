@@ -14,7 +14,7 @@ TOKEN = re.compile("\x1b\\[([0-9]*)([AJ])|(\x1b)|([\r\n])|([^\x1b\r\n]+)")
 
 
 class Screen:
-    """Rows of cells; knows \\r, \\n, ESC [ n A (up) and ESC [ J (clear below), and nothing else."""
+    """Rows of cells; knows CR, LF, ESC [ n A (up) and ESC [ J (clear below), and nothing else."""
 
     def __init__(self, columns, lines):
         self.columns, self.lines = columns, lines
