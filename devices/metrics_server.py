@@ -36,10 +36,8 @@ class Metrics:
     @property
     def url(self) -> str:
         """Where the page is, with the port that was found if any would do."""
-        host, port = self._server.server_address[:2]
-        return "http://{}:{}{}".format(
-            "[{}]".format(host) if ":" in str(host) else host, port, PATH
-        )
+        host, port = self._server.server_name, self._server.server_port
+        return "http://{}:{}{}".format("[" + host + "]" if ":" in host else host, port, PATH)
 
     def publish(self, families: Sequence[Family]) -> None:
         """Serve these from now on; a request that is being answered gets all old or all new."""
@@ -62,8 +60,7 @@ class _Server(ThreadingMixIn, HTTPServer):
 
     def server_bind(self) -> None:
         TCPServer.server_bind(self)  # HTTPServer's asks a name server who we are, which may hang
-        host, port = self.server_address[:2]
-        self.server_name, self.server_port = str(host), int(port)
+        self.server_name, self.server_port = self.socket.getsockname()[:2]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away in the middle is nobody's trouble."""

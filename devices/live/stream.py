@@ -1,7 +1,7 @@
 """Looks as lines: for people where there is no terminal, and as JSON for programs."""
 
 import json
-from typing import IO
+from typing import TextIO
 
 from edgejoule.devices.live.looks import Look
 from edgejoule.devices.live.terminal import printable
@@ -35,6 +35,6 @@ def json_line(look: Look) -> str:
     return json.dumps(look._asdict())
 
 
-def write(text: str, out: IO[str]) -> None:
+def write(text: str, out: TextIO) -> None:
     """Writes a line at once, so that whoever reads it reads of now."""
     print(printable(text, out), file=out, flush=True)

@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 from contextlib import contextmanager
-from typing import IO, Iterator, Optional
+from typing import Iterator, Optional, TextIO
 
 from edgejoule.devices.clock import Clock
 from edgejoule.devices.live.looks import Look
@@ -20,7 +20,7 @@ USUAL = Window(80, 24)
 LEAST_W = 1e-9  # more than 0, for a bar is a share of the highest watts so far
 
 
-def is_drawable(out: IO[str]) -> bool:
+def is_drawable(out: TextIO) -> bool:
     """True for a terminal that knows the two escapes."""
     return out.isatty() and os.environ.get("TERM") != "dumb"
 
@@ -28,7 +28,7 @@ def is_drawable(out: IO[str]) -> bool:
 class Terminal:
     """Draws looks at one place of a terminal; `note` is a line that stays above them."""
 
-    def __init__(self, out: IO[str], info: DeviceInfo, clock: Clock, note: Optional[str] = None):
+    def __init__(self, out: TextIO, info: DeviceInfo, clock: Clock, note: Optional[str] = None):
         self._out, self._info, self._note = out, info, note
         self._look: Optional[Look] = None
         self._top, self._drawn = LEAST_W, 0
@@ -86,7 +86,7 @@ class Terminal:
         return "\r" + (UP.format(up) if up else "") + CLEAR
 
 
-def size(out: IO[str]) -> Window:
+def size(out: TextIO) -> Window:
     """The window's size; COLUMNS and LINES can only make it smaller."""
     told = shutil.get_terminal_size((0, 0))
     try:
@@ -103,7 +103,7 @@ def _least(one: int, other: int, usual: int) -> int:
     return min([each for each in (one, other) if each > 0], default=usual)
 
 
-def printable(text: str, out: IO[str]) -> str:
+def printable(text: str, out: TextIO) -> str:
     """The text with ? for what the output's encoding lacks: a board's may be ASCII."""
     encoding = out.encoding or "ascii"
     return text.encode(encoding, "replace").decode(encoding)
