@@ -4,10 +4,9 @@ Where standard output is no terminal, one line a look; with --json one JSON docu
 first of which describes the device. --prometheus serves the same numbers to Prometheus.
 """
 
-import re
 import signal
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Callable, Iterator, Optional, Tuple
@@ -15,16 +14,14 @@ from typing import Callable, Iterator, Optional, Tuple
 from edgejoule.devices import choose, conditions, metrics_server
 from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.device import Device
-from edgejoule.devices.live import stream
+from edgejoule.devices.live import settings, stream
 from edgejoule.devices.live.looks import Look, looks
 from edgejoule.devices.live.terminal import Terminal, is_drawable
 from edgejoule.devices.live.totals import Totals
 from edgejoule.devices.meter import Meter
 
 NOTHING = 3  # exit code: nothing was measured
-LONGEST_S = 86400.0  # between two looks; who wants fewer than one a day forgot the unit
 SYSFS = "/sys"
-HIGHEST_PORT = 65535
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -39,16 +36,18 @@ def arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--interval",
-        type=_interval,
+        type=settings.interval,
         default=1.0,
         metavar="S",
         help="seconds between looks (default: 1)",
     )
-    parser.add_argument("--seconds", type=_duration, metavar="S", help="stop after that long")
+    parser.add_argument(
+        "--seconds", type=settings.duration, metavar="S", help="stop after that long"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document a line")
     parser.add_argument(
         "--prometheus",
-        type=_port,
+        type=settings.port,
         metavar="PORT",
         help="serve {} there as well; 0 takes a free port".format(metrics_server.PATH),
     )
@@ -144,42 +143,3 @@ def _ended_by_signals() -> Iterator[None]:
             yield
     finally:
         signal.signal(signal.SIGTERM, kept)
-
-
-def _interval(text: str) -> float:
-    seconds = _number(text)
-    if seconds is None or not 0.0 < seconds <= LONGEST_S:
-        raise ArgumentTypeError(
-            "asked for {!r} seconds between looks; it must be more than 0 and at most {:g}".format(
-                text, LONGEST_S
-            )
-        )
-    return seconds
-
-
-def _duration(text: str) -> float:
-    seconds = _number(text)
-    if seconds is None or not 0.0 < seconds < float("inf"):
-        raise ArgumentTypeError(
-            "asked to stop after {!r} seconds; it must be a number, and more than 0 (leave it "
-            "out to watch without an end)".format(text)
-        )
-    return seconds
-
-
-def _port(text: str) -> int:
-    if not re.match("[0-9]{1,5}$", text) or int(text) > HIGHEST_PORT:
-        raise ArgumentTypeError(
-            "asked for port {!r}; it must be a whole number from 0 (any free one) to {}".format(
-                text, HIGHEST_PORT
-            )
-        )
-    return int(text)
-
-
-def _number(text: str) -> Optional[float]:
-    """The number a text holds; None if it holds none."""
-    try:
-        return float(text)
-    except ValueError:
-        return None

@@ -115,7 +115,9 @@ def every(looks, interval, seconds):
     The last has what is left of the time, an interval less what the others were late.
     """
     apart = [late - early for early, late in zip([0.0] + looks, looks)]
-    return min(apart[:-1] or [interval]) >= interval and looks[-1] >= seconds > max([0.0] + looks[:-1])
+    return min(apart[:-1] or [interval]) >= interval and looks[-1] >= seconds > max(
+        [0.0] + looks[:-1]
+    )
 
 
 def test_watch_prints_a_line_a_look():
