@@ -43,6 +43,10 @@ def open(
     """
     _check_sysfs(sysfs)
     if fake_power is not None:
+        if sysfs is not None:
+            raise ValueError(
+                "power: asked for sensors under {!r} and for fake power; drop one".format(sysfs)
+            )
         if name not in ("auto", "replay"):
             raise ValueError(
                 "power: asked for the sensor {!r} and for fake power; drop one".format(name)

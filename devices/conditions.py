@@ -34,8 +34,13 @@ def snapshot(root: str = "/") -> Dict[str, Any]:
 
 def celsius(root: str = "/") -> Dict[str, float]:
     """Degrees Celsius of every thermal zone that is on; {} without any."""
+    return zones(os.path.join(root, "sys"))
+
+
+def zones(sysfs_root: str) -> Dict[str, float]:
+    """The same of a tree that lies elsewhere, as the host's /sys may in a container."""
     found: Dict[str, float] = {}
-    for folder in sorted(glob.glob(os.path.join(root, "sys/class/thermal/thermal_zone*"))):
+    for folder in sorted(glob.glob(os.path.join(sysfs_root, "class/thermal/thermal_zone*"))):
         degrees = sysfs.number(os.path.join(folder, "temp"))
         name = sysfs.text(os.path.join(folder, "type")) or os.path.basename(folder)
         if degrees is not None and COOLEST < degrees * 1e-3 < HOTTEST:

@@ -1,22 +1,36 @@
 """One run: what was asked, what each phase cost, the ticket, and what to beware of.
 
 RUN is a bundle's folder, or as much of its case id as makes it the only one under --runs.
+--openmetrics FILE writes its joules, seconds and FLOPs per epoch and phase for Prometheus, whole
+or not at all: with a FILE that ends in .prom in the folder that node_exporter's textfile
+collector reads.
 """
 
 import argparse
 from pathlib import Path
 from typing import Dict, Iterator
 
-from edgejoule.bench import bundle, records, rounding, run_timeline
+from edgejoule.bench import bundle, records, rounding, run_metrics, run_timeline
 from edgejoule.bench.stderr import tell
+from edgejoule.devices import openmetrics
 from edgejoule.devices.output_file import OutputFile
+
+STDOUT = "-"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what `edgejoule show` takes."""
     parser.add_argument("run", metavar="RUN", help="a bundle's folder, or part of a case id")
     parser.add_argument("--runs", default="runs", help="folder of run bundles [runs]")
-    parser.add_argument("--json", action="store_true", help="the whole record as JSON")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="the whole record as JSON")
+    form.add_argument(
+        "--openmetrics",
+        nargs="?",
+        const=STDOUT,
+        metavar="FILE",
+        help="epochs and phases as metrics, to a file or (without FILE) to standard output",
+    )
     parser.add_argument(
         "--perfetto",
         metavar="FILE",
@@ -30,8 +44,25 @@ def run(args: argparse.Namespace) -> int:
     record = bundle.read(folder)
     if args.perfetto:
         _draw(folder, record, args.perfetto)
-    print(records.to_json(record).rstrip("\n") if args.json else "\n".join(_lines(record)))
+    if args.openmetrics is not None:
+        _write(openmetrics.openmetrics(run_metrics.families(record)), args.openmetrics)
+    else:
+        print(records.to_json(record).rstrip("\n") if args.json else "\n".join(_lines(record)))
     return 0
+
+
+def _write(text: str, path: str) -> None:
+    """To standard output, or to a file that is whole whenever somebody looks."""
+    if path == STDOUT:
+        print(text, end="")
+        return
+    try:
+        bundle.write_text(Path(path), text)
+    except OSError as error:
+        raise ValueError(
+            "show: cannot write the metrics to {!r}: {}; name a file in a folder that is there "
+            "and may be written to".format(path, error.strerror)
+        ) from None
 
 
 def _draw(folder: Path, record: records.RunRecord, path: str) -> None:

@@ -1,17 +1,27 @@
-"""Live watts and temperatures in this terminal, until Ctrl-C."""
+"""Live watts and temperatures in this terminal, until Ctrl-C.
 
-import json
+Where standard output is no terminal, one line a look; with --json one JSON document a line, the
+first of which describes the device. --prometheus serves the same numbers to Prometheus.
+"""
+
+import signal
 import sys
-import time
 from argparse import ArgumentParser, Namespace
-from typing import Any, Dict, Iterable, Iterator, List, Optional
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Callable, Iterator, Optional, Tuple
 
-from edgejoule.devices import choose, conditions
+from edgejoule.devices import choose, conditions, metrics_server
+from edgejoule.devices.clock import MACHINE, Clock
+from edgejoule.devices.device import Device
+from edgejoule.devices.live import settings, stream
+from edgejoule.devices.live.looks import Look, looks
+from edgejoule.devices.live.terminal import Terminal, is_drawable
+from edgejoule.devices.live.totals import Totals
 from edgejoule.devices.meter import Meter
-from edgejoule.devices.reading import DeviceInfo, Reading
 
-BAR = 30  # characters of the longest bar
-UP, CLEAR = "\x1b[{}A", "\x1b[J"  # of a terminal: up so many lines, clear what is below
+NOTHING = 3  # exit code: nothing was measured
+SYSFS = "/sys"
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -19,114 +29,117 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--power", default="auto", metavar="NAME", help="the sensor to read")
     parser.add_argument("--fake-power", metavar="TRACE_OR_WATTS", help="play this instead")
     parser.add_argument(
+        "--sysfs",
+        metavar="ROOT",
+        help="read sensors and temperatures there, such as the host's /sys in a container "
+        "(default: {})".format(SYSFS),
+    )
+    parser.add_argument(
         "--interval",
-        type=float,
+        type=settings.interval,
         default=1.0,
         metavar="S",
-        help="seconds between lines (default: 1)",
+        help="seconds between looks (default: 1)",
     )
-    parser.add_argument("--seconds", type=float, metavar="S", help="stop after that long")
     parser.add_argument(
-        "--json", action="store_true", help="one JSON document at the end; needs --seconds"
+        "--seconds", type=settings.duration, metavar="S", help="stop after that long"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document a line")
+    parser.add_argument(
+        "--prometheus",
+        type=settings.port,
+        metavar="PORT",
+        help="serve {} there as well; 0 takes a free port".format(metrics_server.PATH),
+    )
+    parser.add_argument(
+        "--bind",
+        metavar="ADDRESS",
+        help="of --prometheus (default: {}, this machine alone)".format(metrics_server.LOCAL),
     )
 
 
-def run(args: Namespace) -> int:
-    """Exit code: 0, or 3 if there is nothing to watch."""
-    if not args.interval > 0:
+def run(args: Namespace, clock: Clock = MACHINE) -> int:
+    """Exit code: 0, also when it is stopped, or 3 if there is nothing to watch."""
+    if args.bind is not None and args.prometheus is None:
         raise ValueError(
-            "watch: asked for {!r} s between lines; it must be more than 0".format(args.interval)
+            "watch: asked to bind to {!r}, but nothing is served; add --prometheus PORT, or "
+            "leave --bind out".format(args.bind)
         )
-    if args.json and not args.seconds:
-        raise ValueError("watch: --json prints at the end; say when that is with --seconds S")
-    device = choose.open(args.power, fake_power=args.fake_power)
-    if device.info().reason is not None:
-        print("nothing to watch: {}".format(device.info().reason), file=sys.stderr)
-        return 3
-    try:
-        with Meter(device) as meter:
-            looks = _looks(meter, args.interval, args.seconds)
-            if args.json:
-                print(json.dumps({"device": meter.info._asdict(), "looks": list(looks)}, indent=1))
-            else:
-                _show(meter.info, looks)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        device.close()
+    with _ended_by_signals():
+        metrics = None
+        if args.prometheus is not None:  # before the sensor, whose driver may take its time
+            metrics = metrics_server.Metrics(args.prometheus, args.bind or metrics_server.LOCAL)
+        try:
+            return _opened(args, clock, metrics)
+        finally:
+            if metrics:
+                metrics.close()
     return 0
 
 
-def _looks(meter: Meter, interval: float, seconds: Optional[float]) -> Iterator[Dict[str, Any]]:
-    """One dictionary every `interval` seconds: mean watts since the last, rails, temperatures."""
-    begun = last = time.monotonic()
-    while seconds is None or last - begun < seconds - 1e-3:
-        # From the last look on, not from now: what a look takes must not add up.
-        time.sleep(max(last + interval - time.monotonic(), 0.0))
-        now = time.monotonic()
-        reading = meter.between(last, now)
-        yield {
-            "seconds": now - begun,
-            "watts": _per_second(reading.joules, now - last),
-            "rails": {
-                name: _per_second(joules, now - last) for name, joules in reading.rails.items()
-            },
-            "celsius": conditions.celsius(),
-            "reason": _failure(reading),
-        }
-        last = now
+def _opened(args: Namespace, clock: Clock, metrics: Optional[metrics_server.Metrics]) -> int:
+    device = choose.open(args.power, fake_power=args.fake_power, clock=clock, sysfs=args.sysfs)
+    try:
+        if device.info().reason is not None:
+            print("nothing to watch: {}".format(device.info().reason), file=sys.stderr)
+            return NOTHING
+        _watch(args, device, clock, metrics)
+        return 0
+    finally:
+        device.close()
 
 
-def _failure(reading: Reading) -> Optional[str]:
-    return reading.reason if reading.status in ("invalid", "degraded") else None
+def _watch(
+    args: Namespace, device: Device, clock: Clock, metrics: Optional[metrics_server.Metrics]
+) -> None:
+    """Show every look, and publish the sums of all."""
+    totals = Totals(device.info())
+    with Meter(device, clock=clock) as meter, _shown(args, meter, metrics) as (show, pause):
+        celsius = partial(conditions.zones, args.sysfs or SYSFS)
+        if metrics:
+            metrics.publish(totals.families())
+        for look in looks(meter, args.interval, args.seconds, celsius, pause):
+            totals.add(look)
+            if metrics:
+                metrics.publish(totals.families())
+            show(look)
 
 
-def _per_second(joules: Optional[float], seconds: float) -> Optional[float]:
-    return None if joules is None else joules / seconds
-
-
-def _show(info: DeviceInfo, looks: Iterable[Dict[str, Any]]) -> None:
-    """Redraws on a terminal, prints one line a look elsewhere."""
-    print(
-        "{}: {} of {}{}".format(
-            info.adapter, info.rail, info.name, ", NOT REAL: " + info.fake if info.fake else ""
-        )
-    )
-    drawn, top = 0, 1e-9  # more than 0, for a bar is a share of the highest watts so far
-    for look in looks:
-        top = max([top, look["watts"] or 0.0])
-        lines = _block(look, top) if sys.stdout.isatty() else [_line(look)]
-        if sys.stdout.isatty() and drawn:  # over the last block, so that it stands still
-            sys.stdout.write(UP.format(drawn) + CLEAR)
-        print("\n".join(lines), flush=True)
-        drawn = len(lines)
-
-
-def _line(look: Dict[str, Any]) -> str:
-    hottest = max(look["celsius"].values()) if look["celsius"] else None
-    return "{:8.1f} s  {}  {}{}".format(
-        look["seconds"],
-        _watts(look["watts"]),
-        "" if hottest is None else "{:.1f} C".format(hottest),
-        "  " + look["reason"] if look["reason"] else "",
-    ).rstrip()
-
-
-def _block(look: Dict[str, Any], top: float) -> List[str]:
-    lines = ["{:20} {} {}".format("total", _watts(look["watts"]), _bar(look["watts"], top))]
-    lines += [
-        "{:20} {} {}".format(name[:20], _watts(watts), _bar(watts, top))
-        for name, watts in sorted(look["rails"].items())
-    ]
-    zones = ["{} {:.1f} C".format(name, degrees) for name, degrees in look["celsius"].items()]
-    return (
-        lines + ([", ".join(zones)] if zones else []) + ([look["reason"]] if look["reason"] else [])
+@contextmanager
+def _shown(
+    args: Namespace, meter: Meter, metrics: Optional[metrics_server.Metrics]
+) -> Iterator[Tuple[Callable[[Look], None], Callable[[float], None]]]:
+    """(what shows a look, what waits for a moment), for where standard output goes."""
+    url, out = metrics.url if metrics else None, sys.stdout
+    if is_drawable(out) and not args.json:
+        terminal = Terminal(out, meter.info, meter.clock, url)
+        with terminal.heeding_signals():
+            terminal.draw(None)
+            try:
+                yield terminal.draw, terminal.pause
+            finally:
+                terminal.close()
+        return
+    if url:  # on stderr: stdout may be read by a program
+        print("edgejoule: metrics at {}".format(url), file=sys.stderr, flush=True)
+    stream.write(stream.json_head(meter.info) if args.json else stream.head(meter.info), out)
+    line = stream.json_line if args.json else stream.line
+    yield (
+        lambda look: stream.write(line(look), out),
+        lambda deadline_s: meter.clock.sleep(deadline_s - meter.clock.now()),
     )
 
 
-def _watts(watts: Optional[float]) -> str:
-    return "not measured" if watts is None else "{:10.2f} W".format(watts)
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Makes Ctrl-C and SIGTERM end the block, quietly and with everything closed."""
 
+    def end(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
 
-def _bar(watts: Optional[float], top: float) -> str:
-    return "#" * int(round(BAR * max(watts or 0.0, 0.0) / top))
+    kept = signal.signal(signal.SIGTERM, end)
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, kept)

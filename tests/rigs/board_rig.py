@@ -153,6 +153,14 @@ def renew(path, number: int):
         file.write("{:<20d}\n".format(int(number)).encode())
 
 
+def heat(root, celsius):
+    """Give the board these thermal zones: {type: degrees}."""
+    for number, (name, degrees) in enumerate(celsius.items()):
+        zone = Path(str(root)) / "class/thermal/thermal_zone{}".format(number)
+        put(zone / "type", name + "\n")
+        put(zone / "temp", "{:.0f}\n".format(degrees * 1e3))
+
+
 def power_file(root, label: str) -> Path:
     """The file whose number makes a rail's power: mW (iio) or mA at 5 V (hwmon)."""
     for name in root.glob("devices/i2c/*/iio:device*/rail_name_*"):

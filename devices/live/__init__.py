@@ -1,0 +1,1 @@
+"""Watching a sensor live: looks at regular moments, and the forms in which they are shown."""
