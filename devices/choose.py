@@ -1,7 +1,8 @@
 """Which sensor to measure with: the best that answers when it is read.
 
 A name is an adapter ("nvml"), an adapter and its argument ("nvml:GPU-4c2f", "ina3221:board",
-"replay:run.trace.json"), or several to be added ("nvml+rapl").
+"replay:run.trace.json"), several to be added ("nvml+rapl"), or two side by side, the second as
+a witness of the first ("ina3221//external:/dev/ttyUSB0").
 """
 
 from functools import partial
@@ -9,7 +10,8 @@ from types import ModuleType
 from typing import Any, Dict, List, Optional, Union
 
 from edgejoule import plugins
-from edgejoule.devices import attempt
+from edgejoule.devices import attempt, beside
+from edgejoule.devices.calibration import known
 from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.device import Device
 from edgejoule.devices.reading import Sample
@@ -20,11 +22,15 @@ OPENING_S = 15.0  # a driver that was asleep takes seconds; one that hangs must 
 
 
 def open(
-    name: str = "auto", fake_power: Union[str, float, None] = None, clock: Clock = MACHINE
+    name: str = "auto",
+    fake_power: Union[str, float, None] = None,
+    clock: Clock = MACHINE,
+    calibrated: bool = True,
 ) -> Device:
     """The device of that name, going by the clock; with "auto", the first that gives a value.
 
-    `fake_power`, a number of watts or a trace file, is played instead and labelled as such.
+    `fake_power`, a number of watts or a trace file, is played instead and labelled as such. What
+    was found out about a sensor by `edgejoule calibrate` is applied, unless not `calibrated`.
 
     Raises:
         ValueError: no adapter has that name, or fake power and a sensor are both asked for.
@@ -37,8 +43,11 @@ def open(
             )
         return load("replay").open(fake_power, clock=clock)
     if name == "auto":
-        return _first(clock)
-    devices = [_opened(part, clock) for part in name.split("+")]
+        return _first(clock, calibrated)
+    own, witness = beside.split(name)
+    if witness is not None:
+        return beside.open(own, witness, partial(open, clock=clock, calibrated=calibrated))
+    devices = [_opened(part, clock, calibrated) for part in name.split("+")]
     return devices[0] if len(devices) == 1 else Several(devices)
 
 
@@ -86,26 +95,27 @@ def without_name(name: str, reason: str) -> str:
     return reason[len(prefix) :] if reason.startswith(prefix) else reason
 
 
-def _first(clock: Clock) -> Device:
+def _first(clock: Clock, calibrated: bool) -> Device:
     reasons = []
     for name in AUTO:
         try:
-            return _opened(name, clock)
+            return _opened(name, clock, calibrated)
         except (RuntimeError, OSError) as error:
             reasons.append(str(error))
     return load("none").open("; ".join(reasons))
 
 
-def _opened(name: str, clock: Clock) -> Device:
+def _opened(name: str, clock: Clock, calibrated: bool) -> Device:
     """The device, after it has given a value: some open well and then never read."""
     adapter, _, argument = name.partition(":")
     module = load(adapter)
-    return attempt.within(
-        OPENING_S, adapter, lambda: _answering(module, argument or None, clock), clock
-    )
+    answering = partial(_answering, module, argument or None, clock, calibrated)
+    return attempt.within(OPENING_S, adapter, answering, clock)
 
 
-def _answering(module: ModuleType, argument: Optional[str], clock: Clock) -> Device:
+def _answering(
+    module: ModuleType, argument: Optional[str], clock: Clock, calibrated: bool
+) -> Device:
     words = () if argument is None else (argument,)
     device = module.open(*words, clock=clock)
     if device.info().reason is None:
@@ -114,11 +124,11 @@ def _answering(module: ModuleType, argument: Optional[str], clock: Clock) -> Dev
         except BaseException:
             device.close()
             raise
-    return device
+    return known.apply(device, clock) if calibrated else device
 
 
 def _look(name: str) -> Dict[str, Any]:
-    device = load(name).open()
+    device = known.apply(load(name).open())
     try:
         return account(name, device)
     finally:

@@ -11,7 +11,7 @@ Windows nest and overlap. A sensor that fails never raises here: the reading say
 from contextlib import contextmanager
 from typing import Any, Callable, ContextManager, Dict, Iterator, List, Optional, Tuple, Union
 
-from edgejoule.devices import choose, idle, several
+from edgejoule.devices import choose, idle, several, witness
 from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.device import Device
 from edgejoule.devices.energy import window
@@ -170,7 +170,8 @@ class Meter:
 
     def trace(self) -> PowerTrace:
         """Power over everything sampled so far, in watts; empty if nothing was."""
-        return several.sum_traces([sampler.trace() for sampler in self.samplers])
+        own = [sampler for sampler in self.samplers if sampler.info.scope != witness.SCOPE]
+        return several.sum_traces([sampler.trace() for sampler in own])
 
     def cost(self) -> Dict[str, Dict[str, Optional[float]]]:
         """By adapter, what measuring costs: share of one core [0, 1], reads, samples kept."""

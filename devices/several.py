@@ -3,6 +3,7 @@
 from math import sqrt
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
+from edgejoule.devices import witness
 from edgejoule.devices.device import Device
 from edgejoule.devices.energy import integrate
 from edgejoule.devices.reading import DeviceInfo, Reading, Sample, worst
@@ -64,6 +65,9 @@ def total(pairs: Sequence[Tuple[DeviceInfo, Reading]]) -> Reading:
 
     Rails are named after their adapter. Errors of different sensors are independent.
     """
+    own, witnesses = witness.apart(pairs)
+    if witnesses:
+        return witness.heard(total(own), witnesses)
     if len(pairs) == 1:
         return pairs[0][1]  # whole: with its peak and its beat, which sums do not have
     readings = [reading for _, reading in pairs]

@@ -29,7 +29,7 @@ def run(args: Namespace) -> int:
         )
         return 0
     for each in found:
-        print(_text(each, each["adapter"] in chosen))
+        print(text(each, each["adapter"] in chosen))
     if not chosen:
         print(
             'no sensor answers: joules will read "not measured"; '
@@ -38,7 +38,8 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _text(each: Dict[str, Any], is_chosen: bool) -> str:
+def text(each: Dict[str, Any], is_chosen: bool) -> str:
+    """A survey's finding on one sensor, for a terminal; the chosen one has a star."""
     if "reason" in each:
         return "  {:8} {}".format(
             each["adapter"], choose.without_name(each["adapter"], each["reason"])
@@ -55,6 +56,8 @@ def _text(each: Dict[str, Any], is_chosen: bool) -> str:
             info["period_s"],
         )
     ]
+    if info["calibration"]:
+        lines.append("             calibrated: {}".format(info["calibration"]))
     unit = "J" if each["joules"] is not None else "W"
     lines += [
         "             {:24} {:10.3f} {}".format(rail, value, unit)

@@ -143,6 +143,8 @@ def _text(found: Dict[str, Any]) -> str:
             reading["status"],
         )
     ]
+    if device["calibration"]:
+        lines.append("edgejoule: calibrated: {}".format(device["calibration"]))
     if found["shares"]:
         lines.append(
             "edgejoule: {net:.4g} J above rest, {idle:.4g} J at rest".format(**found["shares"])

@@ -1,0 +1,253 @@
+"""What was found out about a sensor, kept between runs: one JSON file per device and rail.
+
+In $EDGEJOULE_SENSORS, else $XDG_DATA_HOME/edgejoule/sensors, else
+~/.local/share/edgejoule/sensors. A quantity ("gain", "offset_watts", "lag_s", "update_s",
+"window_s") is a dictionary of "value", "low" and "high", the 95 % interval, and of who found
+it: "found" (a date), "by" ("calibrate" or "doctor"), "against" (the meter). "range_watts" is
+[lowest, highest] of what was compared. A file that is not ours is a sentence, not a failure.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from math import isfinite
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+from edgejoule.devices.reading import DeviceInfo
+from edgejoule.devices.vendors import sysfs
+
+SCHEMA = 1
+# Formats: 1 = {"schema", "sensor": {"adapter", "name", "rail", "serial"}, "facts": {...}}
+ASKED = "EDGEJOULE_SENSORS"
+QUANTITIES = ("gain", "offset_watts", "lag_s", "update_s", "window_s")
+ORIGIN = ("found", "by", "against")
+# A doctor's estimate, made every night, must not take the place of a comparison with a meter.
+RANK = {"doctor": 0, "calibrate": 1}
+SERIAL = "sys/firmware/devicetree/base/serial-number"
+LETTERS = 12  # of a hash: no two sensors of one home folder share that many
+
+
+class Look(NamedTuple):
+    """What is stored of a sensor, and sentences on files that could not be used."""
+
+    facts: Dict[str, Any]
+    troubles: List[str]
+
+
+def load(
+    info: DeviceInfo, serial: Optional[str] = None, folder: Optional[str] = None
+) -> Dict[str, Any]:
+    """The facts of a sensor by their names; {} if none are stored."""
+    return look(info, serial, folder).facts
+
+
+def look(info: DeviceInfo, serial: Optional[str] = None, folder: Optional[str] = None) -> Look:
+    """What is stored of a sensor of that serial number, and what stands in the way.
+
+    What was stored without a serial number holds for every sensor of the name; what was stored
+    with one goes before it.
+    """
+    found: Dict[str, Any] = {}
+    troubles: List[str] = []
+    for each in (None, serial or machine_serial()):
+        path = path_of(info, each, folder)
+        if os.path.lexists(path):
+            facts, trouble = _facts(path, sensor(info, each))
+            found.update(facts)
+            troubles += [trouble] if trouble else []
+    return Look(found, list(dict.fromkeys(troubles)))
+
+
+def save(
+    info: DeviceInfo,
+    facts: Dict[str, Any],
+    folder: Optional[str] = None,
+    serial: Optional[str] = None,
+) -> str:
+    """The file that now holds these facts beside those that were stored of the sensor before.
+
+    Raises:
+        ValueError: a quantity is no number with an interval round it.
+        OSError: the folder cannot be written.
+    """
+    problem = _problem(facts)
+    if problem:
+        raise ValueError("calibration: {}".format(problem))
+    serial = serial or machine_serial()
+    path = path_of(info, serial, folder)
+    kept = _facts(path, sensor(info, serial))[0] if os.path.exists(path) else {}
+    document = {
+        "schema": SCHEMA,
+        "sensor": sensor(info, serial),
+        "facts": _merged(kept, facts),
+    }
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    _write(path, json.dumps(document, indent=1, sort_keys=True) + "\n")
+    return path
+
+
+def listed(folder: Optional[str] = None) -> List[Dict[str, Any]]:
+    """Every stored sensor: "path", and "sensor" and "facts", or "trouble" if it is unusable."""
+    folder = folder or home()
+    found = []
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    for path in [os.path.join(folder, name) for name in names if name.endswith(".json")]:
+        document, trouble = _document(path)
+        if trouble is None:
+            found.append(dict(path=path, sensor=document["sensor"], facts=document["facts"]))
+        else:
+            found.append({"path": path, "trouble": trouble})
+    return found
+
+
+def forget(name: str, folder: Optional[str] = None) -> str:
+    """The path of the one file that was removed, whose name begins like this.
+
+    Raises:
+        ValueError: none does, or several do.
+    """
+    paths = [each["path"] for each in listed(folder)]
+    stems = {os.path.basename(path)[: -len(".json")]: path for path in paths}
+    found = [stem for stem in stems if stem == name] or [s for s in stems if s.startswith(name)]
+    if len(found) != 1:
+        raise ValueError(
+            "calibrate: asked to forget {!r}, found {}; stored are: {}".format(
+                name,
+                "none" if not found else ", ".join(found),
+                ", ".join(sorted(stems)) or "none",
+            )
+        )
+    os.remove(stems[found[0]])
+    return stems[found[0]]
+
+
+def home() -> str:
+    """The folder of what is stored."""
+    asked = os.environ.get(ASKED)
+    if asked:
+        return asked
+    data = os.environ.get("XDG_DATA_HOME") or os.path.join(
+        os.path.expanduser("~"), ".local", "share"
+    )
+    return os.path.join(data, "edgejoule", "sensors")
+
+
+def path_of(info: DeviceInfo, serial: Optional[str] = None, folder: Optional[str] = None) -> str:
+    """The file of a sensor; its name is the adapter's and a hash of what tells sensors apart."""
+    key = json.dumps(sensor(info, serial), sort_keys=True)
+    name = "{}-{}.json".format(info.adapter, _hash(key))
+    return os.path.join(folder or home(), name.replace(os.sep, "_"))
+
+
+def sensor(info: DeviceInfo, serial: Optional[str] = None) -> Dict[str, Optional[str]]:
+    """What tells one sensor from another; of a serial number only its hash, which names nobody."""
+    return {
+        "adapter": info.adapter,
+        "name": info.name,
+        "rail": info.rail,
+        "serial": _hash(serial) if serial else None,
+    }
+
+
+def machine_serial(root: str = "/") -> Optional[str]:
+    """The board's serial number by its device tree; None on a PC, whose only root may read."""
+    return (sysfs.text(os.path.join(root, SERIAL)) or "").strip("\0 ") or None
+
+
+def _merged(kept: Dict[str, Any], fresh: Dict[str, Any]) -> Dict[str, Any]:
+    """All facts; each quantity says who found it, and the better source stays."""
+    origin = {name: fresh[name] for name in ORIGIN if fresh.get(name)}
+    merged, taken = dict(kept), False
+    for name, value in fresh.items():
+        if value is None:  # not found this time, which takes nothing back
+            continue
+        if name in QUANTITIES:
+            if _rank(kept.get(name)) > _rank(origin):
+                continue
+            merged[name] = dict(value, **origin)
+            taken = True
+        elif name not in ORIGIN:
+            merged[name] = value
+    outranked = _rank(kept) > _rank(origin)
+    if not outranked and (taken or not kept):
+        merged.update(origin)
+    return merged
+
+
+def _rank(origin: Optional[Dict[str, Any]]) -> int:
+    return RANK.get((origin or {}).get("by", ""), -1)
+
+
+def _facts(path: str, expected: Dict[str, Optional[str]]) -> Tuple[Dict[str, Any], Optional[str]]:
+    """(facts, None) of a file, or ({}, why it is not used)."""
+    document, trouble = _document(path)
+    if trouble is None and document["sensor"] != expected:
+        trouble = "{} is of another sensor ({}); it is not used".format(path, document["sensor"])
+    return ({}, trouble) if trouble else (document["facts"], None)
+
+
+def _document(path: str) -> Tuple[Dict[str, Any], Optional[str]]:
+    """(document, None) of a file, or ({}, why it is not used)."""
+    try:
+        with open(path, encoding="utf8") as file:
+            document = json.load(file)
+    except (OSError, ValueError) as error:
+        why = "cannot be read: {}".format(" ".join(str(error).split()))
+        return {}, _unused(path, why)
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        schema = document.get("schema") if isinstance(document, dict) else None
+        return {}, _unused(path, "has schema {!r}, not {}".format(schema, SCHEMA))
+    if not isinstance(document.get("sensor"), dict) or not isinstance(document.get("facts"), dict):
+        return {}, _unused(path, "lacks its sensor or its facts")
+    problem = _problem(document["facts"])
+    return ({}, _unused(path, problem)) if problem else (document, None)
+
+
+def _unused(path: str, why: str) -> str:
+    return "the calibration {} {}; it is not used: calibrate again, or remove the file".format(
+        path, why
+    )
+
+
+def _problem(facts: Dict[str, Any]) -> Optional[str]:
+    """Why facts cannot be used; None if they can."""
+    for name in QUANTITIES:
+        if facts.get(name) is None:
+            continue
+        each = facts[name] if isinstance(facts[name], dict) else {}
+        numbers = [each.get(part) for part in ("low", "value", "high")]
+        if not all(_is_number(number) for number in numbers) or sorted(numbers) != numbers:
+            return "has a {} of {!r}, which is no value with an interval".format(name, facts[name])
+        if name == "gain" and not numbers[1] > 0:
+            return "has a gain of {:g}, which no sensor has".format(numbers[1])
+    span = facts.get("range_watts")
+    if span is not None:
+        pair = isinstance(span, (list, tuple)) and len(span) == 2
+        if not pair or not all(_is_number(each) for each in span) or span[0] > span[1]:
+            return "has a range of {!r}, which is not [lowest, highest]".format(span)
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf8")).hexdigest()[:LETTERS]
+
+
+def _write(path: str, text: str) -> None:
+    """Write a file whole or not at all, and onto the disk."""
+    handle, temporary = tempfile.mkstemp(
+        prefix=os.path.basename(path), suffix=".tmp", dir=os.path.dirname(path)
+    )
+    try:
+        with os.fdopen(handle, "w", encoding="utf8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut may keep the name and lose the content
+        os.replace(temporary, path)
+    except BaseException:  # Ctrl-C included: nothing half-written stays
+        os.unlink(temporary)
+        raise
