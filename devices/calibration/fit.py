@@ -20,6 +20,7 @@ LEAST_SPAN = 0.15  # of the highest power: below it gain and offset cannot be to
 # constants of a first-order sensor after the step: 0.2 % of its way is left then.
 EARLY, LATE = 1 / 12, 1 / 12
 GRID = 24  # moments a step at which a trace is compared with the load
+CUT = 20  # of the values: one in so many, at either end, may be a misread
 FOLLOWS = 0.7  # correlation with the load below which a trace shows something else
 TREND_SD = 4.0  # standard errors at which a trend is no accident
 APART_S = 0.1  # over the whole comparison: what clocks may run apart
@@ -93,13 +94,14 @@ def _silent(
     first: Series, second: Series, steps: Sequence[Step], end_s: float, names: Tuple[str, str]
 ) -> str:
     """Which of the two told too little, in a sentence."""
-    counts = [len([t for t in each.times if steps[0][0] <= t <= end_s]) for each in (first, second)]
-    spans = ["{:.3g}".format(each.period_s) for each in (first, second)]
+    told = []
+    for each, name in zip((first, second), names):
+        count = len([t for t in each.times if steps[0][0] <= t <= end_s])
+        often = "" if count < 2 else ", one every {:.3g} s".format(each.period_s)
+        told.append("{} gave {} values{}".format(name, count, often))
     return (
-        "too little was seen by both: {} gave {} values (every {} s), {} {} (every {} s) in "
-        "{:.0f} s; see that both speak, or hold every level for longer with --hold".format(
-            names[0], counts[0], spans[0], names[1], counts[1], spans[1], end_s - steps[0][0]
-        )
+        "too little was seen by both in {:.0f} s: {}; see that both speak all the time, or hold "
+        "every level for longer with --hold".format(end_s - steps[0][0], "; ".join(told))
     )
 
 
@@ -171,7 +173,13 @@ def _profile(steps: Sequence[Step], grid_s: float, count: int) -> List[float]:
 
 
 def _on_grid(series: Series, start_s: float, grid_s: float, count: int) -> List[float]:
-    """Watts in every cell of the grid [count]: the middle one of its values, else the last."""
+    """Watts in every cell of the grid [count]: the middle one of its values, else the last.
+
+    A misread at the top of a register would outweigh the staircase: what is above or below
+    nearly all values is cut off there.
+    """
+    ordered = sorted(series.watts)
+    low, high = ordered[len(ordered) // CUT], ordered[-1 - len(ordered) // CUT]
     found, at, last = [], 0, series.watts[0]
     while at < len(series.times) and series.times[at] < start_s:
         at += 1
@@ -180,7 +188,7 @@ def _on_grid(series: Series, start_s: float, grid_s: float, count: int) -> List[
         while at < len(series.times) and series.times[at] < start_s + (n + 1) * grid_s:
             cell.append(series.watts[at])
             at += 1
-        last = straight.median(cell) if cell else last
+        last = min(max(straight.median(cell), low), high) if cell else last
         found.append(last)
     return found
 

@@ -98,8 +98,10 @@ def calm(
     for (start, share), end in zip(steps, moments[1:]):
         begins, ends = start + AFTER * (end - start), end - BEFORE * (end - start)
         first, second = reference.level(begins, ends), sensor.level(begins, ends)
-        known = first is not None and second is not None
-        found.append(Calm(begins, ends, share, first, second) if known else None)
+        if first is None or second is None:
+            found.append(None)
+        else:
+            found.append(Calm(begins, ends, share, first, second))
     return found
 
 

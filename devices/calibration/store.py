@@ -12,7 +12,7 @@ import json
 import os
 import tempfile
 from math import isfinite
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from edgejoule.devices.reading import DeviceInfo
 from edgejoule.devices.vendors import sysfs
@@ -213,20 +213,26 @@ def _unused(path: str, why: str) -> str:
 def _problem(facts: Dict[str, Any]) -> Optional[str]:
     """Why facts cannot be used; None if they can."""
     for name in QUANTITIES:
-        if facts.get(name) is None:
-            continue
-        each = facts[name] if isinstance(facts[name], dict) else {}
-        numbers = [each.get(part) for part in ("low", "value", "high")]
-        if not all(_is_number(number) for number in numbers) or sorted(numbers) != numbers:
-            return "has a {} of {!r}, which is no value with an interval".format(name, facts[name])
-        if name == "gain" and not numbers[1] > 0:
-            return "has a gain of {:g}, which no sensor has".format(numbers[1])
+        each = facts.get(name)
+        if each is not None and not _is_quantity(each):
+            return "has a {} of {!r}, which is no value with an interval".format(name, each)
+        if name == "gain" and each is not None and not each["value"] > 0:
+            return "has a gain of {:g}, which no sensor has".format(each["value"])
     span = facts.get("range_watts")
-    if span is not None:
-        pair = isinstance(span, (list, tuple)) and len(span) == 2
-        if not pair or not all(_is_number(each) for each in span) or span[0] > span[1]:
-            return "has a range of {!r}, which is not [lowest, highest]".format(span)
-    return None
+    if span is None or (isinstance(span, (list, tuple)) and len(span) == 2 and _ascends(span)):
+        return None
+    return "has a range of {!r}, which is not [lowest, highest]".format(span)
+
+
+def _is_quantity(each: Any) -> bool:
+    parts = ("low", "value", "high")
+    return isinstance(each, dict) and _ascends([each.get(part) for part in parts])
+
+
+def _ascends(numbers: Sequence[Any]) -> bool:
+    """True if they are finite numbers, none below the one before it."""
+    sound = all(_is_number(number) for number in numbers)
+    return sound and all(low <= high for low, high in zip(numbers, numbers[1:]))
 
 
 def _is_number(value: Any) -> bool:

@@ -238,8 +238,15 @@ def _plan_text(planned: recording.Plan, meter: Device, sensor: Device) -> str:
     return (
         "calibrate: {} of {} ({}) against {}:{}; {} rounds of {} levels of {:.3g} s each, "
         "{} in all; the processor is loaded, so let nothing else run".format(
-            *[info.rail, info.name, info.adapter, bench.adapter, bench.name],
-            *[planned.rounds, len(recording.LEVELS), planned.hold_s, minutes(planned.seconds)],
+            info.rail,
+            info.name,
+            info.adapter,
+            bench.adapter,
+            bench.name,
+            planned.rounds,
+            len(recording.LEVELS),
+            planned.hold_s,
+            minutes(planned.seconds),
         )
     )
 
@@ -251,22 +258,25 @@ def minutes(seconds: float) -> str:
 
 
 def _text(found: fit.Fit, facts: Dict[str, Any], path: str) -> str:
-    lag = found.lag_s
     lines = [
         "gain    {:.4f}   ({:.4f} to {:.4f})".format(*found.gain),
         "offset  {:+.3f} W  ({:+.3f} to {:+.3f} W)".format(*found.offset_watts),
-        "lag     not measured: too few edges were seen"
-        if lag is None
-        else "lag     {:.3f} s   ({:.3f} to {:.3f} s)".format(*lag)
-        + ("" if "lag_s" in facts else ", too uncertain to be stored"),
-        "from {} plateaus of {:.3g} to {:.3g} W; {:.2g} W off the line".format(
-            found.plateaus, *found.range_watts, found.residual_watts
+        "lag     " + _lag_text(found.lag_s, "lag_s" in facts),
+        "from {} plateaus of {:.3g} to {:.3g} W; they scatter {:.2g} W about the line".format(
+            found.plateaus, found.range_watts[0], found.range_watts[1], found.residual_watts
         ),
         "the meter itself is taken to be right within {:.2g} % (standard uncertainty)".format(
             facts["against_gain"] * 100
         ),
     ]
     return "\n".join(lines + list(found.notes) + ["stored in {}".format(path)])
+
+
+def _lag_text(lag: Optional[fit.Quantity], is_stored: bool) -> str:
+    if lag is None:
+        return "not measured: too few edges were seen"
+    text = "{:.3f} s   ({:.3f} to {:.3f} s)".format(*lag)
+    return text if is_stored else text + ", too uncertain to be stored"
 
 
 def _stored(args: Namespace) -> int:

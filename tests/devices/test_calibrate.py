@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 from argparse import ArgumentParser
 from functools import partial
 
@@ -45,6 +46,33 @@ def opened(bench):
     return choose.open("ina3221", clock=bench.clock)
 
 
+class Port:
+    """A meter's socket on this machine, as a file that lines are written to."""
+
+    def __init__(self):
+        self.server = socket.socket()
+        self.server.bind(("127.0.0.1", 0))
+        self.server.listen(1)
+        self.server.setblocking(False)
+        self.name = "tcp:127.0.0.1:{}".format(self.server.getsockname()[1])
+        self.connection = None
+
+    def write(self, line):
+        """Send the line to whoever has connected."""
+        if self.connection is None:
+            try:
+                self.connection = self.server.accept()[0]
+            except BlockingIOError:
+                return
+            # the kernel holds small packets back for real time, in which virtual seconds pass
+            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.connection.send(line.encode())
+
+    def close(self):
+        self.connection.close()
+        self.server.close()
+
+
 def test_hidden_gain_offset_and_lag_are_found(bench, capsys):
     assert call(bench, "--json") == 0
     found = json.loads(capsys.readouterr().out)
@@ -60,10 +88,23 @@ def test_hidden_gain_offset_and_lag_are_found(bench, capsys):
     assert found["stored"] and store.load(opened(bench).info())["gain"]["by"] == "calibrate"
 
 
+def test_a_meter_on_the_network_that_writes_bare_watts(bench, capsys):
+    port = Port()
+    bench.write(port, line="{1:.4f}\n")
+    bench.path = port.name
+    assert call(bench, "--rounds", "2", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)["facts"]
+    port.close()
+    assert facts["against"] == "external:" + port.name
+    assert facts["gain"]["value"] == pytest.approx(hidden_truth.GAIN, rel=0.005)
+    assert facts["offset_watts"]["value"] == pytest.approx(hidden_truth.OFFSET_W, abs=0.05)
+    assert facts["lag_s"]["value"] == pytest.approx(hidden_truth.LAG_S, rel=0.1)
+
+
 def test_what_is_measured_afterwards_is_the_truth(bench, capsys):
     call(bench, "--rounds", "2")
     told = capsys.readouterr()
-    assert "gain    1.07" in told.out and "stored in" in told.out
+    assert "gain    1.0" in told.out and "stored in" in told.out
     assert "2 rounds of 6 levels of 6 s each" in told.err and "round 2 of 2" in told.err
     device = opened(bench)
     with Meter(device, clock=bench.clock) as meter:
@@ -76,11 +117,11 @@ def test_what_is_measured_afterwards_is_the_truth(bench, capsys):
     assert reading.joules / reading.seconds == pytest.approx(14.0, rel=0.006)
     assert abs(reading.joules - 14.0 * reading.seconds) < reading.uncertainty_joules
     assert info.lag_s == pytest.approx(0.42, rel=0.1) and info.gain == pytest.approx(0.01, rel=0.05)
-    assert info.calibration.startswith("gain 1.07") and "14 W" in info.calibration
+    assert info.calibration.startswith("gain 1.070 (1.0") and "14 W" in info.calibration
     assert "against external:" + bench.path in info.calibration
     assert info.calibration in health.sensor(info).found
     account = choose.account("ina3221", opened(bench))
-    assert devices_command.text(account, True).count("calibrated: gain 1.07") == 1
+    assert devices_command.text(account, True).count("calibrated: gain 1.070") == 1
 
 
 def test_the_plan_loads_nothing(bench, capsys):
@@ -158,7 +199,7 @@ def test_what_is_stored_is_shown_and_forgotten(bench, capsys):
     capsys.readouterr()
     assert call(bench, "--show") == 0
     told = capsys.readouterr().out
-    assert "NVIDIA Jetson TX2: VDD_IN" in told and "gain 1.07" in told
+    assert "NVIDIA Jetson TX2: VDD_IN" in told and "gain 1.070" in told
     assert call(bench, "--show", "--json") == 0
     [entry] = json.loads(capsys.readouterr().out)["calibrations"]
     assert entry["facts"]["against_gain"] == 0.001
