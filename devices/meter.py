@@ -67,6 +67,7 @@ class Meter:
         self._synchronise = synchronise
         self._open: Dict[str, Window] = {}
         self._epochs, self._running = 0, False
+        self._witnessed = witness.Tally()
 
     def __enter__(self) -> "Meter":
         for sampler in self.samplers:
@@ -135,9 +136,10 @@ class Meter:
             sampler.reach(end_s)  # so that the last edge is interpolated, not held
         if not self.samplers:
             return Reading(end_s - start_s, None, reason=self.info.reason)
-        return several.total(
-            [(sampler.info, sampler.reading(start_s, end_s)) for sampler in self.samplers]
-        )
+        pairs = [(sampler.info, sampler.reading(start_s, end_s)) for sampler in self.samplers]
+        found = several.total(pairs)
+        self._witnessed.add(pairs, found)
+        return found
 
     def epoch(self) -> ContextManager[Window]:
         """A window named after how many epochs there were: epoch 0, epoch 1, ..."""
@@ -181,7 +183,8 @@ class Meter:
         """Sentences on what a reader of these numbers must know; empty if there is nothing."""
         if not self.samplers:
             return self.device.notes()
-        return [text for sampler in self.samplers for text in sampler.warnings()]
+        found = [text for sampler in self.samplers for text in sampler.warnings()]
+        return found + self._witnessed.sentences()
 
 
 def _opened(device: Union[None, str, Device], clock: Clock) -> Device:

@@ -35,6 +35,7 @@ class Several(Device):
             fake="; ".join(labels) or None,
             estimate=any(i.estimate for i in infos),
             gain=max(i.gain for i in infos),
+            calibration="; ".join(_calibrations(infos)) or None,
         )
 
     def read(self) -> List[Sample]:
@@ -101,6 +102,10 @@ def sum_traces(traces: Sequence[PowerTrace]) -> PowerTrace:
     times = sorted(t for trace in traces for t in trace.times_s if start <= t <= end)
     watts = [sum(integrate.at(p.times_s, p.watts, t) for p in traces) for t in times]
     return PowerTrace(tuple(times), tuple(watts), " + ".join(str(p.rail) for p in traces))
+
+
+def _calibrations(infos: Sequence[DeviceInfo]) -> List[str]:
+    return ["{}: {}".format(i.adapter, i.calibration) for i in infos if i.calibration]
 
 
 def _rails(info: DeviceInfo, reading: Reading) -> Dict[str, float]:

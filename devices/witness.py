@@ -25,24 +25,60 @@ def heard(reading: Reading, witnesses: Sequence[Tuple[DeviceInfo, Reading]]) -> 
     return reading._replace(rails=rails, reason="; ".join(filter(None, reasons)) or None)
 
 
+class Tally:
+    """How often witnesses and joules did not agree, over all windows of a meter."""
+
+    def __init__(self) -> None:
+        self._windows, self._apart, self._most = 0, 0, 0.0
+        self._who = ""
+
+    def add(self, pairs: Sequence[Tuple[DeviceInfo, Reading]], reading: Reading) -> None:
+        """Count one window: its [(DeviceInfo, Reading)] and what became of them."""
+        for info, other in apart(pairs)[1]:
+            self._windows += 1
+            joules = _apart_joules(reading, other)
+            if joules is not None and reading.joules:
+                self._apart += 1
+                self._who = info.adapter
+                self._most = max(self._most, joules / reading.joules, key=abs)
+
+    def sentences(self) -> List[str]:
+        """One sentence if they ever differed by more than both error bars, else none."""
+        if not self._apart:
+            return []
+        return [
+            "{} beside it differed by more than both error bars in {} of {} windows, by {:+.1%} "
+            "at most: calibrate, or see what else one of them feeds".format(
+                self._who, self._apart, self._windows, self._most
+            )
+        ]
+
+
 def _sentence(reading: Reading, info: DeviceInfo, other: Reading) -> Optional[str]:
     if other.joules is None:
         return "{} beside it measured nothing: {}".format(info.adapter, other.reason)
-    if reading.joules is None:
-        return None
-    # the bars' own sum and not the root of their squares: two bars that do not touch
-    bars = [reading.uncertainty_joules, other.uncertainty_joules]
-    known = [bar for bar in bars if bar is not None]
-    apart_joules = other.joules - reading.joules
-    if len(known) < 2 or abs(apart_joules) <= sum(known):
+    apart_joules = _apart_joules(reading, other)
+    if apart_joules is None:
         return None
     return (
-        "{} beside it says {:.4g} J, {:+.1%} and more than both error bars ({:.2g} and {:.2g} J) "
-        "apart: calibrate, or see what else one of them feeds".format(
-            info.adapter, other.joules, _ratio(apart_joules, reading.joules), *known
+        "{} beside it says {:.4g} J in place of {:.4g} J, further apart than both error bars "
+        "({:.2g} J together)".format(
+            info.adapter, other.joules, reading.joules, _bars(reading, other)
         )
     )
 
 
-def _ratio(apart_joules: float, joules: float) -> float:
-    return apart_joules / joules if joules else float("inf")
+def _apart_joules(reading: Reading, other: Reading) -> Optional[float]:
+    """By how much the witness is above, if the two bars do not touch; else None."""
+    bars = _bars(reading, other)
+    if reading.joules is None or other.joules is None or bars is None:
+        return None
+    apart_joules = other.joules - reading.joules
+    return apart_joules if abs(apart_joules) > bars else None
+
+
+def _bars(reading: Reading, other: Reading) -> Optional[float]:
+    """Both error bars in joules, added and not as the root of squares: errors may be common."""
+    if reading.uncertainty_joules is None or other.uncertainty_joules is None:
+        return None
+    return reading.uncertainty_joules + other.uncertainty_joules

@@ -8,6 +8,7 @@ from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.device import Device
 from edgejoule.devices.reading import DeviceInfo, Sample
 
+MARGIN = 0.05  # of the calibrated range, by which noise alone may leave it
 SAME_LAG_S = 1e-3  # between what a driver's settings say of the lag, now and then
 
 
@@ -142,10 +143,10 @@ class Known(Device):
     def _beyond(self) -> float:
         """How far the values left the calibrated range: 0 not at all, 1 by its width or more."""
         span = self._facts.get("range_watts")
-        if not span or self._high < self._low:
+        if not span or self._high < self._low or span[1] <= span[0]:
             return 0.0
-        out = max(span[0] - self._low, self._high - span[1], 0.0)
-        return min(out / (span[1] - span[0]), 1.0) if span[1] > span[0] else float(out > 0.0)
+        out = max(span[0] - self._low, self._high - span[1]) / (span[1] - span[0])
+        return min(max(out - MARGIN, 0.0), 1.0)
 
     def _outside(self) -> List[str]:
         if self._beyond() <= 0.0:

@@ -87,6 +87,27 @@ def save(
     return path
 
 
+def prepare(folder: Optional[str] = None) -> None:
+    """Make the folder, so that minutes of comparing are not lost for want of it.
+
+    Raises:
+        ValueError: it cannot be written.
+    """
+    folder = folder or home()
+    try:
+        os.makedirs(folder, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return
+        why = "it is not yours to write"
+    except OSError as error:
+        why = error.strerror or str(error)
+    raise ValueError(
+        "calibrate: nothing can be stored in {}: {}; name another folder with {}".format(
+            folder, why, ASKED
+        )
+    )
+
+
 def listed(folder: Optional[str] = None) -> List[Dict[str, Any]]:
     """Every stored sensor: "path", and "sensor" and "facts", or "trouble" if it is unusable."""
     folder = folder or home()

@@ -71,17 +71,17 @@ def run(args: Namespace, clock: Clock = MACHINE) -> int:
     if args.show or args.forget:
         return _stored(args)
     _check(args)
-    opened = _opened(args, clock)
-    if opened is None:
-        return 3
     try:
-        return _calibrate(args, opened[0], opened[1], clock)
+        opened = _opened(args, clock)
+        if opened is None:
+            return 3
+        try:
+            return _calibrate(args, opened[0], opened[1], clock)
+        finally:
+            _close(list(opened))
     except KeyboardInterrupt:
         print("calibrate: stopped; nothing was stored", file=sys.stderr)
         return 130
-    finally:
-        for device in opened:
-            device.close()
 
 
 def _check(args: Namespace) -> None:
@@ -151,6 +151,7 @@ def _calibrate(args: Namespace, meter: Device, sensor: Device, clock: Clock) -> 
     }
     if args.dry_run:
         return _told(args, document, _plan_text(planned, meter, sensor), 0)
+    store.prepare()
     print(_plan_text(planned, meter, sensor), file=sys.stderr)
     with Progress(planned, clock) as progress:
         recorded = recording.both(meter, sensor, planned, clock, progress.begin)

@@ -57,7 +57,7 @@ def test_the_joules_are_the_firsts_and_the_witness_is_a_rail(adapters, clock):
     meter, reading = measured("board//bench:/dev/ttyUSB0", clock)
     assert reading.joules == pytest.approx(100.0)
     assert reading.rails == {"bench meter": pytest.approx(101.0)}
-    assert (reading.status, reading.reason) == ("ok", None)
+    assert (reading.status, reading.reason, meter.warnings()) == ("ok", None, [])
     assert meter.info.adapter == "board" and meter.info.scope == "module"
     assert set(meter.trace().watts) == {10.0}  # not the sum of both
     assert set(meter.cost()) == {"board", "bench"}
@@ -67,8 +67,9 @@ def test_the_joules_are_the_firsts_and_the_witness_is_a_rail(adapters, clock):
 
 def test_a_difference_beyond_both_error_bars_is_told(adapters, clock):
     adapters["bench"].watts = 11.0
-    _, reading = measured("board//bench", clock)
-    assert "bench beside it says 110 J, +10.0% and more than both error bars" in reading.reason
+    meter, reading = measured("board//bench", clock)
+    assert "bench beside it says 110 J in place of 100 J, further apart than" in reading.reason
+    assert "both error bars in 1 of 1 windows, by +10.0% at most" in meter.warnings()[0]
     assert reading.joules == pytest.approx(100.0) and reading.status == "ok"
 
 
@@ -80,6 +81,12 @@ def test_a_witness_that_fails_costs_nothing_but_itself(adapters, clock):
             clock.sleep(10.0)
     assert opened.reading.joules == pytest.approx(100.0) and opened.reading.rails == {}
     assert "bench beside it measured nothing" in opened.reading.reason
+
+
+def test_a_sum_names_its_parts_calibrations(adapters):
+    adapters["cpu"] = Adapter(4.0, adapter="cpu", scope="package", calibration="gain 1.1")
+    adapters["gpu"] = Adapter(6.0, adapter="gpu", scope="gpu")
+    assert choose.open("cpu+gpu").info().calibration == "cpu: gain 1.1"
 
 
 def test_a_sum_may_have_a_witness(adapters, clock):

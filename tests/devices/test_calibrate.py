@@ -174,6 +174,16 @@ def test_no_sensor_and_no_meter_are_exit_code_3(bench, capsys):
     bench.path = "/nowhere/at/all"
     assert call(bench) == 3
     assert "cannot open /nowhere" in capsys.readouterr().err
+    assert call(bench, "--against", "ina3221", "--power", "none") == 3
+    assert "calibrate: no sensor: none was asked for" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_minutes_are_spent(bench, monkeypatch):
+    begun = bench.clock.now()
+    monkeypatch.setenv("EDGEJOULE_SENSORS", bench.path)
+    with pytest.raises(ValueError, match="nothing can be stored in .*EDGEJOULE_SENSORS"):
+        call(bench)
+    assert bench.clock.now() - begun < 1.0
 
 
 @pytest.mark.parametrize(
