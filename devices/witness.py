@@ -57,28 +57,28 @@ class Tally:
 def _sentence(reading: Reading, info: DeviceInfo, other: Reading) -> Optional[str]:
     if other.joules is None:
         return "{} beside it measured nothing: {}".format(info.adapter, other.reason)
-    apart_joules = _apart_joules(reading, other)
-    if apart_joules is None:
+    if _apart_joules(reading, other) is None:
         return None
     return (
         "{} beside it says {:.4g} J in place of {:.4g} J, further apart than both error bars "
         "({:.2g} J together)".format(
-            info.adapter, other.joules, reading.joules, _bars(reading, other)
+            info.adapter, other.joules, reading.joules or 0.0, _bars(reading, other)
         )
     )
 
 
 def _apart_joules(reading: Reading, other: Reading) -> Optional[float]:
     """By how much the witness is above, if the two bars do not touch; else None."""
-    bars = _bars(reading, other)
-    if reading.joules is None or other.joules is None or bars is None:
+    if reading.joules is None or other.joules is None:
         return None
     apart_joules = other.joules - reading.joules
-    return apart_joules if abs(apart_joules) > bars else None
+    return apart_joules if abs(apart_joules) > _bars(reading, other) else None
 
 
-def _bars(reading: Reading, other: Reading) -> Optional[float]:
-    """Both error bars in joules, added and not as the root of squares: errors may be common."""
-    if reading.uncertainty_joules is None or other.uncertainty_joules is None:
-        return None
-    return reading.uncertainty_joules + other.uncertainty_joules
+def _bars(reading: Reading, other: Reading) -> float:
+    """Both error bars in joules, added and not as the root of squares: errors may be common.
+
+    Infinite if one of them is not told, as of an estimate.
+    """
+    bars = (reading.uncertainty_joules, other.uncertainty_joules)
+    return sum(float("inf") if bar is None else bar for bar in bars)

@@ -4,47 +4,13 @@ from math import hypot
 from typing import Any, Dict, List, Optional, Tuple
 
 from edgejoule.devices.calibration import store
+from edgejoule.devices.calibration.correction import Counter, Line, sentence
 from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.device import Device
 from edgejoule.devices.reading import DeviceInfo, Sample
 
 MARGIN = 0.05  # of the calibrated range, by which noise alone may leave it
 SAME_LAG_S = 1e-3  # between what a driver's settings say of the lag, now and then
-
-
-class Line:
-    """Watts as the sensor says them to watts as they are: gain x power + offset, turned round."""
-
-    def __init__(self, facts: Dict[str, Any]):
-        self.gain = facts["gain"]["value"] if facts.get("gain") else 1.0
-        self.offset_watts = facts["offset_watts"]["value"] if facts.get("offset_watts") else 0.0
-
-    def watts(self, shown: float) -> float:
-        """The power behind what the sensor shows."""
-        return (shown - self.offset_watts) / self.gain
-
-
-class Counter:
-    """Joules so far, corrected; they move when the sensor's do, or ticks would be seen in them."""
-
-    def __init__(self, line: Line):
-        self._line = line
-        self._begun_s: Optional[float] = None
-        self._last: Optional[Tuple[float, float, float]] = None  # moment, shown, corrected
-
-    def joules(self, shown: float, moment_s: float) -> Tuple[float, Optional[float]]:
-        """(joules that were drawn, mean watts since the counter last moved, None if it stands)."""
-        if self._begun_s is None:
-            self._begun_s = moment_s
-        if self._last is not None and self._last[1] == shown:
-            return self._last[2], None
-        offset_joules = self._line.offset_watts * (moment_s - self._begun_s)
-        joules = (shown - offset_joules) / self._line.gain
-        watts = None
-        if self._last is not None and moment_s > self._last[0]:
-            watts = (joules - self._last[2]) / (moment_s - self._last[0])
-        self._last = (moment_s, shown, joules)
-        return joules, watts
 
 
 class Known(Device):
@@ -177,32 +143,6 @@ def serial_of(device: Device) -> Optional[str]:
     facts = getattr(device, "facts", None)
     uuid = facts().get("uuid") if callable(facts) else None
     return str(uuid) if uuid else None
-
-
-def sentence(facts: Dict[str, Any]) -> Optional[str]:
-    """What was calibrated, how well, against what, when, and for which powers; None if nothing."""
-    parts = [_gain(facts["gain"])] if facts.get("gain") else []
-    if facts.get("offset_watts"):
-        parts.append("offset {:.2f} W".format(facts["offset_watts"]["value"]))
-    for name, word in (("lag_s", "lag"), ("update_s", "new every"), ("window_s", "sees")):
-        if facts.get(name):
-            parts.append("{} {:.3g} s".format(word, facts[name]["value"]))
-    if not parts:
-        return None
-    parts.append(_origin(facts))
-    if facts.get("range_watts") and facts.get("gain"):
-        parts.append("{:.3g} to {:.3g} W".format(*facts["range_watts"]))
-    return ", ".join(part for part in parts if part)
-
-
-def _gain(gain: Dict[str, Any]) -> str:
-    return "gain {value:.3f} ({low:.3f} to {high:.3f})".format(**gain)
-
-
-def _origin(facts: Dict[str, Any]) -> str:
-    words = ["against " + facts["against"]] if facts.get("against") else []
-    words += ["by " + facts["by"]] if facts.get("by") and not words else []
-    return ", ".join(words + ([facts["found"]] if facts.get("found") else []))
 
 
 def _sd(quantity: Dict[str, Any]) -> float:

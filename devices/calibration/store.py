@@ -10,17 +10,13 @@ it: "found" (a date), "by" ("calibrate" or "doctor"), "against" (the meter). "ra
 import hashlib
 import json
 import os
-import tempfile
-from math import isfinite
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional
 
+from edgejoule.devices.calibration import documents
 from edgejoule.devices.reading import DeviceInfo
 from edgejoule.devices.vendors import sysfs
 
-SCHEMA = 1
-# Formats: 1 = {"schema", "sensor": {"adapter", "name", "rail", "serial"}, "facts": {...}}
 ASKED = "EDGEJOULE_SENSORS"
-QUANTITIES = ("gain", "offset_watts", "lag_s", "update_s", "window_s")
 ORIGIN = ("found", "by", "against")
 # A doctor's estimate, made every night, must not take the place of a comparison with a meter.
 RANK = {"doctor": 0, "calibrate": 1}
@@ -53,7 +49,7 @@ def look(info: DeviceInfo, serial: Optional[str] = None, folder: Optional[str] =
     for each in (None, serial or machine_serial()):
         path = path_of(info, each, folder)
         if os.path.lexists(path):
-            facts, trouble = _facts(path, sensor(info, each))
+            facts, trouble = documents.facts(path, sensor(info, each))
             found.update(facts)
             troubles += [trouble] if trouble else []
     return Look(found, list(dict.fromkeys(troubles)))
@@ -71,19 +67,19 @@ def save(
         ValueError: a quantity is no number with an interval round it.
         OSError: the folder cannot be written.
     """
-    problem = _problem(facts)
+    problem = documents.flaw(facts)
     if problem:
         raise ValueError("calibration: {}".format(problem))
     serial = serial or machine_serial()
     path = path_of(info, serial, folder)
-    kept = _facts(path, sensor(info, serial))[0] if os.path.exists(path) else {}
+    kept = documents.facts(path, sensor(info, serial))[0] if os.path.exists(path) else {}
     document = {
-        "schema": SCHEMA,
+        "schema": documents.SCHEMA,
         "sensor": sensor(info, serial),
         "facts": _merged(kept, facts),
     }
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    _write(path, json.dumps(document, indent=1, sort_keys=True) + "\n")
+    documents.write(path, json.dumps(document, indent=1, sort_keys=True) + "\n")
     return path
 
 
@@ -114,7 +110,7 @@ def listed(folder: Optional[str] = None) -> List[Dict[str, Any]]:
     found = []
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     for path in [os.path.join(folder, name) for name in names if name.endswith(".json")]:
-        document, trouble = _document(path)
+        document, trouble = documents.read(path)
         if trouble is None:
             found.append(dict(path=path, sensor=document["sensor"], facts=document["facts"]))
         else:
@@ -183,7 +179,7 @@ def _merged(kept: Dict[str, Any], fresh: Dict[str, Any]) -> Dict[str, Any]:
     for name, value in fresh.items():
         if value is None:  # not found this time, which takes nothing back
             continue
-        if name in QUANTITIES:
+        if name in documents.QUANTITIES:
             if _rank(kept.get(name)) > _rank(origin):
                 continue
             merged[name] = dict(value, **origin)
@@ -200,81 +196,5 @@ def _rank(origin: Optional[Dict[str, Any]]) -> int:
     return RANK.get((origin or {}).get("by", ""), -1)
 
 
-def _facts(path: str, expected: Dict[str, Optional[str]]) -> Tuple[Dict[str, Any], Optional[str]]:
-    """(facts, None) of a file, or ({}, why it is not used)."""
-    document, trouble = _document(path)
-    if trouble is None and document["sensor"] != expected:
-        trouble = "{} is of another sensor ({}); it is not used".format(path, document["sensor"])
-    return ({}, trouble) if trouble else (document["facts"], None)
-
-
-def _document(path: str) -> Tuple[Dict[str, Any], Optional[str]]:
-    """(document, None) of a file, or ({}, why it is not used)."""
-    try:
-        with open(path, encoding="utf8") as file:
-            document = json.load(file)
-    except (OSError, ValueError) as error:
-        why = "cannot be read: {}".format(" ".join(str(error).split()))
-        return {}, _unused(path, why)
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        schema = document.get("schema") if isinstance(document, dict) else None
-        return {}, _unused(path, "has schema {!r}, not {}".format(schema, SCHEMA))
-    if not isinstance(document.get("sensor"), dict) or not isinstance(document.get("facts"), dict):
-        return {}, _unused(path, "lacks its sensor or its facts")
-    problem = _problem(document["facts"])
-    return ({}, _unused(path, problem)) if problem else (document, None)
-
-
-def _unused(path: str, why: str) -> str:
-    return "the calibration {} {}; it is not used: calibrate again, or remove the file".format(
-        path, why
-    )
-
-
-def _problem(facts: Dict[str, Any]) -> Optional[str]:
-    """Why facts cannot be used; None if they can."""
-    for name in QUANTITIES:
-        each = facts.get(name)
-        if each is not None and not _is_quantity(each):
-            return "has a {} of {!r}, which is no value with an interval".format(name, each)
-        if name == "gain" and each is not None and not each["value"] > 0:
-            return "has a gain of {:g}, which no sensor has".format(each["value"])
-    span = facts.get("range_watts")
-    if span is None or (isinstance(span, (list, tuple)) and len(span) == 2 and _ascends(span)):
-        return None
-    return "has a range of {!r}, which is not [lowest, highest]".format(span)
-
-
-def _is_quantity(each: Any) -> bool:
-    parts = ("low", "value", "high")
-    return isinstance(each, dict) and _ascends([each.get(part) for part in parts])
-
-
-def _ascends(numbers: Sequence[Any]) -> bool:
-    """True if they are finite numbers, none below the one before it."""
-    sound = all(_is_number(number) for number in numbers)
-    return sound and all(low <= high for low, high in zip(numbers, numbers[1:]))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
-
-
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf8")).hexdigest()[:LETTERS]
-
-
-def _write(path: str, text: str) -> None:
-    """Write a file whole or not at all, and onto the disk."""
-    handle, temporary = tempfile.mkstemp(
-        prefix=os.path.basename(path), suffix=".tmp", dir=os.path.dirname(path)
-    )
-    try:
-        with os.fdopen(handle, "w", encoding="utf8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())  # else a power cut may keep the name and lose the content
-        os.replace(temporary, path)
-    except BaseException:  # Ctrl-C included: nothing half-written stays
-        os.unlink(temporary)
-        raise

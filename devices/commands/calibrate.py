@@ -21,14 +21,12 @@ from argparse import ArgumentParser, Namespace
 from typing import Any, Dict, List, Optional, Tuple
 
 from edgejoule.devices import choose, several
-from edgejoule.devices.calibration import fit, known, recording, store
+from edgejoule.devices.calibration import fit, known, outcome, recording, store
 from edgejoule.devices.calibration.progress import Progress
 from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.device import Device
 
 ROUNDS = 4
-GOOD_GAIN = 0.02  # half the interval: what an INA3221's shunts promise without a calibration
-GOOD_LAG_S, GOOD_LAG = 0.1, 0.2  # half the interval, and its share of the lag
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -161,13 +159,14 @@ def _calibrate(args: Namespace, meter: Device, sensor: Device, clock: Clock) -> 
     except RuntimeError as error:
         return _told(args, _refused(document, str(error)), "", 1)
     document["fit"] = found._asdict()
-    reason = _not_good(found)
+    reason = outcome.shortcoming(found)
     if reason is not None:
         return _told(args, _refused(document, reason), "", 1)
-    facts = _facts(args, found, meter, sensor, clock)
+    today = datetime.date.fromtimestamp(clock.wall()).isoformat()
+    facts = outcome.facts(found, meter.info(), sensor.info(), today, args.meter_percent)
     document["facts"] = facts
     document["stored"] = store.save(sensor.info(), facts, serial=known.serial_of(sensor))
-    return _told(args, document, _text(found, facts, document["stored"]), 0)
+    return _told(args, document, outcome.text(found, facts, document["stored"]), 0)
 
 
 def _compared(recorded: recording.Recorded, meter: Device, sensor: Device) -> fit.Fit:
@@ -180,43 +179,6 @@ def _compared(recorded: recording.Recorded, meter: Device, sensor: Device) -> fi
     if found.lag_s is None or not late:
         return found
     return found._replace(lag_s=fit.Quantity(*[each + late for each in found.lag_s]))
-
-
-def _not_good(found: fit.Fit) -> Optional[str]:
-    """Why a fit is not worth storing; None if it is."""
-    share = found.gain.half() / found.gain.value if found.gain.value > 0 else float("inf")
-    if share <= GOOD_GAIN:
-        return None
-    return (
-        "not good enough: the gain is {:.3f}, known to {:.1%} only (needed: {:.0%}); let the "
-        "machine rest, and take more --rounds or a longer --hold{}".format(
-            found.gain.value, share, GOOD_GAIN, _because(found)
-        )
-    )
-
-
-def _because(found: fit.Fit) -> str:
-    return "".join("; " + note for note in found.notes)
-
-
-def _facts(
-    args: Namespace, found: fit.Fit, meter: Device, sensor: Device, clock: Clock
-) -> Dict[str, Any]:
-    """What is stored; a lag that is hardly known is left to the driver's settings."""
-    facts: Dict[str, Any] = dict(fit.facts(found))
-    lag = found.lag_s
-    if lag is not None and lag.half() > max(GOOD_LAG_S, GOOD_LAG * abs(lag.value)):
-        del facts["lag_s"]
-    percent = args.meter_percent
-    facts.update(
-        found=datetime.date.fromtimestamp(clock.wall()).isoformat(),
-        by="calibrate",
-        against="{}:{}".format(meter.info().adapter, meter.info().name),
-        against_gain=meter.info().gain if percent is None else percent / 100,
-        range_watts=list(found.range_watts),
-        assumed_lag_s=sensor.info().lag_s,
-    )
-    return facts
 
 
 def _refused(document: Dict[str, Any], reason: str) -> Dict[str, Any]:
@@ -237,14 +199,14 @@ def _told(args: Namespace, document: Dict[str, Any], text: str, code: int) -> in
 def _plan_text(planned: recording.Plan, meter: Device, sensor: Device) -> str:
     info, bench = sensor.info(), meter.info()
     return (
-        "calibrate: {} of {} ({}) against {}:{}; {} rounds of {} levels of {:.3g} s each, "
+        "calibrate: {} of {} ({}) against {}:{}; {} of {} levels of {:.3g} s each, "
         "{} in all; the processor is loaded, so let nothing else run".format(
             info.rail,
             info.name,
             info.adapter,
             bench.adapter,
             bench.name,
-            planned.rounds,
+            "1 round" if planned.rounds == 1 else "{} rounds".format(planned.rounds),
             len(recording.LEVELS),
             planned.hold_s,
             minutes(planned.seconds),
@@ -256,28 +218,6 @@ def minutes(seconds: float) -> str:
     """A length of time in words."""
     whole = int(round(seconds))
     return "{} s".format(whole) if whole < 60 else "{} min {} s".format(*divmod(whole, 60))
-
-
-def _text(found: fit.Fit, facts: Dict[str, Any], path: str) -> str:
-    lines = [
-        "gain    {:.4f}   ({:.4f} to {:.4f})".format(*found.gain),
-        "offset  {:+.3f} W  ({:+.3f} to {:+.3f} W)".format(*found.offset_watts),
-        "lag     " + _lag_text(found.lag_s, "lag_s" in facts),
-        "from {} plateaus of {:.3g} to {:.3g} W; they scatter {:.2g} W about the line".format(
-            found.plateaus, found.range_watts[0], found.range_watts[1], found.residual_watts
-        ),
-        "the meter itself is taken to be right within {:.2g} % (standard uncertainty)".format(
-            facts["against_gain"] * 100
-        ),
-    ]
-    return "\n".join(lines + list(found.notes) + ["stored in {}".format(path)])
-
-
-def _lag_text(lag: Optional[fit.Quantity], is_stored: bool) -> str:
-    if lag is None:
-        return "not measured: too few edges were seen"
-    text = "{:.3f} s   ({:.3f} to {:.3f} s)".format(*lag)
-    return text if is_stored else text + ", too uncertain to be stored"
 
 
 def _stored(args: Namespace) -> int:
