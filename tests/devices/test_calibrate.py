@@ -10,11 +10,13 @@ import pytest
 from rigs import board_rig, hidden_truth
 
 from edgejoule.devices import choose, health
-from edgejoule.devices.adapters import ina3221
-from edgejoule.devices.calibration import recording, staircase, store
+from edgejoule.devices.adapters import external, ina3221
+from edgejoule.devices.calibration import fit, recording, staircase, store
 from edgejoule.devices.commands import calibrate
 from edgejoule.devices.commands import devices as devices_command
+from edgejoule.devices.device import Device
 from edgejoule.devices.meter import Meter
+from edgejoule.devices.reading import DeviceInfo, Sample
 
 
 @pytest.fixture
@@ -99,6 +101,35 @@ def test_a_meter_on_the_network_that_writes_bare_watts(bench, capsys):
     assert facts["gain"]["value"] == pytest.approx(hidden_truth.GAIN, rel=0.005)
     assert facts["offset_watts"]["value"] == pytest.approx(hidden_truth.OFFSET_W, abs=0.05)
     assert facts["lag_s"]["value"] == pytest.approx(hidden_truth.LAG_S, rel=0.1)
+
+
+class Counter(Device):
+    """A GPU's register of joules, new ten times a second, with the gain and offset of the truth."""
+
+    def __init__(self, truth):
+        self.truth, self.begun_s, self.tick_s, self.shown = truth, truth.clock.now(), 0.0, 0.0
+
+    def info(self):
+        return DeviceInfo("gpu", "GPU", "counter", "gpu", period_s=0.025, update_s=0.1)
+
+    def read(self):
+        now, truth = self.truth.clock.now(), self.truth
+        if now - self.tick_s >= 0.1:
+            truth.move(now)
+            self.tick_s = now
+            self.shown = truth.gain * truth.joules + truth.offset * (now - self.begun_s)
+        return [Sample(joules=self.shown)]
+
+
+def test_a_counter_of_joules_is_calibrated_like_a_power(bench):
+    meter, counter = external.open(bench.path, clock=bench.clock), Counter(bench)
+    planned = recording.plan(meter.info(), counter.info(), None, 2)
+    recorded = recording.both(meter, counter, planned, bench.clock)
+    meter.close()
+    found = fit.compare(recorded.reference, recorded.sensor, recorded.steps, recorded.end_s)
+    assert found.gain.value == pytest.approx(hidden_truth.GAIN, rel=0.005)
+    assert found.offset_watts.value == pytest.approx(hidden_truth.OFFSET_W, abs=0.05)
+    assert found.lag_s.value == pytest.approx(0.0, abs=0.03)
 
 
 def test_what_is_measured_afterwards_is_the_truth(bench, capsys):

@@ -21,6 +21,7 @@ class Truth:
         self.clock, self.gain, self.offset, self.lag_s = clock, gain, offset, lag_s
         self.noise, self.full, self.dice = noise, full, random.Random(7)
         self.share, self.followed, self.at_s = 0.0, IDLE_W, clock.now()
+        self.joules = 0.0  # so far
 
     def watts(self):
         """The power now."""
@@ -32,8 +33,9 @@ class Truth:
         self.share = share
 
     def move(self, now):
-        """Let the sensor's filter follow until now."""
+        """Let the sensor's filter and the energy follow until now."""
         spent = now - self.at_s
+        self.joules += self.watts() * spent
         left = math.exp(-spent / self.lag_s) if self.lag_s > 0 else 0.0
         self.followed = self.watts() + (self.followed - self.watts()) * left
         self.at_s = now
