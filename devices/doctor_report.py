@@ -6,7 +6,7 @@ a sensor that hangs costs seconds, and what would name a person or the machine i
 
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from edgejoule.devices import attempt, choose, conditions, health, machine, privacy
+from edgejoule.devices import attempt, choose, conditions, health, machine, privacy, survey
 from edgejoule.devices.device import Device
 
 SENSORS_S = 8.0  # all sensors are asked at once; jtop takes seconds on a busy board
@@ -28,7 +28,7 @@ def make(
     Raises:
         ValueError: no sensor has that name, or `sysfs` is none.
     """
-    sensors, root = choose.survey(SENSORS_S, sysfs), conditions.root_of(sysfs)
+    sensors, root = survey.take(SENSORS_S, sysfs), conditions.root_of(sysfs)
     device = chosen(power, fake_power, sensors, sysfs)
     name = device.info().adapter
     try:
@@ -51,7 +51,7 @@ def chosen(
     `sensors` is a survey: what has just failed there is not waited for again.
     """
     failed = {each["adapter"]: each["reason"] for each in sensors if "reason" in each}
-    answered = choose.preferred(sensors)
+    answered = survey.preferred(sensors)
     name = answered if power == "auto" and fake_power is None and answered else power
     if name in failed:
         return choose.load("none").open(failed[name])
@@ -90,7 +90,7 @@ def text(found: Dict[str, Any]) -> str:
 def _sensor(each: Dict[str, Any]) -> List[str]:
     name = each["adapter"]
     if "reason" in each:
-        return [_line(name, choose.without_name(name, each["reason"]))]
+        return [_line(name, survey.without_name(name, each["reason"]))]
     told = {key: value for key, value in each["info"].items() if value is not None}
     told.update(watts=each["watts"], joules=each["joules"], rails=each["rails"])
     told.update(each["facts"])
@@ -122,4 +122,4 @@ def _words(value: Any) -> str:
 
 
 def _told(name: str, error: Exception) -> str:
-    return "{}: {}".format(type(error).__name__, choose.without_name(name, str(error)))
+    return "{}: {}".format(type(error).__name__, survey.without_name(name, str(error)))

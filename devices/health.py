@@ -47,9 +47,10 @@ def sensor(info: DeviceInfo) -> Check:
         )
     if info.fake:
         return Check("sensor", "warn", "not real: " + info.fake, "drop --fake-power")
-    return Check(
-        "sensor", "ok", "{}: {} of {} ({})".format(info.adapter, info.rail, info.name, info.scope)
-    )
+    found = "{}: {} of {} ({})".format(info.adapter, info.rail, info.name, info.scope)
+    if info.calibration:
+        found += "; calibrated: " + info.calibration
+    return Check("sensor", "ok", found)
 
 
 def update(info: DeviceInfo, burst: Burst) -> List[Check]:

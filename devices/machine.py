@@ -36,6 +36,7 @@ PACKAGES = (
 )
 VARIABLES = (  # whose values matter and are nobody's secret
     "EDGEJOULE_LOCKS",
+    "EDGEJOULE_SENSORS",
     "EDGEJOULE_TRACEBACK",
     "CUDA_VISIBLE_DEVICES",
     "CUDA_DEVICE_ORDER",

@@ -87,8 +87,9 @@ class Sampler:
     def reading(self, start_s: float, end_s: float) -> Reading:
         """What a window cost."""
         self.settle()
+        info = self.device.info()  # of now: a calibration's bars depend on what was seen
         with self._lock:
-            return window.reading(self.record, self.info, start_s, end_s)
+            return window.reading(self.record, info, start_s, end_s)
 
     def trace(self) -> PowerTrace:
         """Power over everything sampled so far, in watts."""

@@ -10,7 +10,7 @@ import threading
 from contextlib import ExitStack
 from typing import Dict, List, Optional, Tuple
 
-from edgejoule.devices import several
+from edgejoule.devices import several, witness
 from edgejoule.devices.clock import Clock
 from edgejoule.devices.device import Device
 from edgejoule.devices.reading import Reading, worst
@@ -32,7 +32,7 @@ class Sampling:
             for part in several.parts(device)
             if part.info().reason is None  # else it measures nothing, and says why
         ]
-        self._sleeps = Sleeps(clock)
+        self._sleeps, self._witnessed = Sleeps(clock), witness.Tally()
         self._marking = threading.RLock()  # again: a signal's handler may mark within a mark
 
     @property
@@ -97,7 +97,9 @@ class Sampling:
             return Reading(end_s - start_s, None, reason=self._elsewhere())
         if not self._samplers:
             return Reading(end_s - start_s, None, reason=self.info.reason)
-        found = several.total([(s.info, s.reading(start_s, end_s)) for s in self._samplers])
+        pairs = [(s.device.info(), s.reading(start_s, end_s)) for s in self._samplers]
+        found = several.total(pairs)
+        self._witnessed.add(pairs, found)
         said = [each for each in (trouble, self._sleeps.sentence(start_s, end_s)) if each]
         if not said:
             return found
@@ -106,7 +108,8 @@ class Sampling:
 
     def trace(self) -> PowerTrace:
         """Power over everything sampled so far, in watts; empty if nothing was."""
-        return several.sum_traces([sampler.trace() for sampler in self.samplers])
+        own = [each for each in self.samplers if each.info.scope != witness.SCOPE]
+        return several.sum_traces([sampler.trace() for sampler in own])
 
     def cost(self) -> Dict[str, Dict[str, Optional[float]]]:
         """By adapter, what measuring costs: share of one core [0, 1], reads, samples kept."""
@@ -119,7 +122,8 @@ class Sampling:
             return [self._elsewhere()]
         if not self._samplers:
             return self.device.notes()
-        return [text for sampler in self._samplers for text in sampler.warnings()]
+        found = [text for sampler in self._samplers for text in sampler.warnings()]
+        return found + self._witnessed.sentences()
 
     def _elsewhere(self) -> str:
         return (

@@ -5,6 +5,7 @@ from itertools import permutations
 from math import sqrt
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
+from edgejoule.devices import witness
 from edgejoule.devices.device import Device
 from edgejoule.devices.energy import integrate
 from edgejoule.devices.reading import SENSING, DeviceInfo, Reading, Sample, worst
@@ -49,6 +50,7 @@ class Several(Device):
             sensing=min((i.sensing for i in infos), key=SENSING.index),
             limit_watts=_sum([i.limit_watts for i in infos]),
             serial="+".join(i.serial for i in infos if i.serial) or None,
+            calibration="; ".join(_calibrations(infos)) or None,
         )
 
     def read(self) -> List[Sample]:
@@ -86,6 +88,9 @@ def total(pairs: Sequence[Tuple[DeviceInfo, Reading]]) -> Reading:
     Rails are named after their adapter and, where there may be several, their serial: "nvml
     GPU-4c2f". Errors of different sensors are independent.
     """
+    own, witnesses = witness.apart(pairs)
+    if witnesses:
+        return witness.heard(total(own), witnesses)
     if len(pairs) == 1:
         return pairs[0][1]  # whole: with its peak, which a sum does not have
     readings = [reading for _, reading in pairs]
@@ -153,6 +158,10 @@ def _counted(words: Iterable[str]) -> str:
     """The words joined, those that are equal by their number: "2 x NVIDIA A100"."""
     counts = Counter(words)  # in the order of their first coming
     return " + ".join(w if n == 1 else "{} x {}".format(n, w) for w, n in counts.items())
+
+
+def _calibrations(infos: Sequence[DeviceInfo]) -> List[str]:
+    return ["{}: {}".format(i.adapter, i.calibration) for i in infos if i.calibration]
 
 
 def _rails(info: DeviceInfo, reading: Reading) -> Dict[str, float]:

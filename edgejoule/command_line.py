@@ -68,6 +68,7 @@ COMMANDS = (
     Command("papers", "reports", "published result tables side by side with our runs", PAGES),
     Command("devices", "devices", "power sensors of this machine, read once"),
     Command("doctor", "devices", "is this machine fit to measure?"),
+    Command("calibrate", "devices", "the board's sensor against a bench meter"),
     Command("watch", "devices", "live watts and temperature in this terminal"),
     Command("measure", "devices", "joules of any command"),
     Command("prune", "bench", "cut one model and print what it saves", ("torch", "numpy")),

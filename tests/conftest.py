@@ -8,6 +8,8 @@ from rigs.virtual_clock import virtual_clock
 # Also for the processes that tests start: two threads that wait for each other on a busy machine
 # are slower than one, by a lot.
 os.environ["OMP_NUM_THREADS"] = "1"
+# A folder that is not there: what somebody calibrated on this machine must not move a test.
+os.environ["EDGEJOULE_SENSORS"] = os.path.join(os.path.dirname(__file__), "no-calibrations")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 from argparse import ArgumentParser, Namespace
 from typing import Any, Dict
 
-from edgejoule.devices import choose, conditions
+from edgejoule.devices import conditions, survey
 
 NAMES = 8  # characters of the longest adapter's name; those of several GPUs are longer
 
@@ -17,8 +17,8 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Exit code: 0; a machine without a sensor is a finding, not a failure."""
-    found = choose.survey(sysfs=args.sysfs)
-    chosen = choose.preferred(found)
+    found = survey.take(sysfs=args.sysfs)
+    chosen = survey.preferred(found)
     if args.json:
         print(
             json.dumps(
@@ -33,8 +33,8 @@ def run(args: Namespace) -> int:
         return 0
     width = max(len(each["adapter"]) for each in found)
     for each in found:
-        is_chosen = "info" in each and choose.adapter_of(each["adapter"]) == chosen
-        print(_text(each, is_chosen, width))
+        is_chosen = "info" in each and survey.adapter_of(each["adapter"]) == chosen
+        print(text(each, is_chosen, width))
     if not chosen:
         print(
             'no sensor answers: joules will read "not measured"; '
@@ -43,16 +43,19 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _text(each: Dict[str, Any], is_chosen: bool, width: int) -> str:
+def text(each: Dict[str, Any], is_chosen: bool, width: int = 0) -> str:
+    """A survey's finding on one sensor, for a terminal; the chosen one has a star."""
     name = each["adapter"].ljust(max(width, NAMES))
     if "reason" in each:
-        return "  {} {}".format(name, choose.without_name(each["adapter"], each["reason"]))
+        return "  {} {}".format(name, survey.without_name(each["adapter"], each["reason"]))
     info = each["info"]
     lines = [
         "{} {} {}: {} ({}), {}".format(
             "*" if is_chosen else " ", name, info["name"], info["rail"], info["scope"], _now(each)
         )
     ]
+    if info["calibration"]:
+        lines.append("             calibrated: {}".format(info["calibration"]))
     unit = "J" if each["joules"] is not None else "W"
     lines += [
         "             {:24} {:10.3f} {}".format(rail, value, unit)

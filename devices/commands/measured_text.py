@@ -14,6 +14,8 @@ def single(found: Document) -> List[str]:
         lines = ["{:.3g} s, joules not measured: {}".format(reading["seconds"], reading["reason"])]
         return lines + unsaid(found["warnings"], reading["reason"])
     lines = [cost(reading) + ", peak {} ({})".format(_peak(reading["peak_watts"]), source(found))]
+    if device["calibration"]:
+        lines.append("calibrated: {}".format(device["calibration"]))
     lines += at_rest(found)
     lines += rails_text.table(reading["rails"], reading["joules"], device["rail"])
     lines += unsaid([reading["reason"]] + found["warnings"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgejoule.devices import choose
+from edgejoule.devices import choose, survey
 from edgejoule.devices.clock import MACHINE
 from edgejoule.devices.device import Device
 from edgejoule.devices.meter import Meter
@@ -142,7 +142,7 @@ def test_what_would_count_twice_is_refused(adapters):
 def test_the_survey_reads_every_sensor(adapters):
     adapters["first"] = Adapter()
     adapters["second"] = Adapter(Sample(watts=3.0, rails={"R": 3.0}))
-    bad, good = choose.survey()
+    bad, good = survey.take()
     assert bad == {"adapter": "first", "reason": "x: no value"}
     assert good["watts"] == 3.0 and good["info"]["rail"] == "R"
     assert adapters["second"].closed == 1
@@ -157,11 +157,11 @@ def test_the_survey_has_a_line_for_each_of_several(adapters):
         ("first:3", other),
     ]
     adapters["second"] = Adapter(Sample(watts=4.0))
-    found = choose.survey()
+    found = survey.take()
     assert [each["adapter"] for each in found] == ["first:1", "first:2", "first:3", "second"]
     assert found[0]["watts"] == 3.0 and found[1] == {"adapter": "first:2", "reason": "hidden"}
     assert found[2]["reason"] == "x: no value" and (one.closed, other.closed) == (1, 1)
-    assert choose.preferred(found) == "first" and choose.preferred(found[1:3]) is None
+    assert survey.preferred(found) == "first" and survey.preferred(found[1:3]) is None
 
 
 def test_what_sleeps_is_passed_over_and_noted(adapters):

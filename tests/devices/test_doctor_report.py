@@ -12,7 +12,7 @@ import pytest
 from rigs import board_rig
 
 from edgejoule import command_line
-from edgejoule.devices import choose, doctor_report, health, machine, privacy
+from edgejoule.devices import choose, doctor_report, health, machine, privacy, survey
 from edgejoule.devices.adapters import ina3221
 from edgejoule.devices.device import Device
 from edgejoule.devices.reading import DeviceInfo, Sample
@@ -45,7 +45,7 @@ def report_of(board, folder, monkeypatch):
     """The text on an emulated board, after a very short examination."""
     monkeypatch.setattr(health, "BURST_S", 0.02)
     device = ina3221.open(root=str(board_rig.build(folder, board)))
-    sensors = [choose.account("ina3221", device)]
+    sensors = [survey.account("ina3221", device)]
     checks = health.examine(device, 0.05, with_load=False, root=str(folder))
     device.close()
     return doctor_report.text(doctor_report.document(sensors, checks, str(folder)))
@@ -191,7 +191,7 @@ def test_names_that_boards_come_with_are_left_alone(monkeypatch):
 
 
 def test_a_report_of_this_machine_names_neither_user_nor_host():
-    found = doctor_report.document(choose.survey(2.0), [health.Check("sensor", "ok", "x")])
+    found = doctor_report.document(survey.take(2.0), [health.Check("sensor", "ok", "x")])
     text = doctor_report.text(found) + json.dumps(found)
     assert not [
         name for name in privacy.users() + privacy.hosts() if len(name) > 3 and name in text

@@ -8,7 +8,7 @@ import pytest
 from rigs import gpu_rig
 
 from edgejoule.command_line import main
-from edgejoule.devices import choose, doctor_report, health
+from edgejoule.devices import choose, doctor_report, health, survey
 from edgejoule.devices.adapters import nvml
 from edgejoule.devices.meter import Meter
 from edgejoule.devices.reading import DeviceInfo, Reading, Sample
@@ -244,7 +244,7 @@ def test_each_gpu_has_a_line_of_its_own(three, only_nvml, monkeypatch):
 
 def test_one_gpu_keeps_the_adapters_name(gpu, only_nvml):
     gpu_rig.follow_machine(gpu)
-    (found,) = choose.survey()
+    (found,) = survey.take()
     assert found["adapter"] == "nvml" and found["info"]["serial"] == UUID.format(1)
 
 

@@ -7,7 +7,7 @@ import pytest
 from rigs import gpu_rig
 
 from edgejoule.command_line import main
-from edgejoule.devices import choose
+from edgejoule.devices import choose, survey
 from edgejoule.devices.adapters import nvml
 from edgejoule.devices.device import Device
 from edgejoule.devices.meter import Meter
@@ -113,11 +113,11 @@ def test_one_sleeps_beside_one_that_is_awake(gpu, tree, auto, monkeypatch):
     gpu.devices = 2
     gpu_rig.sleeping_gpu(tree)
     gpu_rig.sleeping_gpu(tree, "0000:02:00.0", "active")
-    awake, asleep, processor = choose.survey()
+    awake, asleep, processor = survey.take()
     assert awake["adapter"] == "nvml:GPU-aaaa"
     assert awake["info"]["serial"].startswith("GPU-aaaa0002")
     assert "asleep" in asleep["reason"] and gpu.handles == 1
-    assert choose.preferred([awake, asleep, processor]) == "cpu", "as auto would choose"
+    assert survey.preferred([awake, asleep, processor]) == "cpu", "as auto would choose"
 
 
 def test_one_named_by_its_place_wakes_no_other(gpu, tree, clock):
