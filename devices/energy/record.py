@@ -72,6 +72,8 @@ class Record:
             return False
         if self._impossible(time_s, sample.watts):
             return False
+        if self.dithered and not before_s <= time_s <= after_s:
+            self._by_its_own_moments()
         self._keep(time_s, self.counter.risen(time_s, sample), stratum)
         return True
 
@@ -130,8 +132,15 @@ class Record:
         """By how much the sequences of a dithered sampling disagree about a window."""
         return self.draws.scatter(start_s, end_s) if self.dithered else None
 
+    def _by_its_own_moments(self) -> None:
+        """A meter that sends values with their times is not looked at where the dither says."""
+        self.dithered = False
+        self._how = self._how._replace(dithered=False)
+        self._tower = Tower(shared=1)
+
     def _keep(self, time_s: float, sample: Sample, stratum: Optional[Stratum]) -> None:
-        start_s = time_s if stratum is None or stratum.sequence == EDGE else stratum.start_s
+        stands = self.dithered and stratum is not None and stratum.sequence != EDGE
+        start_s = stratum.start_s if stands and stratum else time_s
         watts = UNKNOWN if sample.watts is None else sample.watts
         joules = UNKNOWN if sample.joules is None else sample.joules
         if self.dithered and self._last is not None and self._last_watts == self._last_watts:

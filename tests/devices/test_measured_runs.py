@@ -1,6 +1,7 @@
 """Series of a command: which runs count, when it ends, and what is said of it."""
 
 import signal
+from contextlib import contextmanager
 
 import pytest
 
@@ -83,9 +84,11 @@ def test_ctrl_c_between_two_runs_keeps_the_one_that_has_ended(clock):
     class Late(Meter):
         """The signal comes while the last sample of the window is waited for."""
 
-        def end(self, name):
-            launcher.stopped = signal.SIGINT
-            return super().end(name)
+        @contextmanager
+        def window(self, name=None):
+            with super().window(name) as opened:
+                yield opened
+                launcher.stopped = signal.SIGINT
 
     with Late(replay.open(8.0), clock=clock) as meter:
         found = measured_runs.series(meter, launcher, Plan(["x"], repeat=2))

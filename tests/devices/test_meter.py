@@ -7,6 +7,7 @@ import pytest
 from edgejoule.devices import choose
 from edgejoule.devices.adapters import replay
 from edgejoule.devices.device import Device
+from edgejoule.devices.energy import moments
 from edgejoule.devices.meter import Meter
 from edgejoule.devices.proof import virtual_time
 from edgejoule.devices.reading import DeviceInfo, Sample
@@ -194,18 +195,39 @@ def test_the_trace_holds_the_same_joules(clock):
     assert saved.joules(opened.start_s, end_s) == pytest.approx(reading.raw_joules, rel=1e-4)
 
 
-@pytest.mark.parametrize("update_s", [None, 0.25])
-def test_the_thread_samples_at_the_moments_that_the_proof_assumes(clock, update_s):
-    device = Scripted(constant, period_s=0.1, update_s=update_s)
+@pytest.mark.parametrize("more", [{"sensing": "average"}, {"update_s": 0.25}])
+def test_the_thread_samples_at_the_moments_that_the_proof_assumes(clock, more):
+    device = Scripted(constant, period_s=0.1, **more)
     with Meter(device, clock=clock) as meter:
-        phase_s = virtual_time.LEAD_S - 0.97
-        clock.sleep(0.97 - POLL_S)  # it began to sample while the meter waited for the first
+        begun_s = clock.now() - POLL_S  # it began to sample while the meter waited for the first
+        clock.sleep(0.97 - POLL_S)
         with meter.window() as opened:
             clock.sleep(2.35)
-        times = list(meter.samplers[0].record.times_s)
+        record = meter.samplers[0].record
+        times = list(record.rows.slice(0, len(record)).times_s)
+    plan = moments.plan(device.info(), 0.1)
     end_s = opened.start_s + opened.reading.seconds
-    assumed = virtual_time.moments(opened.start_s, end_s, device.info(), phase_s)
+    assumed = [s.at_s for s in virtual_time.looks(plan, opened.start_s, end_s, begun_s)]
     assert times == pytest.approx(assumed, abs=1.1 * virtual_time.EDGE_S)
+
+
+def test_a_snapshot_sensor_is_looked_at_once_in_every_stratum_from_the_edge_on(clock):
+    with Meter(Scripted(constant, period_s=0.1), clock=clock) as meter:
+        clock.sleep(0.33)
+        with meter.window() as opened:
+            clock.sleep(2.35)
+        record = meter.samplers[0].record
+        rows = record.rows.slice(0, len(record))
+    inside = [
+        (time_s, start_s)
+        for time_s, start_s in zip(rows.times_s, rows.starts_s)
+        if opened.start_s < start_s < opened.start_s + 2.3
+    ]
+    assert len(inside) == 22
+    for number, (time_s, start_s) in enumerate(inside):
+        assert start_s == pytest.approx(opened.start_s + 0.1 * (number + 1), abs=1e-6)
+        assert start_s <= time_s < start_s + 0.1 + 1e-9
+    assert opened.reading.joules == pytest.approx(8.0 * opened.reading.seconds)
 
 
 def test_a_period_that_is_missed_is_skipped_not_made_up_for(clock):

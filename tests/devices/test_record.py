@@ -153,3 +153,17 @@ def test_a_board_without_a_known_limit_drops_what_no_device_draws():
     record = Record(0.1)
     assert record.add(0.0, 0.0, Sample(watts=900.0))
     assert not record.add(0.1, 0.1, Sample(watts=4294967.295))
+
+
+def test_values_that_come_with_their_own_times_lie_on_a_line():
+    """A bench meter's lines are read at dithered moments, and are of others."""
+    record, plan, now = Record(0.05, BOARD, True), moments.Dither(0.05, random.Random(3)), 0.0
+    plan.begin(now)
+    for _ in range(3 * PART):
+        stratum = plan.next(now)
+        now = stratum.at_s
+        record.add(now, now, Sample(watts=2.0 + 0.1 * (now - 0.3), time_s=now - 0.3), stratum)
+    end = now - 0.3
+    assert not record.dithered and record.scatter(1.0, end) is None
+    piece = record.piece(1.0, end)
+    assert piece.area.joules == pytest.approx(2.0 * (end - 1.0) + 0.05 * (end**2 - 1.0), rel=1e-9)
