@@ -1,0 +1,1 @@
+"""What is found out about a sensor by experiment: its response, its blind time, its scale."""
