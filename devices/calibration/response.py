@@ -152,7 +152,7 @@ def _best(predict: Predict, seen: Renewals) -> Fit:
 
 def _refined(predict: Predict, seen: Renewals, best: Fit) -> Fit:
     """Steps along size, delay and both (the middle of the window kept), halved when none helps."""
-    step = REFINE[0]
+    step, best = REFINE[0], _fitted(predict, seen, best.size_s, best.delay_s)
     while step > REFINE[1]:
         pace = step * best.size_s
         moves = [(a * pace, b * pace) for a, b in MOVES]
