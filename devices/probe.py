@@ -1,4 +1,4 @@
-"""Facts about a sensor that only reading it can tell: update period, cost of a read, lag."""
+"""Facts about a sensor that only reading it can tell, and a load to read it under."""
 
 import hashlib
 import os

@@ -8,7 +8,6 @@ from edgejoule.devices.calibration.response import Response
 from edgejoule.devices.calibration.staircase import Steps, Work
 from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.device import Device
-from edgejoule.devices.reading import DeviceInfo
 
 POLL_S = 0.001  # a twentieth of the shortest update seen on a GPU (arXiv 2312.02741)
 STEP_WATTS, STEP_RATIO = 0.5, 0.05  # a smaller step than both tells nothing
@@ -29,8 +28,17 @@ def watch(
     """The sensor's response to pulses of load; None if the load does not show in it.
 
     `update_s` is a guess of how often the value is new; `work(share)` sets the load, None loads
-    every core. A load that does not show is given up after its first long step.
+    what the sensor sees. A load that does not show is given up after its first long step.
+
+    Raises:
+        NoLoad: `work` is None, and nothing here can load what the sensor sees.
     """
+    if work is None:
+        load = load_for(device)
+        try:
+            return watch(device, load.turn, clock, update_s, tell)
+        finally:
+            load.stop()
     steps = staircase.pulses(update_s or device.info().update_s or USUAL_UPDATE_S)
     watcher = Watcher(device, clock, steps, tell)
     first = watcher.play(steps[:2], work)
@@ -38,6 +46,10 @@ def watch(
         return None
     edges = first + watcher.play(steps[2:], work)
     return response.find(watcher.reads[0], watcher.reads[1], edges)
+
+
+class NoLoad(RuntimeError):
+    """Nothing here can load what a sensor sees; the text is the end of a sentence."""
 
 
 class Watcher:
@@ -77,21 +89,21 @@ def shows(reads: Reads, edges: staircase.Edges) -> bool:
     return high - low >= max(STEP_WATTS, STEP_RATIO * low)
 
 
-def load_for(info: DeviceInfo, uuid: Optional[str] = None) -> Optional[probe.Load]:
-    """A load at rest that this sensor can see; None if there is none here.
+def load_for(device: Device) -> probe.Load:
+    """A load at rest that this sensor can see: of all cores, or of a GPU through torch.
 
-    A GPU is loaded through torch, if torch with CUDA is installed, by matrix products of about
-    a millisecond; every other sensor by all cores. `uuid` names the GPU, else CUDA's first.
+    Raises:
+        NoLoad: it is a GPU, and there is no torch with CUDA here.
     """
-    if info.scope != "gpu":
+    if device.info().scope != "gpu":
         return probe.Load(0.0)
     try:
         import torch
     except ImportError:
-        return None
+        raise NoLoad("torch, which would load the GPU, is not installed") from None
     if not torch.cuda.is_available():
-        return None
-    return probe.Load(0.0, Product(torch, _index(torch, uuid)), threads=1)
+        raise NoLoad("torch, which would load the GPU, finds no CUDA")
+    return probe.Load(0.0, Product(torch, _index(torch, _uuid(device))), threads=1)
 
 
 class Product:
@@ -106,12 +118,13 @@ class Product:
             self._fill(side)
 
     def __call__(self) -> None:
+        """Do one and wait for it: what is queued would outlast the load's edge."""
         self._torch.mm(self._matrix, self._matrix, out=self._product)
         self._torch.cuda.synchronize(self._device)
 
     def _fill(self, side: int) -> None:
         options = {"device": self._device, "dtype": self._torch.float16}
-        self._matrix = self._torch.zeros(side, side, **options).fill_(0.01)
+        self._matrix = self._torch.rand(side, side, **options)  # zeros would draw less
         self._product = self._torch.empty_like(self._matrix)
 
     def _seconds(self) -> float:
@@ -121,10 +134,16 @@ class Product:
         return MACHINE.now() - begun
 
 
-def _index(torch: Any, uuid: Optional[str]) -> int:
-    """CUDA's number of the GPU with that UUID; 0 where torch does not tell UUIDs (before 2.4)."""
+def _uuid(device: Device) -> str:
+    """What NVML calls the GPU; "" if the device does not tell."""
+    facts = getattr(device, "facts", dict)()
+    return str(facts.get("uuid") or "")
+
+
+def _index(torch: Any, uuid: str) -> int:
+    """CUDA's number of the GPU with that UUID; 0 where torch tells none (before 2.4)."""
     for index in range(torch.cuda.device_count()):
         known = getattr(torch.cuda.get_device_properties(index), "uuid", None)
-        if uuid and known and str(known) in uuid:
+        if known and str(known) in uuid:
             return index
     return 0

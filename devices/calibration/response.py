@@ -56,7 +56,6 @@ class Response(NamedTuple):
         return self.window_s.high < NEARLY_ALL * self.update_s.low
 
 
-
 class Fit(NamedTuple):
     """Size and delay of a model, s, and the squares of watts it leaves; rest and step in watts."""
 
@@ -169,9 +168,7 @@ def _refined(predict: Predict, seen: Renewals, best: Fit) -> Fit:
     return best
 
 
-def _response(
-    name: str, fit: Fit, predict: Predict, seen: Renewals, explained: float
-) -> Response:
+def _response(name: str, fit: Fit, predict: Predict, seen: Renewals, explained: float) -> Response:
     """The fit in the words of a sensor."""
     size_off, middle_off = _errors(fit, predict, seen, 0.5 if name == WINDOW else 1.0)
     size = Interval(fit.size_s, max(fit.size_s - size_off, 0.0), fit.size_s + size_off)

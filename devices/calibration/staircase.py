@@ -82,9 +82,7 @@ def play(
     return edges
 
 
-def _wait(
-    until_s: float, clock: Clock, look: Optional[Callable[[], Any]], every_s: float
-) -> None:
+def _wait(until_s: float, clock: Clock, look: Optional[Callable[[], Any]], every_s: float) -> None:
     """Until a moment, looking; a look that lasts may overrun it."""
     while clock.now() < until_s:
         next_s = clock.now() + every_s
