@@ -145,7 +145,7 @@ def _answer(found: Response) -> str:
         renewed = "a new value every {} ms".format(_ms(found.update_s))
     if found.window_s is not None:
         return "{}, the mean of {} ms".format(renewed, _ms(found.window_s))
-    return "{}, low-passed by {} ms".format(renewed, _ms(found.time_constant_s))
+    return "{}, low-passed by {} ms".format(renewed, _ms(found.rise_s))
 
 
 def _ms(found: Optional[Interval]) -> str:
