@@ -17,11 +17,28 @@ NEVER = 1e12  # a holding back beyond which no step helps
 
 
 class Found(NamedTuple):
-    """Numbers [p], the sum of squares they leave, and the inverse of their normal matrix [p, p]."""
+    """Numbers [p], the sum of squares they leave, and what they leave [n] moves by [p, n].
+
+    `inverse` is that of the normal matrix [p, p].
+    """
 
     numbers: List[float]
     squares: float
+    left: List[float]
+    slopes: List[List[float]]
     inverse: List[List[float]]
+
+    def variance(self, parts: Sequence[float], fixed: int) -> float:
+        """Of the sum of these parts of the numbers, `fixed` more numbers having been fitted.
+
+        The larger of two: as if every value were equally off, and as they are (White). A load
+        whose edges are not sharp puts a window's values off that meet an edge, and no others.
+        """
+        along = [dot(row, parts) for row in self.inverse]
+        moved = [dot(along, column) for column in zip(*self.slopes)]
+        even = self.squares * dot(parts, along)
+        own = sum((move * left) ** 2 for move, left in zip(moved, self.left)) * len(self.left)
+        return max(even, own) / max(len(self.left) - len(parts) - fixed, 1)
 
 
 def fit(left: Left, start: Sequence[float], least: Sequence[float], pace: float) -> Found:
@@ -44,7 +61,7 @@ def fit(left: Left, start: Sequence[float], least: Sequence[float], pace: float)
             held *= CALMER
         if 0.0 <= gain <= ENOUGH * squares or held > NEVER:
             break
-    return Found(numbers, squares, inverse(_normal(slopes, 0.0)))
+    return Found(numbers, squares, here, slopes, inverse(_normal(slopes, 0.0)))
 
 
 def dot(a: Sequence[float], b: Sequence[float]) -> float:

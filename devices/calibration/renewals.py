@@ -108,5 +108,5 @@ def _on(
 
 def _thinned(found: Renewals) -> Renewals:
     """Not more than `MOST` of them, evenly taken."""
-    every = max(len(found.moments) // MOST, 1)
+    every = max(-(-len(found.moments) // MOST), 1)
     return found._replace(moments=found.moments[::every], watts=found.watts[::every])

@@ -25,13 +25,15 @@ Predict = Callable[[Sequence[float]], List[float]]
 WINDOW, FIRST_ORDER = "window", "first order"
 SIZES_S = tuple(0.002 * 1.5**k for k in range(19))  # 2 ms to 3 s
 LONGEST_DELAY_S = 0.15  # or two updates: beyond what arXiv 2312.02741 saw on any of 70 GPUs
-RISES_S = (0.0, 0.01)  # of a load, where the search for it begins
+RISES = (0.0, 0.3)  # parts of what looks like a window that may be the load's rise
 COARSE = 80  # renewals looked at in the coarse search
 TRIES = 2  # best points of the coarse search from which the fine one sets out
 CONFIDENT = 2.0  # standard deviations: the 95 % interval
 FEWEST = 12  # renewals without which five numbers cannot be told
 SEEN = 0.5  # of the variance that the load must explain to be what the sensor shows
 NEARLY_ALL = 0.9  # of the update: a smaller part unseen does no harm worth a warning
+UNLIKELY = 9.0  # squared standard deviations: nearer than that is as likely
+LINE = 2  # numbers of the straight line from load to watts
 GAIN = 0.05  # of the squares: a model with one number more must save as much
 
 
@@ -90,7 +92,7 @@ def _is_first_order(window: Found, low_pass: Found, seen: Renewals) -> bool:
 def _window(load: Load, seen: Renewals) -> Found:
     """The best fit of [delay, rise, window]."""
     near = _coarse(load.means, seen)
-    starts = [(delay, rise, size) for size, delay in near for rise in RISES_S]
+    starts = [(delay, part * size, (1 - part) * size) for size, delay in near for part in RISES]
     return _fitted(partial(load.seen, seen.moments), seen, starts)
 
 
@@ -136,28 +138,47 @@ def _left(load: Sequence[float], watts: Sequence[float]) -> List[float]:
 
 def _response(model: str, fit: Found, load: Load, seen: Renewals, explained: float) -> Response:
     """The fit in the words of a sensor, each number with its interval."""
-    shown = load.seen(seen.moments, fit.numbers)
-    left = _left(shown, seen.watts)
-    variance = fit.squares / max(len(left) - len(fit.numbers) - 2, 1) * _repeated(left)
+    repeated = _repeated(fit.left)
 
     def interval(parts: Sequence[float], more: float = 0.0) -> Interval:
         """Of a sum of parts of the numbers: what they do not tell, and the reads' spacing."""
         value = least_squares.dot(parts, fit.numbers) + more
-        spread = sum(a * least_squares.dot(row, parts) for a, row in zip(parts, fit.inverse))
-        off = sqrt(CONFIDENT**2 * variance * max(spread, 0.0) + seen.spacing_s**2)
+        variance = fit.variance(parts, LINE) * repeated
+        off = sqrt(CONFIDENT**2 * max(variance, 0.0) + seen.spacing_s**2)
         return Interval(max(value, 0.0), max(value - off, 0.0), max(value + off, 0.0))
 
+    window = interval((0.0, 0.0, 1.0)) if model == WINDOW else None
+    if window and seen.update_s and window.high < seen.update_s.value:
+        if _as_likely_whole(fit, load, seen, repeated):
+            window = window._replace(high=seen.update_s.high)
     size = len(fit.numbers)
     held = seen.update_s.value / 2 if seen.update_s else 0.0
     return Response(
         model,
         seen.update_s,
-        interval((0.0, 0.0, 1.0)) if model == WINDOW else None,
+        window,
         interval((0.0, 1.0, 0.0)[:size]),
         interval((1.0, 1.0, 0.5)[:size], held),
         explained,
-        renewals.line(shown, seen.watts)[1],
+        renewals.line(load.seen(seen.moments, fit.numbers), seen.watts)[1],
     )
+
+
+def _as_likely_whole(fit: Found, load: Load, seen: Renewals, repeated: float) -> bool:
+    """True if a window as long as the update explains the values about as well.
+
+    Noise may make a slow rise and a short window look like it; nobody is to be called blind
+    for that.
+    """
+    assert seen.update_s is not None  # there is an update to be as long as
+    update, (delay, rise, size) = seen.update_s.value, fit.numbers
+    middle = max(delay + (size - update) / 2, 0.0)
+
+    def predict(numbers: Sequence[float]) -> List[float]:
+        return load.seen(seen.moments, [numbers[0], numbers[1], update])
+
+    whole = _fitted(predict, seen, [(middle, rise), (middle, 0.0)])
+    return whole.squares <= fit.squares * (1.0 + UNLIKELY * repeated / len(fit.left))
 
 
 def _repeated(left: Sequence[float]) -> float:
