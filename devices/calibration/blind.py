@@ -11,7 +11,7 @@ from typing import Optional, Sequence
 
 from edgejoule.devices.calibration import phases
 
-TELLING = 0.1  # of the variance expected of an unknown load: with as much, values tell of it
+TELLING = 0.03  # of the variance expected of an unknown load: with as much, values tell of it
 UNKNOWN_LIMIT = 2.0  # times the mean: the most that a load may draw if nobody knows its limit
 
 
@@ -35,8 +35,8 @@ def reason(window_s: float, update_s: float) -> str:
 
 def joules_in_doubt(
     watts: Sequence[float],
-    window_s: float,
-    update_s: float,
+    window_s: Optional[float],
+    update_s: Optional[float],
     seconds: float,
     limit_watts: Optional[float] = None,
 ) -> float:
@@ -46,24 +46,28 @@ def joules_in_doubt(
     of it. Values that were read more often than renewed are thinned. `limit_watts` is the most
     the device can draw.
 
-    Two independent terms. Values that vary are a sample of the load, of as many draws as are
-    independent. Phases that were met again and again, D of them, leave gaps of 1/D of the range
-    of power; D is 1 for values that hardly vary, for then nobody knows whether the power is
-    constant or met in step.
+    Values that vary are a sample of the load, of as many draws as are independent. Phases that
+    were met again and again, D of them, leave gaps of 1/D of the range of power. Of values that
+    hardly vary nobody knows whether the power is constant or met in step: it may be anything
+    up to the limit.
     """
-    if not is_blind(window_s, update_s) or not watts:
+    if window_s is None or update_s is None or window_s >= update_s or not watts:
         return 0.0
     values = watts[:: max(round(len(watts) * update_s / seconds), 1)]
     mean, unseen = sum(values) / len(values), 1.0 - window_s / update_s
     limit = max(limit_watts or UNKNOWN_LIMIT * abs(mean), max(values))
     variance = sum((value - mean) ** 2 for value in values) / max(len(values) - 1, 1)
-    # a uniform spread between nothing and the limit, 12 being that of its variance
-    telling = min(variance / (TELLING * (unseen * limit) ** 2 / 12), 1.0)
+    unknown = _uniform(unseen * limit)
+    untold = (1.0 - min(variance / (TELLING * unknown), 1.0)) ** 2
     found = phases.met(values)
-    independent = 1.0 + (found.independent - 1.0) * telling
-    distinct = 1.0 + (found.distinct - 1.0) * telling
-    gap = unseen * _range(values, distinct, limit) / distinct
-    return seconds * sqrt(variance / independent + gap**2 / 12)
+    gap = _uniform(unseen * _range(values, found.distinct, limit) / found.distinct)
+    doubt = variance / found.independent + untold * unknown + (1.0 - untold) * gap
+    return seconds * sqrt(doubt)
+
+
+def _uniform(span: float) -> float:
+    """The variance of what may be anywhere in a span."""
+    return span**2 / 12
 
 
 def _range(values: Sequence[float], distinct: float, limit: float) -> float:
@@ -71,4 +75,4 @@ def _range(values: Sequence[float], distinct: float, limit: float) -> float:
     if distinct <= 1.0:
         return limit
     seen = (max(values) - min(values)) * (distinct + 1.0) / (distinct - 1.0)
-    return max(min(seen, limit), limit / distinct)
+    return min(seen, limit)

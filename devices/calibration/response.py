@@ -11,7 +11,6 @@ numbers are searched for. Pure functions, no clock, no device, no chance.
 
 from functools import partial
 from math import sqrt
-from operator import mul
 from typing import Callable, List, NamedTuple, Optional, Sequence
 
 from edgejoule.devices.calibration import least_squares, renewals
@@ -147,15 +146,15 @@ def _response(model: str, fit: Found, load: Load, seen: Renewals, explained: flo
         off = sqrt(CONFIDENT**2 * max(variance, 0.0) + seen.spacing_s**2)
         return Interval(max(value, 0.0), max(value - off, 0.0), max(value + off, 0.0))
 
-    window = interval((0.0, 0.0, 1.0)) if model == WINDOW else None
-    if window and seen.update_s and window.high < seen.update_s.value:
-        if _as_likely_whole(fit, load, seen, repeated):
-            window = window._replace(high=seen.update_s.high)
+    window, update = interval((0.0, 0.0, 1.0)) if model == WINDOW else None, seen.update_s
+    if window and update and window.high < update.value:
+        whole = _as_likely_whole(fit, partial(load.seen, seen.moments), seen, repeated)
+        window = window._replace(high=update.high) if whole else window
     size = len(fit.numbers)
-    held = seen.update_s.value / 2 if seen.update_s else 0.0
+    held = update.value / 2 if update else 0.0
     return Response(
         model,
-        seen.update_s,
+        update,
         window,
         interval((0.0, 1.0, 0.0)[:size]),
         interval((1.0, 1.0, 0.5)[:size], held),
@@ -164,7 +163,7 @@ def _response(model: str, fit: Found, load: Load, seen: Renewals, explained: flo
     )
 
 
-def _as_likely_whole(fit: Found, load: Load, seen: Renewals, repeated: float) -> bool:
+def _as_likely_whole(fit: Found, predict: Predict, seen: Renewals, repeated: float) -> bool:
     """True if a window as long as the update explains the values about as well.
 
     Noise may make a slow rise and a short window look like it; nobody is to be called blind
@@ -174,10 +173,10 @@ def _as_likely_whole(fit: Found, load: Load, seen: Renewals, repeated: float) ->
     update, (delay, rise, size) = seen.update_s.value, fit.numbers
     middle = max(delay + (size - update) / 2, 0.0)
 
-    def predict(numbers: Sequence[float]) -> List[float]:
-        return load.seen(seen.moments, [numbers[0], numbers[1], update])
+    def wholly(numbers: Sequence[float]) -> List[float]:
+        return predict([numbers[0], numbers[1], update])
 
-    whole = _fitted(predict, seen, [(middle, rise), (middle, 0.0)])
+    whole = _fitted(wholly, seen, [(middle, rise), (middle, 0.0)])
     return whole.squares <= fit.squares * (1.0 + UNLIKELY * repeated / len(fit.left))
 
 

@@ -67,14 +67,16 @@ class Machine:
 class Sensor(Device):
     """Its value at each renewal is the mean power over `mean_s`, or a low-pass of `tau_s`.
 
-    `phase` is that of the renewals, in updates, `lag_s` how late the value is, `noise` is the standard deviation of a value, W; `step` what values are rounded to, W;
-    `read_s` what a read takes. Everything else is a fact that `info()` tells.
+    `phase` is that of the renewals, in updates, `late_s` how late the value is, `rise_s` how
+    slowly the watts follow what is drawn, `noise` the standard deviation of a value, W, `step`
+    what values are rounded to, W, `read_s` what a read takes. Everything else is a fact that
+    `info()` tells.
     """
 
     def __init__(self, machine, update_s, mean_s=None, tau_s=None, phase=0.0, **options):
         self._machine, self._update_s, self._window_s = machine, update_s, mean_s
         self._tau_s, self._phase_s = tau_s, phase * update_s
-        self._lag_s = options.pop("lag_s", 0.0)
+        self._late_s, self._rise_s = options.pop("late_s", 0.0), options.pop("rise_s", 0.0)
         self._noise, self._step = options.pop("noise", 0.0), options.pop("step", 0.001)
         self._read_s = options.pop("read_s", 0.0)
         self._seed = options.pop("seed", 0)
@@ -97,11 +99,16 @@ class Sensor(Device):
         return [Sample(watts=self._newest[1])]
 
     def _value(self, number):
-        seen = self._phase_s + number * self._update_s - self._lag_s
+        seen = self._phase_s + number * self._update_s - self._late_s
         if self._tau_s is not None:
             watts = self._machine.low_passed(seen, self._tau_s)
         else:
-            joules = self._machine.joules(seen) - self._machine.joules(seen - self._window_s)
-            watts = joules / self._window_s
+            watts = (self._joules(seen) - self._joules(seen - self._window_s)) / self._window_s
         watts += random.Random("{} {}".format(self._seed, number)).gauss(0.0, self._noise)
         return round(watts / self._step) * self._step
+
+    def _joules(self, moment):
+        joules = self._machine.joules(moment)
+        if self._rise_s:  # what has yet to come out of the low-pass
+            joules -= self._rise_s * self._machine.low_passed(moment, self._rise_s)
+        return joules
