@@ -35,10 +35,9 @@ def met(values: Sequence[float]) -> Phases:
     if max(found[far:]) < IN_STEP:
         return Phases(independent, independent)
     best = max(found[start:])
-    return Phases(
-        independent,
-        float(next(k for k in range(start, len(found)) if found[k] >= best - AS_GOOD)),
-    )
+    round_trip = next(k for k in range(start, len(found)) if found[k] >= best - AS_GOOD)
+    # of whole rounds the mean is that of the phases; only a part of the last one is in excess
+    return Phases(max(independent, (len(values) / round_trip) ** 2), float(round_trip))
 
 
 def _correlations(values: Sequence[float]) -> List[float]:
