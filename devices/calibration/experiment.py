@@ -136,8 +136,8 @@ class Product:
 
 def _uuid(device: Device) -> str:
     """What NVML calls the GPU; "" if the device does not tell."""
-    facts = getattr(device, "facts", dict)()
-    return str(facts.get("uuid") or "")
+    facts = getattr(device, "facts", None)
+    return str((facts() if callable(facts) else {}).get("uuid") or "")
 
 
 def _index(torch: Any, uuid: str) -> int:

@@ -42,7 +42,8 @@ def repeat(
         return meter.repeat(body)
     slots = shifts(info.window_s, info.update_s) * SWEEPS
     least_s = max(meter.minimum_seconds() / slots, BATCH_UPDATES * info.update_s)
-    free, batches, times = list(range(slots)), [], 0
+    batches: List[Batch] = []
+    free, times = list(range(slots)), 0
     origin_s = meter.edge()
     while free:
         phase = (meter.clock.now() - origin_s) / info.update_s * slots

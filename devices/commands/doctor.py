@@ -58,7 +58,7 @@ def run(args: Namespace) -> int:
         return _report(args)
     device = choose.open(args.power, fake_power=args.fake_power)
     seconds = REST_S if args.seconds is None else args.seconds
-    tell = _progress if sys.stderr.isatty() else probe.untold
+    tell = progress if sys.stderr.isatty() else probe.untold
     try:
         found = health.examine(device, seconds, not args.no_load, tell=tell, keep=keep)
     finally:
@@ -92,8 +92,8 @@ def facts(found: Response) -> Dict[str, Any]:
     return dict(told, found=datetime.date.today().isoformat(), by="doctor")
 
 
-def _progress(stage: str, done_s: float, whole_s: float) -> None:
-    """Over the last line of a terminal; no stage leaves it empty."""
+def progress(stage: str, done_s: float, whole_s: float) -> None:
+    """Write how far a stage is over the last line of a terminal; no stage leaves it empty."""
     told = "{}: {:.0f} of {:.0f} s".format(stage, done_s, whole_s) if stage else ""
     sys.stderr.write(CLEAR + told)
     sys.stderr.flush()

@@ -221,6 +221,13 @@ def test_what_cannot_be_stored_spoils_no_examination(clock, monkeypatch, tmp_pat
     assert "is not stored" in capsys.readouterr().err
 
 
+def test_progress_is_written_over_one_line_and_wiped(capsys):
+    doctor.progress("at rest", 3.2, 20.0)
+    doctor.progress("", 0.0, 0.0)
+    out, err = capsys.readouterr()
+    assert not out and err == "\r\x1b[Kat rest: 3 of 20 s\r\x1b[K"
+
+
 def test_the_command_refuses_a_machine_without_a_sensor():
     code, out, err = command("doctor", "--power", "none", "--json")
     assert code == 3, err
