@@ -6,6 +6,7 @@
 import glob
 import importlib.util
 import os
+from functools import partial
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from edgejoule.devices import conditions, probe, several
@@ -286,11 +287,13 @@ def examine(
     work: Optional[Work] = None,
     tell: probe.Tell = probe.untold,
     keep: Optional[Keep] = None,
+    gpu: bool = False,
 ) -> List[Check]:
     """Every check, in the order of its printing; the machine is watched at rest for `seconds`.
 
     `root` is where the system's files are. `work(share)` sets the load, None takes what the
-    sensor can see. `tell` hears how far it is, `keep` every response that was found.
+    sensor can see, a GPU only if `gpu`: torch then keeps a CUDA context in this process. `tell`
+    hears how far it is, `keep` every response that was found.
     """
     info, before = device.info(), conditions.snapshot(root)
     slow: List[Check] = []
@@ -299,21 +302,19 @@ def examine(
         burst = probe.burst(device, BURST_S, clock)
         slow = update(info, burst) + [idle(*probe.rest(device, seconds, clock, tell))]
         # The load comes last: the heat it leaves would look like a drift of the idle power.
+        watch = partial(experiment.watch, work=work, clock=clock, tell=tell, gpu=gpu)
         for part in several.parts(device):
-            slow += _answering(part, burst.update_s, clock, work, tell, keep) if with_load else []
-            slow += [] if with_load else window(part.info(), None)
+            if with_load:
+                slow += _answering(part, partial(watch, update_s=burst.update_s), keep)
+            else:
+                slow += window(part.info(), None)
     after = conditions.snapshot(root)
     found = quick(info, after, device.notes(), root)
     return found[:1] + slow + [heat(before, after)] + found[1:]
 
 
 def _answering(
-    device: Device,
-    update_s: Optional[float],
-    clock: Clock,
-    work: Optional[Work],
-    tell: probe.Tell,
-    keep: Optional[Keep],
+    device: Device, watch: Callable[[Device], Optional[Response]], keep: Optional[Keep]
 ) -> List[Check]:
     """Lag and window of a sensor under pulses of load; nothing of one that counts joules."""
     info = device.info()
@@ -322,9 +323,10 @@ def _answering(
     if probe.newest(device).joules is not None:  # no window to see through, and no lag
         return []
     try:
-        found = experiment.watch(device, work, clock, update_s, tell)
+        found = watch(device)
     except experiment.NoLoad as error:
-        return [Check("lag", "ok", "assumed {:.3g} s; {}".format(info.lag_s, error))]
+        assumed = Check("lag", "ok", "assumed {:.3g} s; {}".format(info.lag_s, error))
+        return [assumed] + window(info, None)
     if found is not None and keep is not None:
         keep(info, found)
     return [lag(info, found.lag_s.value if found else None)] + window(info, found)

@@ -24,17 +24,19 @@ def watch(
     clock: Clock = MACHINE,
     update_s: Optional[float] = None,
     tell: probe.Tell = probe.untold,
+    gpu: bool = False,
 ) -> Optional[Response]:
     """The sensor's response to pulses of load; None if the load does not show in it.
 
     `update_s` is a guess of how often the value is new; `work(share)` sets the load, None loads
-    what the sensor sees. A load that does not show is given up after its first long step.
+    what the sensor sees: a GPU only if `gpu`, for torch keeps a CUDA context in this process. A
+    load that does not show is given up after its first long step.
 
     Raises:
         NoLoad: `work` is None, and nothing here can load what the sensor sees.
     """
     if work is None:
-        load = load_for(device)
+        load = load_for(device, gpu)
         try:
             return watch(device, load.turn, clock, update_s, tell)
         finally:
@@ -89,14 +91,16 @@ def shows(reads: Reads, edges: staircase.Edges) -> bool:
     return high - low >= max(STEP_WATTS, STEP_RATIO * low)
 
 
-def load_for(device: Device) -> probe.Load:
+def load_for(device: Device, gpu: bool) -> probe.Load:
     """A load at rest that this sensor can see: of all cores, or of a GPU through torch.
 
     Raises:
-        NoLoad: it is a GPU, and there is no torch with CUDA here.
+        NoLoad: it is a GPU, which may not be loaded, or there is no torch with CUDA here.
     """
     if device.info().scope != "gpu":
         return probe.Load(0.0)
+    if not gpu:
+        raise NoLoad("only `edgejoule doctor` loads a GPU")
     try:
         import torch
     except ImportError:

@@ -60,7 +60,7 @@ def run(args: Namespace) -> int:
     seconds = REST_S if args.seconds is None else args.seconds
     tell = progress if sys.stderr.isatty() else probe.untold
     try:
-        found = health.examine(device, seconds, not args.no_load, tell=tell, keep=keep)
+        found = health.examine(device, seconds, not args.no_load, tell=tell, keep=keep, gpu=True)
     finally:
         tell("", 0.0, 0.0)
         device.close()

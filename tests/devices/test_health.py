@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import threading
+import types
 from pathlib import Path
 
 import pytest
@@ -207,9 +208,55 @@ def test_a_window_known_from_before_is_told_without_load(clock):
 def test_a_gpu_without_torch_is_not_loaded(clock, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)  # an import of it fails
     device = Sensor(Machine(clock), 0.1, 0.025, scope="gpu", read_s=0.0005)
-    checks = health.examine(device, 1.0, True, clock=clock)
-    lag = next(check for check in checks if check.name == "lag")
-    assert lag.verdict == "ok" and "torch, which would load the GPU, is not" in lag.found
+    for gpu, why in ((True, "torch, which would load the GPU, is not"), (False, "only `edge")):
+        checks = health.examine(device, 1.0, True, clock=clock, gpu=gpu)
+        lag = next(check for check in checks if check.name == "lag")
+        assert lag.verdict == "ok" and why in lag.found
+
+
+class FakeCuda(types.ModuleType):
+    """As much of torch as a load of a GPU asks for: two GPUs, and products that are counted."""
+
+    float16 = "half"
+
+    def __init__(self, available):
+        super().__init__("torch")
+        self.cuda, self.products, self.indices = self, 0, set()
+        self.is_available = lambda: available
+        self.device_count = lambda: 2
+        self.get_device_properties = lambda index: types.SimpleNamespace(uuid="cafe-%d" % index)
+
+    def device(self, kind, index):
+        self.indices.add((kind, index))
+        return index
+
+    def rand(self, rows, columns, device, dtype):
+        return rows
+
+    def empty_like(self, matrix):
+        return matrix
+
+    def mm(self, a, b, out):
+        self.products += 1
+
+    def synchronize(self, device):
+        MACHINE.sleep(0.001)
+
+
+def test_a_gpu_is_loaded_through_torch_by_its_uuid(clock, monkeypatch):
+    device = Sensor(Machine(clock), 0.1, 0.025, scope="gpu")
+    device.facts = lambda: {"uuid": "GPU-cafe-1"}
+    torch = FakeCuda(True)
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    load = experiment.load_for(device, True)
+    begun = torch.products
+    load.turn(1.0)
+    assert MACHINE.until(lambda: torch.products > begun + 5, 30.0)
+    load.stop()
+    assert torch.indices == {("cuda", 1)}
+    monkeypatch.setitem(sys.modules, "torch", FakeCuda(False))
+    with pytest.raises(experiment.NoLoad, match="finds no CUDA"):
+        experiment.load_for(device, True)
 
 
 def test_what_cannot_be_stored_spoils_no_examination(clock, monkeypatch, tmp_path, capsys):
