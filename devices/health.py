@@ -6,9 +6,15 @@
 import glob
 import importlib.util
 import os
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from functools import partial
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
-from edgejoule.devices import conditions, probe
+from edgejoule.devices import conditions, probe, several
+from edgejoule.devices.calibration import blind, experiment
+from edgejoule.devices.calibration.renewals import Interval
+from edgejoule.devices.calibration.response import Response
+from edgejoule.devices.calibration.staircase import Work
+from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.device import Device
 from edgejoule.devices.probe import Burst
 from edgejoule.devices.reading import DeviceInfo
@@ -25,6 +31,8 @@ SENTENCES = {
     "warn": "fit to measure, with the warnings above",
     "refuse": "not fit to measure",
 }
+
+Keep = Callable[[DeviceInfo, Response], Any]  # what is done with a response that was found
 
 
 class Check(NamedTuple):
@@ -108,6 +116,44 @@ def lag(info: DeviceInfo, measured_s: Optional[float]) -> Check:
         "warn" if off else "ok",
         "measured {:.2g} s, assumed {:.2g} s".format(measured_s, info.lag_s),
     )
+
+
+def window(info: DeviceInfo, found: Optional[Response]) -> List[Check]:
+    """How much of the power the value sees; nothing if neither found now nor known before."""
+    mend = "repeat short work through its window (docs/concepts/joules.md)"
+    if found is None:
+        if info.window_s is None or info.update_s is None or info.window_s >= info.update_s:
+            return []
+        seen = blind.sentence(info.window_s, info.update_s)
+        return [Check("window", "warn", "the sensor {}, as found before".format(seen), mend)]
+    if not found.blind():
+        return [Check("window", "ok", _answer(found))]
+    return [
+        Check(
+            "window",
+            "warn",
+            "the sensor sees {} of every {} ms; the rest widens the interval of a reading".format(
+                _ms(found.window_s), _ms(found.update_s)
+            ),
+            mend,
+        )
+    ]
+
+
+def _answer(found: Response) -> str:
+    """How an ordinary sensor makes its values."""
+    renewed = "a new value at each read"
+    if found.update_s is not None:
+        renewed = "a new value every {} ms".format(_ms(found.update_s))
+    if found.window_s is not None:
+        return "{}, the mean of {} ms".format(renewed, _ms(found.window_s))
+    return "{}, low-passed by {} ms".format(renewed, _ms(found.rise_s))
+
+
+def _ms(found: Optional[Interval]) -> str:
+    """Milliseconds with their interval: 25 (24 to 26)."""
+    assert found is not None  # whoever asks has looked
+    return "{:.3g} ({:.3g} to {:.3g})".format(*[1e3 * each for each in found])
 
 
 def idle(before: Optional[float], after: Optional[float]) -> Check:
@@ -233,25 +279,58 @@ def quick(
     ]
 
 
-def examine(device: Device, seconds: float, with_load: bool, root: str = "/") -> List[Check]:
+def examine(
+    device: Device,
+    seconds: float,
+    with_load: bool,
+    root: str = "/",
+    clock: Clock = MACHINE,
+    work: Optional[Work] = None,
+    tell: probe.Tell = probe.untold,
+    keep: Optional[Keep] = None,
+    gpu: bool = False,
+) -> List[Check]:
     """Every check, in the order of its printing; the machine is watched at rest for `seconds`.
 
-    `root` is where the system's files are.
+    `root` is where the system's files are. `work(share)` sets the load, None takes what the
+    sensor can see, a GPU only if `gpu`: torch then keeps a CUDA context in this process. `tell`
+    hears how far it is, `keep` every response that was found.
     """
     info, before = device.info(), conditions.snapshot(root)
-    slow = _slow(device, info, seconds, with_load) if info.reason is None else []
+    slow: List[Check] = []
+    if info.reason is None:
+        tell("reading without pause", 0.0, BURST_S)
+        burst = probe.burst(device, BURST_S, clock)
+        slow = update(info, burst) + [idle(*probe.rest(device, seconds, clock, tell))]
+        # The load comes last: the heat it leaves would look like a drift of the idle power.
+        watch = partial(experiment.watch, work=work, clock=clock, tell=tell, gpu=gpu)
+        for part in several.parts(device):
+            if with_load:
+                slow += _answering(part, partial(watch, update_s=burst.update_s), keep)
+            else:
+                slow += window(part.info(), None)
     after = conditions.snapshot(root)
     found = quick(info, after, device.notes(), root)
     return found[:1] + slow + [heat(before, after)] + found[1:]
 
 
-def _slow(device: Device, info: DeviceInfo, seconds: float, with_load: bool) -> List[Check]:
-    found = update(info, probe.burst(device, BURST_S))
-    found.append(idle(*probe.rest(device, seconds)))
-    # The load comes last: the heat it leaves would look like a drift of the idle power.
-    if with_load and info.period_s is not None:
-        found.append(lag(info, probe.lag_s(device, info.period_s)))
-    return found
+def _answering(
+    device: Device, watch: Callable[[Device], Optional[Response]], keep: Optional[Keep]
+) -> List[Check]:
+    """Lag and window of a sensor under pulses of load; nothing of one that counts joules."""
+    info = device.info()
+    if info.reason is not None or info.period_s is None:
+        return []
+    if probe.newest(device).joules is not None:  # no window to see through, and no lag
+        return []
+    try:
+        found = watch(device)
+    except experiment.NoLoad as error:
+        assumed = Check("lag", "ok", "assumed {:.3g} s; {}".format(info.lag_s, error))
+        return [assumed] + window(info, None)
+    if found is not None and keep is not None:
+        keep(info, found)
+    return [lag(info, found.lag_s.value if found else None)] + window(info, found)
 
 
 def verdict(checks: Sequence[Check]) -> str:

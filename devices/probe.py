@@ -1,19 +1,24 @@
-"""Facts about a sensor that only reading it can tell: update period, cost of a read, lag."""
+"""Facts about a sensor that only reading it can tell, and a load to read it under."""
 
 import hashlib
 import os
 import threading
-from typing import Callable, List, NamedTuple, Optional, Sequence, Set, Tuple
+import time
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Set
 
 from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.device import Device
-from edgejoule.devices.energy import integrate
 from edgejoule.devices.meter import Meter
 from edgejoule.devices.reading import Sample
 
-SETTLE_S, LOAD_S = 2.0, 4.0  # a sensor follows within 0.5 s (INA3221, continuous mode)
-STEP_WATTS, STEP_RATIO = 0.5, 0.05  # a smaller step than both says nothing about lag
-FEWEST_IDLE, FEWEST_BUSY = 4, 8  # reads without which there is no mean to compare
+TOLD_EVERY_S = 0.5
+BLOCK = bytes(1 << 19)  # a core of a Jetson hashes it in a millisecond or two
+
+Tell = Callable[[str, float, float], Any]  # (what is done, seconds of it done, seconds of it)
+
+
+def untold(_stage: str, _done_s: float, _whole_s: float) -> None:
+    """Keeps progress to itself."""
 
 
 class Burst(NamedTuple):
@@ -28,25 +33,55 @@ class Burst(NamedTuple):
 
 
 class Load:
-    """Every core busy hashing, which lets go of the interpreter's lock, until stopped."""
+    """Units of work without pause, or for a share of the time, in threads until stopped.
 
-    def __init__(self) -> None:
-        self._running = True
-        self._threads = [threading.Thread(target=self._work) for _ in range(os.cpu_count() or 1)]
+    `share` of the full load, 0 to 1; `unit` is done over and over, None hashes, which lets go of
+    the interpreter's lock; `threads` of them, None for one a core.
+    """
+
+    def __init__(
+        self,
+        share: float = 1.0,
+        unit: Optional[Callable[[], Any]] = None,
+        threads: Optional[int] = None,
+    ) -> None:
+        self._running, self._share, self._unit = True, 0.0, unit or _hash
+        self._called = threading.Event()  # set while there is work to do
+        self._threads = [
+            threading.Thread(target=self._work) for _ in range(threads or os.cpu_count() or 1)
+        ]
         for thread in self._threads:
             thread.daemon = True
             thread.start()
+        self.turn(share)
+
+    def turn(self, share: float) -> None:
+        """Set the share of the full load, 0 to 1."""
+        self._share = share
+        if share > 0.0:
+            self._called.set()
+        else:
+            self._called.clear()
 
     def stop(self) -> None:
         """Let the cores rest."""
         self._running = False
+        self._called.set()
         for thread in self._threads:
             thread.join(1.0)
 
     def _work(self) -> None:
-        block = bytes(1 << 20)
         while self._running:
-            hashlib.sha256(block).digest()
+            self._called.wait()
+            begun, share = time.monotonic(), self._share
+            self._unit()
+            if 0.0 < share < 1.0:  # as long as this unit asks for: no fixed period to lock to
+                time.sleep((time.monotonic() - begun) * (1.0 - share) / share)
+
+
+def _hash() -> None:
+    """About a millisecond of one core."""
+    hashlib.sha256(BLOCK).digest()
 
 
 def burst(device: Device, seconds: float, clock: Clock = MACHINE) -> Burst:
@@ -57,7 +92,7 @@ def burst(device: Device, seconds: float, clock: Clock = MACHINE) -> Burst:
     last, failed, ends = None, 0, clock.now() + seconds
     while not costs or clock.now() < ends:  # at least once, even if the machine stands still
         before = clock.now()
-        value = _value(_newest(device))
+        value = _value(newest(device))
         costs.append(clock.now() - before)
         failed += value is None
         if value is not None and value != last:
@@ -70,11 +105,15 @@ def burst(device: Device, seconds: float, clock: Clock = MACHINE) -> Burst:
     )
 
 
-def rest(device: Device, seconds: float, clock: Clock = MACHINE) -> List[Optional[float]]:
+def rest(
+    device: Device, seconds: float, clock: Clock = MACHINE, tell: Tell = untold
+) -> List[Optional[float]]:
     """Mean watts (first half, second half) of a machine left alone; None where not measured."""
     with Meter(device, clock=clock) as meter:
         begun = clock.now()
-        clock.sleep(seconds)
+        while clock.now() < begun + seconds:
+            tell("at rest", clock.now() - begun, seconds)
+            clock.sleep(min(TOLD_EVERY_S, begun + seconds - clock.now()))
         halves = [
             meter.between(begun, begun + seconds / 2),
             meter.between(begun + seconds / 2, begun + seconds),
@@ -82,53 +121,7 @@ def rest(device: Device, seconds: float, clock: Clock = MACHINE) -> List[Optiona
     return [None if half.joules is None else half.joules / half.seconds for half in halves]
 
 
-def lag_s(
-    device: Device,
-    period_s: float,
-    load: Callable[[], Load] = Load,
-    clock: Clock = MACHINE,
-) -> Optional[float]:
-    """Mean delay with which the sensor follows a step of processor load, in seconds.
-
-    The area between the final power and the curve, over the height of the step: the time
-    constant of a first-order sensor, half the length of a moving average. None if the step
-    does not show.
-    """
-    idle = _sampled(device, SETTLE_S, period_s, clock)
-    running = load()
-    begun = clock.now()
-    busy = _sampled(device, LOAD_S, period_s, clock)
-    running.stop()
-    if len(idle) < FEWEST_IDLE or len(busy) < FEWEST_BUSY:
-        return None
-    return _delay_s(_mean([watts for _, watts in idle]), busy, begun)
-
-
-def _delay_s(low: float, busy: List[Tuple[float, float]], begun: float) -> Optional[float]:
-    """The lag of (time, watts) that rise from `low` watts when a load has `begun`."""
-    high = _mean([watts for t, watts in busy if t > begun + LOAD_S / 2])
-    if high - low < max(STEP_WATTS, STEP_RATIO * low):
-        return None
-    times = [begun] + [t for t, _ in busy if t > begun]
-    missing = [high - low] + [high - watts for t, watts in busy if t > begun]
-    return max(integrate.trapezoid(times, missing) / (high - low), 0.0)
-
-
-def _sampled(
-    device: Device, seconds: float, period_s: float, clock: Clock
-) -> List[Tuple[float, float]]:
-    """(time, watts) of reads that worked."""
-    found, ends = [], clock.now() + seconds
-    while clock.now() < ends:
-        now = clock.now()
-        watts = _newest(device).watts
-        if watts is not None:
-            found.append((now, watts))
-        clock.sleep(period_s)
-    return found
-
-
-def _newest(device: Device) -> Sample:
+def newest(device: Device) -> Sample:
     """The last sample of one read; an empty one if the read failed or heard nothing."""
     try:
         heard = device.read()
@@ -144,7 +137,3 @@ def _value(sample: Sample) -> Optional[float]:
 def _median_step(moments: Sequence[float]) -> Optional[float]:
     steps = sorted(b - a for a, b in zip(moments, moments[1:]))
     return steps[len(steps) // 2] if len(steps) > 1 else None
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

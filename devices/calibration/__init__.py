@@ -1,1 +1,1 @@
-"""A sensor compared with a bench meter: the load, the fit, what is kept of it, and its use."""
+"""What is found out about a sensor by experiment: its response, its blind time, its scale."""

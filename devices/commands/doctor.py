@@ -1,4 +1,7 @@
-"""Is this machine fit to measure? Reads the sensor in bursts, at rest and under a step of load.
+"""Is this machine fit to measure? Reads the sensor in bursts, at rest and under pulses of load.
+
+How often the sensor's value is new, how much of that time it sees and how far it trails is
+stored for the readings to come.
 
 With --report the findings become one block of text for an issue: versions, board, sensors,
 power mode, clocks, temperatures and a short examination without load. It names nobody, works
@@ -7,13 +10,16 @@ without torch and without a sensor, and takes seconds.
 exit codes: 0 fit or fit with warnings, or the report is made; 1 it could not be written; 3 not fit
 """
 
+import datetime
 import json
 import sys
 from argparse import ArgumentParser, Namespace
 from functools import partial
-from typing import List, Optional
+from typing import Any, Dict, List, Optional
 
-from edgejoule.devices import choose, conditions, doctor_report, health, options
+from edgejoule.devices import choose, conditions, doctor_report, health, options, probe
+from edgejoule.devices.calibration import store
+from edgejoule.devices.calibration.response import Response
 from edgejoule.devices.output_file import OutputFile
 from edgejoule.devices.reading import DeviceInfo
 
@@ -21,6 +27,7 @@ MARKS = {"ok": "ok    ", "warn": "warn  ", "refuse": "refuse"}
 REST_S, REPORT_REST_S = 20.0, 2.0
 GRACE_S = 5.0  # beyond what an examination takes, for a sensor that is slow to answer
 TERMINAL = "-"
+CLEAR = "\r\x1b[K"  # to the start of the line, and nothing on it
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -36,7 +43,7 @@ def arguments(parser: ArgumentParser) -> None:
             REST_S, REPORT_REST_S
         ),
     )
-    parser.add_argument("--no-load", action="store_true", help="do not load the processor")
+    parser.add_argument("--no-load", action="store_true", help="do not load the processor or GPU")
     parser.add_argument(
         "--report",
         nargs="?",
@@ -52,17 +59,49 @@ def run(args: Namespace) -> int:
     if args.report:
         return _report(args)
     device = choose.open(args.power, fake_power=args.fake_power, sysfs=args.sysfs)
+    seconds = REST_S if args.seconds is None else args.seconds
+    tell = progress if sys.stderr.isatty() else probe.untold
+    root = conditions.root_of(args.sysfs)
     try:
-        seconds = REST_S if args.seconds is None else args.seconds
-        root = conditions.root_of(args.sysfs)
-        found = health.examine(device, seconds, not args.no_load, root)
+        found = health.examine(
+            device, seconds, not args.no_load, root, tell=tell, keep=keep, gpu=True
+        )
     finally:
+        tell("", 0.0, 0.0)
         device.close()
     if args.json:
         print(_json(found, device.info()))
     else:
         _print(found)
     return 3 if health.verdict(found) == "refuse" else 0
+
+
+def keep(info: DeviceInfo, found: Response) -> None:
+    """Store what was found of a real sensor, so that its readings know it from now on."""
+    if info.fake:
+        return
+    try:
+        store.save(info, facts(found), serial=info.serial)
+    except OSError as error:  # a full disk or somebody else's folder spoils no examination
+        sys.stderr.write("{}what was found is not stored: {}\n".format(CLEAR, error))
+
+
+def facts(found: Response) -> Dict[str, Any]:
+    """What is stored of a response: each quantity in seconds, with its interval.
+
+    "window_s" is the part of every update that the value sees: all of it for most sensors.
+    """
+    spans = {"update_s": found.update_s, "lag_s": found.lag_s}
+    spans["window_s"] = found.window_s if found.blind() else found.update_s
+    told: Dict[str, Any] = {name: span._asdict() for name, span in spans.items() if span}
+    return dict(told, found=datetime.date.today().isoformat(), by="doctor")
+
+
+def progress(stage: str, done_s: float, whole_s: float) -> None:
+    """Write how far a stage is over the last line of a terminal; no stage leaves it empty."""
+    told = "{}: {:.0f} of {:.0f} s".format(stage, done_s, whole_s) if stage else ""
+    sys.stderr.write(CLEAR + told)
+    sys.stderr.flush()
 
 
 def _report(args: Namespace) -> int:

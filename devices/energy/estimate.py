@@ -5,12 +5,14 @@
 
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
+from edgejoule.devices.calibration import blind
 from edgejoule.devices.energy import integrate, ticks, uncertainty
 from edgejoule.devices.energy.pieces import Piece
 from edgejoule.devices.energy.record import GAP_PERIODS, MARGIN, Record
 from edgejoule.devices.energy.rows import Slice, known
 from edgejoule.devices.reading import DeviceInfo
 
+LOOKED_THROUGH = 1200  # samples, two minutes of a value that is new ten times a second
 EDGE_UPDATES = 2  # the last tick is up to one update old, and seen up to one poll later
 MARGIN_UPDATES = 4  # ticks that far on both sides of an edge tell its moment and its power
 
@@ -27,6 +29,7 @@ class Draft(NamedTuple):
     gaps: integrate.Gaps
     rails: Dict[str, float]
     problem: Optional[str] = None
+    remark: Optional[str] = None
 
 
 def from_power(
@@ -38,17 +41,41 @@ def from_power(
         return None
     joules = area.joules + integrate.lag_joules(area.start_watts, area.end_watts, info.lag_s)
     counts = record.counter.tick_s is not None
+    terms = uncertainty.traced(area, joules, info, record.scatter(start_s, end_s))
+    unseen = _unseen(record, info, start_s, end_s)
     return Draft(
         "estimate" if info.estimate else "trace",
         joules,
         area.joules,
-        uncertainty.traced(area, joules, info, record.scatter(start_s, end_s)),
+        dict(terms, blind=unseen) if unseen else terms,
         area.peak_watts,
         area.samples,
         area.gaps,
         _lagging(record, piece.rails, info, start_s, end_s),
         "the counter failed, so power was integrated" if counts else None,
+        blind.reason(info.window_s, info.update_s)
+        if unseen and info.window_s and info.update_s
+        else None,
     )
+
+
+def _unseen(record: Record, info: DeviceInfo, start_s: float, end_s: float) -> float:
+    """Joules in doubt, one standard deviation, because the sensor looks part of the time.
+
+    Of a long window its first part is looked through, and what holds of it is taken to hold on:
+    a load that is in step with the sensor stays so.
+    """
+    if not blind.is_blind(info.window_s, info.update_s):
+        return 0.0
+    first = record.rows.before(start_s)
+    last = min(record.rows.place(end_s), first + LOOKED_THROUGH)
+    part = record.rows.slice(first, last)
+    watts = known(part.times_s, part.watts)[1]
+    if len(watts) < 2:
+        return 0.0
+    seconds = min(part.times_s[-1], end_s) - max(part.times_s[0], start_s)
+    doubt = blind.joules_in_doubt(watts, info.window_s, info.update_s, seconds, info.limit_watts)
+    return doubt * (end_s - start_s) / seconds
 
 
 def from_counter(

@@ -1,6 +1,6 @@
 """The error bar of a window: independent terms in joules, one standard deviation each.
 
-U95 = 2 sqrt(gain^2 + offset^2 + quantum^2 + noise^2 + edge^2 + lag^2 + gap^2).
+U95 = 2 sqrt(gain^2 + offset^2 + quantum^2 + noise^2 + edge^2 + lag^2 + gap^2 + blind^2).
 Gain and offset are common to every reading of one sensor: they are left out when two readings
 of one board are compared. The spread over repeated runs is the caller's to add.
 """

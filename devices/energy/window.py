@@ -79,7 +79,7 @@ def _judge(
         _disagreement(drafts) if long_enough else None,
         failing,
     ]
-    sentences = [_gap_sentence(found), _why(record, start_s, end_s)] + doubts
+    sentences = [_gap_sentence(found), _why(record, start_s, end_s)] + doubts + [found.remark]
     bar = uncertainty.repeatability(found.terms)
     if coverage < INVALID or found.gaps.longest_s > INVALID_GAP_S:
         status = "invalid"

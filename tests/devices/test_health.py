@@ -1,18 +1,22 @@
 """The doctor's checks: verdict, sentence, the command that mends."""
 
 import json
-import math
+import random
 import subprocess
 import sys
 import threading
+import types
 from pathlib import Path
 
 import pytest
 from rigs import board_rig
+from rigs.blind_sensor import Machine, Sensor
 
 from edgejoule.devices import health, probe
 from edgejoule.devices.adapters import ina3221, none, replay
+from edgejoule.devices.calibration import experiment, staircase, store
 from edgejoule.devices.clock import MACHINE
+from edgejoule.devices.commands import doctor
 from edgejoule.devices.device import Device
 from edgejoule.devices.reading import DeviceInfo, Sample
 from edgejoule.devices.trace import PowerTrace
@@ -114,34 +118,20 @@ def test_a_burst_on_a_board_costs_microseconds(tmp_path):
 
 
 def test_the_lag_of_a_step_is_found(clock):
-    """A first-order sensor of 0.15 s over a step that begins with the load."""
-
-    class Trailing(Device):
-        def __init__(self):
-            self.begun = None
-
-        def read(self):
-            t = 0.0 if self.begun is None else clock.now() - self.begun
-            return [Sample(watts=5.0 + 4.0 * (1 - math.exp(-t / 0.15)))]
-
-    class Load:
-        def __init__(self):
-            device.begun = clock.now()
-
-        def stop(self):
-            device.begun = None
-
-    device = Trailing()
-    assert probe.lag_s(device, 0.01, load=Load, clock=clock) == pytest.approx(0.15, rel=0.01)
-    assert device.begun is None
+    """A first-order sensor of 0.15 s over steps that begin with the load."""
+    machine = Machine(clock, rest=5.0, full=9.0)
+    device = Sensor(machine, update_s=1e-4, tau_s=0.15, step=1e-9)
+    found = experiment.watch(device, machine.turn, clock)
+    assert found.lag_s.value == pytest.approx(0.15, rel=0.01)
+    assert machine.watts() == 5.0
 
 
 def test_no_step_says_nothing_about_lag(monkeypatch):
     """Under the real load, which must leave the machine as it was."""
-    monkeypatch.setattr(probe, "SETTLE_S", 0.1)
-    monkeypatch.setattr(probe, "LOAD_S", 0.2)
+    monkeypatch.setattr(staircase, "REST_S", 0.1)
+    monkeypatch.setattr(staircase, "PUSH_S", 0.2)
     before = threading.active_count()
-    assert probe.lag_s(replay.open(5), 0.01) is None
+    assert experiment.watch(replay.open(5)) is None
     assert MACHINE.until(lambda: threading.active_count() == before, 30.0)
 
 
@@ -158,6 +148,131 @@ def test_the_doctor_examines_fake_power(tmp_path, monkeypatch):
     checks = health.examine(replay.open(str(path)), 0.2, with_load=False)
     assert health.verdict(checks) == "warn"
     assert {"update period", "read cost", "idle power"} <= {check.name for check in checks}
+
+
+LIMIT_S = 0.005  # to which the doctor is to find update and window
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_doctor_finds_a_sensor_that_looks_part_of_the_time(clock, seed, monkeypatch, tmp_path):
+    monkeypatch.setenv(store.ASKED, str(tmp_path))
+    machine = Machine(clock)
+    phase = random.Random(seed).random()
+    device = Sensor(machine, 0.1, 0.025, phase=phase, noise=2.0, seed=seed, read_s=0.0005)
+    told, found = [], {}
+
+    def keep(info, response):
+        doctor.keep(info, response)
+        found.update(doctor.facts(response))
+
+    checks = health.examine(
+        device,
+        2.0,
+        True,
+        clock=clock,
+        work=machine.turn,
+        tell=lambda *stage: told.append(stage),
+        keep=keep,
+    )
+    window = next(check for check in checks if check.name == "window")
+    assert window.verdict == "warn" and "of every 100 (" in window.found and window.mend
+    assert abs(found["window_s"]["value"] - 0.025) < LIMIT_S
+    assert abs(found["update_s"]["value"] - 0.1) < LIMIT_S
+    assert found["window_s"]["low"] < 0.025 < found["window_s"]["high"]
+    assert store.load(device.info())["window_s"]["value"] == found["window_s"]["value"]
+    lag = next(check for check in checks if check.name == "lag")
+    assert lag.found.startswith("measured 0.063 s") or lag.found.startswith("measured 0.062 s")
+    assert {stage for stage, _, _ in told} == {
+        "reading without pause",
+        "at rest",
+        "under pulses of load",
+    }
+    assert all(0.0 <= done_s <= whole_s + 1.0 for _, done_s, whole_s in told)
+
+
+def test_the_doctor_calls_an_ordinary_sensor_ordinary(clock):
+    machine = Machine(clock)
+    device = Sensor(machine, 0.1, 0.1, phase=0.3, noise=2.0, read_s=0.0005)
+    checks = health.examine(device, 1.0, True, clock=clock, work=machine.turn)
+    window = next(check for check in checks if check.name == "window")
+    assert window.verdict == "ok" and window.found.startswith("a new value every 100 (")
+
+
+def test_a_window_known_from_before_is_told_without_load(clock):
+    device = Sensor(Machine(clock), 0.1, 0.025, window_s=0.025, read_s=0.0005)
+    checks = health.examine(device, 1.0, False, clock=clock)
+    window = next(check for check in checks if check.name == "window")
+    assert window.verdict == "warn" and "sees 25 of every 100 ms" in window.found
+
+
+def test_a_gpu_without_torch_is_not_loaded(clock, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)  # an import of it fails
+    device = Sensor(Machine(clock), 0.1, 0.025, scope="gpu", read_s=0.0005)
+    for gpu, why in ((True, "torch, which would load the GPU, is not"), (False, "only `edge")):
+        checks = health.examine(device, 1.0, True, clock=clock, gpu=gpu)
+        lag = next(check for check in checks if check.name == "lag")
+        assert lag.verdict == "ok" and why in lag.found
+
+
+class FakeCuda(types.ModuleType):
+    """As much of torch as a load of a GPU asks for: two GPUs, and products that are counted."""
+
+    float16 = "half"
+
+    def __init__(self, available):
+        super().__init__("torch")
+        self.cuda, self.products, self.indices = self, 0, set()
+        self.is_available = lambda: available
+        self.device_count = lambda: 2
+        self.get_device_properties = lambda index: types.SimpleNamespace(uuid="cafe-%d" % index)
+
+    def device(self, kind, index):
+        self.indices.add((kind, index))
+        return index
+
+    def rand(self, rows, columns, device, dtype):
+        return rows
+
+    def empty_like(self, matrix):
+        return matrix
+
+    def mm(self, a, b, out):
+        self.products += 1
+
+    def synchronize(self, device):
+        MACHINE.sleep(0.001)
+
+
+def test_a_gpu_is_loaded_through_torch_by_its_uuid(clock, monkeypatch):
+    device = Sensor(Machine(clock), 0.1, 0.025, scope="gpu")
+    device.facts = lambda: {"uuid": "GPU-cafe-1"}
+    torch = FakeCuda(True)
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    load = experiment.load_for(device, True)
+    begun = torch.products
+    load.turn(1.0)
+    assert MACHINE.until(lambda: torch.products > begun + 5, 30.0)
+    load.stop()
+    assert torch.indices == {("cuda", 1)}
+    monkeypatch.setitem(sys.modules, "torch", FakeCuda(False))
+    with pytest.raises(experiment.NoLoad, match="finds no CUDA"):
+        experiment.load_for(device, True)
+
+
+def test_what_cannot_be_stored_spoils_no_examination(clock, monkeypatch, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv(store.ASKED, str(tmp_path / "file" / "folder"))
+    machine = Machine(clock)
+    device = Sensor(machine, 0.1, 0.025, read_s=0.0005)
+    doctor.keep(device.info(), experiment.watch(device, machine.turn, clock))
+    assert "is not stored" in capsys.readouterr().err
+
+
+def test_progress_is_written_over_one_line_and_wiped(capsys):
+    doctor.progress("at rest", 3.2, 20.0)
+    doctor.progress("", 0.0, 0.0)
+    out, err = capsys.readouterr()
+    assert not out and err == "\r\x1b[Kat rest: 3 of 20 s\r\x1b[K"
 
 
 def test_the_command_refuses_a_machine_without_a_sensor():
