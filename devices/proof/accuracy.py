@@ -119,7 +119,10 @@ def _tools(
     if trailing:
         sensor = synthetic.Trailing(pattern, LAG_S, STEP_W)
     info = virtual_time.info(
-        period_s=POLL_S, lag_s=LAG_S if trailing else 0.0, step_watts=STEP_W if trailing else None
+        period_s=POLL_S,
+        lag_s=LAG_S if trailing else 0.0,
+        step_watts=STEP_W if trailing else None,
+        sensing="average" if trailing else "instant",
     )
     found = virtual_time.record(virtual_time.power(sensor), start, end, info, phase * POLL_S)
     joules = {
@@ -139,7 +142,7 @@ def _counters(
     pattern: synthetic.Pattern, start: float, end: float, phase: float
 ) -> Dict[str, float]:
     register = synthetic.Register(pattern, UPDATE_S, phase * UPDATE_S)
-    info = virtual_time.info(period_s=UPDATE_S / 4, update_s=UPDATE_S)
+    info = virtual_time.info(period_s=UPDATE_S / 4, update_s=UPDATE_S, sensing="counter")
     found = virtual_time.record(
         virtual_time.counter(register), start, end, info, phase * UPDATE_S / 4
     )

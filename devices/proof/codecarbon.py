@@ -23,23 +23,28 @@ VERSION = "3.3"  # whose inside this file knows
 
 
 @lru_cache(maxsize=None)  # a search of the disk, which is asked for in every window
-def installed() -> bool:
-    """True if a CodeCarbon of that version can be imported here."""
+def version() -> Optional[str]:
+    """CodeCarbon's version; None if it cannot be imported here."""
     try:
-        return version().startswith(VERSION)
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # its word on AMD's library
+            module = import_module("codecarbon.emissions_tracker")  # the package alone may load
     except ImportError:
-        return False
-
-
-def version() -> str:
-    """CodeCarbon's version.
-
-    Raises:
-        ImportError: it is not installed, or not for this Python.
-    """
-    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # its word on AMD's library
-        module = import_module("codecarbon.emissions_tracker")  # the package alone may load
+        return None
     return module.__version__
+
+
+def installed() -> bool:
+    """True if the version whose inside this file knows is here."""
+    return (version() or "").startswith(VERSION)
+
+
+def state() -> str:
+    """Which CodeCarbon is here, or why none runs."""
+    if installed():
+        return "codecarbon {}".format(version())
+    if version():
+        return "codecarbon {} not run, only {}".format(version(), VERSION)
+    return "codecarbon not installed"
 
 
 def polled(sensor: Sensor, start_s: float, end_s: float) -> float:
@@ -73,7 +78,7 @@ def _tracked(
     """What its tracker adds up between two moments of a virtual clock."""
     clock = Clock(start_s)
     with _virtual(clock, _nvml(clock, milliwatts, millijoules)):
-        tracker = new_tracker()
+        tracker = _new_tracker()
         _start(tracker)
         for moment, look in _looks(tracker, start_s, end_s):
             clock.now_s = moment
@@ -83,7 +88,24 @@ def _tracked(
         return tracker._total_gpu_energy.kWh * JOULES_PER_KWH
 
 
-def new_tracker() -> Any:
+@contextmanager
+def running(milliwatts: Callable[[float], Any]) -> Iterator[None]:
+    """Its tracker of a GPU with that power, its timers running in real time."""
+    with _on(_nvml(Clock(0.0), milliwatts, None)):
+        tracker = _new_tracker()
+        tracker._initialize_scheduler_state()
+        _start(tracker)
+        timers = (tracker._scheduler, tracker._scheduler_monitor_power)
+        for timer in timers:
+            timer.start()
+        try:
+            yield
+        finally:
+            for timer in timers:
+                timer.stop()
+
+
+def _new_tracker() -> Any:
     """Its tracker of one GPU, as it stands before it is started.
 
     Without __init__, which would look for the machine's own hardware, its place and a lock file.
@@ -156,18 +178,25 @@ def _nvml(
 def _virtual(clock: Clock, nvml: SimpleNamespace) -> Iterator[None]:
     """CodeCarbon's modules with this clock and NVML, and without its log."""
     from codecarbon import emissions_tracker
+
+    idle = SimpleNamespace(
+        cpu_percent=lambda: 0.0, virtual_memory=lambda: SimpleNamespace(percent=0.0, used=0)
+    )
+    with Replaced(emissions_tracker, time=clock, psutil=idle), _on(nvml):
+        yield
+
+
+@contextmanager
+def _on(nvml: SimpleNamespace) -> Iterator[None]:
+    """CodeCarbon with this NVML, and without its log."""
     from codecarbon.core import gpu, gpu_nvidia
     from codecarbon.external.logger import logger
 
-    quiet = SimpleNamespace(
-        cpu_percent=lambda: 0.0, virtual_memory=lambda: SimpleNamespace(percent=0.0, used=0)
-    )
-    with Replaced(emissions_tracker, time=clock, psutil=quiet), Replaced(
-        gpu_nvidia, pynvml=nvml
-    ), Replaced(gpu, PYNVML_AVAILABLE=True, AMDSMI_AVAILABLE=False):
-        level = logger.level
-        logger.setLevel(logging.CRITICAL)
-        try:
-            yield
-        finally:
-            logger.setLevel(level)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with Replaced(gpu_nvidia, pynvml=nvml):
+            with Replaced(gpu, PYNVML_AVAILABLE=True, AMDSMI_AVAILABLE=False):
+                yield
+    finally:
+        logger.setLevel(level)

@@ -1,6 +1,5 @@
 """Sensors that go wrong in the ways that were reported, and what a reading must say then."""
 
-import os
 import tempfile
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
@@ -66,9 +65,9 @@ def judged(fault: Fault) -> Dict[str, Any]:
 def broken(rows: List[Dict[str, Any]]) -> List[str]:
     """A sentence for every fault that is not met as promised."""
     return [
-        "{}: {} joules of {:.5g}, {}".format(
+        "{}: {} joules of {:.6g}, {}".format(
             row["fault"],
-            "no" if row["joules"] is None else "{:.5g}".format(row["joules"]),
+            "no" if row["joules"] is None else "{:.6g}".format(row["joules"]),
             row["truth_joules"],
             row["status"],
         )
@@ -213,7 +212,7 @@ class _Moment(Clock):
 
 BOARD_J = constant(BOARD_W).joules(SECONDS)
 HOLED_J = HOLED.joules(END_S) - HOLED.joules(START_S)
-ONE_DROPPED = "dropped, counted, degraded"
+ONE_DROPPED = "one dropped, degraded"
 FAULTS = (
     Fault(
         "RAPL counter restarted, as after suspend",
@@ -224,7 +223,7 @@ FAULTS = (
         _restart_elsewhere,
     ),
     Fault(
-        "counter 261 kJ further from one read to the next",
+        "counter that jumps by 261 kJ between reads",
         "degraded, within 5 %",
         CHIP_W * SECONDS,
         _jump,
@@ -260,7 +259,7 @@ FAULTS = (
     ),
     Fault(
         "counter silent for the last 2 s",
-        "not ok, the truth within the bar",
+        "not ok, truth in the bar",
         HOLED_J,
         _hole(END_S - EDGE_HOLE_S, END_S + STALE_S),
         _edge_is_lost,

@@ -60,9 +60,7 @@ class Trial(NamedTuple):
         return off / max(self.reading.uncertainty_joules, ROUNDING_J)
 
 
-def measure(
-    row: Row, trials: int, tick: Callable[[], Any] = lambda: None
-) -> List[Trial]:
+def measure(row: Row, trials: int, tick: Callable[[], Any] = lambda: None) -> List[Trial]:
     """Windows of a row [trials], each with a load of its own; `tick()` after each."""
     dice, period_s = Random(SEED), 1.0 / row.hertz
     found = []
@@ -81,7 +79,7 @@ def judged(row: Row, found: List[Trial]) -> Dict[str, Any]:
         for tool in found[0].others
     }
     p95, rivals = percentile(ours, 0.95), [v for tool, v in others.items() if tool != GRID]
-    return dict(
+    figures = dict(
         row._asdict(),
         trials=len(found),
         p50_percent=100 * percentile(ours, 0.5),
@@ -90,8 +88,9 @@ def judged(row: Row, found: List[Trial]) -> Dict[str, Any]:
         limit_percent=100 * row.limit,
         others_p95_percent={tool: 100 * value for tool, value in others.items()},
         nearer_than_all=all(p95 <= value + TIE for value in rivals),
-        **_bars(found)
+        **_bars(found),
     )
+    return dict(figures, holds=not broken_by(figures))
 
 
 def _bars(found: List[Trial]) -> Dict[str, Any]:
@@ -111,7 +110,7 @@ def _bars(found: List[Trial]) -> Dict[str, Any]:
 def coverage(rows: List[Dict[str, Any]]) -> Dict[str, Dict[str, float]]:
     """{set: {"windows", "coverage"}}: the share of bars that hold the truth in all its rows."""
     found = {}
-    for name in loads.SETS:
+    for name in sorted({row["loads"] for row in rows}):
         mine = [row for row in rows if row["loads"] == name]
         windows = sum(row["trials"] for row in mine)
         held = sum(row["trials"] * row["coverage"] for row in mine)
@@ -120,25 +119,28 @@ def coverage(rows: List[Dict[str, Any]]) -> Dict[str, Dict[str, float]]:
 
 
 def broken(rows: List[Dict[str, Any]]) -> List[str]:
-    """A sentence for every promise that these rows break."""
-    found = []
-    for row in rows:
-        name = "{} loads, {:g} Hz, {:g} s".format(row["loads"], row["hertz"], row["seconds"])
-        if row["trials"] >= ENOUGH_FOR_P95 and row["p95_percent"] > row["limit_percent"]:
-            found.append(
-                "{}: p95 {:.2f} %, at most {:g}".format(
-                    name, row["p95_percent"], row["limit_percent"]
-                )
-            )
-        if row["worst_bars"] > WORST_BARS:
-            found.append("{}: a window is off by {:.3g} bars".format(name, row["worst_bars"]))
-        found += _outside(name, row["trials"], row["coverage"])
+    """A sentence for every promise that these rows break, each alone or all of a set."""
+    found = [sentence for row in rows for sentence in broken_by(row)]
     for name, each in coverage(rows).items():
-        found += _outside(name + " loads", each["windows"], each["coverage"])
+        found += outside(name + " loads", each["windows"], each["coverage"])
     return found
 
 
-def _outside(name: str, windows: float, share: float) -> List[str]:
+def broken_by(row: Dict[str, Any]) -> List[str]:
+    """A sentence for every promise that a row breaks by itself."""
+    name = "{} loads, {:g} Hz, {:g} s".format(row["loads"], row["hertz"], row["seconds"])
+    found = []
+    if row["trials"] >= ENOUGH_FOR_P95 and row["p95_percent"] > row["limit_percent"]:
+        found.append(
+            "{}: p95 {:.2f} %, at most {:g}".format(name, row["p95_percent"], row["limit_percent"])
+        )
+    if row["worst_bars"] > WORST_BARS:
+        found.append("{}: a window is off by {:.3g} bars".format(name, row["worst_bars"]))
+    return found + outside(name, row["trials"], row["coverage"])
+
+
+def outside(name: str, windows: float, share: float) -> List[str]:
+    """A sentence if bars of that many windows hold the truth too seldom, or too often."""
     if windows < ENOUGH_FOR_SHARE or COVERAGE[0] <= share <= COVERAGE[1]:
         return []
     return ["{}: bars hold the truth in {:.1f} %, not in 93 to 97".format(name, 100 * share)]
@@ -164,7 +166,5 @@ def _metered(
     load: loads.Load, sensing: str, period_s: float, start: float, end: float, phase: float
 ) -> Reading:
     info = virtual_time.info(period_s=period_s, sensing=sensing)
-    found = virtual_time.record(
-        virtual_time.power(load), start, end, info, phase * period_s
-    )
+    found = virtual_time.record(virtual_time.power(load), start, end, info, phase * period_s)
     return window.reading(found, info, start, end)

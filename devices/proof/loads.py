@@ -64,9 +64,7 @@ def cycles(dice: Random, period_s: float, duty: float, jitter: float, seconds: f
 def any_load(dice: Random, sampling_s: float, seconds: float) -> Load:
     """A load of any period from 15 ms to 2 s; how it is sampled does not matter to it."""
     period_s = _log_uniform(dice, 0.015, 2.0)
-    return cycles(
-        dice, period_s, dice.uniform(0.2, 0.9), _log_uniform(dice, 1e-4, 0.03), seconds
-    )
+    return cycles(dice, period_s, dice.uniform(0.2, 0.9), _log_uniform(dice, 1e-4, 0.03), seconds)
 
 
 def locked_load(dice: Random, sampling_s: float, seconds: float) -> Load:

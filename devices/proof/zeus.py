@@ -10,7 +10,7 @@ import warnings
 from functools import lru_cache
 from queue import Empty
 from types import SimpleNamespace
-from typing import Any, Coroutine, List, Tuple
+from typing import Any, Callable, Coroutine, List, Tuple
 
 from edgejoule.devices.proof.synthetic import Register, Sensor
 from edgejoule.devices.proof.virtual_names import Clock, Replaced
@@ -58,16 +58,7 @@ def polling(sensor: Sensor, start_s: float, end_s: float, phase_s: float) -> flo
 
     clock = Clock(start_s - LEAD_S + phase_s)
     samples: List[Any] = []
-    gpus = SimpleNamespace(
-        **dict.fromkeys(
-            (
-                "get_instant_power_usage",
-                "get_average_power_usage",
-                "get_average_memory_power_usage",
-            ),
-            lambda index: round(sensor.watts(clock.now_s) * 1e3),
-        )
-    )
+    gpus = gpus_of(lambda index: round(sensor.watts(clock.now_s) * 1e3))
     domain = power.PowerDomain.DEVICE_INSTANT
     stop = SimpleNamespace(is_set=lambda: clock.now_s > end_s + LEAD_S)
     with Replaced(power, time=clock.time, sleep=clock.sleep, get_gpus=lambda **_: gpus):
@@ -84,6 +75,16 @@ def polling(sensor: Sensor, start_s: float, end_s: float, phase_s: float) -> flo
     monitor.measurement_domains, monitor.gpu_indices, monitor.data_queues = [domain], [0], {}
     monitor.samples = {domain: {0: [s for s in samples if s != "STOP"]}}
     return monitor.get_energy(start_s, end_s)[0]
+
+
+def gpus_of(milliwatts: Callable[[int], float]) -> SimpleNamespace:
+    """Zeus's GPUs with this power by index, as much of them as its poller asks for."""
+    names = (
+        "get_instant_power_usage",
+        "get_average_power_usage",
+        "get_average_memory_power_usage",
+    )
+    return SimpleNamespace(**dict.fromkeys(names, milliwatts))
 
 
 def counter(register: Register, start_s: float, end_s: float) -> float:
