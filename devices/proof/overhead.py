@@ -76,7 +76,7 @@ def watched(hertz: float, seconds: float, reads: Callable[[], int]) -> Dict[str,
     `reads()` is how many there have been so far. The clock is the processor's, so the sleeping
     thread adds nothing and nobody has to say what he cost.
     """
-    time.sleep(WARM_S)
+    time.sleep(min(WARM_S, seconds))
     before, cpu, begun = reads(), time.process_time(), time.monotonic()
     time.sleep(seconds)
     spent, lasted = time.process_time() - cpu, time.monotonic() - begun
