@@ -30,6 +30,7 @@ from edgejoule.devices.proof import (
     virtual_time,
     zeus,
 )
+from edgejoule.devices.reading import Sample
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -62,7 +63,13 @@ def test_a_register_is_old_by_less_than_an_update():
 
 
 def test_virtual_samples_include_both_edges():
-    times = virtual_time.moments(5.0, 7.35, virtual_time.info(period_s=0.1), 0.02)
+    times = []
+
+    def sample(t):
+        times.append(t)
+        return Sample(watts=8.0)
+
+    virtual_time.record(sample, 5.0, 7.35, virtual_time.info(period_s=0.1), 0.02)
     assert min(abs(t - 5.0) for t in times) <= 0.0002 + 1e-9
     assert times[-1] >= 7.35 and times == sorted(times)
     assert len(times) == len(set(times))
