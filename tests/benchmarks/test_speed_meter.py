@@ -20,7 +20,7 @@ def hour():
     record, watts = Record(PERIOD_S), 8.0 + np.arange(SAMPLES) % 7
     for i, power in enumerate(watts):
         record.add(i * PERIOD_S, i * PERIOD_S, Sample(watts=float(power)))
-    return record, np.array(record.times_s), watts
+    return record, np.arange(SAMPLES) * PERIOD_S, watts
 
 
 def integral(times, watts, start_s, end_s):
