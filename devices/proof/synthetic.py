@@ -2,10 +2,18 @@
 
 from bisect import bisect_right
 from math import exp, floor
-from typing import List, Sequence, Tuple, Union
+from typing import List, Sequence, Tuple
 
 
-class Pattern:
+class Sensor:
+    """Whatever shows watts at a moment; `DeviceInfo` is what a device says about itself."""
+
+    def watts(self, t: float) -> float:
+        """Watts shown at a moment, in seconds."""
+        raise TypeError("{} defines no watts()".format(type(self).__name__))
+
+
+class Pattern(Sensor):
     """Constant stretches of power, repeated for ever: parts [(seconds, watts)]."""
 
     def __init__(self, parts: Sequence[Tuple[float, float]]):
@@ -39,7 +47,7 @@ class Pattern:
         return index, phase - self.starts[index]
 
 
-class Trailing:
+class Trailing(Sensor):
     """What a first-order sensor of time constant `lag_s` shows of a pattern, in steps of watts."""
 
     def __init__(self, pattern: Pattern, lag_s: float, step_watts: float):
@@ -77,9 +85,6 @@ class Register:
         """Joules that the register shows at a moment."""
         ticks = floor((t - self.offset_s) / self.update_s)
         return self.pattern.joules(self.offset_s + ticks * self.update_s)
-
-
-Sensor = Union[Pattern, Trailing]  # whatever shows watts at a moment
 
 
 def constant(watts: float = 8.0) -> Pattern:

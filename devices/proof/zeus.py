@@ -7,16 +7,19 @@ documentation allows, because left alone 0.16 polls without pause. CPU: `pip ins
 import asyncio
 import copy
 import warnings
+from functools import lru_cache
 from queue import Empty
-from types import ModuleType, SimpleNamespace
-from typing import Any, Coroutine, List, Tuple
+from types import SimpleNamespace
+from typing import Any, Callable, Coroutine, List, Tuple
 
 from edgejoule.devices.proof.synthetic import Register, Sensor
+from edgejoule.devices.proof.virtual_names import Clock, Replaced
 
-POLL_S = 0.05
+POLL_S, RAIL_S = 0.05, 0.1  # of a GPU's power, of a Jetson's rails
 LEAD_S = 1.0  # it polls before and after the window, as it does in a program
 
 
+@lru_cache(maxsize=None)  # a search of the disk, which is asked for in every window
 def installed() -> bool:
     """True if Zeus can be imported here."""
     try:
@@ -33,23 +36,6 @@ def version() -> str:
     return zeus.__version__
 
 
-class Clock:
-    """Seconds that pass only when somebody sleeps."""
-
-    def __init__(self, now_s: float):
-        self.now_s = now_s
-
-    def time(self) -> float:
-        """The moment, in seconds."""
-        return self.now_s
-
-    monotonic = time
-
-    def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-        self.now_s += seconds
-
-
 def jetson(sensor: Sensor, start_s: float, end_s: float, phase_s: float) -> float:
     """Joules of a window as `zeus.device.soc.jetson` finds them on a power rail."""
     from zeus.device.soc import jetson as soc
@@ -61,7 +47,7 @@ def jetson(sensor: Sensor, start_s: float, end_s: float, phase_s: float) -> floa
     answers: List[Any] = []
     rail = SimpleNamespace(measure_power=lambda: sensor.watts(clock.now_s) * 1e3)
     results = SimpleNamespace(put=lambda value: answers.append(copy.copy(value)))
-    with _Replaced(soc, time=clock, asyncio=SimpleNamespace(to_thread=_at_once)):
+    with Replaced(soc, time=clock, asyncio=SimpleNamespace(to_thread=_at_once)):
         _finish(soc._polling_process_async(queue, results, {"total_power_mw": rail}))
     return (answers[1] - answers[0]).total_energy_mj * 1e-3
 
@@ -72,19 +58,10 @@ def polling(sensor: Sensor, start_s: float, end_s: float, phase_s: float) -> flo
 
     clock = Clock(start_s - LEAD_S + phase_s)
     samples: List[Any] = []
-    gpus = SimpleNamespace(
-        **dict.fromkeys(
-            (
-                "get_instant_power_usage",
-                "get_average_power_usage",
-                "get_average_memory_power_usage",
-            ),
-            lambda index: round(sensor.watts(clock.now_s) * 1e3),
-        )
-    )
+    gpus = gpus_of(lambda index: round(sensor.watts(clock.now_s) * 1e3))
     domain = power.PowerDomain.DEVICE_INSTANT
     stop = SimpleNamespace(is_set=lambda: clock.now_s > end_s + LEAD_S)
-    with _Replaced(power, time=clock.time, sleep=clock.sleep, get_gpus=lambda **_: gpus):
+    with Replaced(power, time=clock.time, sleep=clock.sleep, get_gpus=lambda **_: gpus):
         power._domain_polling_process(
             domain,
             [0],
@@ -98,6 +75,16 @@ def polling(sensor: Sensor, start_s: float, end_s: float, phase_s: float) -> flo
     monitor.measurement_domains, monitor.gpu_indices, monitor.data_queues = [domain], [0], {}
     monitor.samples = {domain: {0: [s for s in samples if s != "STOP"]}}
     return monitor.get_energy(start_s, end_s)[0]
+
+
+def gpus_of(milliwatts: Callable[[int], float]) -> SimpleNamespace:
+    """Zeus's GPUs with this power by index, as much of them as its poller asks for."""
+    names = (
+        "get_instant_power_usage",
+        "get_average_power_usage",
+        "get_average_memory_power_usage",
+    )
+    return SimpleNamespace(**dict.fromkeys(names, milliwatts))
 
 
 def counter(register: Register, start_s: float, end_s: float) -> float:
@@ -121,7 +108,7 @@ def counter(register: Register, start_s: float, end_s: float) -> float:
         power_monitor=None,
         log_file=None,
     )
-    with _Replaced(energy, time=clock.time), warnings.catch_warnings():
+    with Replaced(energy, time=clock.time), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its remark that a short window may read 0
         monitor.begin_window("w", sync_execution=False)
         clock.now_s = end_s
@@ -146,20 +133,6 @@ class _Commands:
             return command
         self._clock.now_s += timeout
         raise Empty
-
-
-class _Replaced:
-    """Names of a module, other values while the block runs."""
-
-    def __init__(self, module: ModuleType, **values: Any):
-        self._module, self._values = module, values
-
-    def __enter__(self) -> None:
-        self._kept = {name: getattr(self._module, name) for name in self._values}
-        self._module.__dict__.update(self._values)
-
-    def __exit__(self, *_: Any) -> None:
-        self._module.__dict__.update(self._kept)
 
 
 def _finish(coroutine: Coroutine) -> None:
