@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional
 
 from edgejoule.bench.history.night_rows import TRUSTED
 from edgejoule.bench.records import RunRecord, total
-from edgejoule.devices.openmetrics import Family, Sample
+from edgejoule.devices.exports.openmetrics import Family, Sample
 
 Labels = Dict[str, Optional[str]]
 ENERGY = "without those of its evaluations; absent if not measured."

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from edgejoule.bench.records import RunRecord
-from edgejoule.devices import perfetto
+from edgejoule.devices.exports import perfetto
+from edgejoule.devices.exports.perfetto import Counter, Slice
 from edgejoule.devices.output_file import OutputFile
-from edgejoule.devices.perfetto import Counter, Slice
 from edgejoule.devices.trace import PowerTrace
 
 TRACE = "trace.json"

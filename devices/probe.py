@@ -3,7 +3,6 @@
 import hashlib
 import os
 import threading
-import time
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Set
 
 from edgejoule.devices.clock import MACHINE, Clock
@@ -73,10 +72,10 @@ class Load:
     def _work(self) -> None:
         while self._running:
             self._called.wait()
-            begun, share = time.monotonic(), self._share
+            begun, share = MACHINE.now(), self._share
             self._unit()
             if 0.0 < share < 1.0:  # as long as this unit asks for: no fixed period to lock to
-                time.sleep((time.monotonic() - begun) * (1.0 - share) / share)
+                MACHINE.sleep((MACHINE.now() - begun) * (1.0 - share) / share)
 
 
 def _hash() -> None:

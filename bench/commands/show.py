@@ -12,7 +12,7 @@ from typing import Dict, Iterator
 
 from edgejoule.bench import bundle, records, rounding, run_metrics, run_timeline
 from edgejoule.bench.stderr import tell
-from edgejoule.devices import openmetrics
+from edgejoule.devices.exports import openmetrics
 from edgejoule.devices.output_file import OutputFile
 
 STDOUT = "-"

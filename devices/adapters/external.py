@@ -118,6 +118,7 @@ class Lines(Device):
             # a mean over the time since the line before is half of that old
             lag_s=self._period_s / 2 if mean else 0.0,
             sensing="counter" if counts else "average" if mean else "instant",
+            update_s=self._period_s or None,  # a line is as often new as lines come
         )
 
     def _first_spans(self) -> List[float]:

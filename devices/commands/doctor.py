@@ -20,6 +20,7 @@ from typing import Any, Dict, List, Optional
 from edgejoule.devices import choose, conditions, doctor_report, health, options, probe
 from edgejoule.devices.calibration import store
 from edgejoule.devices.calibration.response import Response
+from edgejoule.devices.clock import MACHINE
 from edgejoule.devices.output_file import OutputFile
 from edgejoule.devices.reading import DeviceInfo
 
@@ -94,7 +95,7 @@ def facts(found: Response) -> Dict[str, Any]:
     spans = {"update_s": found.update_s, "lag_s": found.lag_s}
     spans["window_s"] = found.window_s if found.blind() else found.update_s
     told: Dict[str, Any] = {name: span._asdict() for name, span in spans.items() if span}
-    return dict(told, found=datetime.date.today().isoformat(), by="doctor")
+    return dict(told, found=datetime.date.fromtimestamp(MACHINE.wall()).isoformat(), by="doctor")
 
 
 def progress(stage: str, done_s: float, whole_s: float) -> None:

@@ -2,12 +2,12 @@
 
 from typing import Any, Dict, List, Optional
 
-from edgejoule.devices import perfetto
 from edgejoule.devices.commands.measured_runs import Run
+from edgejoule.devices.exports import perfetto
+from edgejoule.devices.exports.perfetto import Counter, Slice
 from edgejoule.devices.idle import Baseline
 from edgejoule.devices.meter import Meter
 from edgejoule.devices.output_file import OutputFile
-from edgejoule.devices.perfetto import Counter, Slice
 
 
 class Timeline:

@@ -11,9 +11,10 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Callable, Iterator, Optional, Tuple
 
-from edgejoule.devices import choose, conditions, metrics_server
+from edgejoule.devices import choose, conditions
 from edgejoule.devices.clock import MACHINE, Clock
 from edgejoule.devices.device import Device
+from edgejoule.devices.exports import metrics_server
 from edgejoule.devices.live import settings, stream
 from edgejoule.devices.live.looks import Look, looks
 from edgejoule.devices.live.terminal import Terminal, is_drawable

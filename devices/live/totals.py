@@ -2,8 +2,8 @@
 
 from typing import Dict, List, Optional
 
+from edgejoule.devices.exports.openmetrics import Family, Sample
 from edgejoule.devices.live.looks import Look
-from edgejoule.devices.openmetrics import Family, Sample
 from edgejoule.devices.reading import DeviceInfo
 
 WATTS = "Mean power since the look before. The rail of edgejoule_sensor_info is the whole."

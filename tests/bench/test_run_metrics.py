@@ -7,7 +7,7 @@ from rigs import bundles, openmetrics_text
 
 from edgejoule import command_line
 from edgejoule.bench import records, run_metrics
-from edgejoule.devices import openmetrics
+from edgejoule.devices.exports import openmetrics
 
 LABEL = "early-bird spline 0.5"
 

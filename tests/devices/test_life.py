@@ -4,6 +4,7 @@ import asyncio
 import copy
 import gc
 import linecache
+import os
 import pickle
 import subprocess
 import sys
@@ -92,6 +93,7 @@ def ran(tmp_path, text):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=str(tmp_path),
+        env=dict(os.environ, PYTHONPATH=ROOT),
     )
     try:
         said, complaints = done.communicate(timeout=LIMIT_S)

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rigs import openmetrics_text
 
-from edgejoule.devices import openmetrics
-from edgejoule.devices.openmetrics import Family, Sample
+from edgejoule.devices.exports import openmetrics
+from edgejoule.devices.exports.openmetrics import Family, Sample
 
 FAMILIES = [
     Family("a_sensor", "info", 'What "it" is.', "", [Sample({"rail": "VDD_IN", "fake": None}, 1)]),

@@ -7,8 +7,8 @@ import tracemalloc
 import pytest
 from rigs import trace_events
 
-from edgejoule.devices import perfetto
-from edgejoule.devices.perfetto import Counter, Slice
+from edgejoule.devices.exports import perfetto
+from edgejoule.devices.exports.perfetto import Counter, Slice
 from edgejoule.devices.trace import PowerTrace
 
 TRACE = PowerTrace((10.0, 11.0, 11.0, 12.0), (5.0, 5.0, 9.0, 9.0), "VDD_IN")

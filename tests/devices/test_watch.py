@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from rigs import board_rig, openmetrics_text
 
-from edgejoule.devices import conditions, metrics_server, openmetrics
+from edgejoule.devices import conditions
 from edgejoule.devices.commands import watch
 from edgejoule.devices.device import Device
+from edgejoule.devices.exports import metrics_server, openmetrics
 from edgejoule.devices.live.looks import Look, looks
 from edgejoule.devices.live.totals import Totals
 from edgejoule.devices.meter import Meter

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any, Optional, Sequence, Tuple
 
-from edgejoule.devices.openmetrics import Family, negotiated
+from edgejoule.devices.exports.openmetrics import Family, negotiated
 
 LOCAL = "127.0.0.1"
 PATH = "/metrics"

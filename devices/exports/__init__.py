@@ -1,0 +1,1 @@
+"""Energy in the formats of other tools: a timeline for Perfetto, metrics for Prometheus."""
