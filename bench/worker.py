@@ -65,6 +65,8 @@ def run(folder: Path, log: TextIO) -> None:
     job = json.loads((folder / "case.json").read_text(encoding="utf8"))
     plugins.use(**job.get("plugins", {}))
     case = suite.Case(**job["case"])
+    if _device(case.train["device"]).startswith("cuda"):
+        torch.cuda.init()  # a laptop's GPU that sleeps is passed over by a sensor's choice
     device = choose.open(case.measure["power"], fake_power=case.measure["fake_power"] or None)
     started, before = _now(), state(device)
     measured = _measured(folder, case, device, job["case_id"], log)

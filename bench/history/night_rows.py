@@ -127,6 +127,7 @@ def machine(device: Dict, environment: Dict) -> str:
         device.get("adapter"),
         device.get("rail"),
         device.get("scope"),
+        device.get("calibration"),
         "not real" if device.get("fake") or device.get("estimate") else None,
         device.get("power_mode"),
         device.get("driver"),

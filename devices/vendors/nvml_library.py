@@ -9,6 +9,10 @@ from contextlib import suppress
 from types import ModuleType
 from typing import Any, Optional
 
+from edgejoule.devices.vendors import container
+
+WAY_IN = "--gpus all (NVIDIA's container toolkit), or --runtime nvidia on a Jetson"
+
 
 class Library:
     """The module pynvml, initialised; every call of NVML goes through here."""
@@ -79,5 +83,5 @@ def load() -> Library:
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
-        raise RuntimeError("nvml: {}".format(error)) from None
+        raise RuntimeError("nvml: {}{}".format(error, container.hint(WAY_IN))) from None
     return Library(pynvml)
