@@ -124,7 +124,7 @@ def test_a_seed_counts_once_the_newest_run_of_it(tmp_path):
 
 
 def test_dense_rows_need_no_ratio_and_tickets_tell_their_epoch(tmp_path):
-    early = dict(SPLINE, recipe="early_bird", detector="spline")
+    early = dict(SPLINE, recipe="early_bird", detector="spline", compose="full")
     root = bundles.write(tmp_path, [record("dense", DENSE), record("early", early)])
     made = filled(root, "spline_6")
     (row,) = rows(made, model="VGG-16", method="EB (SGD)", ratio="0.5")
@@ -133,6 +133,22 @@ def test_dense_rows_need_no_ratio_and_tickets_tell_their_epoch(tmp_path):
     assert row["accuracy_ours"].mean == pytest.approx(0.98) and row["epoch_ours"] is None
     text = tables.markdown(paper_tables.table(made))
     assert paper_tables.NO_COUNTERPART in text and "contradicts table 2" in text
+
+
+def test_a_ticket_answers_to_the_row_that_was_composed_like_it(tmp_path):
+    """On CIFAR the schedule begins anew after the cut, on ImageNet the ticket trains on."""
+    answered = {}
+    for compose in ("full", "continue"):
+        early = dict(SPLINE, recipe="early_bird", detector="spline", compose=compose)
+        root = bundles.write(
+            tmp_path / compose,
+            [
+                record("cifar", early),
+                record("imagenet", early, model="resnet50", dataset="imagenet"),
+            ],
+        )
+        answered[compose] = [filled(root, name).answered for name in ("spline_2", "spline_3")]
+    assert answered == {"full": [1, 0], "continue": [0, 1]}
 
 
 def test_weights_that_a_mask_removed_are_not_left(tmp_path):

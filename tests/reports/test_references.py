@@ -217,6 +217,34 @@ def test_the_suite_of_table_2_answers_to_its_rows():
     assert missing == [("LT (one-shot)", "0.1"), ("SNIP", "0.1")]
 
 
+def test_the_suite_of_table_3_answers_to_its_rows():
+    """Of the methods that we have; the others of the table are the papers' own numbers."""
+    from edgejoule.bench import suite
+    from edgejoule.reports.papers import own_runs
+
+    cases = [case._asdict() for case in suite.read("spline-imagenet").cases]
+    table, answered = TABLES["spline_3"], []
+    for row in table.rows:
+        wanted = reference_tables.rule(table, row)
+        if wanted and any(
+            all(own_runs.setting(case, key) == value for key, value in wanted.items())
+            for case in cases
+        ):
+            answered.append((row["model"], row["method"], row["ratio"]))
+    assert answered == [
+        ("ResNet-18", "Unpruned", ""),
+        ("ResNet-18", "NS", "0.1"),
+        ("ResNet-18", "NS", "0.3"),
+        ("ResNet-18", "EB Spline", "0.1"),
+        ("ResNet-18", "EB Spline", "0.3"),
+        ("ResNet-50", "Unpruned", ""),
+        ("ResNet-50", "ThiNet", "0.3"),
+        ("ResNet-50", "ThiNet", "0.5"),
+        ("ResNet-50", "EB Spline", "0.3"),
+        ("ResNet-50", "EB Spline", "0.5"),
+    ]
+
+
 def test_the_guide_names_every_table():
     root = reference_tables.FOLDER.parent.parent
     guide = (root / "docs" / "how-to" / "published-tables.md").read_text(encoding="utf8")
