@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
+from edgejoule.bench import rounds
 from edgejoule.bench.history import store
 from edgejoule.bench.records import RunRecord
 from edgejoule.reports import load, sources
@@ -11,6 +12,7 @@ from edgejoule.reports.words import plain, plural
 
 RUNS, HISTORY = "runs", "history"
 NOT_RECORDED = "not recorded"
+ROUND = "run.round"  # what a rule calls the round of an iterative run that a row speaks of
 
 Gap = Tuple[str, str, str]  # (setting, ours, published) of a setting that differs
 
@@ -26,6 +28,15 @@ class Own(NamedTuple):
     fake: bool  # the power is fake or estimated
     values: Dict[str, Optional[float]]  # by quantity, None if it is not known
     reasons: Tuple[str, ...]  # why joules are missing
+    rounds: Dict[int, Dict[str, Optional[float]]] = {}  # values after each round that was kept
+
+    def at(self, number: Optional[int]) -> Optional["Own"]:
+        """The run as it stood after a round (None: at its end); None if that is not known."""
+        if number is None or setting(self.case, "prune.rounds") == number:
+            return self
+        if number not in self.rounds:
+            return None
+        return self._replace(values=dict(dict.fromkeys(self.values), **self.rounds[number]))
 
 
 class Answer(NamedTuple):
@@ -50,14 +61,22 @@ class Pool:
             self._places.setdefault(_place(run.case), []).append(run)
 
     def answer(self, wanted: Optional[Dict], published: Dict) -> Optional[Answer]:
-        """The runs with all wanted settings that come closest to the published ones, or None."""
+        """The runs with all wanted settings that come closest to the published ones, or None.
+
+        `wanted` may name a round: then the values are those after it.
+        """
         if wanted is None:
             return None
         place = tuple(wanted[key] for key in ("model.name", "dataset.name", "prune.recipe"))
         groups: Dict[Tuple[str, str], List[Own]] = {}
         for run in self._places.get(place, ()):
-            if all(_equal(setting(run.case, key), value) for key, value in wanted.items()):
-                groups.setdefault(run.group, []).append(run)
+            then = run.at(wanted.get(ROUND))
+            if then and all(
+                _equal(setting(run.case, key), value)
+                for key, value in wanted.items()
+                if key != ROUND
+            ):
+                groups.setdefault(run.group, []).append(then)
         if not groups:
             return None
         # closest settings first, then most seeds, then the newest
@@ -89,13 +108,13 @@ def gather(
     aside = 0
     for folder in _folders(runs, history):
         bundles = load.read(folder, everything=True)
-        found += [own(run) for run in bundles.runs]
+        found += [own(run, bundles.folder / run.record.case_id) for run in bundles.runs]
         aside += len(bundles.aside)
     return Pool(found, aside)
 
 
-def own(run: load.Run) -> Own:
-    """One run as an answer."""
+def own(run: load.Run, folder: Optional[Path] = None) -> Own:
+    """One run as an answer; rounds are those in its bundle's folder."""
     record, values, drawn = run.record, run.parts.row, run.parts.ticket
     kept = _parameters(record, values["final_params"])
     block, method, seed = (values[name] for name in ("block", "method", "seed"))
@@ -118,6 +137,7 @@ def own(run: load.Run) -> Own:
             "ticket_epoch": drawn.epoch if drawn else None,
         },
         values["reasons"],
+        _rounds(folder, values["final_params"], values["dense_params"]) if folder else {},
     )
 
 
@@ -158,6 +178,26 @@ def _parameters(record: RunRecord, params: int) -> int:
         return params - (int(last["weights"]) - int(last["kept"]))
     except (TypeError, IndexError, KeyError, ValueError):  # no mask, or none that says how large
         return params
+
+
+def _rounds(folder: Path, params: int, dense: int) -> Dict[int, Dict[str, Optional[float]]]:
+    """Values after each round that the bundle kept; none where it kept none or they are broken."""
+    if not (folder / rounds.LIST).is_file():
+        return {}
+    try:
+        kept = rounds.read(folder).rounds
+    except ValueError:  # the run itself is whole: it still answers for its last round
+        return {}
+    found: Dict[int, Dict[str, Optional[float]]] = {}
+    for each in kept:
+        left = params - (each.weights - each.kept)
+        found[each.number] = {
+            "accuracy": each.accuracy,
+            "error": 1 - each.accuracy,
+            "params_left": left,
+            "weights_removed": 1 - left / max(dense, 1),
+        }
+    return found
 
 
 def _place(case: Dict) -> Tuple:

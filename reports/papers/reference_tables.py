@@ -3,8 +3,8 @@
 A CSV has a row per published row and only what was printed, digit by digit. The TOML says what
 its columns are, which numbers contradict others (`errata`, each with its proof), and by which
 settings a run of ours answers to a row: `models`, `datasets` and `methods` translate the printed
-names, `match` says which column is which setting, `settings` what the paper trained with. A
-table's own entries go before its paper's.
+names, `match` says which column is which setting ("run.round": which round of a run), `settings`
+what the paper trained with. A table's own entries go before its paper's.
 """
 
 import csv

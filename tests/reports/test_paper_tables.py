@@ -5,11 +5,13 @@ import io
 import json
 import re
 
+import numpy
 import pytest
 from rigs import bundles
 from rigs.pages import HOSTILE, outline
 
 from edgejoule import command_line
+from edgejoule.bench import rounds
 from edgejoule.reports import tables
 from edgejoule.reports.papers import own_runs, paper_page, paper_tables, reference_tables
 
@@ -159,6 +161,75 @@ def test_weights_that_a_mask_removed_are_not_left(tmp_path):
     (row,) = rows(made, runs=1)
     assert row["model"] == "VGG-D" and row["error_ours"].mean == pytest.approx(0.05)
     assert row["params_ours"].mean == 70000 - (260000 - 13000)
+
+
+MASKS = {"recipe": "iterative_masks", "technique": "l1_us", "weights": "rewind", "rounds": 20}
+
+
+def masks_run(folder, count=20, seeds=(0,), **options):
+    """Finished runs of so many rounds; the accuracy after round k is 0.98 - k % + seed 0.1 %."""
+    prune = dict(MASKS, rounds=count, **options)
+    documents = [
+        record(
+            "masks",
+            prune,
+            seed,
+            model="lenet",
+            dataset="mnist",
+            accuracy=0.98 - count / 100 + seed / 1000,
+        )
+        for seed in seeds
+    ]
+    root = bundles.write(folder, documents)
+    for document, seed in zip(documents, seeds):
+        writer = rounds.Writer(root / document["case_id"])
+        for number in range(count + 1):
+            flags = numpy.ones(1000, dtype=bool)
+            flags[: number * 40] = False
+            writer.add({"fc1.weight": flags}, 0.98 - number / 100 + seed / 1000, {})
+        writer.close()
+    return root
+
+
+def test_one_run_answers_to_the_rows_of_all_its_rounds(tmp_path):
+    """20 rows of masks_2 from 21 trainings, where a run for every row took 230."""
+    made = filled(masks_run(tmp_path), "masks_2")
+    assert made.answered == 20
+    for number in range(1, 21):
+        (row,) = rows(made, method="L1 unstructured", iteration=str(number))
+        assert row["runs"] == 1
+        assert row["accuracy_ours"].mean == pytest.approx(0.98 - number / 100)
+    assert not rows(made, method="L1 structured", iteration="1")[0]["runs"]
+
+
+def test_a_short_run_answers_to_its_rounds_alone_and_seeds_are_averaged(tmp_path):
+    made = filled(masks_run(tmp_path, 3, seeds=(0, 1, 2)), "masks_2")
+    assert (
+        [row["iteration"] for row in rows(made, runs=3)]
+        == ["1", "2", "3"]
+        == [row["iteration"] for _, row in made.frame.iterrows() if row["runs"]]
+    )
+    (row,) = rows(made, method="L1 unstructured", iteration="2")
+    assert row["accuracy_ours"].mean == pytest.approx(0.961)
+    assert row["accuracy_ours"].sd == pytest.approx(0.001)
+
+
+def test_a_run_that_kept_no_rounds_answers_to_its_last(tmp_path):
+    document = record("masks", MASKS, model="lenet", dataset="mnist", accuracy=0.3)
+    made = filled(bundles.write(tmp_path, [document]), "masks_2")
+    assert [row["iteration"] for row in rows(made, runs=1)] == ["20"]
+
+
+def test_rounds_that_cannot_be_read_cost_their_rows_and_not_the_run(tmp_path):
+    root = masks_run(tmp_path)
+    (path,) = root.glob("*/" + rounds.LIST)
+    path.write_text("{")
+    made = filled(root, "masks_2")
+    assert [row["iteration"] for row in rows(made, runs=1)] == ["20"]
+
+
+def test_networks_trained_on_without_rewinding_are_another_method(tmp_path):
+    assert filled(masks_run(tmp_path, weights="keep"), "masks_2").answered == 0
 
 
 def test_the_latest_night_of_a_history_counts(tmp_path):
