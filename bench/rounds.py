@@ -149,7 +149,9 @@ class Writer:
         for name, flags in mask.items():
             self._put(_key(number, "mask", name), numpy.packbits(flags.astype(bool).ravel()))
         for name, value in weights.items():
-            self._put(_key(number, "weights", name), value)
+            # plus 0: a masked weight is 0 or -0 by the sign of what it was, and which of them may
+            # change when a run is resumed, though no computation can tell them apart
+            self._put(_key(number, "weights", name), value + value.dtype.type(0))
         self._rounds.append(
             Round(
                 number,
