@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from edgejoule.bench import rounds
 from edgejoule.bench.history import store
@@ -15,6 +15,7 @@ NOT_RECORDED = "not recorded"
 ROUND = "run.round"  # what a rule calls the round of an iterative run that a row speaks of
 
 Gap = Tuple[str, str, str]  # (setting, ours, published) of a setting that differs
+Differences = Callable[[Dict, int], List[Gap]]  # of (a case, how many seeds ran it)
 
 
 class Own(NamedTuple):
@@ -60,8 +61,8 @@ class Pool:
             self.count += 1
             self._places.setdefault(_place(run.case), []).append(run)
 
-    def answer(self, wanted: Optional[Dict], published: Dict) -> Optional[Answer]:
-        """The runs with all wanted settings that come closest to the published ones, or None.
+    def answer(self, wanted: Optional[Dict], differences: Differences) -> Optional[Answer]:
+        """The runs with all wanted settings that differ least from the published ones, or None.
 
         `wanted` may name a round: then the values are those after it.
         """
@@ -72,7 +73,7 @@ class Pool:
         for run in self._places.get(place, ()):
             then = run.at(wanted.get(ROUND))
             if then and all(
-                _equal(setting(run.case, key), value)
+                equal(setting(run.case, key), value)
                 for key, value in wanted.items()
                 if key != ROUND
             ):
@@ -80,13 +81,12 @@ class Pool:
         if not groups:
             return None
         # closest settings first, then most seeds, then the newest
-        found = [
-            (_differences(runs[0].case, published), _per_seed(runs)) for runs in groups.values()
-        ]
+        each_seed = [_per_seed(runs) for runs in groups.values()]
+        found = [(differences(runs[0].case, len(runs)), runs) for runs in each_seed]
         gaps, runs = min(
             found,
             key=lambda each: (
-                len(each[0]),
+                len([gap for gap in each[0] if gap[0] != "seeds"]),
                 -len(each[1]),
                 _descending(max(run.finished for run in each[1])),
             ),
@@ -212,15 +212,7 @@ def _per_seed(runs: List[Own]) -> List[Own]:
     return [newest[seed] for seed in sorted(newest)]
 
 
-def _differences(case: Dict, published: Dict) -> List[Gap]:
-    return [
-        (key.split(".")[1].replace("_", " "), plain(setting(case, key)), plain(value))
-        for key, value in published.items()
-        if not _equal(setting(case, key), value)
-    ]
-
-
-def _equal(mine: Any, value: Any) -> bool:
+def equal(mine: Any, value: Any) -> bool:
     """Numbers are equal if nobody would print them apart: 0.3 is 1 - 0.7."""
     numbers = [
         isinstance(each, (int, float)) and not isinstance(each, bool) for each in (mine, value)

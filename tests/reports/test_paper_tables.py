@@ -15,7 +15,15 @@ from edgejoule.bench import rounds
 from edgejoule.reports import tables
 from edgejoule.reports.papers import own_runs, paper_page, paper_tables, reference_tables
 
-PAPER = {"epochs": 160, "batch_size": 256, "learning_rate": 0.1, "weight_decay": 1e-4}
+PAPER = {
+    "epochs": 160,
+    "batch_size": 256,
+    "learning_rate": 0.1,
+    "momentum": 0.9,
+    "weight_decay": 1e-4,
+    "milestones": [0.5, 0.75],
+    "decay": 0.1,
+}
 SPLINE = {"recipe": "one_shot", "criterion": "spline_pca", "ratio": 0.5}
 DENSE = {"recipe": "dense"}
 
@@ -94,12 +102,54 @@ def test_a_convention_without_a_count_is_not_zero(tmp_path):
 
 
 def test_what_differs_from_the_papers_training_is_a_footnote(tmp_path):
-    root = bundles.write(tmp_path, [spline(train=dict(PAPER, epochs=20, batch_size=64))])
-    text = tables.markdown(paper_tables.table(filled(root)))
-    assert "epochs 20 (paper: 160) and batch size 64 (paper: 256)" in text
-    assert "not as published" not in tables.markdown(
-        paper_tables.table(filled(bundles.write(tmp_path / "b", [spline()])))
+    seeds = range(5)  # as many as the paper's
+    short = [spline(seed, train=dict(PAPER, epochs=20, batch_size=64)) for seed in seeds]
+    text = tables.markdown(paper_tables.table(filled(bundles.write(tmp_path, short))))
+    assert "not as published: epochs 20 (paper: 160) and batch size 64 (paper: 256)" in text
+    alike = bundles.write(tmp_path / "b", [spline(seed) for seed in seeds])
+    assert "not as published" not in tables.markdown(paper_tables.table(filled(alike)))
+
+
+def test_one_epoch_of_sgd_is_no_80_epochs_of_adam_and_the_table_says_so(tmp_path):
+    """Everything in which the run differs, not the first few."""
+    case = record(
+        "snip",
+        {"recipe": "at_init", "saliency": "snip", "ratio": 0.90},
+        model="lenet5",
+        train=dict(PAPER, epochs=1, batch_size=64, learning_rate=0.1),
     )
+    made = filled(bundles.write(tmp_path, [case]), "snipit_2")
+    text = tables.markdown(paper_tables.table(made))
+    (note,) = [line for line in text.splitlines() if "not as published" in line]
+    for words in (
+        "epochs 1 (paper: 80)",
+        "optimizer SGD (paper: Adam)",
+        "learning rate 0.1 (paper: 0.002)",
+        "weight decay 0.0001 (paper: 5e-05)",
+        "schedule times 0.1 after 50 % and 75 % of the epochs (paper: constant)",
+        "batch size 64 (paper: 512)",
+        "gradient clip none (paper: 10.0)",
+        "augmentation crops after padding by 4 and 50 % mirrored (paper: 20 % mirrored)",
+        "seeds 1 (paper: 5)",
+    ):
+        assert words in note
+    assert note.count("(paper:") == 9 and " more" not in note
+    (found,) = [each for each in paper_tables.records(made) if each["our_runs"]]
+    assert found["differences"].count("(paper:") == 9
+    assert found["trained"].startswith("epochs 80; optimizer Adam")
+
+
+def test_a_table_tells_how_its_rows_were_trained_and_what_the_paper_keeps_to_itself(tmp_path):
+    made = filled(bundles.write(tmp_path, [spline()]), "spline_2")
+    text = tables.markdown(paper_tables.table(made))
+    assert text.count(paper_tables.TRAINED) == 1
+    assert "momentum 0.9" in text and "not told: gradient clip" in text
+    made = filled(tmp_path / "quick", "snipit_4")
+    text = tables.markdown(
+        paper_tables.table(made)
+    )  # 70 + 10 after training, twice as long for two
+    assert text.count(paper_tables.TRAINED) == 3
+    assert "epochs 70; retrain epochs 10" in text and "epochs 160" in text
 
 
 def test_the_closest_settings_are_shown_and_the_others_told(tmp_path):
