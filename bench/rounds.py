@@ -209,17 +209,31 @@ def read(folder: Union[str, Path]) -> Rounds:
                     document["schema"], SCHEMA
                 )
             )
-        rounds = tuple(
-            Round(**{name: each[name] for name in Round._fields}) for each in document["rounds"]
-        )
-        shapes = {each["name"]: tuple(each["shape"]) for each in document["tensors"]}
-        return Rounds(Path(folder), rounds, shapes, document["sha256"])
+        rounds = tuple(_round(place, each) for place, each in enumerate(document["rounds"]))
+        shapes = {
+            str(each["name"]): tuple(int(size) for size in each["shape"])
+            for each in document["tensors"]
+        }
+        return Rounds(Path(folder), rounds, shapes, str(document["sha256"]))
     except FileNotFoundError:
         raise ValueError(
             "bundle {} holds no rounds; a run of iterative_masks keeps them".format(folder)
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError("bundle {}: {}: {}".format(folder, LIST, error)) from None
+
+
+def _round(place: int, found: Dict[str, Any]) -> Round:
+    """One entry of the list, its values of the kinds that they should be."""
+    if found["number"] != place:
+        raise ValueError("round {!r} stands in place {}".format(found["number"], place))
+    return Round(
+        place,
+        float(found["accuracy"]),
+        int(found["weights"]),
+        int(found["kept"]),
+        bool(found["has_weights"]),
+    )
 
 
 def _key(number: int, kind: str, name: str) -> str:

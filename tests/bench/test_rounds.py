@@ -158,7 +158,15 @@ def test_arrays_of_another_run_or_cut_short_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, words", [("{", "rounds.json"), ("[]", "rounds.json"), ('{"schema": 9}', "update")]
+    "text, words",
+    [
+        ("{", "rounds.json"),
+        ("[]", "rounds.json"),
+        ('{"schema": 9}', "update"),
+        ('{"schema": 1, "rounds": [{"number": 3}], "tensors": []}', "round 3 stands in place 0"),
+        ('{"schema": 1, "rounds": [{"number": 0, "accuracy": "high"}]}', "high"),
+        ('{"schema": 1, "rounds": [7], "tensors": [], "sha256": ""}', "rounds.json"),
+    ],
 )
 def test_a_broken_list_is_told_in_a_sentence(tmp_path, text, words):
     (tmp_path / rounds.LIST).write_text(text)
