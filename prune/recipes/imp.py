@@ -41,11 +41,19 @@ def run(
         stages = [mask_steps.train(trainer, mask, rewind_epoch, 0, trainer.epochs)]
         rewound, done = treatments.snapshot(trainer.model), rewind_epoch
         for share, epoch in zip(shares, epochs):
-            stages.append(mask_steps.train(trainer, mask, epoch - done, done, trainer.epochs))
+            if epoch > done:
+                if mask.ratio:  # not before the first event, which has nothing to go back from
+                    _rewind(trainer, rewound)
+                stages.append(mask_steps.train(trainer, mask, epoch - done, done, trainer.epochs))
+                done = epoch
             mask = mask_steps.draw(trainer, saliency, mask, share, how)
-            trainer.model.load_state_dict(rewound)
-            trainer.replace(trainer.model)  # the momentum of weights that are no more
-            done = epoch
     with trainer.phase("retrain"):
+        _rewind(trainer, rewound)
         stages.append(mask_steps.train(trainer, mask, trainer.epochs - done, done, trainer.epochs))
     return Outcome(trainer.model, weight_mask=mask, facts={"masked": stages})
+
+
+def _rewind(trainer: Trainer, rewound: treatments.State) -> None:
+    """Goes back, only now that training follows: two events in a row judge the same weights."""
+    trainer.model.load_state_dict(rewound)
+    trainer.replace(trainer.model)  # the momentum was that of weights that are no more
