@@ -7,10 +7,10 @@ estimate is an upper bound.
 
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from edgejoule import plugins
 from edgejoule.bench import suite
@@ -88,6 +88,9 @@ class Rehearsal:
     def charge(self, flops: float, what: str) -> None:
         """Adds FLOPs of scoring, as if it had seen all the images it asked for."""
         self.flops[self._phase] += flops / self._share
+
+    def keep_round(self, mask: Mapping[str, Tensor], weights: bool = False) -> None:
+        """Nothing was trained, so there is nothing to keep."""
 
     def warn(self, sentence: str) -> None:
         """An untrained network's warnings mean nothing."""

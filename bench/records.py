@@ -1,7 +1,8 @@
 """What a run bundle holds, to and from JSON. Free of torch.
 
 A bundle is a folder `runs/<suite>/<case_id>/`: `run.json` (this record), `trace.json` (power
-samples, playable with `--fake-power`), `plan.json` and `weights.pt` (the shrunk model), `log`.
+samples, playable with `--fake-power`), `plan.json` and `weights.pt` (the shrunk model), `log`,
+and of an iterative run `rounds.json` and `rounds.npz` (see `bench.rounds`).
 It is written under a temporary name and renamed: present means done.
 
 Seconds, joules, celsius and FLOPs (2 per multiply-accumulate) everywhere. Joules are gross,

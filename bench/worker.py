@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from edgejoule import needs, plugins
-from edgejoule.bench import bundle, checks, environment, records, suite
+from edgejoule.bench import bundle, checks, environment, records, rounds, suite
 from edgejoule.bench.data import Data
 from edgejoule.bench.measure import Ledger
 from edgejoule.bench.progress import Progress
@@ -97,8 +97,10 @@ def _measured(folder: Path, case: suite.Case, device: Any, case_id: str, log: Te
         trainer = ResumingTrainer(
             kept, model, data, case.train, ledger, progress, hottest, _builder(case)
         )
+        trainer.rounds = rounds.Writer(folder)
         dense = _model_record(model, trainer.example)  # now: the recipe changes the model
         outcome = _recipe(case, trainer)
+        trainer.rounds.close()
         measured = Measured(
             trainer,
             kept,

@@ -11,6 +11,7 @@ from typing import (
     ContextManager,
     Dict,
     List,
+    Mapping,
     Optional,
     Sequence,
     Tuple,
@@ -96,3 +97,10 @@ class Trainer(Structure):
 
     def accuracy(self) -> float:
         """Share of the test set that the model gets right, 0 to 1."""
+
+    def keep_round(self, mask: Mapping[str, Tensor], weights: bool = False) -> None:
+        """Keeps what a round of pruning came to: its mask, and the accuracy after its training.
+
+        `mask` is {tensor name: bool}; with `weights` the model's parameters and buffers are kept
+        too. Called after each round, outside phases, and before the first with the full mask.
+        """

@@ -32,6 +32,7 @@ TORCH_FREE = (
     "history.store",
     "records",
     "rounding",
+    "rounds",
     "runner",
     "settings",
     "suite",

@@ -13,6 +13,7 @@ from typing import (
     Dict,
     Iterator,
     List,
+    Mapping,
     Optional,
     Tuple,
 )
@@ -29,6 +30,7 @@ from edgejoule.prune.trainer import Resumable
 
 if TYPE_CHECKING:
     from edgejoule.bench.progress import Progress
+    from edgejoule.bench.rounds import Writer
 
 Penalty = Callable[[nn.Module], None]  # adds to the gradients of the model that it is given
 AfterEpoch = Callable[[int], Optional[bool]]  # the epoch that ended -> True to end the training
@@ -64,6 +66,7 @@ class Trainer:
         self.device = next(model.parameters()).device
         self.example = data.train[0][0].unsqueeze(0).to(self.device)
         self.warnings: List[str] = []
+        self.rounds: Optional["Writer"] = None  # None: nobody keeps rounds
         # Generators of our own, and one for each purpose: a recipe that draws random numbers, or
         # augmentation switched on, must not change the order in which the samples are seen.
         self._shuffling = torch.Generator().manual_seed(self.seed)
@@ -153,6 +156,13 @@ class Trainer:
             )
         return float(right) / len(self.data.test)
 
+    def keep_round(self, mask: Mapping[str, Tensor], weights: bool = False) -> None:
+        """Writes a round's mask, the accuracy after its last epoch and, if asked, all weights."""
+        if self.rounds is not None:
+            state = self.model.state_dict() if weights else {}
+            # the last epoch's accuracy and not a new one: a resumed run has it from its journal
+            self.rounds.add(_arrays(mask), self.ledger.epochs[-1].accuracy, _arrays(state))
+
     def _batches(self, split: Split, order: Optional[Tensor] = None) -> Iterator[Batch]:
         return loading.batches(split, self.settings["batch_size"], self.device, order)
 
@@ -220,6 +230,10 @@ class Trainer:
             penalty(self.model)
         self.optimizer.step()
         return loss, logits
+
+
+def _arrays(tensors: Mapping[str, Tensor]) -> Dict[str, Any]:
+    return {name: value.detach().cpu().numpy() for name, value in tensors.items()}
 
 
 def learning_rate(settings: Dict[str, Any], epoch: int, total: int) -> float:

@@ -6,6 +6,9 @@ norm ("l1_s", "l2_s", "linf_s", the last by the smallest absolute weight, as the
 of linear layers alone. Amounts round to the nearest (halves to even) like torch.nn.utils.prune, so
 layers with few channels stall. `weights` after each round as in `lottery`; `rewind_epoch` is late
 resetting. Biases are never masked.
+
+Every round's mask and accuracy is kept, so a run of 20 rounds holds those of 1 to 19 rounds too;
+`keep_weights` keeps the networks as well.
 """
 
 from typing import Any, Dict, Tuple
@@ -36,6 +39,7 @@ def run(
     rounds: int = 20,
     weights: str = "rewind",
     rewind_epoch: int = 0,
+    keep_weights: bool = False,
 ) -> Outcome:
     """The network after `rounds` of training and masking, trained once more at the end."""
     _check(technique, rate, rounds, weights, rewind_epoch, trainer.epochs)
@@ -49,6 +53,7 @@ def run(
         trainer.train(rewind_epoch, first=0, total=trainer.epochs)
         rewound = treatments.snapshot(trainer.model)
         trainer.train(trainer.epochs - rewind_epoch, first=rewind_epoch, total=trainer.epochs)
+    trainer.keep_round(mask, keep_weights)
     stages = []
     for _ in range(rounds):
         with trainer.phase("score"):
@@ -62,6 +67,7 @@ def run(
                     trainer, mask, trainer.epochs - rewind_epoch, rewind_epoch, trainer.epochs
                 )
             )
+        trainer.keep_round(mask, keep_weights)
     return Outcome(trainer.model, weight_mask=mask, facts={"masked": stages})
 
 

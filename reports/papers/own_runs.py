@@ -2,8 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
+from edgejoule.bench import rounds
 from edgejoule.bench.history import store
 from edgejoule.bench.records import RunRecord
 from edgejoule.reports import load, sources
@@ -11,8 +12,10 @@ from edgejoule.reports.words import plain, plural
 
 RUNS, HISTORY = "runs", "history"
 NOT_RECORDED = "not recorded"
+ROUND = "run.round"  # what a rule calls the round of an iterative run that a row speaks of
 
 Gap = Tuple[str, str, str]  # (setting, ours, published) of a setting that differs
+Differences = Callable[[Dict, int], List[Gap]]  # of (a case, how many seeds ran it)
 
 
 class Own(NamedTuple):
@@ -26,6 +29,15 @@ class Own(NamedTuple):
     fake: bool  # the power is fake or estimated
     values: Dict[str, Optional[float]]  # by quantity, None if it is not known
     reasons: Tuple[str, ...]  # why joules are missing
+    rounds: Dict[int, Dict[str, Optional[float]]] = {}  # values after each round that was kept
+
+    def at(self, number: Optional[int]) -> Optional["Own"]:
+        """The run as it stood after a round (None: at its end); None if that is not known."""
+        if number is None or setting(self.case, "prune.rounds") == number:
+            return self
+        if number not in self.rounds:
+            return None
+        return self._replace(values=dict(dict.fromkeys(self.values), **self.rounds[number]))
 
 
 class Answer(NamedTuple):
@@ -49,25 +61,32 @@ class Pool:
             self.count += 1
             self._places.setdefault(_place(run.case), []).append(run)
 
-    def answer(self, wanted: Optional[Dict], published: Dict) -> Optional[Answer]:
-        """The runs with all wanted settings that come closest to the published ones, or None."""
+    def answer(self, wanted: Optional[Dict], differences: Differences) -> Optional[Answer]:
+        """The runs with all wanted settings that differ least from the published ones, or None.
+
+        `wanted` may name a round: then the values are those after it.
+        """
         if wanted is None:
             return None
         place = tuple(wanted[key] for key in ("model.name", "dataset.name", "prune.recipe"))
         groups: Dict[Tuple[str, str], List[Own]] = {}
         for run in self._places.get(place, ()):
-            if all(_equal(setting(run.case, key), value) for key, value in wanted.items()):
-                groups.setdefault(run.group, []).append(run)
+            then = run.at(wanted.get(ROUND))
+            if then and all(
+                equal(setting(run.case, key), value)
+                for key, value in wanted.items()
+                if key != ROUND
+            ):
+                groups.setdefault(run.group, []).append(then)
         if not groups:
             return None
         # closest settings first, then most seeds, then the newest
-        found = [
-            (_differences(runs[0].case, published), _per_seed(runs)) for runs in groups.values()
-        ]
+        each_seed = [_per_seed(runs) for runs in groups.values()]
+        found = [(differences(runs[0].case, len(runs)), runs) for runs in each_seed]
         gaps, runs = min(
             found,
             key=lambda each: (
-                len(each[0]),
+                len([gap for gap in each[0] if gap[0] != "seeds"]),
                 -len(each[1]),
                 _descending(max(run.finished for run in each[1])),
             ),
@@ -89,13 +108,13 @@ def gather(
     aside = 0
     for folder in _folders(runs, history):
         bundles = load.read(folder, everything=True)
-        found += [own(run) for run in bundles.runs]
+        found += [own(run, bundles.folder / run.record.case_id) for run in bundles.runs]
         aside += len(bundles.aside)
     return Pool(found, aside)
 
 
-def own(run: load.Run) -> Own:
-    """One run as an answer."""
+def own(run: load.Run, folder: Optional[Path] = None) -> Own:
+    """One run as an answer; rounds are those in its bundle's folder."""
     record, values, drawn = run.record, run.parts.row, run.parts.ticket
     kept = _parameters(record, values["final_params"])
     block, method, seed = (values[name] for name in ("block", "method", "seed"))
@@ -118,6 +137,7 @@ def own(run: load.Run) -> Own:
             "ticket_epoch": drawn.epoch if drawn else None,
         },
         values["reasons"],
+        _rounds(folder, values["final_params"], values["dense_params"]) if folder else {},
     )
 
 
@@ -160,6 +180,26 @@ def _parameters(record: RunRecord, params: int) -> int:
         return params
 
 
+def _rounds(folder: Path, params: int, dense: int) -> Dict[int, Dict[str, Optional[float]]]:
+    """Values after each round that the bundle kept; none where it kept none or they are broken."""
+    if not (folder / rounds.LIST).is_file():
+        return {}
+    try:
+        kept = rounds.read(folder).rounds
+    except ValueError:  # the run itself is whole: it still answers for its last round
+        return {}
+    found: Dict[int, Dict[str, Optional[float]]] = {}
+    for each in kept:
+        left = params - (each.weights - each.kept)
+        found[each.number] = {
+            "accuracy": each.accuracy,
+            "error": 1 - each.accuracy,
+            "params_left": left,
+            "weights_removed": 1 - left / max(dense, 1),
+        }
+    return found
+
+
 def _place(case: Dict) -> Tuple:
     return tuple(setting(case, key) for key in ("model.name", "dataset.name", "prune.recipe"))
 
@@ -172,15 +212,7 @@ def _per_seed(runs: List[Own]) -> List[Own]:
     return [newest[seed] for seed in sorted(newest)]
 
 
-def _differences(case: Dict, published: Dict) -> List[Gap]:
-    return [
-        (key.split(".")[1].replace("_", " "), plain(setting(case, key)), plain(value))
-        for key, value in published.items()
-        if not _equal(setting(case, key), value)
-    ]
-
-
-def _equal(mine: Any, value: Any) -> bool:
+def equal(mine: Any, value: Any) -> bool:
     """Numbers are equal if nobody would print them apart: 0.3 is 1 - 0.7."""
     numbers = [
         isinstance(each, (int, float)) and not isinstance(each, bool) for each in (mine, value)

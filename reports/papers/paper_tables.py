@@ -11,9 +11,10 @@ import pandas
 
 from edgejoule.bench import rounding
 from edgejoule.reports import quantity, spread
-from edgejoule.reports.papers import reference_tables
+from edgejoule.reports.papers import reference_tables, training_recipes
 from edgejoule.reports.papers.own_runs import Gap, Pool
 from edgejoule.reports.papers.reference_tables import Reference
+from edgejoule.reports.papers.training_recipes import Recipe
 from edgejoule.reports.quantity import Unit
 from edgejoule.reports.results import NOT_MEASURED, SPREAD_NOTE, because
 from edgejoule.reports.tables import Cell, Column, Notes, Row, Table
@@ -36,13 +37,15 @@ NO_QUANTITY = "our runs record none of these quantities, so nothing of ours stan
 NO_TICKET = "no run drew a ticket: the search never settled"
 NO_FLOPS = "the paper's convention has no count for this network"
 ERRATUM = "erratum: "
+TRAINED = "the paper's training: "
 
 
 class Filled(NamedTuple):
     """A published table and its frame: a row per printed row, ours beside it.
 
     Columns: the printed ones as text, `<name>_ours` (a `Spread` or None), `runs` (how many answer),
-    `possible` (can any answer at all), `power`, `fake`, `reasons`, `differences`, `others`.
+    `possible` (can any answer at all), `power`, `fake`, `reasons`, `trained` (the paper's recipe),
+    `differences`, `others`.
     """
 
     reference: reference_tables.Reference
@@ -74,7 +77,11 @@ def fill(reference: Reference, pool: Pool) -> Filled:
 def _row(reference: Reference, printed: Dict[str, str], pool: Pool) -> Dict[str, Any]:
     """A printed row with ours beside it."""
     wanted = reference_tables.rule(reference, printed)
-    answer = pool.answer(wanted, reference.settings)
+    trained = reference_tables.recipe(reference, printed)
+    answer = pool.answer(
+        wanted,
+        lambda case, seeds: training_recipes.differences(case, trained, reference.settings, seeds),
+    )
     runs = answer.runs if answer else ()
     row: Dict[str, Any] = dict(printed, possible=wanted is not None, runs=len(runs))
     for column in reference.columns:
@@ -84,6 +91,7 @@ def _row(reference: Reference, printed: Dict[str, str], pool: Pool) -> Dict[str,
         power=listed(dict.fromkeys(run.power for run in runs)),
         fake=any(run.fake for run in runs),
         reasons=tuple(dict.fromkeys(each for run in runs for each in run.reasons)),
+        trained=trained,
         differences=answer.differences if answer else (),
         others=answer.others if answer else 0,
     )
@@ -93,15 +101,17 @@ def _row(reference: Reference, printed: Dict[str, str], pool: Pool) -> Dict[str,
 def table(filled: Filled) -> Table:
     """The frame as a table for a page, Markdown, LaTeX or a terminal."""
     reference = filled.reference
+    usual = training_recipes.commonest(list(filled.frame["trained"])) if filled.ours else None
     notes = Notes(
         *(
             reference.notes
+            + ((TRAINED + training_recipes.told(usual),) if usual else ())
             + ((SPREAD_NOTE,) if filled.answered else ())
             + (() if filled.ours else (NO_QUANTITY,))
         )
     )
     body = tuple(
-        Row(tuple(_cells(filled, row, notes)), heading(reference, row))
+        Row(tuple(_cells(filled, row, notes, usual)), heading(reference, row))
         for _, row in filled.frame.iterrows()
     )
     return Table(
@@ -146,6 +156,7 @@ def _record(filled: Filled, row: Mapping[str, Any]) -> Dict[str, Any]:
         our_runs=int(row["runs"]),
         status=status,
         power=row["power"],
+        trained=training_recipes.told(row["trained"]),
         differences=_differences(row["differences"]),
         errata="; ".join(
             dict.fromkeys(
@@ -175,7 +186,9 @@ def _columns(filled: Filled) -> Iterator[Column]:
         yield Column("Our runs")
 
 
-def _cells(filled: Filled, row: Mapping[str, Any], notes: Notes) -> Iterator[Cell]:
+def _cells(
+    filled: Filled, row: Mapping[str, Any], notes: Notes, usual: Optional[Recipe]
+) -> Iterator[Cell]:
     yield from (Cell(row[name]) for name in filled.reference.keys)
     for column in filled.reference.columns:
         marks = [
@@ -187,7 +200,7 @@ def _cells(filled: Filled, row: Mapping[str, Any], notes: Notes) -> Iterator[Cel
         if column.ours:
             yield _ours(column, row, notes)
     if filled.ours:
-        yield _runs(row, notes)
+        yield _runs(row, notes, usual)
 
 
 def _ours(column: reference_tables.Column, row: Mapping[str, Any], notes: Notes) -> Cell:
@@ -218,11 +231,12 @@ def _unknown(column: reference_tables.Column, row: Mapping[str, Any], notes: Not
     return Cell("not counted", marks=(notes.mark(NO_FLOPS),))
 
 
-def _runs(row: Mapping[str, Any], notes: Notes) -> Cell:
+def _runs(row: Mapping[str, Any], notes: Notes, usual: Optional[Recipe]) -> Cell:
     """How many runs answer, and in what they differ from the published training."""
+    own = row["trained"] != usual
+    marks = [notes.mark(TRAINED + training_recipes.told(row["trained"]))] if own else []
     if not row["possible"]:
-        return Cell("–", marks=(notes.mark(NO_COUNTERPART),))
-    marks = []
+        return Cell("–", marks=tuple([notes.mark(NO_COUNTERPART)] + marks))
     if row["differences"]:
         marks.append(notes.mark("not as published: " + _differences(row["differences"])))
     if row["others"]:
@@ -236,7 +250,8 @@ def _runs(row: Mapping[str, Any], notes: Notes) -> Cell:
 
 
 def _differences(differences: Iterable[Gap]) -> str:
-    return listed(["{} {} (paper: {})".format(*each) for each in differences])
+    told = ["{} {} (paper: {})".format(*each) for each in differences]
+    return listed(told, most=len(told))  # all of them: a difference not named misleads
 
 
 def _in_unit(value: Optional[spread.Spread], unit: Unit) -> Tuple[Optional[float], Optional[float]]:

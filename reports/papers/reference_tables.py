@@ -3,7 +3,8 @@
 A CSV has a row per published row and only what was printed, digit by digit. The TOML says what
 its columns are, which numbers contradict others (`errata`, each with its proof), and by which
 settings a run of ours answers to a row: `models`, `datasets` and `methods` translate the printed
-names, `match` says which column is which setting, `settings` what the paper trained with. A
+names, `match` says which column is which setting ("run.round": which round of a run), `settings`
+what else the method was given, `recipe` and `recipes` how it was trained (`training_recipes`). A
 table's own entries go before its paper's.
 """
 
@@ -14,6 +15,8 @@ from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tup
 
 from edgejoule import plugins
 from edgejoule.bench.grid import tomllib
+from edgejoule.reports.papers import training_recipes
+from edgejoule.reports.papers.training_recipes import Recipe, Told
 
 FOLDER = Path(__file__).resolve().parent.parent / "references"
 PAPERS = ("spline", "snipit", "masks", "survey")
@@ -57,7 +60,8 @@ class Reference(NamedTuple):
     notes: Tuple[str, ...]
     names: Dict[str, Dict]  # models, datasets, methods: printed name -> ours
     match: Dict[str, str]  # column -> setting that must equal it
-    settings: Dict  # setting -> what the paper used
+    settings: Dict  # setting of the method -> what the paper used
+    recipes: Tuple[Told, ...]  # how rows were trained, the later ones over the earlier ones
 
     @property
     def name(self) -> str:
@@ -100,7 +104,7 @@ def reasons(reference: Reference, row: Mapping[str, Any], column: str) -> List[s
 def selects(where: Dict[str, Any], row: Mapping[str, Any]) -> bool:
     """True if every column named has the value, or one of the values."""
     return all(
-        any(_same(row[column], value) for value in _listed(values))
+        any(_same(row.get(column, ""), value) for value in _listed(values))
         for column, values in where.items()
     )
 
@@ -124,6 +128,15 @@ def rule(reference: Reference, row: Dict[str, str]) -> Optional[Dict[str, Any]]:
         if row[column]
     )
     return wanted
+
+
+def recipe(reference: Reference, row: Mapping[str, Any]) -> Recipe:
+    """How the paper trained a row: every field of `training_recipes`, "not told" where unknown."""
+    found: Recipe = dict.fromkeys(training_recipes.FIELDS, training_recipes.NOT_TOLD)
+    for each in reference.recipes:
+        if selects(each.where, row):
+            found.update(each.fields)
+    return found
 
 
 def number(text: str, unit: str = "") -> float:
@@ -163,8 +176,22 @@ def _table(paper: Dict, key: str, table: Dict) -> Reference:
         tuple(table.get("notes", ())),
         names,
         table.get("match", {"ratio": "prune.ratio"}),
-        dict(paper["settings"], **table.get("settings", {})),
+        dict(paper.get("settings", {}), **table.get("settings", {})),
+        _recipes(paper, key, table),
     )
+
+
+def _recipes(paper: Dict, key: str, table: Dict) -> Tuple[Told, ...]:
+    """What the paper says of all rows, then of some, then the table of all, then of some."""
+    found: List[Told] = []
+    for source in (paper, table):
+        found.append(Told({}, source.get("recipe", {})))
+        found += [
+            Told(each.get("where", {}), {k: v for k, v in each.items() if k != "where"})
+            for each in source.get("recipes", ())
+        ]
+    training_recipes.check(key, tuple(found))
+    return tuple(found)
 
 
 def _column(column: Dict, name: str, table: Dict) -> Column:

@@ -38,6 +38,7 @@ CASES = {
         dict(HALF, detector="mask"),
         dict(HALF, detector="spline_code", compose="full", probe_images=16),
     ],
+    "imp": [dict(ratio=0.9, first_event=1, interval=1, steps=1, rewind_epoch=1)],
     "iterative": [HALF],
     "iterative_masks": [{"technique": "l1_us", "rounds": 2, "rewind_epoch": 1, "rate": 0.5}],
     "lottery": [

@@ -11,13 +11,16 @@ import pytest
 import torch
 from rigs.fake_trainer import small_net
 
-from edgejoule.bench import settings
+from edgejoule import plugins
+from edgejoule.bench import settings, suite
 from edgejoule.bench.data import Data
 from edgejoule.bench.measure import Ledger
 from edgejoule.bench.training.loop import Trainer
-from edgejoule.prune import cost
+from edgejoule.prune import cost, grouping, select, shrink
+from edgejoule.prune.criteria import random
 from edgejoule.prune.recipes import at_init, dense, early_bird, iterative, lottery, one_shot, thinet
 from edgejoule.prune.signcodes import codes
+from edgejoule.reports.papers import reference_tables
 
 IMAGENET, CIFAR = 1281167, 50000
 R18, R50, VGG, PRERESNET = 3.64, 8.21, 0.63, 0.31  # GFLOP of one forward pass
@@ -144,6 +147,75 @@ def test_early_bird_with_a_whole_schedule_after_it(pflops, monkeypatch):
     monkeypatch.setattr(codes, "mean", lambda shares, bits, weights: next(distances))
     found = pflops(CIFAR, 160, VGG, 0.31, early_bird.run, ratio=0.5, compose="full")
     assert found == pytest.approx(3 * CIFAR * (11 * 0.63 + 160 * 0.31) / 1e6, abs=0.005)
+
+
+def printed(table, **where):
+    """(PFLOP, how the rule of the row composes search and retraining) of one published row."""
+    (reference,) = reference_tables.read([table])
+    (row,) = [row for row in reference.rows if reference_tables.selects(where, row)]
+    return float(row["flops"]), reference_tables.rule(reference, row)["prune.compose"]
+
+
+@pytest.mark.parametrize(
+    "dataset, ratio, drawn, small",
+    [
+        ("CIFAR-10", 0.3, 88, 0.462),
+        ("CIFAR-10", 0.5, 88, 0.299),
+        ("CIFAR-100", 0.1, 84, 0.498),
+        ("CIFAR-100", 0.3, 84, 0.307),
+    ],
+)
+def test_vgg_16_s_tickets_on_cifar_cost_what_the_paper_printed(
+    pflops, monkeypatch, dataset, ratio, drawn, small
+):
+    """19.4, 15.5, 19.9 and 15.3: more than a dense run, so the schedule began anew after the cut.
+
+    The epochs are those that the table's energies imply, the FLOPs of the cut networks follow.
+    """
+    published, compose = printed(
+        "spline_2", model="VGG-16", dataset=dataset, method="EB Spline", ratio=ratio
+    )
+    found = {}
+    for each in ("continue", "full"):
+        distances = iter([0.5] * (drawn - 3) + [0.01] * 200)
+        monkeypatch.setattr(codes, "mean", lambda *args, left=distances: next(left))
+        found[each] = pflops(CIFAR, 160, VGG, small, early_bird.run, ratio=0.5, compose=each)
+    assert compose == "full" and round(found[compose], 1) == published
+    assert found["continue"] < 15.12 < published  # whenever it is drawn: a dense run is the most
+
+
+@pytest.mark.parametrize("ratio, small", [(0.1, 3.12), (0.3, 2.23)])
+def test_tickets_on_imagenet_cost_what_the_paper_printed(pflops, monkeypatch, ratio, small):
+    published, compose = printed("spline_3", model="ResNet-18", method="EB Spline", ratio=ratio)
+    distances = iter([0.5] * 8 + [0.01] * 80)
+    monkeypatch.setattr(codes, "mean", lambda shares, bits, weights: next(distances))
+    found = pflops(IMAGENET, 90, R18, small, early_bird.run, ratio=0.5, compose=compose)
+    assert compose == "continue" and round(found, 2) == published
+
+
+@pytest.mark.parametrize("ratio, published", [(0.3, 19.4), (0.5, 15.5), (0.1, 19.9), (0.3, 15.3)])
+def test_a_ticket_of_the_real_vgg_16_can_cost_that(ratio, published):
+    """Cut by channels at random, as far as the row says: some epoch of the search makes the sum."""
+    model, example = plugins.load("models", "vgg16").build(10, 3).eval(), torch.zeros(1, 3, 32, 32)
+    whole = cost.train_flops(model, example, "paper")
+    groups = grouping.find(model, example, mode="inner")
+    mask = select.select(random.scores(model, groups, []), groups, ratio, scope="global")
+    cut = cost.train_flops(shrink.shrink(model, example, groups, mask), example, "paper")
+    wanted = published * 1e15 / CIFAR
+    assert 1 <= (wanted - 160 * cut) / whole <= 160
+    assert wanted > 160 * whole  # no ticket that trains on for the rest can cost that
+
+
+@pytest.mark.parametrize(
+    "name, compose", [("spline-cifar", "full"), ("spline-imagenet", "continue")]
+)
+def test_the_suites_compose_tickets_as_their_tables_do(name, compose):
+    found = [
+        case.prune["compose"]
+        for case in suite.read(name).cases
+        if case.prune["recipe"] == "early_bird"
+    ]
+    assert found and set(found) == {compose}
 
 
 def test_two_rounds_of_slimming(pflops):

@@ -4,7 +4,8 @@ import pytest
 import torch
 from rigs.fake_trainer import FakeTrainer
 
-from edgejoule.prune.recipes import at_init, iterative_masks, lottery, snip_it
+from edgejoule.bench import suite
+from edgejoule.prune.recipes import at_init, imp, iterative_masks, lottery, snip_it
 from edgejoule.prune.weightmasks import controls, treatments, weight_mask
 
 TOTAL = 3 * 8 * 9 + 8 * 12 * 9 + 48
@@ -242,6 +243,81 @@ def test_snip_it_s_guard_is_told():
 def test_snip_it_refuses(options, word):
     with pytest.raises(ValueError, match=word):
         snip_it.run(FakeTrainer(), ratio=0.9, **options)
+
+
+SHARES = (0.5, 0.74, 0.86, 0.92, 0.95, 0.965, 0.98)  # SNIP-it's rule of thumb towards 98 %
+
+
+def test_imp_trains_80_epochs_in_all_and_masks_snip_it_s_shares(monkeypatch):
+    """As the paper had it: 7 rewinds to epoch 6, one every 4 epochs, and no training more."""
+    trainer, starts = FakeTrainer(epochs=80, images=16), []
+    real = weight_mask.held
+
+    def spy(model, mask):
+        starts.append(treatments.snapshot(model))
+        return real(model, mask)
+
+    monkeypatch.setattr(weight_mask, "held", spy)
+    outcome = imp.run(trainer, ratio=0.98)
+    assert trainer.phases() == [("search", 32), ("retrain", 48)]
+    assert [row[1] for row in trainer.log] == list(range(80))
+    stages = outcome.facts["masked"]
+    assert [stage["epochs"] for stage in stages] == [6, 2, 4, 4, 4, 4, 4, 4, 48]
+    gone = [stage["weights"] - stage["kept"] for stage in stages]
+    assert gone == [0, 0] + [int(share * TOTAL + 1e-9) for share in SHARES]
+    after_six = starts[1]  # the second stretch of training begins there, and all later ones again
+    for state in starts[2:]:
+        assert all(torch.equal(state[name], value) for name, value in after_six.items())
+    assert zeros(outcome)
+
+
+def test_imp_masks_the_smallest_weights_of_all_layers_together(monkeypatch):
+    trainer, before = FakeTrainer(epochs=10), []
+    real = imp.mask_steps.draw
+
+    def spy(trainer, saliency, mask, *rest):
+        weights = [trainer.model.get_parameter(name).detach().abs() for name in mask]
+        before.append(
+            (torch.cat([each.flatten() for each in weights]), real(trainer, saliency, mask, *rest))
+        )
+        return before[-1][1]
+
+    monkeypatch.setattr(imp.mask_steps, "draw", spy)
+    imp.run(trainer, ratio=0.9, steps=0, first_event=4, interval=2, rewind_epoch=2)
+    for sizes, mask in before:
+        kept = torch.cat([flags.flatten() for flags in mask.values()])
+        assert sizes[kept].min() >= sizes[~kept].max()
+
+
+@pytest.mark.parametrize(
+    "options, word",
+    [
+        ({"rewind_epoch": 9}, "after 8 epochs"),
+        ({"rewind_epoch": -1}, "between 0"),
+        ({}, "interval"),
+    ],
+)
+def test_imp_refuses(options, word):
+    with pytest.raises(ValueError, match=word):
+        imp.run(FakeTrainer(epochs=80 if options else 30), ratio=0.98, **options)
+
+
+def test_every_method_of_the_snapit_suite_trains_80_epochs_in_all(monkeypatch):
+    """The paper gave all methods that do not prune after training the same budget."""
+    recipes = {"imp": imp, "snip_it": snip_it, "at_init": at_init}
+    seen = set()
+    for case in suite.read("snapit").cases:
+        recipe = recipes.get(case.prune["recipe"])
+        told = (case.prune["recipe"], case.prune.get("when"))
+        if recipe is None or told in seen:
+            continue
+        seen.add(told)
+        trainer = FakeTrainer(epochs=case.train["epochs"], images=16)
+        options = {k: v for k, v in case.prune.items() if k not in ("recipe", "label")}
+        recipe.run(trainer, **options)
+        assert sum(count for _, count in trainer.phases()) == 80, told
+    assert len(seen) == 4
+    assert "lottery" not in {case.prune["recipe"] for case in suite.read("snapit").cases}
 
 
 @pytest.mark.parametrize("technique", sorted(iterative_masks.TECHNIQUES))

@@ -11,7 +11,11 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device"),
 ]
-NEEDS = {"dense": {}, "iterative_masks": {"technique": "hybrid", "rounds": 2}}
+NEEDS = {
+    "dense": {},
+    "imp": {"ratio": 0.6, "first_event": 1, "interval": 1, "steps": 0, "rewind_epoch": 1},
+    "iterative_masks": {"technique": "hybrid", "rounds": 2},
+}
 
 
 @pytest.mark.parametrize("recipe", plugins.names("recipes"))

@@ -5,15 +5,25 @@ import io
 import json
 import re
 
+import numpy
 import pytest
 from rigs import bundles
 from rigs.pages import HOSTILE, outline
 
 from edgejoule import command_line
+from edgejoule.bench import rounds
 from edgejoule.reports import tables
 from edgejoule.reports.papers import own_runs, paper_page, paper_tables, reference_tables
 
-PAPER = {"epochs": 160, "batch_size": 256, "learning_rate": 0.1, "weight_decay": 1e-4}
+PAPER = {
+    "epochs": 160,
+    "batch_size": 256,
+    "learning_rate": 0.1,
+    "momentum": 0.9,
+    "weight_decay": 1e-4,
+    "milestones": [0.5, 0.75],
+    "decay": 0.1,
+}
 SPLINE = {"recipe": "one_shot", "criterion": "spline_pca", "ratio": 0.5}
 DENSE = {"recipe": "dense"}
 
@@ -92,12 +102,54 @@ def test_a_convention_without_a_count_is_not_zero(tmp_path):
 
 
 def test_what_differs_from_the_papers_training_is_a_footnote(tmp_path):
-    root = bundles.write(tmp_path, [spline(train=dict(PAPER, epochs=20, batch_size=64))])
-    text = tables.markdown(paper_tables.table(filled(root)))
-    assert "epochs 20 (paper: 160) and batch size 64 (paper: 256)" in text
-    assert "not as published" not in tables.markdown(
-        paper_tables.table(filled(bundles.write(tmp_path / "b", [spline()])))
+    seeds = range(5)  # as many as the paper's
+    short = [spline(seed, train=dict(PAPER, epochs=20, batch_size=64)) for seed in seeds]
+    text = tables.markdown(paper_tables.table(filled(bundles.write(tmp_path, short))))
+    assert "not as published: epochs 20 (paper: 160) and batch size 64 (paper: 256)" in text
+    alike = bundles.write(tmp_path / "b", [spline(seed) for seed in seeds])
+    assert "not as published" not in tables.markdown(paper_tables.table(filled(alike)))
+
+
+def test_one_epoch_of_sgd_is_no_80_epochs_of_adam_and_the_table_says_so(tmp_path):
+    """Everything in which the run differs, not the first few."""
+    case = record(
+        "snip",
+        {"recipe": "at_init", "saliency": "snip", "ratio": 0.90},
+        model="lenet5",
+        train=dict(PAPER, epochs=1, batch_size=64, learning_rate=0.1),
     )
+    made = filled(bundles.write(tmp_path, [case]), "snipit_2")
+    text = tables.markdown(paper_tables.table(made))
+    (note,) = [line for line in text.splitlines() if "not as published" in line]
+    for words in (
+        "epochs 1 (paper: 80)",
+        "optimizer SGD (paper: Adam)",
+        "learning rate 0.1 (paper: 0.002)",
+        "weight decay 0.0001 (paper: 5e-05)",
+        "schedule times 0.1 after 50 % and 75 % of the epochs (paper: constant)",
+        "batch size 64 (paper: 512)",
+        "gradient clip none (paper: 10.0)",
+        "augmentation crops after padding by 4 and 50 % mirrored (paper: 20 % mirrored)",
+        "seeds 1 (paper: 5)",
+    ):
+        assert words in note
+    assert note.count("(paper:") == 9 and " more" not in note
+    (found,) = [each for each in paper_tables.records(made) if each["our_runs"]]
+    assert found["differences"].count("(paper:") == 9
+    assert found["trained"].startswith("epochs 80; optimizer Adam")
+
+
+def test_a_table_tells_how_its_rows_were_trained_and_what_the_paper_keeps_to_itself(tmp_path):
+    made = filled(bundles.write(tmp_path, [spline()]), "spline_2")
+    text = tables.markdown(paper_tables.table(made))
+    assert text.count(paper_tables.TRAINED) == 1
+    assert "momentum 0.9" in text and "not told: gradient clip" in text
+    made = filled(tmp_path / "quick", "snipit_4")
+    text = tables.markdown(
+        paper_tables.table(made)
+    )  # 70 + 10 after training, twice as long for two
+    assert text.count(paper_tables.TRAINED) == 3
+    assert "epochs 70; retrain epochs 10" in text and "epochs 160" in text
 
 
 def test_the_closest_settings_are_shown_and_the_others_told(tmp_path):
@@ -124,7 +176,7 @@ def test_a_seed_counts_once_the_newest_run_of_it(tmp_path):
 
 
 def test_dense_rows_need_no_ratio_and_tickets_tell_their_epoch(tmp_path):
-    early = dict(SPLINE, recipe="early_bird", detector="spline")
+    early = dict(SPLINE, recipe="early_bird", detector="spline", compose="full")
     root = bundles.write(tmp_path, [record("dense", DENSE), record("early", early)])
     made = filled(root, "spline_6")
     (row,) = rows(made, model="VGG-16", method="EB (SGD)", ratio="0.5")
@@ -135,6 +187,22 @@ def test_dense_rows_need_no_ratio_and_tickets_tell_their_epoch(tmp_path):
     assert paper_tables.NO_COUNTERPART in text and "contradicts table 2" in text
 
 
+def test_a_ticket_answers_to_the_row_that_was_composed_like_it(tmp_path):
+    """On CIFAR the schedule begins anew after the cut, on ImageNet the ticket trains on."""
+    answered = {}
+    for compose in ("full", "continue"):
+        early = dict(SPLINE, recipe="early_bird", detector="spline", compose=compose)
+        root = bundles.write(
+            tmp_path / compose,
+            [
+                record("cifar", early),
+                record("imagenet", early, model="resnet50", dataset="imagenet"),
+            ],
+        )
+        answered[compose] = [filled(root, name).answered for name in ("spline_2", "spline_3")]
+    assert answered == {"full": [1, 0], "continue": [0, 1]}
+
+
 def test_weights_that_a_mask_removed_are_not_left(tmp_path):
     snip = {"recipe": "at_init", "saliency": "snip", "ratio": 0.95}
     stage = {"epochs": 4, "weights": 260000, "kept": 13000}
@@ -143,6 +211,75 @@ def test_weights_that_a_mask_removed_are_not_left(tmp_path):
     (row,) = rows(made, runs=1)
     assert row["model"] == "VGG-D" and row["error_ours"].mean == pytest.approx(0.05)
     assert row["params_ours"].mean == 70000 - (260000 - 13000)
+
+
+MASKS = {"recipe": "iterative_masks", "technique": "l1_us", "weights": "rewind", "rounds": 20}
+
+
+def masks_run(folder, count=20, seeds=(0,), **options):
+    """Finished runs of so many rounds; the accuracy after round k is 0.98 - k % + seed 0.1 %."""
+    prune = dict(MASKS, rounds=count, **options)
+    documents = [
+        record(
+            "masks",
+            prune,
+            seed,
+            model="lenet",
+            dataset="mnist",
+            accuracy=0.98 - count / 100 + seed / 1000,
+        )
+        for seed in seeds
+    ]
+    root = bundles.write(folder, documents)
+    for document, seed in zip(documents, seeds):
+        writer = rounds.Writer(root / document["case_id"])
+        for number in range(count + 1):
+            flags = numpy.ones(1000, dtype=bool)
+            flags[: number * 40] = False
+            writer.add({"fc1.weight": flags}, 0.98 - number / 100 + seed / 1000, {})
+        writer.close()
+    return root
+
+
+def test_one_run_answers_to_the_rows_of_all_its_rounds(tmp_path):
+    """20 rows of masks_2 from 21 trainings, where a run for every row took 230."""
+    made = filled(masks_run(tmp_path), "masks_2")
+    assert made.answered == 20
+    for number in range(1, 21):
+        (row,) = rows(made, method="L1 unstructured", iteration=str(number))
+        assert row["runs"] == 1
+        assert row["accuracy_ours"].mean == pytest.approx(0.98 - number / 100)
+    assert not rows(made, method="L1 structured", iteration="1")[0]["runs"]
+
+
+def test_a_short_run_answers_to_its_rounds_alone_and_seeds_are_averaged(tmp_path):
+    made = filled(masks_run(tmp_path, 3, seeds=(0, 1, 2)), "masks_2")
+    assert (
+        [row["iteration"] for row in rows(made, runs=3)]
+        == ["1", "2", "3"]
+        == [row["iteration"] for _, row in made.frame.iterrows() if row["runs"]]
+    )
+    (row,) = rows(made, method="L1 unstructured", iteration="2")
+    assert row["accuracy_ours"].mean == pytest.approx(0.961)
+    assert row["accuracy_ours"].sd == pytest.approx(0.001)
+
+
+def test_a_run_that_kept_no_rounds_answers_to_its_last(tmp_path):
+    document = record("masks", MASKS, model="lenet", dataset="mnist", accuracy=0.3)
+    made = filled(bundles.write(tmp_path, [document]), "masks_2")
+    assert [row["iteration"] for row in rows(made, runs=1)] == ["20"]
+
+
+def test_rounds_that_cannot_be_read_cost_their_rows_and_not_the_run(tmp_path):
+    root = masks_run(tmp_path)
+    (path,) = root.glob("*/" + rounds.LIST)
+    path.write_text("{")
+    made = filled(root, "masks_2")
+    assert [row["iteration"] for row in rows(made, runs=1)] == ["20"]
+
+
+def test_networks_trained_on_without_rewinding_are_another_method(tmp_path):
+    assert filled(masks_run(tmp_path, weights="keep"), "masks_2").answered == 0
 
 
 def test_the_latest_night_of_a_history_counts(tmp_path):
