@@ -141,10 +141,11 @@ class Thinning(Settings):
 
 @dataclass(frozen=True)
 class Events(Settings):
-    """When a network is pruned in steps, before training or during it (SNIP-it, algorithm 1)."""
+    """When a network is pruned in steps, before training or during it (SNIP-it)."""
 
     when: str = "before"
     steps: int = 5
+    timing: Optional[str] = None  # during training "code" or "algorithm"; None: "code"
     interval: Optional[int] = None
     first_event: Optional[int] = None
     score_batches: int = 5

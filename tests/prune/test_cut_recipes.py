@@ -91,8 +91,19 @@ def test_cnip_it_s_split():
     assert cnip_it.split(np.zeros(3), np.zeros(2), 4) == (3, 1)
 
 
+def test_snap_it_by_algorithm_1_cuts_twice_at_the_end():
+    trainer = FakeTrainer(epochs=6)
+    snap_it.run(trainer, ratio=0.7, when="during", timing="algorithm", steps=1, interval=2)
+    assert [row[4] for row in trainer.log] == [20, 20, 10, 10, 6, 6]
+
+
 @pytest.mark.parametrize(
-    "options", [{}, {"when": "during", "steps": 1, "first_event": 1, "interval": 1}]
+    "options",
+    [
+        {},
+        {"when": "during", "steps": 1, "first_event": 1, "interval": 1},
+        {"when": "during", "steps": 1, "timing": "algorithm", "interval": 1},
+    ],
 )
 def test_cnip_it(options):
     trainer = FakeTrainer(epochs=5)

@@ -223,6 +223,18 @@ def test_snip_it_during_training():
     assert zeros(outcome)
 
 
+def test_snip_it_by_algorithm_1_prunes_twice_at_the_end():
+    trainer = FakeTrainer(epochs=6)
+    outcome = snip_it.run(
+        trainer, ratio=0.9, when="during", timing="algorithm", steps=1, interval=2
+    )
+    assert trainer.phases() == [("search", 4), ("retrain", 2)]
+    assert [stage["epochs"] for stage in outcome.facts["masked"]] == [2, 2, 2]
+    gone = [stage["weights"] - stage["kept"] for stage in outcome.facts["masked"]]
+    assert gone == [int(share * TOTAL + 1e-9) for share in (0, 0.5, 0.9)]
+    assert len(trainer.charged) == 3 and zeros(outcome)
+
+
 def test_snip_it_s_guard_is_told():
     trainer = FakeTrainer(epochs=1)
     outcome = snip_it.run(trainer, ratio=0.3)
@@ -235,6 +247,9 @@ def test_snip_it_s_guard_is_told():
     [
         ({"when": "during"}, "end at epoch 32"),
         ({"interval": 2}, "no effect"),
+        ({"timing": "algorithm"}, "no effect"),
+        ({"when": "during", "timing": "algorithm", "first_event": 2}, "no effect"),
+        ({"when": "during", "timing": "paper"}, "code, algorithm"),
         ({"score_batches": 0}, "at least one"),
         ({"when": "after"}, "before, during"),
     ],
