@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from edgejoule import plugins
-from edgejoule.bench import grid, settings
+from edgejoule.bench import fit, grid, settings
 from edgejoule.prune import cost
 
 MEANINGS = {
@@ -99,18 +99,7 @@ def _network(table: Dict[str, Any], dataset_name: str) -> Tuple[nn.Module, Tenso
     options = {key: value for key, value in table.items() if key != "name"}
     model = module.build(source.CLASSES, source.INPUT_SHAPE[0], **options)
     example = torch.zeros((1,) + tuple(source.INPUT_SHAPE))  # values change no count
-    try:
-        model.eval()(example)
-    except RuntimeError as error:
-        raise ValueError(
-            "model {!r} does not take the pictures {} of {!r}, it is made for {} ({})".format(
-                table["name"],
-                list(source.INPUT_SHAPE),
-                dataset_name,
-                list(module.INPUT_SHAPE),
-                str(error).splitlines()[0],
-            )
-        ) from error
+    fit.check(model.eval(), example, table["name"], dataset_name)
     return model, example, source.TRAIN_IMAGES
 
 
