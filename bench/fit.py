@@ -20,21 +20,21 @@ def check(model: nn.Module, example: Tensor, model_name: str, dataset_name: str)
     said = _refusal(model, example)
     if said is None:
         return
-    asked = "model {!r} does not take the pictures {} of {!r}".format(
-        model_name, list(example.shape[1:]), dataset_name
-    )
+    found = "{} of {!r}".format(list(example.shape[1:]), dataset_name)
     made_for = getattr(plugins.load("models", model_name), "INPUT_SHAPE", None)
     if made_for is not None:
-        asked += ", it is made for {}".format(list(made_for))
+        found += ", it is made for {}".format(list(made_for))
     least = _least(model, example.shape[1])
     if least is None:  # something else is the matter than their size
-        raise ValueError("{}: {}".format(asked, said))
+        raise ValueError(
+            "model {!r} does not take the pictures {}: {}".format(model_name, found, said)
+        )
     # the size that it was made for, where it takes that, before one that leaves a single pixel
     own = made_for[1] if made_for and _takes(model, example.shape[1], made_for[1]) else least
+    advice = _advice(model_name, dataset_name, example.shape[2:], own)
     raise ValueError(
-        "{}; the smallest it takes are {} x {} pixels: {}".format(
-            asked, least, least, _advice(model_name, dataset_name, example.shape[2:], own)
-        )
+        "model {!r} does not take the pictures {}; the smallest it takes are {} x {} pixels: "
+        "{}".format(model_name, found, least, least, advice)
     )
 
 

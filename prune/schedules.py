@@ -7,7 +7,7 @@ what the authors published and most likely ran. Deviation: the code counts epoch
 has trained nine before the first event, where we have trained eight.
 """
 
-from typing import Dict, List, Optional, Tuple
+from typing import List, Mapping, Optional, Tuple
 
 from edgejoule.prune.settings import Events
 
@@ -101,7 +101,7 @@ def events(
     return found
 
 
-def _refuse(given: Dict[str, object], where: str, instead: str) -> None:
+def _refuse(given: Mapping[str, object], where: str, instead: str) -> None:
     """Raises a ValueError if any of the settings was given."""
     named = ["{}={!r}".format(key, value) for key, value in given.items() if value is not None]
     if named:

@@ -40,7 +40,7 @@ def shifted(
     n, _, h, w = x.shape
     # Drawn on the generator's device and not on x's: a seed moves pictures alike on CPU and GPU.
     moves = torch.randint(-pad, pad + 1, (2, n, 1), generator=generator, device=generator.device)
-    down, right = (moves.to(x.device) * scale).round().long()
+    down, right = (moves.to(x.device).float() * scale).round().long()
     rows = torch.arange(h, device=x.device) + down
     columns = torch.arange(w, device=x.device) + right
     inside = _inside(rows, h)[:, None, :, None] & _inside(columns, w)[:, None, None, :]
