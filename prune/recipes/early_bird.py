@@ -4,10 +4,11 @@ The search trains densely until a detector fires (`prune.tickets`): "spline" com
 probe images between epochs and needs neither criterion nor ratio (max-affine spline insights, 2021,
 algorithm 1), "spline_code" is the rule in the authors' code, "mask" compares the criterion's own
 masks (You et al., 2020). Codes are taken of all that enters a ReLU; `code_layers` "norms" is the
-authors' choice, the outputs of batch norms alone. `compose` "continue" trains the cut network for the remaining epochs of
-the same schedule (the authors' ImageNet runs), "full" repeats the whole schedule. The regularizer
-acts before and after the cut, as in the authors' scripts. A search that never settles
-ends at its `latest` epoch; it is cut there all the same, but the outcome holds no ticket epoch.
+authors' choice, the outputs of batch norms alone. `compose` "continue" trains the cut network for
+the remaining epochs of the same schedule (the authors' ImageNet runs), "full" repeats the whole
+schedule. The regularizer acts before and after the cut, as in the authors' scripts. A search that
+never settles ends at its `latest` epoch; it is cut there all the same, but the outcome holds no
+ticket epoch.
 The facts hold the distances of all epochs of the search to each other, as
 `prune.signcodes.epoch_sampler` has them.
 """
