@@ -1,10 +1,22 @@
 """What a data set hands to training: pictures and labels, normalised when they are asked for."""
 
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Sequence, Tuple, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    cast,
+)
 
 import torch
 from torch import Tensor
 from torch.utils.data import TensorDataset
+
+from edgejoule.bench.resizing import resized
 
 if TYPE_CHECKING:
     from typing import Protocol as Structure
@@ -47,15 +59,25 @@ class Pixels:
     """
 
     def __init__(
-        self, values: Tensor, mean: Sequence[float], std: Sequence[float], white: float
+        self,
+        values: Tensor,
+        mean: Sequence[float],
+        std: Sequence[float],
+        white: float,
+        side: Optional[int] = None,
     ) -> None:
-        """Values [n, c, h, w] from 0 to `white`; mean and std per channel, of values / white."""
-        self.values = values
+        """Values [n, c, h, w] from 0 to `white`; mean and std per channel, of values / white.
+
+        With `side` pictures come out [c, side, side]: resized when they are asked for, because
+        CIFAR-10 at 224 pixels would take 9 GB.
+        """
+        self.values, self.side = values, side
         self.mean = white * torch.tensor(mean).view(-1, 1, 1)
         self.std = white * torch.tensor(std).view(-1, 1, 1)
 
     def __getitem__(self, index: Any) -> Tensor:
-        return (self.values[index].float() - self.mean) / self.std
+        values = self.values[index].float()
+        return ((resized(values, self.side) if self.side else values) - self.mean) / self.std
 
     def size(self, dimension: int) -> int:
         """Length along one dimension, as a tensor tells it."""
@@ -68,7 +90,34 @@ def images(
     mean: Sequence[float],
     std: Sequence[float],
     white: float = 255.0,
+    resize: Optional[int] = None,
 ) -> TensorDataset:
-    """Pairs (picture with mean 0 and variance 1 per channel, label) from bytes in memory."""
-    pixels = cast(Tensor, Pixels(values, mean, std, white))  # it has what a TensorDataset uses
+    """Pairs (picture with mean 0 and variance 1 per channel, label) from bytes in memory.
+
+    With `resize` every picture is brought to that many pixels a side.
+    """
+    wanted = None if resize is None else side(resize, 0)
+    pixels = cast(Tensor, Pixels(values, mean, std, white, wanted))  # all that TensorDataset uses
     return TensorDataset(pixels, labels)
+
+
+def side(resize: Optional[int], stored: int) -> int:
+    """Pixels a side of the pictures that a data set gives: as they are stored without `resize`.
+
+    Raises:
+        ValueError: `resize` is no whole number from 1.
+    """
+    if resize is None:
+        return stored
+    if not isinstance(resize, int) or resize < 1:
+        raise ValueError(
+            "dataset.resize = {!r}; it must be a whole number of pixels from 1".format(resize)
+        )
+    return resize
+
+
+def shape(source: Any, options: Dict[str, Any]) -> Tuple[int, int, int]:
+    """(c, h, w) of the pictures that a data set's module gives under these settings."""
+    c, h, w = source.INPUT_SHAPE
+    resize = options.get("resize") if getattr(source, "RESIZES", False) else None
+    return c, side(resize, h), side(resize, w)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from edgejoule import plugins
-from edgejoule.bench import suite
+from edgejoule.bench import data, fit, suite
 from edgejoule.bench.data import Batch
 from edgejoule.bench.training.loop import AfterEpoch, Penalty, learning_rate
 from edgejoule.prune import cost
@@ -29,15 +29,23 @@ class Rehearsal:
         model: the dense network, untrained.
         source: the data set's module; its pictures are not read.
         settings: the train section of a case.
+        shape: (c, h, w) of a picture.
     """
 
-    def __init__(self, model: nn.Module, source: ModuleType, settings: Dict[str, Any]) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        source: ModuleType,
+        settings: Dict[str, Any],
+        shape: Tuple[int, int, int],
+    ) -> None:
         torch.manual_seed(settings["seed"])
         self.settings = settings
         self.source: Any = source
         self.epochs, self.seed = settings["epochs"], settings["seed"]
         self.batch_size = settings["batch_size"]
-        self.example = torch.randn((1,) + tuple(source.INPUT_SHAPE))
+        self.shape = shape
+        self.example = torch.randn((1,) + self.shape)
         self.flops: Dict[str, float] = {}  # by phase
         self._phase = ""
         self._share = 1.0  # of the images that a recipe asked for: those that it was given
@@ -80,7 +88,7 @@ class Rehearsal:
         self._share = images / (count * self.settings["batch_size"])
         return [
             (
-                torch.randn((images,) + tuple(self.source.INPUT_SHAPE)),
+                torch.randn((images,) + self.shape),
                 torch.randint(self.source.CLASSES, (images,)),
             )
         ]
@@ -113,7 +121,9 @@ def estimate(case: suite.Case) -> Dict[str, float]:
     model = plugins.load("models", case.model["name"]).build(
         source.CLASSES, source.INPUT_SHAPE[0], **options
     )
-    rehearsal = Rehearsal(model, source, case.train)
+    shape = data.shape(source, case.dataset)
+    fit.check(model, torch.zeros((1,) + shape), case.model["name"], case.dataset["name"])
+    rehearsal = Rehearsal(model, source, case.train, shape)
     options = {k: v for k, v in case.prune.items() if k not in ("recipe", "label")}
     plugins.load("recipes", case.prune["recipe"]).run(rehearsal, **options)
     return rehearsal.flops

@@ -28,7 +28,7 @@ TRAIN = {
 }
 MEASURE = {"power": "auto", "fake_power": "", "period_s": 0.1}
 THREADS = 4 * (os.cpu_count() or 1)  # more than these only wait, and starve the rest of the machine
-WHOLE = ("epochs", "batch_size", "seed", "threads")  # the bounded settings that know no fractions
+WHOLE = ("epochs", "batch_size", "seed", "threads", "resize")  # those that know no fractions
 BOUNDS = {  # lowest, first that is too much, in words
     "ratio": (0, 1, "a share to remove, in [0, 1): 0.5 removes half"),
     "epochs": (1, 10**9, "a whole number from 1 and below 1e9"),
@@ -36,6 +36,7 @@ BOUNDS = {  # lowest, first that is too much, in words
     "seed": (0, 2**63, "a whole number from 0 and below 2^63"),
     "threads": (0, THREADS + 1, "a whole number from 0 (torch's own choice) to {}".format(THREADS)),
     "learning_rate": (0, 1e9, "a number from 0 and below 1e9"),
+    "resize": (1, 10**4, "a whole number of pixels a side from 1 and below 10000"),
     "period_s": (0.001, 60, "seconds between power samples, from 0.001 and below 60"),
 }
 DEVICES = re.compile(r"auto|cpu|cuda(:\d+)?$")

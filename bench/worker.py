@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from edgejoule import needs, plugins
-from edgejoule.bench import bundle, checks, environment, records, rounds, suite
+from edgejoule.bench import bundle, checks, environment, fit, records, rounds, suite
 from edgejoule.bench.data import Data
 from edgejoule.bench.measure import Ledger
 from edgejoule.bench.progress import Progress
@@ -178,7 +178,7 @@ def _seeded(case: suite.Case) -> Tuple[Data, nn.Module]:
     source = plugins.load("datasets", case.dataset["name"])
     data = source.load(case.dataset["root"], **options)
     model = _builder(case)()
-    _check_fit(model, data.train[0][0].unsqueeze(0), case)
+    fit.check(model.eval(), data.train[0][0].unsqueeze(0), case.model["name"], case.dataset["name"])
     return data, model.to(_device(case.train["device"]))
 
 
@@ -192,22 +192,6 @@ def _builder(case: suite.Case) -> Callable[[], nn.Module]:
         source.INPUT_SHAPE[0],
         **options,
     )
-
-
-def _check_fit(model: nn.Module, example: Tensor, case: suite.Case) -> None:
-    """Raises a ValueError if the model cannot take the data set's pictures."""
-    try:
-        with torch.no_grad():
-            model.eval()(example)
-    except RuntimeError as error:
-        raise ValueError(
-            "model {!r} does not take the pictures {} of {!r}: {}".format(
-                case.model["name"],
-                list(example.shape[1:]),
-                case.dataset["name"],
-                str(error).splitlines()[0],
-            )
-        ) from error
 
 
 def _device(name: str) -> str:

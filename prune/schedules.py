@@ -1,8 +1,19 @@
-"""How much is gone after each pruning event."""
+"""How much is gone after each pruning event, and when the events are.
 
-from typing import List, Optional, Tuple
+SNIP-it during training exists twice. Its algorithm 1 trains tau epochs before each event and prunes
+to the final share right after the last: 4, 8, ..., 24, 24 for tau = 4 and seven events. Its code
+has the first at epoch 8 and the last by itself: 8, 12, ..., 32. "code" is the default, since it is
+what the authors published and most likely ran. Deviation: the code counts epochs from 0, so that it
+has trained nine before the first event, where we have trained eight.
+"""
+
+from typing import List, Mapping, Optional, Tuple
 
 from edgejoule.prune.settings import Events
+
+TIMINGS = ("code", "algorithm")
+INTERVAL = 4  # tau, epochs between events (Verdenius et al., 2020, section 5)
+FIRST = 8  # epochs before the first event of the authors' code
 
 
 def kappas(final: float, steps: int) -> Tuple[List[float], str]:
@@ -47,39 +58,66 @@ def geometric(final: float, rounds: int, rate: float = 1.0) -> List[float]:
 
 
 def events(
-    when: str, count: int, interval: Optional[int], first: Optional[int], epochs: int
+    when: str,
+    count: int,
+    interval: Optional[int],
+    first: Optional[int],
+    epochs: int,
+    timing: Optional[str] = None,
 ) -> List[int]:
     """Number of epochs trained before each of `count` pruning events.
 
-    `when` "before" training all are 0. "during" it the first is `first` (8 if None) and the others
-    follow every `interval` epochs (4 if None), the last early enough to leave an epoch of training.
+    `when` "before" training all are 0. "during" it they are `interval` (4 if None) epochs apart:
+    by `timing` "code" (if None) the first is `first` (8 if None); by "algorithm" the first comes
+    after one interval and the last together with the one before. Some epochs are left after them.
 
     Raises:
-        ValueError: `when` is neither, an interval or first event has no effect, or they do not fit.
+        ValueError: a name that does not exist, a setting without effect, or they do not fit.
     """
+    given = {"timing": timing, "interval": interval, "first_event": first}
     if when not in ("before", "during"):
         raise ValueError("when={!r}; there are: before, during".format(when))
     if when == "before":
-        if interval is not None or first is not None:
-            raise ValueError(
-                "interval={!r} and first_event={!r} have no effect before training; "
-                "remove them or set when='during'".format(interval, first)
-            )
+        _refuse(given, "before training", "set when='during'")
         return [0] * count
-    # tau is 4 epochs in the paper; the first event of the authors' code comes after 8
-    interval, first = 4 if interval is None else interval, 8 if first is None else first
-    found = [first + interval * i for i in range(count)]
-    if first < 1 or interval < 1 or found[-1] >= epochs:
+    if timing not in (None,) + TIMINGS:
+        raise ValueError("timing={!r}; there are: {}".format(timing, ", ".join(TIMINGS)))
+    interval = INTERVAL if interval is None else interval
+    if timing == "algorithm":
+        _refuse({"first_event": first}, "with timing 'algorithm'", "set timing='code'")
+        # line 7 of the algorithm prunes to the final share without training once more
+        found = [interval * i for i in range(1, count)]
+        found.append(found[-1] if found else interval)
+    else:
+        first = FIRST if first is None else first
+        found = [first + interval * i for i in range(count)]
+    if found[0] < 1 or interval < 1 or found[-1] >= epochs:
         raise ValueError(
             "{} events from epoch {} every {} end at epoch {}, but the training has "
             "{}; lower first_event, interval or steps".format(
-                count, first, interval, found[-1], epochs
+                count, found[0], interval, found[-1], epochs
             )
         )
     return found
 
 
+def _refuse(given: Mapping[str, object], where: str, instead: str) -> None:
+    """Raises a ValueError if any of the settings was given."""
+    named = ["{}={!r}".format(key, value) for key, value in given.items() if value is not None]
+    if named:
+        raise ValueError(
+            "{} {} no effect {}; remove {} or {}".format(
+                " and ".join(named),
+                "has" if len(named) == 1 else "have",
+                where,
+                "it" if len(named) == 1 else "them",
+                instead,
+            )
+        )
+
+
 def planned(asked: Events, ratio: float, total: int) -> Tuple[List[float], List[int], str]:
     """(share gone after each event, epoch of each event, a note on both) of pruning in steps."""
     shares, note = kappas(ratio, asked.steps)
-    return shares, events(asked.when, len(shares), asked.interval, asked.first_event, total), note
+    epochs = events(asked.when, len(shares), asked.interval, asked.first_event, total, asked.timing)
+    return shares, epochs, note

@@ -141,10 +141,11 @@ class Thinning(Settings):
 
 @dataclass(frozen=True)
 class Events(Settings):
-    """When a network is pruned in steps, before training or during it (SNIP-it, algorithm 1)."""
+    """When a network is pruned in steps, before training or during it (SNIP-it)."""
 
     when: str = "before"
     steps: int = 5
+    timing: Optional[str] = None  # during training "code" or "algorithm"; None: "code"
     interval: Optional[int] = None
     first_event: Optional[int] = None
     score_batches: int = 5
@@ -164,3 +165,27 @@ class Retraining(Settings):
             )
         if self.retrain_epochs is not None and self.retrain_epochs < 0:
             raise ValueError("retrain_epochs={!r}; epochs start at 0".format(self.retrain_epochs))
+
+
+@dataclass(frozen=True)
+class Repeats(Settings):
+    """How often the training of a network that was pruned before it is repeated.
+
+    So a small network trains as long as one that was trained, pruned and retrained: `retrain`
+    "full" repeats the schedule, "last" its last rate, None neither; `repeats` times (None: once).
+    """
+
+    retrain: Optional[str] = None
+    repeats: Optional[int] = None
+
+    def __post_init__(self) -> None:
+        if self.retrain is not None:
+            Retraining(self.retrain)  # refuses what it does not know
+        if self.retrain is None and self.repeats is not None:
+            raise ValueError(
+                "repeats={!r} has no effect without retrain; remove it or choose one of: {}".format(
+                    self.repeats, ", ".join(RETRAIN)
+                )
+            )
+        if self.repeats is not None and self.repeats < 1:
+            raise ValueError("repeats={!r}; repeats start at 1".format(self.repeats))

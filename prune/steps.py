@@ -1,8 +1,8 @@
 """The steps that recipes compose: score, penalise, retrain."""
 
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable, Iterator, Optional, Tuple, Union
 
-from edgejoule.prune.settings import Criterion, Regularizer, Retraining, Saliency
+from edgejoule.prune.settings import Criterion, Regularizer, Repeats, Retraining, Saliency
 from edgejoule.prune.trainer import Scores, Trainer
 
 
@@ -39,11 +39,28 @@ def penalty(regularizer: Optional[Regularizer], found: Any) -> Optional[Callable
 
 
 def retrain(trainer: Trainer, how: Retraining) -> None:
-    """Trains the cut model: "full" repeats the whole learning-rate schedule, "last" keeps its end.
+    """Trains the cut model: "full" repeats the learning-rate schedule, "last" keeps its end."""
+    epochs = trainer.epochs if how.retrain_epochs is None else how.retrain_epochs
+    first, total = span(epochs, how.retrain)
+    trainer.train(epochs, first=first, total=total)
+
+
+def span(epochs: int, retraining: str) -> Tuple[int, int]:
+    """(first epoch, epochs of the schedule) of a training of `epochs` epochs.
 
     "last" is the final quarter of a schedule four times as long: with drops at or before 75 % all
-    of it runs at the last rate.
+    of it runs at the last rate. Everything else is a whole schedule.
     """
-    epochs = trainer.epochs if how.retrain_epochs is None else how.retrain_epochs
-    first, total = (0, epochs) if how.retrain == "full" else (3 * epochs, 4 * epochs)
-    trainer.train(epochs, first=first, total=total)
+    return (3 * epochs, 4 * epochs) if retraining == "last" else (0, epochs)
+
+
+def repeated(trainer: Trainer, again: Repeats) -> Iterator[Tuple[int, int]]:
+    """The first epoch and the schedule's length of a whole training and of its repetitions.
+
+    Each repetition begins with a new optimiser, as a retraining after a cut does.
+    """
+    yield span(trainer.epochs, "full")
+    if again.retrain is not None:
+        for _ in range(again.repeats or 1):
+            trainer.replace(trainer.model)
+            yield span(trainer.epochs, again.retrain)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from edgejoule import plugins
-from edgejoule.bench import grid, settings
+from edgejoule.bench import data, fit, grid, settings
 from edgejoule.prune import cost
 
 MEANINGS = {
@@ -49,7 +49,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="model.a=b",
         dest="overrides",
-        help="a setting of the model: model.shortcut=A",
+        help="a setting of the model, model.shortcut=A, or dataset.resize=224",
     )
     parser.add_argument(
         "--convention", default="all", metavar="NAME", help="exact, paper, fvcore or all [all]"
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     asked = _conventions(args.convention)
     if args.epochs < 1:
         raise ValueError("--epochs {}: training takes 1 epoch or more".format(args.epochs))
-    model, example, images = _network(_model_table(args), args.dataset)
+    model, example, images = _network(*_tables(args))
     report = _report(args, model, example, images, asked)
     print(json.dumps(report) if args.json else "\n".join(_lines(report)))
     return 0 if any(row["flops"] for row in report["conventions"].values()) else 3
@@ -79,38 +79,31 @@ def _conventions(name: str) -> Tuple[str, ...]:
     return cost.CONVENTIONS if name == "all" else (name,)
 
 
-def _model_table(args: argparse.Namespace) -> Dict[str, Any]:
-    """The model's name and settings, checked."""
-    sections: Dict[str, List[Dict]] = {"model": [{"name": plugins.check("models", args.model)}]}
+def _tables(args: argparse.Namespace) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    """The names and settings of model and data set, checked."""
+    sections: Dict[str, List[Dict]] = {
+        "model": [{"name": plugins.check("models", args.model)}],
+        "dataset": [{"name": plugins.check("datasets", args.dataset)}],
+    }
     for text in args.overrides:
-        if not text.startswith("model."):
+        if not text.startswith(("model.", "dataset.resize=")):
             raise ValueError(
-                "--set {!r}: only model.key=value changes FLOPs here; epochs and "
-                "data set have options of their own".format(text)
+                "--set {!r}: only model.key=value and dataset.resize=pixels change FLOPs here; "
+                "epochs and data set have options of their own".format(text)
             )
         grid.override(sections, text)
-    return settings.resolve("model", sections["model"][0])
+    model, dataset = (settings.resolve(name, sections[name][0]) for name in ("model", "dataset"))
+    return model, dataset
 
 
-def _network(table: Dict[str, Any], dataset_name: str) -> Tuple[nn.Module, Tensor, int]:
+def _network(table: Dict[str, Any], dataset: Dict[str, Any]) -> Tuple[nn.Module, Tensor, int]:
     """(model, one picture of zeros [1, c, h, w], training pictures)."""
-    source = plugins.load("datasets", dataset_name)
+    source = plugins.load("datasets", dataset["name"])
     module = plugins.load("models", table["name"])
     options = {key: value for key, value in table.items() if key != "name"}
     model = module.build(source.CLASSES, source.INPUT_SHAPE[0], **options)
-    example = torch.zeros((1,) + tuple(source.INPUT_SHAPE))  # values change no count
-    try:
-        model.eval()(example)
-    except RuntimeError as error:
-        raise ValueError(
-            "model {!r} does not take the pictures {} of {!r}, it is made for {} ({})".format(
-                table["name"],
-                list(source.INPUT_SHAPE),
-                dataset_name,
-                list(module.INPUT_SHAPE),
-                str(error).splitlines()[0],
-            )
-        ) from error
+    example = torch.zeros((1,) + data.shape(source, dataset))  # values change no count
+    fit.check(model.eval(), example, table["name"], dataset["name"])
     return model, example, source.TRAIN_IMAGES
 
 

@@ -4,14 +4,15 @@ Mean, deviation, 4-pixel crops and flips are those of CIFAR-10, as in network sl
 """
 
 from pathlib import Path
-from typing import Sequence, Union
+from typing import Optional, Sequence, Union
 
-from edgejoule.bench.data import Data, images
+from edgejoule.bench.data import Data, images, side
 from edgejoule.bench.formats import archives, cifar_batches
 from edgejoule.bench.training import augmentation
 
 CLASSES = 100
 INPUT_SHAPE = (3, 32, 32)
+RESIZES = True
 TRAIN_IMAGES = 50000
 TEST_IMAGES = 10000
 LICENCE = "none stated; published for research, please cite Krizhevsky (2009)"
@@ -38,6 +39,7 @@ LAYOUT = cifar_batches.Layout(FILES, CLASSES, key="fine_labels", label_bytes=2)
 def load(
     root: Union[str, Path],
     *,
+    resize: Optional[int] = None,
     pad: int = 4,
     flip: float = 0.5,
     mean: Sequence[float] = (0.4914, 0.4822, 0.4465),
@@ -45,10 +47,14 @@ def load(
     download: bool = False,
     verify: bool = True,
 ) -> Data:
-    """All pictures in memory, from the pickled or the binary version under `root`."""
+    """All pictures in memory, from the pickled or the binary version under `root`.
+
+    `resize` brings them to other sides; `pad` counts pixels of the pictures as they are stored.
+    """
     train, test = cifar_batches.load(SOURCE, root, LAYOUT, download, verify)
+    scale = side(resize, INPUT_SHAPE[1]) / INPUT_SHAPE[1]
     return Data(
-        images(*train, mean, std),
-        images(*test, mean, std),
-        augmentation.crops_and_flips(pad, flip, mean, std),
+        images(*train, mean, std, resize=resize),
+        images(*test, mean, std, resize=resize),
+        augmentation.crops_and_flips(pad, flip, mean, std, scale),
     )

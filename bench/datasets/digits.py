@@ -6,7 +6,7 @@ the split is fixed and stratified, and owes nothing to a random generator.
 
 import importlib.util
 from pathlib import Path
-from typing import Union
+from typing import Optional, Union
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from edgejoule.bench.formats import archives
 
 CLASSES = 10
 INPUT_SHAPE = (1, 8, 8)
+RESIZES = True
 TRAIN_IMAGES = 1442
 TEST_IMAGES = 355
 LICENCE = "CC BY 4.0 (UCI Machine Learning Repository, Optical Recognition of Handwritten Digits)"
@@ -24,15 +25,18 @@ MEAN, STD = (0.3051,), (0.3762,)
 WHITE = 16.0  # the largest value of a pixel
 
 
-def load(root: Union[str, Path, None] = None) -> Data:
-    """All pictures in memory; `root` is not read, the file comes with scikit-learn."""
+def load(root: Union[str, Path, None] = None, *, resize: Optional[int] = None) -> Data:
+    """All pictures in memory, brought to `resize` pixels a side.
+
+    `root` is not read, the file comes with scikit-learn.
+    """
     rows = np.loadtxt(str(_file()), delimiter=",")  # a picture's 64 values and its class
     values = torch.from_numpy(rows[:, :-1].astype(np.uint8)).view(-1, *INPUT_SHAPE)
     labels = torch.from_numpy(rows[:, -1].astype(np.int64))
     test = _every_fifth(labels)
     return Data(
-        images(values[~test], labels[~test], MEAN, STD, WHITE),
-        images(values[test], labels[test], MEAN, STD, WHITE),
+        images(values[~test], labels[~test], MEAN, STD, WHITE, resize),
+        images(values[test], labels[test], MEAN, STD, WHITE, resize),
         None,
     )
 

@@ -1,7 +1,8 @@
 """ImageNet, ILSVRC 2012: pictures of a thousand classes (Russakovsky et al., 2015).
 
 Read from `imagenet/train/<class>/*.JPEG` and `imagenet/val/<class>/*.JPEG`. Training takes random
-crops and flips, the test the middle 224 of 256 pixels (He et al., 2016, arXiv:1512.03385).
+crops and flips, the test the middle 224 of 256 pixels (He et al., 2016, arXiv:1512.03385): `resize`
+is here the shorter side before that crop, pictures are always of 224.
 """
 
 from functools import partial

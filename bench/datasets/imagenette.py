@@ -6,15 +6,16 @@ Pictures are squeezed to 128 x 128 and a fifth of them mirrored, as SNIP-it trai
 
 from functools import partial
 from pathlib import Path
-from typing import Sequence, Union
+from typing import Optional, Sequence, Union
 
-from edgejoule.bench.data import Data
+from edgejoule.bench.data import Data, side
 from edgejoule.bench.formats import archives
 from edgejoule.bench.formats.picture_folders import Pictures, checked, listed, preloaded, squeezed
 from edgejoule.bench.training import augmentation
 
 CLASSES = 10
 INPUT_SHAPE = (3, 128, 128)
+RESIZES = True
 TRAIN_IMAGES = 9469
 TEST_IMAGES = 3925
 LICENCE = "Apache-2.0 for the selection; the pictures are ImageNet's, research and education only"
@@ -33,6 +34,7 @@ SOURCE = archives.Source(
 def load(
     root: Union[str, Path],
     *,
+    resize: Optional[int] = None,
     flip: float = 0.2,
     mean: Sequence[float] = (0.485, 0.456, 0.406),
     std: Sequence[float] = (0.229, 0.224, 0.225),
@@ -40,12 +42,16 @@ def load(
     download: bool = False,
     verify: bool = True,
 ) -> Data:
-    """Pictures read from disk as they are needed, or, `preload`, kept in memory (0.7 GB)."""
+    """Pictures read from disk as they are needed, or, `preload`, kept in memory (0.7 GB).
+
+    `resize` squeezes them to other sides than 128.
+    """
+    size = side(resize, INPUT_SHAPE[1])
     folder = archives.folder(SOURCE, root, download)
     train, test = (
         Pictures(
             checked(listed(folder / split), folder / split, "imagenette", count, CLASSES, verify),
-            partial(squeezed, size=INPUT_SHAPE[1]),
+            partial(squeezed, size=size),
             mean,
             std,
         )

@@ -7,9 +7,9 @@ labels: the validation set is the test set here, as everywhere.
 
 from functools import partial
 from pathlib import Path
-from typing import Sequence, Union
+from typing import Optional, Sequence, Union
 
-from edgejoule.bench.data import Data
+from edgejoule.bench.data import Data, side
 from edgejoule.bench.formats import archives
 from edgejoule.bench.formats.picture_folders import (
     Listing,
@@ -24,6 +24,7 @@ from edgejoule.bench.training import augmentation
 
 CLASSES = 200
 INPUT_SHAPE = (3, 64, 64)
+RESIZES = True
 TRAIN_IMAGES = 100000
 TEST_IMAGES = 10000
 LICENCE = "research and education only, as ImageNet"
@@ -39,6 +40,7 @@ SOURCE = archives.Source(
 def load(
     root: Union[str, Path],
     *,
+    resize: Optional[int] = None,
     pad: int = 4,
     flip: float = 0.5,
     mean: Sequence[float] = (0.485, 0.456, 0.406),
@@ -47,7 +49,11 @@ def load(
     download: bool = False,
     verify: bool = True,
 ) -> Data:
-    """Pictures read from disk as they are needed, or, `preload`, kept in memory (1.4 GB)."""
+    """Pictures read from disk as they are needed, or, `preload`, kept in memory (1.4 GB).
+
+    `resize` brings them to other sides than 64; `pad` counts pixels of 64 all the same.
+    """
+    size = side(resize, INPUT_SHAPE[1])
     folder = archives.folder(SOURCE, root, download)
     counts = {"train": TRAIN_IMAGES, "val": TEST_IMAGES}
     listings = {"train": listed(folder / "train", "images"), "val": _validation(folder)}
@@ -56,13 +62,13 @@ def load(
             checked(
                 listings[split], folder / split, "tiny_imagenet", counts[split], CLASSES, verify
             ),
-            partial(squeezed, size=INPUT_SHAPE[1]),
+            partial(squeezed, size=size),
             mean,
             std,
         )
         for split in ("train", "val")
     )
-    augment = augmentation.crops_and_flips(pad, flip, mean, std)
+    augment = augmentation.crops_and_flips(pad, flip, mean, std, size / INPUT_SHAPE[1])
     if preload:
         return Data(preloaded(train), preloaded(test), augment)
     return Data(train, test, augment)

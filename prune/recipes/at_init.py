@@ -2,16 +2,20 @@
 
 SNIP (Lee et al., 2019): saliency "snip"; its code trains from fresh weights (`weights` "reinit"),
 the default trains those that were scored. Seed 004's small networks: saliency "random" with
-`rescale`, which restores the variance that a sparse fan-in loses. `control` "shuffle" or "invert"
+`rescale`, which restores the variance that a sparse fan-in loses, trained as long and by the same
+schedules as the pruned ones: `retrain` "full" (the schedule again, as after learning-rate
+rewinding) or "last" (its last rate, as in fine-tuning), `repeats` times, once for each cycle of
+pruning; every repetition has a new optimiser. `control` "shuffle" or "invert"
 asks what the mask is good for (Frankle et al., 2021; `prune.weightmasks.controls`).
 """
 
 from dataclasses import replace
 from typing import Optional
 
+from edgejoule.prune import steps
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.recipe import recipe
-from edgejoule.prune.settings import Saliency, Thinning, default, fixed
+from edgejoule.prune.settings import Repeats, Saliency, Thinning, default, fixed
 from edgejoule.prune.trainer import Trainer
 from edgejoule.prune.weightmasks import controls, mask_steps, treatments
 
@@ -27,6 +31,7 @@ def run(
     rescale: bool = False,
     control: str = "none",
     how: Thinning = default(invert=fixed(False)),
+    again: Repeats,
 ) -> Outcome:
     """The network with a share `ratio` of its weights masked before it is trained."""
     if weights not in ("keep", "reinit"):
@@ -43,5 +48,8 @@ def run(
         if rescale:
             treatments.rescale(trainer.model, mask)
     with trainer.phase("retrain"):
-        stage = mask_steps.train(trainer, mask, trainer.epochs)
-    return Outcome(trainer.model, weight_mask=mask, facts={"masked": [stage]})
+        stages = [
+            mask_steps.train(trainer, mask, trainer.epochs, first, total)
+            for first, total in steps.repeated(trainer, again)
+        ]
+    return Outcome(trainer.model, weight_mask=mask, facts={"masked": stages})

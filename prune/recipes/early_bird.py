@@ -3,10 +3,12 @@
 The search trains densely until a detector fires (`prune.tickets`): "spline" compares sign codes of
 probe images between epochs and needs neither criterion nor ratio (max-affine spline insights, 2021,
 algorithm 1), "spline_code" is the rule in the authors' code, "mask" compares the criterion's own
-masks (You et al., 2020). `compose` "continue" trains the cut network for the remaining epochs of
-the same schedule (the authors' ImageNet runs), "full" repeats the whole schedule. The regularizer
-acts before and after the cut, as in the authors' scripts. A search that never settles
-ends at its `latest` epoch; it is cut there all the same, but the outcome holds no ticket epoch.
+masks (You et al., 2020). Codes are taken of all that enters a ReLU; `code_layers` "norms" is the
+authors' choice, the outputs of batch norms alone. `compose` "continue" trains the cut network for
+the remaining epochs of the same schedule (the authors' ImageNet runs), "full" repeats the whole
+schedule. The regularizer acts before and after the cut, as in the authors' scripts. A search that
+never settles ends at its `latest` epoch; it is cut there all the same, but the outcome holds no
+ticket epoch.
 The facts hold the distances of all epochs of the search to each other, as
 `prune.signcodes.epoch_sampler` has them.
 """
@@ -21,7 +23,7 @@ from edgejoule.prune.cost import count
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.recipe import recipe
 from edgejoule.prune.settings import Criterion, Cut, Regularizer, Settings, default
-from edgejoule.prune.signcodes import codes
+from edgejoule.prune.signcodes import coded_layers, codes
 from edgejoule.prune.signcodes.code_stream import Stream
 from edgejoule.prune.signcodes.epoch_sampler import Trail
 from edgejoule.prune.trainer import Trainer
@@ -31,7 +33,12 @@ RULES = {
     "spline_code": tickets.lookback_max,
     "mask": tickets.mask_distance,
 }
-PROBING = {"probes": "train", "probe_images": 1000, "weights": "layer_mean"}
+PROBING = {
+    "probes": "train",
+    "probe_images": 1000,
+    "weights": "layer_mean",
+    "code_layers": "hidden",
+}
 
 
 @dataclass(frozen=True)
@@ -44,11 +51,12 @@ class Patience(Settings):
 
 @dataclass(frozen=True)
 class Probing(Settings):
-    """What sign codes are taken of and how layers are weighed; None: as PROBING says."""
+    """What sign codes are taken of, where, and how layers are weighed; None: as PROBING says."""
 
     probes: Optional[str] = None
     probe_images: Optional[int] = None
     weights: Optional[str] = None
+    code_layers: Optional[str] = None
 
 
 @recipe
@@ -158,6 +166,7 @@ def _probing(detector: str, asked: Probing) -> Dict[str, Any]:
     chosen = dict(PROBING, **given)
     codes.check("probes", chosen["probes"], codes.PROBES)
     codes.check("weights", chosen["weights"], codes.WEIGHTS)
+    codes.check("code_layers", chosen["code_layers"], coded_layers.RULES)
     if chosen["probe_images"] < 1:
         raise ValueError("probe_images={!r}; it takes at least one".format(chosen["probe_images"]))
     return chosen
@@ -180,11 +189,12 @@ def _trail(detector, probing):
 def _codes(trainer: Trainer, watch, probing, trail):
     """See the model through the sign codes of fixed probes."""
     images = codes.probes(trainer, probing["probes"], probing["probe_images"])
+    names = coded_layers.names(trainer.model, images[0][:1], probing["code_layers"])
     work = 2 * count(trainer.model, trainer.example).forward_macs * sum(len(x) for x in images)
     look = (
-        _older(images, probing["weights"], watch.rule.length, trail)
+        _older(images, names, probing["weights"], watch.rule.length, trail)
         if watch.rule.lookback
-        else _renewed(images, probing["weights"], trail)
+        else _renewed(images, names, probing["weights"], trail)
     )
 
     def see():
@@ -194,9 +204,9 @@ def _codes(trainer: Trainer, watch, probing, trail):
     return see
 
 
-def _renewed(images, weights, trail):
+def _renewed(images, names, weights, trail):
     """How far a model's codes are from those before, of which one set is kept and renewed."""
-    stream = Stream(images)
+    stream = Stream(images, names)
 
     def look(model):
         shares = stream.see(model)
@@ -214,12 +224,12 @@ def _renewed(images, weights, trail):
     return look
 
 
-def _older(images, weights, length, trail):
+def _older(images, names, weights, length, trail):
     """How far a model's codes are from each of the latest `length`, which are all kept."""
     memory = tickets.Memory(length, lambda a, b: codes.distance(a, b, weights))
 
     def look(model):
-        now = codes.codes(model, images)
+        now = codes.codes(model, images, names)
         trail.see(
             {name: ([words], now.bits[name] * len(words)) for name, words in now.words.items()}
         )

@@ -12,7 +12,7 @@ rate.
 
 from typing import Optional
 
-from edgejoule.prune import schedules
+from edgejoule.prune import schedules, steps
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.recipe import recipe
 from edgejoule.prune.settings import Retraining, Saliency, Thinning, default, fixed
@@ -113,7 +113,5 @@ def _train(trainer: Trainer, epoch, step):
 def _retrain(trainer: Trainer, mask, first, retrain):
     """One round's training: from the rewound point, or as `retrain` says."""
     if retrain == "last":
-        return mask_steps.train(
-            trainer, mask, trainer.epochs, 3 * trainer.epochs, 4 * trainer.epochs
-        )
+        return mask_steps.train(trainer, mask, trainer.epochs, *steps.span(trainer.epochs, "last"))
     return mask_steps.train(trainer, mask, trainer.epochs - first, first, trainer.epochs)

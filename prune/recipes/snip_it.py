@@ -2,9 +2,11 @@
 
 Each event removes the lowest elasticities |w * dL/dw| / L of the network as it stands, until
 kappa_i of all weights are gone (`prune.schedules.kappas`: 7 events for `steps` 5). "before" has all
-events at initialisation; "during" the first after `first_event` epochs (8, as in the code) and one
-every `interval` epochs (4). The guard for shares up to one half and a schedule that does not fit
-the training are told, not silently adapted. Deviations: as `prune.saliency.snip`.
+events at initialisation, "during" one every `interval` epochs (4). By `timing` "code" the first
+comes after `first_event` epochs (8): it is the default because the authors' code does that. It
+deviates from the paper's algorithm 1, `timing` "algorithm", which has events after 4, 8, ..., 24
+and 24 epochs (`prune.schedules` says more). The guard for shares up to one half and a schedule that
+does not fit the training are told, not silently adapted. Deviations: as `prune.saliency.snip`.
 """
 
 from edgejoule.prune import schedules

@@ -116,12 +116,20 @@ def scale(model: nn.Module, group: Group, kept: np.ndarray, factors: np.ndarray)
 
 
 def contributions(module: Plain, x: Tensor, points: int, random: np.random.RandomState) -> Tensor:
-    """Parts of each in-channel at random points of the module's output [images * points, in]."""
+    """Parts of each in-channel at random points of the module's output [images * points, in].
+
+    A filter of a grouped convolution has no part of the channels that its group does not read: 0.
+    """
     weight = module.weight.detach()
-    filters = torch.from_numpy(random.randint(len(weight), size=len(x) * points)).to(x.device)
-    chosen = weight[filters]
+    filters = random.randint(len(weight), size=len(x) * points)
+    chosen = weight[torch.from_numpy(filters).to(x.device)]
     if isinstance(module, nn.Conv2d):
-        return (_patches(module, x, points, random) * chosen).flatten(2).sum(2)
+        fields = _patches(module, x, points, random)
+        fields = fields.view((len(filters), module.groups) + chosen.shape[1:])
+        parts = fields.new_zeros(fields.shape[:3])
+        each, read = np.arange(len(filters)), filters // (len(weight) // module.groups)
+        parts[each, read] = (fields[each, read] * chosen).flatten(2).sum(2)
+        return parts.flatten(1)
     # a linear layer may read one vector per image or a sequence of them
     rows = x.flatten(1, -2) if x.dim() > 2 else x[:, None]
     tokens = torch.from_numpy(random.randint(rows.shape[1], size=len(filters))).to(x.device)
@@ -149,9 +157,7 @@ def _observer(
 
 def _patches(module: nn.Conv2d, x: Tensor, points: int, random: np.random.RandomState) -> Tensor:
     """Random receptive fields of a convolution [images * points, in, k, k]."""
-    # padding "same" or "valid" is a word; then fields that lie inside the image are drawn alone
-    pad = module.padding if isinstance(module.padding, tuple) else (0, 0)
-    x = nn.functional.pad(x, (pad[1], pad[1], pad[0], pad[0]))
+    x = _padded(module, x)
     spans = [d * (k - 1) + 1 for d, k in zip(module.dilation, module.kernel_size)]
     outs = [(size - span) // s + 1 for size, span, s in zip(x.shape[2:], spans, module.stride)]
     found = []
@@ -165,3 +171,16 @@ def _patches(module: nn.Conv2d, x: Tensor, points: int, random: np.random.Random
             ]
         )
     return torch.stack(found)
+
+
+def _padded(module: nn.Conv2d, x: Tensor) -> Tensor:
+    """`x` [n, in, h, w] with the border that the convolution puts round it, filled as it does."""
+    spans = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size)]
+    if module.padding == "same":
+        # of an odd number of rows the odd one goes behind, as torch has it
+        sides = [(span // 2, span - span // 2) for span in spans]
+    else:
+        pad = (0, 0) if module.padding == "valid" else module.padding
+        sides = [(int(each), int(each)) for each in pad]
+    mode = "constant" if module.padding_mode == "zeros" else module.padding_mode
+    return nn.functional.pad(x, sides[1] + sides[0], mode)  # the last axis comes first

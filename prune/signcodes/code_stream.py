@@ -11,7 +11,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 from torch import Tensor, nn
 
-from edgejoule.prune.signcodes import codes, signs
+from edgejoule.prune.signcodes import coded_layers, codes, signs
 
 
 class Block(NamedTuple):
@@ -37,6 +37,8 @@ class Stream:
         """Share of each layer's bits changed since the last look, 0 to 1; None at the first."""
         first, self.seconds = not self.blocks, 0.0
         changed: Dict[str, List[int]] = {}
+        if self.names is None:  # chosen once: a stored set of codes is of the same layers
+            self.names = coded_layers.names(model, self.probes[0][:1])
         for images in self.probes:
             codes.look(model, images, self._renew(changed), self.names)
         if first:  # compared with zeros only, which says nothing

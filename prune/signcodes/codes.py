@@ -12,10 +12,8 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Se
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.conv import _ConvNd
 
-from edgejoule.prune.signcodes import signs
+from edgejoule.prune.signcodes import coded_layers, signs
 from edgejoule.prune.trainer import Batches, Trainer
 
 WEIGHTS = ("layer_mean", "bit_mean")
@@ -29,31 +27,14 @@ class Codes(NamedTuple):
     bits: Dict[str, int]
 
 
-def layers(model: nn.Module) -> List[str]:
-    """Names of the modules whose output enters an activation.
-
-    Raises:
-        ValueError: the model has no such module.
-    """
-    named = list(model.named_modules())
-    norms = [name for name, each in named if isinstance(each, _BatchNorm)]
-    # all but the last: no activation follows what makes the logits
-    found = norms or [name for name, each in named if isinstance(each, (_ConvNd, nn.Linear))][:-1]
-    if not found:
-        raise ValueError(
-            "no layer to take sign codes of: the model has no batch norm and at most "
-            "one convolution or linear layer"
-        )
-    return found
-
-
 def codes(
     model: nn.Module, probes: Sequence[Tensor], names: Optional[Sequence[str]] = None
 ) -> Codes:
     """Sign codes of the model's layers on batches of images, `probes` a list of [n, c, h, w].
 
-    `names` are the layers to look at; without them `layers` chooses.
+    `names` are the layers to look at; without them all whose outputs enter a ReLU.
     """
+    names = names or coded_layers.names(model, probes[0][:1])
     words: Dict[str, List[np.ndarray]] = {}
     bits: Dict[str, int] = {}
     for images in probes:
@@ -67,9 +48,9 @@ def look(
     model: nn.Module,
     images: Tensor,
     take: Callable[[str, Tensor], None],
-    names: Optional[Sequence[str]] = None,
+    names: Sequence[str],
 ) -> None:
-    """Calls `take(name, output)` inside the forward pass, output [rows, bits], at every layer."""
+    """Calls `take(name, output)` inside the forward pass, output [rows, bits], at each layer."""
 
     def hook(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
         def taking(module: nn.Module, inputs: Any, output: Tensor) -> None:
@@ -80,7 +61,7 @@ def look(
         return taking
 
     modules = dict(model.named_modules())
-    hooks = [modules[name].register_forward_hook(hook(name)) for name in names or layers(model)]
+    hooks = [modules[name].register_forward_hook(hook(name)) for name in names]
     try:
         with evaluating(model):
             model(images)
@@ -175,7 +156,7 @@ def _drawn(trainer: Trainer, split: str, count: int) -> List[Tensor]:
 
 
 def _packed(
-    model: nn.Module, images: Tensor, names: Optional[Sequence[str]]
+    model: nn.Module, images: Tensor, names: Sequence[str]
 ) -> Tuple[Dict[str, np.ndarray], Dict[str, int]]:
     """Codes and bits of one batch by layer; several calls stand side by side, in whole words."""
     words: Dict[str, List[np.ndarray]] = {}

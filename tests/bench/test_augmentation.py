@@ -32,6 +32,18 @@ def test_a_shift_is_a_crop_of_the_padded_picture(n, h, w, pad, seed):
         assert any(torch.equal(after, crop) for crop in crops)
 
 
+@pytest.mark.parametrize("scale", [2, 7])
+def test_a_shift_of_a_resized_picture_is_the_resized_shift(scale):
+    """Pixels that are repeated `scale` times: shifted and enlarged, in either order."""
+    x = torch.randn(20, 3, 8, 8)
+
+    def enlarged(pictures):
+        return pictures.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+
+    first = enlarged(augmentation.shifted(x, draw(3), 2, BLACK))
+    assert torch.equal(first, augmentation.shifted(enlarged(x), draw(3), 2, BLACK, scale))
+
+
 def test_every_shift_is_drawn():
     x = torch.arange(25.0).view(1, 1, 5, 5).expand(400, 1, 5, 5)
     shifted = augmentation.shifted(x, draw(0), 1, torch.full((1, 1, 1), -1.0))

@@ -15,7 +15,7 @@ from rigs.fake_meter import FakeMeter, Silent
 from torch import nn
 
 from edgejoule import plugins
-from edgejoule.bench import settings
+from edgejoule.bench import data, settings
 from edgejoule.bench.formats import archives
 from edgejoule.bench.measure import Ledger
 from edgejoule.bench.training.loop import Trainer
@@ -156,6 +156,32 @@ def test_a_small_copy_is_read(copy):
         x, y = split[0]
         assert x.shape == module.INPUT_SHAPE and x.dtype == torch.float32
         assert 0 <= int(y) < module.CLASSES
+
+
+RESIZED = [name for name in NAMES if getattr(module_of(name), "RESIZES", False)]
+
+
+def test_every_data_set_of_pictures_can_be_resized():
+    """ImageNet's own resize comes before its crop; points in a plane have no size."""
+    assert sorted(set(NAMES) - set(RESIZED)) == ["imagenet", "xshape"]
+    for name in RESIZED:
+        assert plugins.options("datasets", name, "load")["resize"] is None
+
+
+def test_resized_pictures_have_the_sides_that_were_asked_for(copy):
+    name, root, train, test = copy
+    module, known = module_of(name), set(plugins.options("datasets", name, "load"))
+    for options in ({"resize": 50}, {"resize": 50, "preload": True}):
+        if name in RESIZED and set(options) <= known:
+            found = module.load(root, verify=False, **options)
+            assert (len(found.train), len(found.test)) == (train, test)
+            x = torch.stack([found.train[0][0], found.test[0][0]])
+            assert x.shape[1:] == (module.INPUT_SHAPE[0], 50, 50)
+            assert data.shape(module, options) == x.shape[1:]
+            if found.augment is not None:
+                assert found.augment(x, torch.Generator().manual_seed(0)).shape == x.shape
+    with pytest.raises(ValueError, match="resize = 0; "):
+        module.load(root, verify=False, resize=0)
 
 
 def test_augmentation_keeps_the_shape(copy):
@@ -347,6 +373,11 @@ def test_root_may_be_the_folder_itself(tmp_path):
 def test_imagenet_cannot_cut_more_pixels_than_there_are(tmp_path):
     with pytest.raises(ValueError, match="resize = 100"):
         module_of("imagenet").load(tmp_path, resize=100)
+
+
+def test_embedded_pictures_are_resized_too():
+    x, _ = module_of("digits").load(None, resize=28).train[:3]
+    assert x.shape == (3, 1, 28, 28)
 
 
 @pytest.mark.parametrize("name", EMBEDDED)

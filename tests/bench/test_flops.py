@@ -90,9 +90,18 @@ def test_a_setting_of_the_model_changes_it(capsys):
     assert code == 0 and json.loads(out)["params"] == 2370570
 
 
+def test_pictures_may_be_resized(capsys):
+    asked = ["--model", "alexnet_imagenet", "--dataset", "cifar10", "--json"]
+    code, out, _ = run(capsys, "flops", *asked, "--set", "dataset.resize=224")
+    report = json.loads(out)
+    assert code == 0 and report["input_shape"] == [3, 224, 224]
+    assert report["forward_macs"] == 714188480 - 4096 * 990  # ten classes for a thousand
+
+
 @pytest.mark.parametrize(
     "argv, words",
     [
+        (["--model", "alexnet_imagenet", "--dataset", "mnist"], "set dataset.resize = 224"),
         (["--model", "vg16", "--dataset", "cifar10"], "Did you mean 'vgg16'?"),
         (["--model", "vgg16", "--dataset", "cifar1"], "Did you mean 'cifar10'?"),
         (["--model", "vgg16", "--dataset", "imagenet"], "made for [3, 32, 32]"),

@@ -26,12 +26,12 @@ from edgejoule.prune.criteria import l2, snap
 ROOT = Path(__file__).resolve().parent.parent.parent
 HALF = {"ratio": 0.5}
 CASES = {
-    "at_init": [HALF],
+    "at_init": [HALF, dict(HALF, retrain="full"), dict(HALF, retrain="last", repeats=2)],
     "cnip_it": [
         HALF,
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
     ],
-    "cut_at_init": [HALF],
+    "cut_at_init": [HALF, dict(HALF, retrain="full")],
     "dense": [{}],
     "early_bird": [
         dict(HALF, probe_images=16, epsilon=1.0, queue=2),
@@ -39,7 +39,11 @@ CASES = {
         dict(HALF, detector="spline_code", compose="full", probe_images=16),
     ],
     "imp": [dict(ratio=0.9, first_event=1, interval=1, steps=1, rewind_epoch=1)],
-    "iterative": [HALF],
+    "iterative": [
+        HALF,
+        dict(HALF, retrain="last", between=1.0),
+        dict(HALF, retrain="rewind", mode="inner", criterion="l2"),
+    ],
     "iterative_masks": [{"technique": "l1_us", "rounds": 2, "rewind_epoch": 1, "rate": 0.5}],
     "lottery": [
         dict(HALF, rounds=2),
@@ -53,7 +57,8 @@ CASES = {
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
     ],
     "snip_it": [
-        dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1)
+        dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
+        dict(ratio=0.9, when="during", timing="algorithm", interval=1, steps=2, score_batches=1),
     ],
     "thinet": [dict(HALF, score_batches=1)],
 }

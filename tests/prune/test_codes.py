@@ -6,7 +6,9 @@ import torch
 from rigs.fake_trainer import FakeTrainer, small_net
 from torch import nn
 
-from edgejoule.prune.signcodes import codes, signs
+from edgejoule import plugins
+from edgejoule.prune.recipes import early_bird
+from edgejoule.prune.signcodes import coded_layers, codes, signs
 
 
 def coded(*layers):
@@ -53,12 +55,125 @@ def test_only_layers_of_equal_width_are_compared():
         codes.distance(coded([[1]]), coded([[1, 1]]))
 
 
-def test_layers_are_the_batch_norms_or_else_all_but_the_last():
-    assert codes.layers(small_net()) == ["1", "4"]
+@pytest.mark.parametrize("rule", coded_layers.RULES)
+def test_layers_are_the_batch_norms_or_else_all_but_the_last(rule):
+    assert coded_layers.names(small_net(), torch.randn(1, 3, 8, 8), rule) == ["1", "4"]
     mlp = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 5), nn.ReLU(), nn.Linear(5, 2))
-    assert codes.layers(mlp) == ["0", "2"]
+    assert coded_layers.names(mlp, torch.randn(1, 4), rule) == ["0", "2"]
     with pytest.raises(ValueError, match="no layer"):
         codes.codes(nn.Sequential(nn.Linear(3, 2)), [torch.randn(2, 3)])
+
+
+def built(name):
+    """(network of the zoo, four images for it)."""
+    module = plugins.load("models", name)
+    torch.manual_seed(0)
+    return module.build(), torch.randn((4,) + tuple(module.INPUT_SHAPE))
+
+
+@pytest.mark.parametrize("kind", codes.PROBES)
+@pytest.mark.parametrize("weights", codes.WEIGHTS)
+def test_hidden_layers_without_a_norm_have_codes_beside_norms(kind, weights):
+    """AlexNet of the spline paper: norms in its convolutions, none in its two linear layers."""
+    model, images = built("alexnet_spline")
+    trainer = FakeTrainer(nn.Linear(1, 1), images=32)
+    trainer.x = torch.randn(32, 3, 32, 32)
+    trainer.example = trainer.x[:1]
+    images = [each[:4] for each in codes.probes(trainer, kind, 16)]
+    before = codes.codes(model, images)
+    with torch.no_grad():
+        for each in (model[17], model[19]):
+            each.weight.neg_()
+            each.bias.neg_()
+    after = codes.codes(model, images)
+    shares = codes.by_layer(before, after)
+    assert shares["17"] == 1 and shares["19"] > 0
+    assert codes.distance(before, after, weights) > 0.1
+    norms = coded_layers.names(model, images[0], "norms")
+    assert set(shares) - set(norms) == {"17", "19"} and not any(shares[name] for name in norms)
+
+
+@pytest.mark.parametrize("name", ["vgg16", "preresnet101", "resnet20", "wrn_16_4", "mlp5"])
+def test_networks_with_norms_everywhere_have_the_codes_of_their_norms_alone(name):
+    model, images = built(name)
+    norms = coded_layers.names(model, images[:1], "norms")
+    found, before = codes.codes(model, [images]), codes.codes(model, [images], norms)
+    assert list(found.words) == list(before.words) and found.bits == before.bits
+    assert all((found.words[each] == before.words[each]).all() for each in norms)
+
+
+class Branching(nn.Module):
+    """Units that enter a ReLU through a pool, a sum, in place, as a function, or never."""
+
+    def __init__(self):
+        super().__init__()
+        self.pooled = nn.Conv2d(3, 4, 3, padding=1)
+        self.left, self.right = nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1)
+        self.normed, self.norm = nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)
+        self.linear, self.leaky = nn.Conv2d(4, 4, 1), nn.Linear(4, 6)
+        self.last = nn.Linear(6, 2)
+
+    def forward(self, x):
+        x = nn.functional.max_pool2d(self.pooled(x), 2).relu_()
+        x = torch.relu(self.left(x) + self.right(x))
+        x = self.norm(self.normed(x)).relu()
+        x = nn.functional.dropout(self.linear(x), 0.5, self.training).mean((2, 3))
+        return self.last(nn.functional.leaky_relu(self.leaky(x)))
+
+
+def test_a_layer_is_coded_where_its_values_enter_a_kink():
+    images = torch.randn(2, 3, 8, 8)
+    expected = ["pooled", "left", "right", "norm", "leaky"]
+    model = Branching()
+    assert coded_layers.names(model, images) == expected
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    assert coded_layers.names(model, images) == expected, "a frozen network is no other"
+    assert coded_layers.names(model, images, "norms") == ["norm"]
+    assert images.grad is None and not images.requires_grad
+
+
+def test_smooth_networks_keep_all_but_the_last():
+    model = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 5), nn.Tanh(), nn.Linear(5, 2))
+    assert coded_layers.names(model, torch.randn(1, 4)) == ["0", "2"]
+
+
+def test_a_relu_in_place_may_come_first():
+    model = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 5), nn.ReLU(True), nn.Linear(5, 2))
+    images = -torch.ones(1, 4)
+    assert coded_layers.names(model, images) == ["1"] and (images == -1).all()
+
+
+def test_a_search_takes_the_authors_rule_by_name():
+    tickets = []
+    for options in ({}, {"code_layers": "hidden"}, {"code_layers": "norms"}):
+        trainer = FakeTrainer(half_normed(), epochs=4)
+        outcome = early_bird.run(
+            trainer, ratio=0.5, criterion="l2", probe_images=32, epsilon=0.0, **options
+        )
+        tickets.append(outcome.ticket.distances)
+    assert tickets[0] == tickets[1] != tickets[2]
+    for options, word in (
+        ({"code_layers": "all"}, "hidden, norms"),
+        ({"code_layers": "norms", "detector": "mask"}, "code_layers has no effect"),
+    ):
+        with pytest.raises(ValueError, match=word):
+            early_bird.run(FakeTrainer(), ratio=0.5, **options)
+
+
+def half_normed():
+    """One hidden layer with a norm, one without: [n, 3, 8, 8] -> [n, 4]."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(32, 16),
+        nn.ReLU(),
+        nn.Linear(16, 4),
+    )
 
 
 def test_bits_are_the_signs_of_the_norm_s_output():
@@ -138,8 +253,6 @@ def test_unknown_probes():
 
 def test_large_networks_have_the_known_number_of_bits():
     """276 480 bits per image for VGG-16 on CIFAR: packed codes are 1/32 of float32."""
-    from edgejoule import plugins
-
     vgg16 = plugins.load("models", "vgg16")
 
     model = vgg16.build()

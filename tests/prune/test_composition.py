@@ -116,6 +116,22 @@ def test_masking_before_training_costs_one(pflops):
     assert pflops(CIFAR, 160, VGG, VGG, at_init.run, ratio=0.5) == pytest.approx(15.12, abs=0.005)
 
 
+@pytest.mark.parametrize("options, times", [({}, 2), ({"repeats": 5}, 6)])
+@pytest.mark.parametrize("retrain", ["full", "last"])
+def test_small_networks_cost_what_pruned_ones_do(pflops, retrain, options, times):
+    """Seed 004 gives them as many epochs as training, pruning and retraining take."""
+    found = pflops(CIFAR, 160, VGG, VGG, at_init.run, ratio=0.5, retrain=retrain, **options)
+    assert found == pytest.approx(times * 15.12, abs=0.005)
+
+
+@pytest.mark.parametrize("retrain", iterative.WAYS)
+def test_five_whole_cycles(pflops, retrain):
+    found = pflops(
+        CIFAR, 160, VGG, 0.31, iterative.run, ratio=0.672, rounds=5, between=1.0, retrain=retrain
+    )
+    assert found == pytest.approx(15.12 + 5 * 7.44, abs=0.005)
+
+
 @pytest.mark.parametrize(
     "small, expected", [(0.51, 27.36), (0.31, 22.56), (0.16, 18.96), (0.06, 16.56)]
 )

@@ -9,7 +9,7 @@ from rigs.hand_groups import group
 from torch import nn
 
 from edgejoule import plugins
-from edgejoule.prune import cutting
+from edgejoule.prune import cutting, grouping
 from edgejoule.prune.criteria import l1, l2, random, slim
 from edgejoule.prune.regularizers import gamma_l1
 from edgejoule.prune.settings import Criterion, Cut, Regularizer
@@ -127,11 +127,35 @@ def test_slim_penalty_is_a_subgradient_step():
     assert all(not grad.any() for grad in others)
 
 
-def test_slim_penalty_counts_a_shared_norm_once():
+@pytest.mark.parametrize("mode", ["coupled", "inner", "select"])
+def test_the_penalty_reaches_every_gamma_whatever_may_leave(mode):
+    """ResNet-20 has 784 gammas, 336 of them inside its blocks (mode "inner")."""
+    model = plugins.load("models", "resnet20").build()
+    found = grouping.find(model, torch.randn(1, 3, 32, 32), mode=mode)
+    reached = {}
+    for gammas in gamma_l1.GAMMAS:
+        norms = [each for each in model.modules() if isinstance(each, nn.BatchNorm2d)]
+        for each in norms:
+            each.weight.grad = torch.zeros_like(each.weight)
+        Regularizer("gamma_l1", gammas=gammas).penalty(model, found)
+        reached[gammas] = sum(int((each.weight.grad != 0).sum()) for each in norms)
+    assert reached == {"all": 784, "groups": 784 if mode == "coupled" else 336}
+
+
+def test_unknown_gammas_are_refused_and_norms_without_scale_passed_by():
+    with pytest.raises(ValueError, match="no gammas called 'some'; there are: all, groups"):
+        Regularizer("gamma_l1", gammas="some")
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3, affine=False), nn.BatchNorm1d(3))
+    model[2].weight.requires_grad_(False)
+    gamma_l1.penalty(model, [])
+
+
+@pytest.mark.parametrize("gammas", gamma_l1.GAMMAS)
+def test_slim_penalty_counts_a_shared_norm_once(gammas):
     model, groups = net()
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
-    gamma_l1.penalty(model, groups[:1] * 2, strength=1.0)
+    gamma_l1.penalty(model, groups[:1] * 2, strength=1.0, gammas=gammas)
     assert torch.equal(model[1].weight.grad, model[1].weight.detach().sign())
 
 

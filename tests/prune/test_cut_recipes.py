@@ -1,12 +1,14 @@
 """Recipes that cut channels more than once, or before training."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 from rigs.fake_trainer import FakeTrainer, small_net
 
 from edgejoule.prune import cutting, grouping
-from edgejoule.prune.mask import Mask
+from edgejoule.prune.mask import Mask, masked
 from edgejoule.prune.recipes import cnip_it, cut_at_init, iterative, one_shot, snap_it, thinet
 
 
@@ -53,6 +55,58 @@ def test_five_rounds_of_a_fifth():
     assert [row[4] for row in trainer.log[1:]] == [16, 13, 11, 9, 7]
 
 
+RATES = {
+    "full": [0.05, 0.05, 0.005, 0.0005],
+    "last": [0.0005] * 4,
+    "rewind": [0.05, 0.05, 0.005, 0.0005],
+}
+
+
+@pytest.mark.parametrize("retrain", iterative.WAYS)
+def test_seed_004_s_cycles_fine_tune_rewind_the_rate_or_the_weights(retrain):
+    """Five cycles of 20 %, each followed by as many epochs as the dense training has."""
+    trainer = FakeTrainer()
+    outcome = iterative.run(
+        trainer, ratio=1 - 0.8**5, rounds=5, between=1.0, retrain=retrain, strength=0.0
+    )
+    assert trainer.phases() == [("dense", 4), ("retrain", 5 * 4)]
+    assert [row[3] for row in trainer.log[4:]] == pytest.approx(RATES[retrain] * 5)
+    assert [row[4] for row in trainer.log[4::4]] == [16, 13, 11, 9, 7]
+    assert kept(outcome) == widths(outcome.model)
+
+
+@pytest.mark.parametrize("mode", ["coupled", "inner", "select"])
+def test_rewound_channels_have_their_first_weights_and_statistics(mode):
+    from edgejoule.bench.architectures.preact_resnets import PreactResNet
+
+    torch.manual_seed(0)
+    trainer = FakeTrainer(PreactResNet(2, 4, 3), epochs=1)
+    dense = copy.deepcopy(trainer.model)
+    seen, replace = [], trainer.replace
+    trainer.replace = lambda model: (seen.append(copy.deepcopy(model)), replace(model))
+    outcome = iterative.run(
+        trainer, ratio=0.6, criterion="l2", rounds=2, retrain="rewind", mode=mode
+    )
+    assert len(seen) == 4, "a cut network and a rewound one each round"
+    for cut, rewound in (seen[:2], seen[2:]):
+        shapes = [[(k, v.shape) for k, v in each.state_dict().items()] for each in (cut, rewound)]
+        assert shapes[0] == shapes[1]
+    for name, buffer in seen[3].named_buffers():
+        if "index" not in name:
+            assert (buffer == (1 if name.endswith("var") else 0)).all(), name
+    expected = masked(dense, outcome.groups, outcome.mask).eval()(trainer.x)
+    assert torch.allclose(seen[3].eval()(trainer.x), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("retrain, rates", [("full", RATES["full"]), ("last", RATES["last"])])
+def test_a_small_network_trains_as_long_as_a_pruned_one(retrain, rates):
+    trainer = FakeTrainer()
+    outcome = cut_at_init.run(trainer, ratio=0.5, retrain=retrain, repeats=2)
+    assert trainer.phases() == [("retrain", 12)] and widths(outcome.model) == [4, 6]
+    assert [row[3] for row in trainer.log] == pytest.approx(RATES["full"] + rates * 2)
+    assert {row[4] for row in trainer.log} == {10}
+
+
 def test_one_round_is_one_shot():
     trainer = FakeTrainer()
     assert sum(kept(iterative.run(trainer, ratio=0.5, rounds=1))) == 10
@@ -91,8 +145,19 @@ def test_cnip_it_s_split():
     assert cnip_it.split(np.zeros(3), np.zeros(2), 4) == (3, 1)
 
 
+def test_snap_it_by_algorithm_1_cuts_twice_at_the_end():
+    trainer = FakeTrainer(epochs=6)
+    snap_it.run(trainer, ratio=0.7, when="during", timing="algorithm", steps=1, interval=2)
+    assert [row[4] for row in trainer.log] == [20, 20, 10, 10, 6, 6]
+
+
 @pytest.mark.parametrize(
-    "options", [{}, {"when": "during", "steps": 1, "first_event": 1, "interval": 1}]
+    "options",
+    [
+        {},
+        {"when": "during", "steps": 1, "first_event": 1, "interval": 1},
+        {"when": "during", "steps": 1, "timing": "algorithm", "interval": 1},
+    ],
 )
 def test_cnip_it(options):
     trainer = FakeTrainer(epochs=5)
@@ -158,6 +223,10 @@ def test_thinet_rescales_better_than_it_cuts():
         (cnip_it.run, {"when": "after"}, "before, during"),
         (snap_it.run, {"criterion": "l2", "score_batches": 3}, "no data"),
         (iterative.run, {"rounds": 0}, "rounds"),
+        (iterative.run, {"retrain": "half"}, "full, last, rewind"),
+        (cut_at_init.run, {"repeats": 2}, "repeats=2 has no effect without retrain"),
+        (cut_at_init.run, {"repeats": 0, "retrain": "full"}, "start at 1"),
+        (cut_at_init.run, {"retrain": "rewind"}, "full, last"),
     ],
 )
 def test_refuses(run, options, word):

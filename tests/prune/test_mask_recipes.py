@@ -150,6 +150,26 @@ def test_before_training(saliency):
     assert zeros(outcome)
 
 
+@pytest.mark.parametrize(
+    "options, rates",
+    [
+        ({}, []),
+        ({"retrain": "full"}, [0.05, 0.05, 0.005, 0.0005]),
+        ({"retrain": "last"}, [0.0005] * 4),
+        ({"retrain": "last", "repeats": 3}, [0.0005] * 12),
+    ],
+)
+def test_a_small_network_has_the_doubled_schedule(options, rates):
+    trainer = FakeTrainer()
+    replaced, replace = [], trainer.replace
+    trainer.replace = lambda model: (replaced.append(model), replace(model))
+    outcome = at_init.run(trainer, ratio=0.6, saliency="random", rescale=True, **options)
+    assert [row[3] for row in trainer.log] == pytest.approx([0.05, 0.05, 0.005, 0.0005] + rates)
+    assert [stage["epochs"] for stage in outcome.facts["masked"]] == [4] * (1 + len(rates) // 4)
+    assert len(replaced) == len(rates) // 4, "a new optimiser each time"
+    assert zeros(outcome)
+
+
 def test_controls():
     masks = {
         control: at_init.run(
@@ -197,6 +217,9 @@ def test_fresh_weights_and_restored_variance(monkeypatch):
         ({"saliency": "magnitude", "score_batches": 2}, "no data"),
         ({"score_batches": 0}, "at least"),
         ({"weights": "rewind"}, "keep, reinit"),
+        ({"retrain": "half"}, "full, last"),
+        ({"repeats": 2}, "repeats=2 has no effect without retrain"),
+        ({"retrain": "full", "repeats": 0}, "start at 1"),
     ],
 )
 def test_at_init_refuses(options, word):
@@ -224,6 +247,18 @@ def test_snip_it_during_training():
     assert zeros(outcome)
 
 
+def test_snip_it_by_algorithm_1_prunes_twice_at_the_end():
+    trainer = FakeTrainer(epochs=6)
+    outcome = snip_it.run(
+        trainer, ratio=0.9, when="during", timing="algorithm", steps=1, interval=2
+    )
+    assert trainer.phases() == [("search", 4), ("retrain", 2)]
+    assert [stage["epochs"] for stage in outcome.facts["masked"]] == [2, 2, 2]
+    gone = [stage["weights"] - stage["kept"] for stage in outcome.facts["masked"]]
+    assert gone == [int(share * TOTAL + 1e-9) for share in (0, 0.5, 0.9)]
+    assert len(trainer.charged) == 3 and zeros(outcome)
+
+
 def test_snip_it_s_guard_is_told():
     trainer = FakeTrainer(epochs=1)
     outcome = snip_it.run(trainer, ratio=0.3)
@@ -236,6 +271,9 @@ def test_snip_it_s_guard_is_told():
     [
         ({"when": "during"}, "end at epoch 32"),
         ({"interval": 2}, "no effect"),
+        ({"timing": "algorithm"}, "no effect"),
+        ({"when": "during", "timing": "algorithm", "first_event": 2}, "no effect"),
+        ({"when": "during", "timing": "paper"}, "code, algorithm"),
         ({"score_batches": 0}, "at least one"),
         ({"when": "after"}, "before, during"),
     ],

@@ -5,6 +5,8 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rigs.fake_trainer import small_net
 from rigs.hand_groups import group, slices
 from torch import nn
@@ -40,6 +42,59 @@ def test_contributions_add_up_to_outputs(layer):
     outputs = layer(x).detach().flatten(1)
     for i, total in enumerate(parts.sum(1)):
         assert (outputs[i // 9] - total).abs().min() < 1e-5
+
+
+@st.composite
+def convolutions(draw):
+    """A convolution without bias, over all that decides which inputs a point of its output sees."""
+    sides = st.tuples(st.integers(1, 4), st.integers(1, 4))
+    groups = draw(st.sampled_from([1, 2, 3]))
+    padding = draw(st.sampled_from(["same", "valid", (0, 0), (1, 2), (2, 0)]))
+    return nn.Conv2d(
+        6,
+        6,
+        draw(sides),
+        stride=1 if padding == "same" else draw(st.sampled_from([1, 2, (2, 3)])),
+        padding=padding,
+        dilation=draw(st.sampled_from([1, 2, (2, 1)])),
+        groups=groups,
+        bias=False,
+        padding_mode=draw(st.sampled_from(["zeros", "reflect", "replicate", "circular"])),
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(layer=convolutions(), seed=st.integers(0, 99))
+def test_contributions_add_up_to_outputs_for_every_padding(layer, seed):
+    torch.manual_seed(seed)
+    x = torch.randn(2, 6, 8, 9)
+    parts = reconstruction.contributions(layer, x, 8, np.random.RandomState(seed))
+    outputs = layer(x).detach().flatten(1)
+    assert parts.shape == (16, 6)
+    for i, total in enumerate(parts.sum(1)):
+        assert (outputs[i // 8] - total).abs().min() < 1e-5
+
+
+@pytest.mark.parametrize("padding", ["same", "valid", 2])
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "circular"])
+def test_every_output_may_be_sampled(padding, mode):
+    """At padding "same" border positions count like others: all 80 outputs of 4 x 5, not 20."""
+    layer = nn.Conv2d(2, 4, (3, 4), padding=padding, bias=False, padding_mode=mode)
+    x = torch.randn(1, 2, 4, 5)
+    outputs = layer(x).detach().flatten()
+    parts = reconstruction.contributions(layer, x, 40 * len(outputs), np.random.RandomState(0))
+    assert all((parts.sum(1) - output).abs().min() < 1e-5 for output in outputs)
+
+
+def test_a_grouped_filter_reads_its_own_channels_alone():
+    layer = nn.Conv2d(6, 4, 1, groups=2, bias=False)
+    parts = reconstruction.contributions(
+        layer, torch.randn(3, 6, 4, 4), 9, np.random.RandomState(0)
+    )
+    read = parts != 0
+    assert all(
+        each.tolist() in ([True] * 3 + [False] * 3, [False] * 3 + [True] * 3) for each in read
+    )
 
 
 def test_tokens_are_read_too():

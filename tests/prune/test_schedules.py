@@ -49,6 +49,20 @@ def test_events():
     assert schedules.events("during", 2, 1, 1, 3) == [1, 2]
 
 
+def test_the_events_of_algorithm_1_and_of_the_authors_code():
+    named = {
+        name: schedules.events("during", 7, None, None, 80, name) for name in schedules.TIMINGS
+    }
+    assert named["code"] == schedules.events("during", 7, None, None, 80)
+    assert named["code"] == [8, 12, 16, 20, 24, 28, 32]
+    assert named["algorithm"] == [4, 8, 12, 16, 20, 24, 24]
+    assert schedules.events("during", 2, 3, None, 80, "algorithm") == [3, 3], "no step between"
+    assert schedules.events("during", 1, None, None, 80, "algorithm") == [4], (
+        "the guard's one event"
+    )
+    assert schedules.events("during", 7, None, None, 25, "algorithm")[-1] == 24
+
+
 @pytest.mark.parametrize(
     "call, word",
     [
@@ -59,6 +73,11 @@ def test_events():
         (lambda: schedules.events("before", 1, 4, None, 9), "no effect"),
         (lambda: schedules.events("during", 7, None, None, 32), "end at epoch 32"),
         (lambda: schedules.events("during", 2, 0, 1, 9), "lower"),
+        (lambda: schedules.events("during", 2, 0, None, 9, "algorithm"), "lower"),
+        (lambda: schedules.events("during", 7, None, None, 24, "algorithm"), "end at epoch 24"),
+        (lambda: schedules.events("during", 7, None, 8, 80, "algorithm"), "first_event=8 has no"),
+        (lambda: schedules.events("before", 7, None, None, 80, "code"), "timing='code' has no"),
+        (lambda: schedules.events("during", 7, None, None, 80, "paper"), "code, algorithm"),
     ],
 )
 def test_refuses(call, word):
