@@ -13,10 +13,10 @@ from typing import Any, Dict, List, Optional
 
 from edgejoule.devices import child_process, choose, conditions, idle, options
 from edgejoule.devices.child_process import Launcher
-from edgejoule.devices.commands import measured_runs, measured_summary, measured_text, series_text
-from edgejoule.devices.commands.measured_runs import Plan, Run, Series
-from edgejoule.devices.commands.measured_timeline import Timeline
 from edgejoule.devices.idle import Baseline
+from edgejoule.devices.measuring import measured_runs, measured_summary, measured_text, series_text
+from edgejoule.devices.measuring.measured_runs import Plan, Run, Series
+from edgejoule.devices.measuring.measured_timeline import Timeline
 from edgejoule.devices.meter import Meter
 from edgejoule.devices.output_file import OutputFile
 

@@ -8,14 +8,14 @@ import pytest
 from edgejoule.devices import idle
 from edgejoule.devices.adapters import replay
 from edgejoule.devices.child_process import NotStarted, Refusal
-from edgejoule.devices.commands import (
+from edgejoule.devices.measuring import (
     measured_runs,
     measured_summary,
     measured_text,
     rails_text,
     series_text,
 )
-from edgejoule.devices.commands.measured_runs import Plan, Run
+from edgejoule.devices.measuring.measured_runs import Plan, Run
 from edgejoule.devices.meter import Meter
 from edgejoule.devices.reading import DeviceInfo, Reading
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from edgejoule.devices.commands import measured_summary, rails_text
+from edgejoule.devices.measuring import measured_summary, rails_text
 
 Document = Dict[str, Any]
 

@@ -2,10 +2,10 @@
 
 from typing import Any, Dict, List, Optional
 
-from edgejoule.devices.commands.measured_runs import Run
 from edgejoule.devices.exports import perfetto
 from edgejoule.devices.exports.perfetto import Counter, Slice
 from edgejoule.devices.idle import Baseline
+from edgejoule.devices.measuring.measured_runs import Run
 from edgejoule.devices.meter import Meter
 from edgejoule.devices.output_file import OutputFile
 

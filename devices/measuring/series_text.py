@@ -2,9 +2,9 @@
 
 from typing import Any, List, Mapping, Sequence, Tuple
 
-from edgejoule.devices.commands import measured_text, rails_text
-from edgejoule.devices.commands.measured_runs import Plan, Run
-from edgejoule.devices.commands.measured_text import Document
+from edgejoule.devices.measuring import measured_text, rails_text
+from edgejoule.devices.measuring.measured_runs import Plan, Run
+from edgejoule.devices.measuring.measured_text import Document
 
 UNITS = (("joules", "J"), ("seconds", "s"), ("watts", "W"), ("net_joules", "J above rest"))
 MEANING = "in 95 of 100 series like this one the interval holds the mean of ever more such runs"

@@ -5,8 +5,8 @@ from statistics import mean
 from typing import Any, Dict, Iterable, Optional, Sequence
 
 from edgejoule.devices import idle, repeats
-from edgejoule.devices.commands.measured_runs import Run
 from edgejoule.devices.idle import Baseline
+from edgejoule.devices.measuring.measured_runs import Run
 from edgejoule.devices.reading import DeviceInfo, Reading
 
 UNBELIEVABLE = ("invalid", "none")  # joules of such a reading count in no mean

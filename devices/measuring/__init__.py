@@ -1,0 +1,1 @@
+"""What `edgejoule measure` does with a command: runs, their summary, their words and timeline."""
