@@ -6,6 +6,7 @@ from urllib.parse import quote
 import pandas
 
 from edgejoule.bench.records import RunRecord
+from edgejoule.bench import manifest
 from edgejoule.reports import export, markup, sources, traces
 from edgejoule.reports.figures import power_plot
 from edgejoule.reports.gather import Report
@@ -76,6 +77,7 @@ def _first(report: Report, ids: List[str]) -> Tuple[Optional[Drawable], List[str
     refused = []
     for case_id in ids[:MOST]:
         try:
+            manifest.check_file(report.bundles.folder / case_id, FILE)
             trace = traces.read(report.bundles.folder / case_id / FILE)
         except ValueError as error:
             refused.append("the power trace of {}: {}".format(plain(case_id), plain(error)))
