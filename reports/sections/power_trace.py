@@ -5,8 +5,8 @@ from urllib.parse import quote
 
 import pandas
 
-from edgejoule.bench.records import RunRecord
 from edgejoule.bench import manifest
+from edgejoule.bench.records import RunRecord
 from edgejoule.reports import export, markup, sources, traces
 from edgejoule.reports.figures import power_plot
 from edgejoule.reports.gather import Report
