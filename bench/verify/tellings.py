@@ -1,0 +1,64 @@
+"""What is told twice: epochs in the log, doubts in the warnings, the settings of a ticket."""
+
+from typing import Any, Dict, Optional
+
+from edgejoule.bench import checks, progress, records
+from edgejoule.bench.verify.evidence import LOG, Evidence
+from edgejoule.bench.verify.outcome import Outcome
+
+
+def check(found: Evidence, outcome: Outcome) -> None:
+    """The log's lines and the record's sentences, which only this version writes as it does."""
+    _ticket(found, outcome)
+    if not found.ours:
+        outcome.skip("lines of the log", "an earlier version wrote them")
+        return
+    _log(found, outcome)
+    for sentence in checks.sentences(found.record):
+        outcome.same("warnings", sentence in found.record.warnings, True, sentence)
+
+
+def _log(found: Evidence, outcome: Outcome) -> None:
+    """Loss, accuracy, seconds and joules of an epoch, to the digits that were printed."""
+    if found.log is None:
+        return
+    resumed = found.record.environment.get("resumed") or ()
+    lines = set(found.log)
+    for number, epoch in enumerate(found.record.epochs):
+        if epoch["phase"] in resumed:
+            outcome.skip("the log of phase " + epoch["phase"], "an earlier attempt wrote it")
+            continue
+        told = progress.line(
+            records.EpochRecord(**{n: epoch.get(n) for n in records.EpochRecord._fields})
+        )
+        if told in lines:
+            outcome.agreed += 1
+        else:
+            outcome.differs("epochs[{}]".format(number), told, _nearest(found, epoch), LOG)
+
+
+def _nearest(found: Evidence, epoch: Dict[str, Any]) -> str:
+    """The line of the log that tells of that epoch."""
+    begin = "{} epoch {}:".format(epoch["phase"], epoch["epoch"] + 1)
+    lines = [line for line in found.log or () if line.startswith(begin)]
+    return lines[-1] if lines else "no line of this epoch"
+
+
+def _ticket(found: Evidence, outcome: Outcome) -> None:
+    """The detector as it was asked for; when it fired; a distance for every epoch of the search."""
+    ticket: Optional[Dict[str, Any]] = found.record.ticket
+    if ticket is None:
+        return
+    searched = sum(phase["epochs"] for phase in found.record.phases if phase["name"] == "search")
+    if ticket["epoch"] is not None:
+        outcome.same("ticket.epoch", ticket["epoch"], searched, "epochs of the search")
+    outcome.within(
+        "ticket.distances", len(ticket["distances"]), searched, searched + 1, "epochs of the search"
+    )
+    for place, distance in enumerate(ticket["distances"]):
+        if distance is not None:
+            outcome.within("ticket.distances[{}]".format(place), distance, 0, 1, "a share")
+    asked = found.record.case["prune"].get("epsilon")
+    if asked is not None:
+        outcome.same("ticket.threshold", ticket.get("threshold"), asked, "prune.epsilon")
+    outcome.skip("distances of the ticket", "the sign codes and masks of epochs are not kept")
