@@ -10,7 +10,7 @@ over the one rail that `device` names; None is not measured, and `joules_reason`
 
 History of SCHEMA
 1: first format. Since then, optional: facts; start_s of epochs, start_s and end_s of phases;
-hashed.
+fingerprint; hashed.
 """
 
 import json
@@ -91,6 +91,7 @@ class RunRecord(NamedTuple):
     layers: List[Dict]  # group, channels, kept
     warnings: List[str]
     facts: Optional[Dict] = None  # what a recipe knows that no phase shows
+    fingerprint: Optional[str] = None  # of the final network's tensors, names and shapes
     hashed: bool = False  # a manifest.json with the digest of every file belongs beside it
 
 

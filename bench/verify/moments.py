@@ -1,11 +1,13 @@
 """Seconds: a phase's are its end less its beginning less its evaluations; epochs lie inside it."""
 
+from datetime import datetime
 from typing import Any, Dict, List, Optional
 
 from edgejoule.bench.verify.evidence import TRACE, Evidence
 from edgejoule.bench.verify.outcome import Outcome
 
 TICK = 1e-6  # s: moments of a machine that has run for years keep this much
+CALENDAR_S = 2.0  # moments of the calendar are whole seconds, and the run is a little longer
 RESUMED = "taken over from an earlier attempt, on another clock"
 
 
@@ -103,14 +105,37 @@ def _surroundings(found: Evidence, outcome: Outcome) -> None:
         outcome.within(
             "uptime_s after less before", up, times[-1] - times[0], None, "span of " + TRACE, 0.02
         )
+    _clocks(found, up, outcome)
     for name, meter in (found.record.environment.get("meter") or {}).items():
         what = "environment.meter.{}.".format(name)
-        outcome.within(what + "core_share", meter["core_share"], 0, 1, "shares of one core")
+        if meter["core_share"] is not None:
+            outcome.within(what + "core_share", meter["core_share"], 0, 1, "shares of one core")
         outcome.within(what + "samples", meter["samples"], 0, meter["reads"], "reads")
         if times:
             outcome.within(
                 what + "seconds", meter["seconds"], times[-1] - times[0], up, "the trace", 0.02
             )
+
+
+def _clocks(found: Evidence, up: Optional[float], outcome: Outcome) -> None:
+    """As much time passed by the calendar as by the machine, which was up all the while."""
+    try:
+        began, ended = (
+            datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
+            for text in (found.record.started_utc, found.record.finished_utc)
+        )
+    except ValueError:
+        outcome.skip("started_utc and finished_utc", "they are no moments as this version has them")
+        return
+    passed = (ended - began).total_seconds()
+    spent = sum(phase["seconds"] + phase["evaluation_seconds"] for phase in found.record.phases)
+    resumed = found.record.environment.get("resumed")
+    how = "finished_utc less started_utc; was the clock set meanwhile?"
+    if not resumed:
+        outcome.within("seconds of all phases", spent, 0, passed, how, CALENDAR_S)
+    if up is not None:
+        # the weights are written after the machine was looked at: there is no lower bound
+        outcome.within("uptime_s after less before", up, 0, passed, how, CALENDAR_S)
 
 
 def _difference(late: Any, early: Any) -> Optional[float]:

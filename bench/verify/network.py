@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from edgejoule import plugins
 from edgejoule.bench import records
+from edgejoule.bench.training.journal import fingerprint
 from edgejoule.bench.training.loop import channels
 from edgejoule.bench.verify.evidence import PLAN, WEIGHTS, Evidence
 from edgejoule.bench.verify.outcome import Outcome
@@ -41,6 +42,7 @@ def build(found: Evidence, outcome: Outcome) -> Optional[Networks]:
         return None
     try:
         shape = _shape(found.plan, shape)
+        cost.count(dense, torch.zeros(shape))  # a picture of another shape fails here
         final = None if found.plan is None else export.rebuilt(base, found.plan)
         if final is not None and found.weights is not None:
             export.filled(final, found.weights)
@@ -62,9 +64,13 @@ def check(found: Evidence, networks: Networks, outcome: Outcome) -> None:
         {"group": name, "channels": group["channels"], "kept": len(group["kept"])}
         for name, group in found.plan["groups"].items()
     ]
+    _cuts(found.plan, outcome)
     outcome.same("layers", _sorted(found.record.layers), _sorted(layers), PLAN)
     if found.weights is not None:
         _finite(found.weights, outcome)
+        if found.record.fingerprint is not None:
+            told = fingerprint(networks.final)
+            outcome.same("fingerprint", found.record.fingerprint, told, "tensors of " + WEIGHTS)
         _masked(found, networks.final, networks.example, outcome)
 
 
@@ -80,6 +86,17 @@ def _shape(plan: Optional[Dict[str, Any]], usual: Any) -> Any:
     if not 0 < size < LARGEST or shape[0] != 1:
         raise ValueError("its input {} is no picture".format(shape))
     return tuple(shape)
+
+
+def _cuts(plan: Dict[str, Any], outcome: Outcome) -> None:
+    """The channels that a group keeps are those that no cut takes from its layer."""
+    gone = {tuple(axis): cut["gone"] for cut in plan["cuts"] for axis in cut["axes"]}
+    for name, group in plan["groups"].items():
+        kept = set(group["kept"])
+        left = [channel for channel in range(group["channels"]) if channel not in kept]
+        own = gone.get((name + ".weight", 0))
+        lists = [own] if own is not None else [[]] + list(gone.values())
+        outcome.same("{} group {}".format(PLAN, name), left in lists, True, "its cuts")
 
 
 def _model(

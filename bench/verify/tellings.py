@@ -5,6 +5,7 @@ from typing import Any, Dict, Optional
 from edgejoule.bench import checks, progress, records
 from edgejoule.bench.verify.evidence import LOG, Evidence
 from edgejoule.bench.verify.outcome import Outcome
+from edgejoule.devices import health
 
 
 def check(found: Evidence, outcome: Outcome) -> None:
@@ -14,6 +15,7 @@ def check(found: Evidence, outcome: Outcome) -> None:
         outcome.skip("lines of the log", "an earlier version wrote them")
         return
     _log(found, outcome)
+    _doctor(found, outcome)
     for sentence in checks.sentences(found.record):
         outcome.same("warnings", sentence in found.record.warnings, True, sentence)
 
@@ -35,6 +37,20 @@ def _log(found: Evidence, outcome: Outcome) -> None:
             outcome.agreed += 1
         else:
             outcome.differs("epochs[{}]".format(number), told, _nearest(found, epoch), LOG)
+
+
+def _doctor(found: Evidence, outcome: Outcome) -> None:
+    """What the doctor's checks said of load and swap, against the numbers that they looked at."""
+    surroundings = found.record.environment
+    for when in ("before", "after"):
+        state = surroundings.get(when) or {}
+        load = "{:.1f} on {} cores".format(state.get("load_average") or 0, surroundings["cores"])
+        swap = health.swap({"swap": state.get("swap")}).found
+        for check in state.get("checks") or ():
+            told = {"load": load, "swap": swap}.get(check["name"])
+            if told is not None:
+                what = "environment.{}.checks {}".format(when, check["name"])
+                outcome.same(what, check["found"], told, "the numbers beside it")
 
 
 def _nearest(found: Evidence, epoch: Dict[str, Any]) -> str:
