@@ -48,7 +48,8 @@ def check(found: Evidence, networks: Networks, pictures: int, outcome: Outcome) 
             outcome.same(what + ".flops.exact", epoch["flops"]["exact"] % pictures, 0, "pictures")
             continue
         for name in figures[0]:
-            told = {None if f[name] is None else f[name] * pictures for f in figures}
+            each = [figure[name] for figure in figures]
+            told = {None if one is None else one * pictures for one in each}
             how = "the network's {} FLOPs of {} pictures".format(name, pictures)
             stored = epoch["flops"].get(name)
             outcome.same(

@@ -77,7 +77,8 @@ def _methods(
 
 def _means(what: str, row: Dict[str, str], own: List[Values], outcome: Outcome) -> None:
     for name, value in MEANS.items():
-        found = [each[value] for each in own if each[value] is not None]
+        every = [each[value] for each in own]
+        found = [each for each in every if each is not None]
         if len(found) == len(own) and row.get(name + "_mean"):
             _number(what + name + "_mean", row[name + "_mean"], mean(found), outcome)
             if len(found) > 1 and row.get(name + "_sd"):

@@ -30,9 +30,8 @@ def _log(found: Evidence, outcome: Outcome) -> None:
         if epoch["phase"] in resumed:
             outcome.skip("the log of phase " + epoch["phase"], "an earlier attempt wrote it")
             continue
-        told = progress.line(
-            records.EpochRecord(**{n: epoch.get(n) for n in records.EpochRecord._fields})
-        )
+        whole: Dict[str, Any] = {name: epoch.get(name) for name in records.EpochRecord._fields}
+        told = progress.line(records.EpochRecord(**whole))
         if told in lines:
             outcome.agreed += 1
         else:
