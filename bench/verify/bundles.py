@@ -3,7 +3,16 @@
 from pathlib import Path
 from typing import Callable, List, NamedTuple, Optional, Tuple
 
-from edgejoule.bench.verify import evidence, identity, joules, moments, tellings
+from edgejoule.bench.verify import (
+    evidence,
+    flops,
+    identity,
+    joules,
+    learned,
+    moments,
+    network,
+    tellings,
+)
 from edgejoule.bench.verify.evidence import Evidence
 from edgejoule.bench.verify.outcome import Difference, Outcome, Unknown
 
@@ -35,9 +44,7 @@ def verify(folder: Path, with_data: bool = False, root: Optional[str] = None) ->
 
 
 def _computed(found: Evidence, outcome: Outcome, with_data: bool, root: Optional[str]) -> None:
-    """The checks that build the networks, and so need torch."""
-    from edgejoule.bench.verify import flops, learned, network
-
+    """The checks that build the networks."""
     flops.sums(found, outcome)
     networks = network.build(found, outcome)
     if networks is None:

@@ -3,17 +3,16 @@
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, TypeVar
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
+
+from torch import Tensor
 
 from edgejoule import __version__, plugins
 from edgejoule.bench import bundle, manifest, record_shape, records
 from edgejoule.bench.verify.outcome import Outcome
 from edgejoule.devices.trace import PowerTrace
+from edgejoule.prune import tensor_file
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-Found = TypeVar("Found")
 TRACE, PLAN, WEIGHTS, CASE, LOG = "trace.json", "plan.json", "weights.pt", "case.json", "log"
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 GONE = "the bundle has no {}"
@@ -28,7 +27,7 @@ class Evidence(NamedTuple):
     case: Optional[Dict[str, Any]]  # case.json: what the worker was asked
     trace: Optional[PowerTrace]
     plan: Optional[Dict[str, Any]]
-    weights: Optional[Dict[str, "Tensor"]]
+    weights: Optional[Dict[str, Tensor]]
     log: Optional[List[str]]
     ours: bool  # written by this very version, whose sentences and formats are known
 
@@ -145,9 +144,7 @@ def _trace(path: Path) -> PowerTrace:
     return found
 
 
-def _tensors(path: Path) -> Dict[str, "Tensor"]:
-    from edgejoule.prune import tensor_file  # torch: a second, and only who verifies pays it
-
+def _tensors(path: Path) -> Dict[str, Tensor]:
     return tensor_file.state(str(path))
 
 

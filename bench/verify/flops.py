@@ -45,7 +45,11 @@ def check(found: Evidence, networks: Networks, pictures: int, outcome: Outcome) 
                 "FLOPs of epochs between the dense and the final network",
                 "networks in between are not kept",
             )
-            outcome.same(what + ".flops.exact", epoch["flops"]["exact"] % pictures, 0, "pictures")
+            exact = epoch["flops"]["exact"]
+            outcome.same(what + ".flops.exact", exact % pictures, 0, "pictures")
+            for size, figure in known:
+                if figure["exact"] is not None and exact == figure["exact"] * pictures:
+                    outcome.same(what + ".channels", epoch.get("channels"), size, "its FLOPs")
             continue
         for name in figures[0]:
             each = [figure[name] for figure in figures]

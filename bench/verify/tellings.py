@@ -6,6 +6,7 @@ from edgejoule.bench import checks, progress, records
 from edgejoule.bench.verify.evidence import LOG, Evidence
 from edgejoule.bench.verify.outcome import Outcome
 from edgejoule.devices import health
+from edgejoule.prune.recipes import early_bird
 
 
 def check(found: Evidence, outcome: Outcome) -> None:
@@ -73,7 +74,16 @@ def _ticket(found: Evidence, outcome: Outcome) -> None:
     for place, distance in enumerate(ticket["distances"]):
         if distance is not None:
             outcome.within("ticket.distances[{}]".format(place), distance, 0, 1, "a share")
-    asked = found.record.case["prune"].get("epsilon")
-    if asked is not None:
-        outcome.same("ticket.threshold", ticket.get("threshold"), asked, "prune.epsilon")
+    _rule(found.record.case["prune"], ticket, outcome)
     outcome.skip("distances of the ticket", "the sign codes and masks of epochs are not kept")
+
+
+def _rule(asked: Dict[str, Any], ticket: Dict[str, Any], outcome: Outcome) -> None:
+    """The detector's name and threshold, as the settings make them."""
+    make = early_bird.RULES.get(str(asked.get("detector")))
+    if asked["recipe"] != "early_bird" or make is None:
+        return
+    given = {"epsilon": asked.get("epsilon"), "length": asked.get("queue")}
+    rule = make(**{name: value for name, value in given.items() if value is not None})
+    outcome.same("ticket.detector", ticket.get("detector"), rule.name, "the settings")
+    outcome.same("ticket.threshold", ticket.get("threshold"), rule.threshold, "the settings")

@@ -138,6 +138,8 @@ def test_every_number_of_a_real_run_agrees(real):
         ("dense", "epochs[1].learning_rate", lambda d: d["epochs"][1].update(learning_rate=1.0)),
         ("at-init", "facts.masked[0].kept", lambda d: d["facts"]["masked"][0].update(kept=7)),
         ("early-bird", "ticket.epoch", lambda d: d["ticket"].update(epoch=9)),
+        ("early-bird", "ticket.threshold", lambda d: d["ticket"].update(threshold=0.35)),
+        ("slim", "epochs[0].channels", lambda d: d["epochs"][0].update(channels=23)),
         ("at-init", "samples[0]", lambda d: d["environment"].update(samples=["0" * 16])),
         ("dense", "fingerprint", lambda d: d.update(fingerprint="0" * 32)),
         ("dense", "number of epochs", lambda d: d["epochs"].pop()),
