@@ -172,7 +172,7 @@ def _refuse(fault: Fault) -> None:
 def _sized(folder: Path, found: Manifest, name: str, entry: Entry) -> Optional[Fault]:
     """What is wrong with a file that is gone or has another size; None if nothing is."""
     try:
-        size = os.stat(str(folder / name)).st_size
+        size = os.stat("{}/{}".format(folder, name)).st_size  # thousands: no Path for each
     except OSError:
         if name in found.removed:
             return None

@@ -88,6 +88,8 @@ class Limits:
         rounding = HALF_DIGIT_W * (end_s - start_s) + 4 * HALF_DIGIT_S * max(map(abs, watts))
         edges = sum(self._edge(moment) for moment in (start_s, end_s))
         spans = [b - a for a, b in zip(times, times[1:])]
+        if 0.0 in spans[1:-1]:  # a counter's steps: the means between its ticks are exact
+            return rounding + edges
         jumps = [b - a for a, b in zip(watts, watts[1:])]
         moved = [(jump * (b - a) / 2) ** 2 for jump, a, b in zip(jumps[1:], spans, spans[1:])]
         return rounding + edges + SPREAD * sqrt(sum(moved)) / 2

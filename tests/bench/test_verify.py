@@ -11,7 +11,9 @@ from rigs import forgeries
 
 from edgejoule import command_line, plugins
 from edgejoule.bench import bundle, manifest, suite, worker
-from edgejoule.bench.verify import bundles
+from edgejoule.bench.verify import bundles, evidence, joules
+from edgejoule.bench.verify.outcome import Outcome
+from edgejoule.devices.trace import PowerTrace
 
 MODEL = '''
     """A network that trains in a blink."""
@@ -168,14 +170,22 @@ def test_anothers_trace_and_anothers_weights_are_found(real, tmp_path):
 
 def test_the_tolerance_of_joules_is_the_resolution_of_the_trace(real):
     """A reading differs from the area under its trace by less than a hundredth here."""
-    from edgejoule.bench.verify import evidence, joules
-    from edgejoule.bench.verify.outcome import Outcome
-
     found = evidence.gather(one(real, "dense-s0"), Outcome())
     limits = joules.Limits(found.trace, found.record.device, found.record.case["measure"])
     for phase in found.record.phases:
         area = limits.area(phase["start_s"], phase["end_s"])
         assert 0 < area.tolerance < 0.1 * area.joules
+
+
+def test_a_counter_is_exact_between_its_ticks():
+    """Steps of 10 and 14 W: only the ticks round the edges leave something open."""
+    moments = [tick / 10 for tick in range(200)]
+    times = [moment for tick in moments for moment in (tick, tick + 0.1)]
+    watts = [10.0 + 4 * (place // 2 % 2) for place in range(400)]
+    limits = joules.Limits(PowerTrace(times, watts), {}, {})
+    area = limits.area(1.0, 19.0)
+    assert abs(area.joules - 18 * 12) < area.tolerance < 1.0
+    assert (area.low_watts, area.high_watts) == (10.0, 14.0)
 
 
 def test_what_cannot_be_derived_is_listed(real, tmp_path, capsys):
