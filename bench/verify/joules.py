@@ -81,8 +81,8 @@ class Limits:
     ) -> float:
         """Joules by which a reading may differ from the area under its own trace.
 
-        Rounded digits; at each edge what the samples round it leave open, and what the lag's
-        correction takes from them; where samples are unevenly far apart, that a sample stood
+        Rounded digits; at each edge what the samples round it leave open (of a counter also when
+        its tick was), and what the lag's correction takes from them; where samples are unevenly far apart, that a sample stood
         for its own stretch of time and not for the straight line to the next.
         """
         rounding = HALF_DIGIT_W * (end_s - start_s) + 4 * HALF_DIGIT_S * max(map(abs, watts))
@@ -98,7 +98,10 @@ class Limits:
         times, watts = self._near(moment_s)
         apart = max(watts) - min(watts)
         beyond = max(times[0] - moment_s, moment_s - times[-1], 0.0)
-        span = max((b - a for a, b in zip(times, times[1:])), default=0.0)
+        spans = [b - a for a, b in zip(times, times[1:])]
+        span = max(spans, default=0.0)
+        if 0.0 in spans:  # a counter's tick is as late as it was read, at whatever power
+            apart += max(map(abs, watts))
         return apart * (span / 2 + beyond + self.lag_s)
 
     def _near(self, moment_s: float) -> Sequence[List[float]]:

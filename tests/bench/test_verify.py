@@ -184,7 +184,7 @@ def test_a_counter_is_exact_between_its_ticks():
     watts = [10.0 + 4 * (place // 2 % 2) for place in range(400)]
     limits = joules.Limits(PowerTrace(times, watts), {}, {})
     area = limits.area(1.0, 19.0)
-    assert abs(area.joules - 18 * 12) < area.tolerance < 1.0
+    assert abs(area.joules - 18 * 12) < area.tolerance < 2.0
     assert (area.low_watts, area.high_watts) == (10.0, 14.0)
 
 
