@@ -82,8 +82,9 @@ class Limits:
         """Joules by which a reading may differ from the area under its own trace.
 
         Rounded digits; at each edge what the samples round it leave open (of a counter also when
-        its tick was), and what the lag's correction takes from them; where samples are unevenly far apart, that a sample stood
-        for its own stretch of time and not for the straight line to the next.
+        its tick was), and what the lag's correction takes from them; where samples are unevenly
+        far apart, that each stood for its own stretch of time and not for the straight line to
+        the next.
         """
         rounding = HALF_DIGIT_W * (end_s - start_s) + 4 * HALF_DIGIT_S * max(map(abs, watts))
         edges = sum(self._edge(moment) for moment in (start_s, end_s))
