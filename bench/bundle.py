@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Iterator, List, Tuple, Union
 
 from edgejoule import plugins
-from edgejoule.bench import records
+from edgejoule.bench import manifest, record_shape, records
 
-RECORD = "run.json"
+RECORD = manifest.RECORD
 JOURNAL = "journal"  # folder of an attempt; see `bench.training.journal`
 
 
@@ -101,6 +101,7 @@ def open_folder(suite_folder: Path, case_id: str) -> Path:
 def finish(path: Path, suite_folder: Path, case_id: str) -> Path:
     """Makes an attempt a finished bundle in one step."""
     shutil.rmtree(str(path / JOURNAL), ignore_errors=True)
+    write_text(path / manifest.NAME, manifest.text(path))
     # everything is on the disk before the rename that says so
     for each in path.iterdir():
         with open(str(each), "rb") as file:
@@ -118,7 +119,7 @@ def is_done(suite_folder: Path, case_id: str) -> bool:
     if not path.exists():
         return False
     try:
-        read(path)
+        check(path)
         return True
     except ValueError as error:
         aside = _free(suite_folder / (case_id + ".corrupt"))
@@ -128,15 +129,33 @@ def is_done(suite_folder: Path, case_id: str) -> bool:
 
 
 def read(path: Path) -> records.RunRecord:
-    """The record of one bundle.
+    """The record of one bundle; its other files are there in their size (`manifest.glance`).
 
     Raises:
         ValueError: names the bundle and what is wrong with it.
     """
     try:
-        return records.from_json((path / RECORD).read_text(encoding="utf8"))
+        text = (path / RECORD).read_bytes()
+        record = records.from_json(text.decode("utf8"))
+        manifest.glance(path, text, record.hashed)
+        record_shape.check(record)
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError("bundle {}: {}".format(path, error)) from None
+    return record
+
+
+def check(path: Path) -> records.RunRecord:
+    """The record of one bundle whose every byte is what it was when the run ended.
+
+    Raises:
+        ValueError: names the bundle, the file, what was expected and what was found.
+    """
+    record = read(path)
+    try:
+        manifest.check(path, record.hashed)
     except (OSError, ValueError) as error:
         raise ValueError("bundle {}: {}".format(path, error)) from None
+    return record
 
 
 def scan(suite_folder: Path) -> Iterator[Path]:

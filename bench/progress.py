@@ -23,7 +23,7 @@ class Progress:
 
     def epoch(self, record: EpochRecord) -> None:
         """Tells one finished epoch."""
-        text = self._text(record)
+        text = line(record)
         self._write(text)
         if self.bar is not None:
             self.bar.set_postfix_str(text, refresh=False)  # `update` draws it
@@ -46,15 +46,16 @@ class Progress:
         self.log.write(text + "\n")
         self.log.flush()  # whoever looks why a run hangs finds its last line
 
-    @staticmethod
-    def _text(record: EpochRecord) -> str:
-        joules = "" if record.joules is None else ", {:.4g} J".format(record.joules)
-        loss = "diverged" if record.loss is None else "{:.4f}".format(record.loss)
-        return "{} epoch {}: loss {}, accuracy {}%, {:.2f} s{}".format(
-            record.phase,
-            record.epoch + 1,
-            loss,
-            rounding.percent(record.accuracy),
-            record.seconds,
-            joules,
-        )
+
+def line(record: EpochRecord) -> str:
+    """One finished epoch in words, as the terminal and the log have it."""
+    joules = "" if record.joules is None else ", {:.4g} J".format(record.joules)
+    loss = "diverged" if record.loss is None else "{:.4f}".format(record.loss)
+    return "{} epoch {}: loss {}, accuracy {}%, {:.2f} s{}".format(
+        record.phase,
+        record.epoch + 1,
+        loss,
+        rounding.percent(record.accuracy),
+        record.seconds,
+        joules,
+    )

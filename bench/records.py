@@ -2,14 +2,16 @@
 
 A bundle is a folder `runs/<suite>/<case_id>/`: `run.json` (this record), `trace.json` (power
 samples, playable with `--fake-power`), `plan.json` and `weights.pt` (the shrunk model), `log`,
-and of an iterative run `rounds.json` and `rounds.npz` (see `bench.rounds`).
+of an iterative run `rounds.json` and `rounds.npz` (see `bench.rounds`), and `manifest.json` with
+the digest of each (`bench.manifest`).
 It is written under a temporary name and renamed: present means done.
 
 Seconds, joules, celsius and FLOPs (2 per multiply-accumulate) everywhere. Joules are gross,
 over the one rail that `device` names; None is not measured, and `joules_reason` says why.
 
 History of SCHEMA
-1: first format. Since then, optional: facts; start_s of epochs, start_s and end_s of phases.
+1: first format. Since then, optional: facts; start_s of epochs, start_s and end_s of phases;
+fingerprint; hashed.
 """
 
 import json
@@ -90,6 +92,8 @@ class RunRecord(NamedTuple):
     layers: List[Dict]  # group, channels, kept
     warnings: List[str]
     facts: Optional[Dict] = None  # what a recipe knows that no phase shows
+    fingerprint: Optional[str] = None  # of the final network's tensors, names and shapes
+    hashed: bool = False  # a manifest.json with the digest of every file belongs beside it
 
 
 def to_json(record: RunRecord) -> str:

@@ -145,6 +145,8 @@ def _record(
         layers=_layers(outcome),
         warnings=trainer.warnings + list(outcome.notes) + measured.warnings,
         facts=outcome.facts,
+        fingerprint=journal.fingerprint(outcome.model),
+        hashed=True,  # by the runner, which closes the bundle
     )
     return record._replace(warnings=record.warnings + checks.sentences(record))
 

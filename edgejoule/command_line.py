@@ -63,6 +63,7 @@ COMMANDS = (
     Command("list", "bench", "what there is: suites, models, data sets, criteria, recipes, runs"),
     Command("new", "bench", "begin a criterion, model, recipe, ... of your own"),
     Command("show", "bench", "one run: settings, phases, ticket, warnings"),
+    Command("verify", "bench", "derive every stored number again, say what differs", TRAINING),
     Command("report", "reports", "the page and the tables of a suite's runs", PAGES),
     Command("history", "reports", "the pages over all nights: last night, trends, all runs", PAGES),
     Command("papers", "reports", "published result tables side by side with our runs", PAGES),

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from edgejoule import plugins
-from edgejoule.bench import records
-from edgejoule.reports import rows, shape
+from edgejoule.bench import manifest, record_shape, records
+from edgejoule.reports import rows
 from edgejoule.reports.words import plain, plural
 
 RECORD = "run.json"
@@ -204,10 +204,12 @@ def _is_bundle(path: Path, cases: Dict[str, str]) -> bool:
 
 def _run(path: Path) -> Run:
     with open(str(path / RECORD), "rb") as file:
-        record = records.from_json(file.read().decode("utf8"))
+        text = file.read()
+    record = records.from_json(text.decode("utf8"))
+    manifest.glance(path, text, record.hashed)
     if record.case_id != path.name:  # a copied folder is not a second measurement
         raise ValueError("its record says it is {!r}".format(record.case_id))
-    shape.check(record)  # before anything is read out of it
+    record_shape.check(record)  # before anything is read out of it
     beside = set(os.listdir(str(path)))
     return Run(record, tuple(name for name in SIDE_FILES if name in beside), rows.parts(record))
 

@@ -30,6 +30,8 @@ TORCH_FREE = (
     "history.night_index",
     "history.night_rows",
     "history.store",
+    "manifest",
+    "record_shape",
     "records",
     "rounding",
     "rounds",

@@ -41,7 +41,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exit code 0; a run that is not there is a ValueError."""
     folder = _find(args.run, Path(args.runs))
-    record = bundle.read(folder)
+    record = bundle.check(folder)
     if args.perfetto:
         _draw(folder, record, args.perfetto)
     if args.openmetrics is not None:

@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 from typing import Any, Dict, Iterable, NamedTuple, Optional
 
-from edgejoule.bench import records
+from edgejoule.bench import manifest, records
 from edgejoule.devices.reading import STATUSES
 
 EPOCHS, CLOSED = '\n "epochs": [', "\n ],"  # how `records.to_json` writes them
@@ -43,7 +43,9 @@ def read(path: Path) -> Facts:
     """The facts of a bundle's folder; one that cannot be read has the status "broken"."""
     try:
         with open(str(path / "run.json"), "rb") as file:
-            document = parse(file.read().decode("utf8"))
+            text = file.read()
+        document = parse(text.decode("utf8"))
+        manifest.glance(path, text, bool(document.get("hashed")))
         if document["case_id"] != path.name:
             raise ValueError("its record says it is {!r}".format(document["case_id"]))
         return facts(document)
@@ -79,6 +81,8 @@ def facts(document: Dict) -> Facts:
     """The facts of a whole run record."""
     device, environment = document["device"], document["environment"]
     git, phases = environment.get("git") or {}, document["phases"]
+    if not phases:
+        raise ValueError("it has no phases: nothing was measured")
     unsure = [
         phase for phase in phases if phase["joules"] is None or phase["status"] not in TRUSTED
     ]

@@ -12,9 +12,11 @@ import json
 import os
 import re
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
+from edgejoule.bench import manifest
 from edgejoule.bench.history import night_index, night_rows
 from edgejoule.bench.history.night_index import Folder, Place
 from edgejoule.bench.suite import Case, method
@@ -278,14 +280,17 @@ def _bundles(night: Night) -> List[Place]:
     found, prefix = [], "/".join((night.device, night.night, night.suite))
     for path in _inside(night.folder):
         try:
-            state = os.stat(str(path / "run.json"))
+            stamp = _stamp(path)
         except OSError:
             continue
         if ".corrupt" not in path.name:
-            found.append(
-                Place(
-                    "{}/{}".format(prefix, path.name),
-                    "{}:{}".format(state.st_size, state.st_mtime_ns),
-                )
-            )
+            found.append(Place("{}/{}".format(prefix, path.name), stamp))
     return sorted(found)
+
+
+def _stamp(path: Path) -> str:
+    """What a bundle looks like from outside; another one if a file was changed or taken away."""
+    files = [os.stat(str(path / "run.json")), os.stat(str(path))]
+    with suppress(FileNotFoundError):  # of a bundle from before there were manifests
+        files.append(os.stat(str(path / manifest.NAME)))
+    return ";".join("{}:{}".format(each.st_size, each.st_mtime_ns) for each in files)

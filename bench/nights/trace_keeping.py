@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Set
 
+from edgejoule.bench import bundle, manifest
 from edgejoule.bench.history import store
 
 KEEP = 28  # nights, as many as the gate compares with
@@ -41,9 +42,20 @@ def remove(nights: List[store.Night]) -> Removed:
         for path in sorted(night.folder.glob("*/" + TRACE)):
             if not path.parent.name.startswith("."):  # an attempt that is not finished
                 sizes[path] = path.stat().st_size
-                path.unlink()
+                _unlink(path)
     touched = {path.parent.parent for path in sizes}
     return Removed(len(sizes), len(touched), sum(sizes.values()))
+
+
+def _unlink(path: Path) -> None:
+    """Removes a trace; the manifest says so first, lest a kill in between look like damage."""
+    try:
+        text = manifest.without(path.parent, path.name)
+    except ValueError:  # damaged: whoever reads the bundle is told so
+        text = None
+    if text is not None:
+        bundle.write_text(path.parent / manifest.NAME, text)
+    path.unlink()
 
 
 def blessed(folder: Path, suite: str) -> Set[str]:

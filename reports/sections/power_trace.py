@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pandas
 
+from edgejoule.bench import manifest
 from edgejoule.bench.records import RunRecord
 from edgejoule.reports import export, markup, sources, traces
 from edgejoule.reports.figures import power_plot
@@ -76,6 +77,7 @@ def _first(report: Report, ids: List[str]) -> Tuple[Optional[Drawable], List[str
     refused = []
     for case_id in ids[:MOST]:
         try:
+            manifest.check_file(report.bundles.folder / case_id, FILE)
             trace = traces.read(report.bundles.folder / case_id / FILE)
         except ValueError as error:
             refused.append("the power trace of {}: {}".format(plain(case_id), plain(error)))

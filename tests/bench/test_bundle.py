@@ -1,17 +1,18 @@
 """Bundles: present means whole, attempts are counted, broken ones are set aside."""
 
+import json
 import multiprocessing
 import os
 import signal
 
 import pytest
+from rigs import bundles
 
 from edgejoule.bench import bundle, records
 
 
 def record(case_id="a"):
-    values = dict.fromkeys(records.RunRecord._fields)
-    return records.RunRecord(**dict(values, schema=records.SCHEMA, case_id=case_id))
+    return records.from_json(json.dumps(bundles.record(case_id=case_id)))
 
 
 def finished(folder, case_id="a"):
