@@ -119,6 +119,10 @@ class Tracer:
             self.labels.unify(np.tile(row, len(table) - 1), table[1:].ravel(), self.site)
         return row
 
+    def align(self, windows: np.ndarray) -> None:
+        """Tie the rows of a table [k, n]: equal windows of one axis, which are to stay equal."""
+        self.tie(windows)
+
     def chosen(self, varying: List[int], offset: int, count: int) -> int:
         """The axis on which split labels stay: the first, unless a failed proof asked for another.
 

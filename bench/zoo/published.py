@@ -1,0 +1,110 @@
+"""Constructions of published networks that once were cut for some ratios only, or not at all."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from edgejoule.bench.zoo.net import Head, conv_bn, middle, named
+
+
+class GrownShortcut(nn.Module):
+    """ReXNet: the sum runs over the first channels, by a stored number; the others are new."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.block, self.shared = conv_bn(3, 8), conv_bn(8, 13), 8
+        self.tail, self.head = conv_bn(13, 6), Head(6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        y = self.block(x)
+        y = torch.cat([y[:, : self.shared] + x, y[:, self.shared :]], 1)
+        return self.head(self.tail(y))
+
+
+class FirstOfFew(nn.Module):
+    """The first three of four channels, by number: a trial may happen to keep just these."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c, self.head = conv_bn(3, 4), conv_bn(3, 9), conv_bn(9, 6), Head(6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.c(self.b(self.a(x)[:, :3])))
+
+
+class LinearAttention(nn.Module):
+    """EfficientViT: a row of ones, appended to the values, counts the keys."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv, self.out = nn.Conv2d(16, 48, 1), conv_bn(16, 16, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        tokens = self.qkv(x).reshape(n, -1, 3 * 8, h * w).transpose(2, 3)
+        query, key, value = tokens.chunk(3, 3)
+        query, key = F.relu(query), F.relu(key)
+        summed = query @ (key.transpose(2, 3) @ F.pad(value, (0, 1), value=1.0))
+        mixed = summed[..., :-1] / (summed[..., -1:] + 1e-3)
+        return self.out(mixed.transpose(2, 3).reshape(n, -1, h, w)) + x
+
+
+class RelativePositions(nn.Module):
+    """BoTNet: distances between pixels become positions by padding and folding anew."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv, self.width = nn.Conv2d(16, 24, 1), nn.Parameter(torch.randn(31, 8) * 0.3)
+        self.out = conv_bn(8, 16, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, _, h, w = x.shape
+        query, key, value = self.qkv(x).chunk(3, 1)
+        rows = query.permute(0, 2, 3, 1)  # [n, h, w, 8]
+        attention = (query.flatten(2).transpose(1, 2) @ key.flatten(2)).view(n, h * w, h, w)
+        attention = attention + self._turned(rows).reshape(n, h * w, 1, w)
+        mixed = value.flatten(2) @ attention.view(n, h * w, h * w).softmax(2).transpose(1, 2)
+        return self.out(mixed.view(n, -1, h, w)) + x
+
+    def _turned(self, rows: Tensor) -> Tensor:
+        """The product with the embedding of each pixel's distance [n * h, w, w]."""
+        n, h, w, _ = rows.shape
+        far = F.pad((rows @ self.width.t()).reshape(-1, w, 2 * w - 1), [0, 1]).flatten(1)
+        far = F.pad(far, [0, w - 1]).reshape(-1, w + 1, 2 * w - 1)
+        return far[:, :w, w - 1 :]
+
+
+class GroupDeviation(nn.Module):
+    """EvoNorm: divides by the deviation of four channels, whose number it insists on."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.weight = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        if c != self.channels:
+            raise ValueError("{} channels".format(c))
+        spread = x.reshape(n, 4, -1, h, w).var((2, 3, 4), keepdim=True).add(1e-3).sqrt()
+        scale = spread.expand(-1, -1, c // 4, h, w).reshape(n, c, h, w)
+        return x * x.sigmoid() / scale * self.weight.view(1, -1, 1, 1)
+
+
+class ManyNorms(nn.Module):
+    """More layers that insist on their channels than there are trials; the last may be cut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers = [m for _ in range(14) for m in (nn.Conv2d(8, 8, 1), GroupDeviation(8))]
+        self.stem, self.body = nn.Conv2d(3, 8, 3), nn.Sequential(*layers)
+        self.tail, self.head = conv_bn(8, 12), Head(12)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.tail(self.body(self.stem(x))))
+
+
+NETS = named(GrownShortcut, FirstOfFew, ManyNorms)
+NETS["linear_attention"] = middle(LinearAttention)
+NETS["relative_positions"] = middle(RelativePositions)

@@ -1,0 +1,52 @@
+"""What `find` offers can be cut at every ratio, and what it leaves whole has a name and a reason."""
+
+import pytest
+import torch
+
+from edgejoule.bench.zoo import examination, published
+from edgejoule.bench.zoo.net import awake, example
+from edgejoule.prune import grouping
+
+RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+def made(name):
+    torch.manual_seed(0)
+    net = published.NETS[name]
+    return awake(net.build()).double(), example(net, 2, torch.float64)
+
+
+@pytest.mark.parametrize("mode", grouping.MODES)
+@pytest.mark.parametrize("name", sorted(published.NETS))
+def test_what_is_found_can_be_cut_at_every_ratio(name, mode):
+    model, x = made(name)
+    found = grouping.find(model, x, mode)
+    for ratio in RATIOS:
+        case = examination.cut(model, x, found, ratio, "random")
+        assert examination.parity_of(case, x, (False,)) < 1e-10
+
+
+@pytest.mark.parametrize("name", sorted(published.NETS))
+def test_what_stays_whole_is_named_and_the_rest_is_cut(name):
+    model, x = made(name)
+    found = grouping.find(model, x)
+    layers = dict(model.named_modules())
+    assert found and all(layer in layers and reason for layer, reason in found.whole)
+
+
+def test_new_channels_of_a_grown_shortcut_leave_though_the_shared_ones_stay():
+    model, x = made("grown_shortcut")
+    made_by = {g.units[0].producer: g.channels for g in grouping.find(model, x, "inner")}
+    assert made_by["block.0"] == 5
+
+
+def test_channels_read_by_number_stay_where_a_trial_could_miss_it():
+    model, x = made("first_of_few")
+    assert "a.0" in dict(grouping.find(model, x).whole)
+
+
+def test_layers_of_one_class_are_frozen_together_and_say_what_broke():
+    model, x = made("many_norms")
+    found = grouping.find(model, x)
+    assert [group.name for group in found] == ["stem", "tail.0"]
+    assert {"body.{}".format(2 * n) for n in range(14)} <= set(dict(found.whole))
