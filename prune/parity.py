@@ -30,14 +30,20 @@ def parity(
     return worst
 
 
-def _outputs(model: nn.Module, example: Any) -> Tuple[torch.Tensor, ...]:
-    return tuple(tensor.double() for tensor in _tensors(seeded(model, example)))
+def drawing(model: nn.Module, example: Any) -> bool:
+    """Whether the answers of a model in train() depend on random numbers, such as dropout's."""
+    ones, others = (_outputs(duplicate(model).train(), example, seed) for seed in (11, 12))
+    return any(not torch.equal(one, other) for one, other in zip(ones, others))
 
 
-def seeded(model: nn.Module, example: Any) -> Any:
+def _outputs(model: nn.Module, example: Any, seed: int = 11) -> Tuple[torch.Tensor, ...]:
+    return tuple(tensor.double() for tensor in _tensors(seeded(model, example, seed)))
+
+
+def seeded(model: nn.Module, example: Any, seed: int = 11) -> Any:
     """What a model answers without gradients, its random numbers the same at every call."""
     state = torch.get_rng_state()
-    torch.manual_seed(11)
+    torch.manual_seed(seed)
     try:
         with torch.no_grad():
             return called(model, example)

@@ -105,6 +105,77 @@ class ManyNorms(nn.Module):
         return self.head(self.tail(self.body(self.stem(x))))
 
 
+class HaloWindows(nn.Module):
+    """HaloNet: overlapping windows of pixels by Tensor.unfold, each weighed by itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = conv_bn(16, 12), conv_bn(12, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        seen = F.pad(self.a(x), (1, 1, 1, 1)).unfold(2, 6, 4).unfold(3, 6, 4)
+        around = seen.mean((4, 5)).repeat_interleave(4, 2).repeat_interleave(4, 3)
+        return self.b(around)
+
+
+class GroupNormPerChannel(nn.Module):
+    """A group norm with as many groups as channels, in a residual stream."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.first = nn.Conv2d(16, 24, 3, padding=1), nn.GroupNorm(24, 24)
+        self.b, self.second = nn.Conv2d(24, 16, 3, padding=1), nn.GroupNorm(16, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.second(self.b(F.relu(self.first(self.a(x)))))) + x
+
+
+class GridSampled(nn.Module):
+    """A spatial transformer: pixels are read where a small network says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.turn, self.b = conv_bn(16, 12), nn.Linear(12, 6), conv_bn(12, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.a(x)
+        turn = torch.tanh(self.turn(x.mean((2, 3)))).view(-1, 2, 3)
+        grid = F.affine_grid(turn, (x.shape[0], 1, x.shape[2], x.shape[3]), align_corners=False)
+        return self.b(F.grid_sample(x, grid, align_corners=False))
+
+
+class TransposedMultiplier(nn.Module):
+    """A depthwise transposed convolution that makes two channels of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = conv_bn(16, 12), conv_bn(24, 16)
+        self.up = nn.ConvTranspose2d(12, 24, 2, stride=2, groups=12)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b(self.up(self.a(x)))
+
+
+class FunctionalDropout(nn.Module):
+    """GhostNet: dropout as a function, which only train() runs; cheap channels beside real ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.cheap = conv_bn(3, 12), conv_bn(12, 12, groups=12)
+        self.b, self.out = conv_bn(24, 10), nn.Linear(10, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.a(x)
+        x = self.b(torch.cat([x, self.cheap(x)], 1)).mean((2, 3))
+        if self.training:
+            x = F.dropout(x, 0.2)
+        return self.out(x)
+
+
 NETS = named(GrownShortcut, FirstOfFew, ManyNorms)
+NETS.update(named(FunctionalDropout, noisy=True))
+NETS.update({"halo_windows": middle(HaloWindows), "grid_sampled": middle(GridSampled)})
+NETS["group_norm_per_channel"] = middle(GroupNormPerChannel)
+NETS["transposed_multiplier"] = middle(TransposedMultiplier)
 NETS["linear_attention"] = middle(LinearAttention)
 NETS["relative_positions"] = middle(RelativePositions)

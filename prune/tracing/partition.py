@@ -4,6 +4,7 @@ from typing import Dict, List, Optional, Set, Tuple
 
 import numpy as np
 
+from edgejoule.prune.computed_weights import layer_of
 from edgejoule.prune.groups import Group, Slice, Unit
 from edgejoule.prune.tracing.labels import CONSTANT, Classes, Labels
 from edgejoule.prune.tracing.tracer import Tracer
@@ -155,7 +156,7 @@ def _index(part: Slice) -> bool:
 
 
 def _unit(part: Slice, norm: Optional[str]) -> Unit:
-    path, _, leaf = part.tensor.rpartition(".")
+    path, leaf = layer_of(part.tensor)
     return Unit(path, norm, "" if leaf == "weight" else part.tensor, part.axis)
 
 
@@ -183,6 +184,9 @@ def whole(labels: Labels, tracer: Tracer, classes: Classes) -> List[Tuple[str, s
             site, sentence = classes.reasons[classes.reason[vector[0]]]
             place = " in {!r}".format(site) if site else ""
             result.setdefault(
-                tensor.rpartition(".")[0] or tensor, "its channel axis {}{}".format(sentence, place)
+                layer_of(tensor)[0] or tensor, "its channel axis {}{}".format(sentence, place)
             )
+    for label in tracer.lost:  # what is computed from it has no labels, so it makes none
+        weight, sentence = labels.owner(label)[0], classes.reasons[classes.reason[label]][1]
+        result.setdefault(layer_of(weight)[0] or weight, "its weight {}".format(sentence))
     return list(result.items())

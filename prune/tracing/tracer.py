@@ -34,6 +34,7 @@ class Tracer:
         self.labels, self.mode = labels, mode
         self.operations: List[Operation] = []
         self.producers: List[np.ndarray] = []  # labels of the outputs of layers
+        self.lost: List[int] = []  # labels of weights that entered an operation without a rule
         self.followers: Dict[str, str] = {}  # weight -> path of the batch norm behind its layer
         self.streams: List[np.ndarray] = []  # labels that residual sums run over
         self.choices: Dict[int, int] = {}  # operation -> rank of the axis that keeps split labels

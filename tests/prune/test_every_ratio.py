@@ -1,4 +1,4 @@
-"""What `find` offers can be cut at every ratio, and what it leaves whole has a name and a reason."""
+"""What `find` offers can be cut at every ratio; what it leaves whole has a name and a reason."""
 
 import pytest
 import torch
@@ -43,6 +43,21 @@ def test_new_channels_of_a_grown_shortcut_leave_though_the_shared_ones_stay():
 def test_channels_read_by_number_stay_where_a_trial_could_miss_it():
     model, x = made("first_of_few")
     assert "a.0" in dict(grouping.find(model, x).whole)
+
+
+@pytest.mark.parametrize(
+    "name,layers",
+    [
+        ("halo_windows", ("stem.0", "middle.a.0", "middle.b.0")),
+        ("grid_sampled", ("stem.0", "middle.a.0", "middle.b.0")),
+        ("group_norm_per_channel", ("stem.0", "middle.a")),
+        ("transposed_multiplier", ("stem.0", "middle.a.0", "middle.b.0")),
+        ("functional_dropout", ("a.0", "b.0")),
+    ],
+)
+def test_layers_that_a_rule_reaches_are_cut(name, layers):
+    model, x = made(name)
+    assert [group.name for group in grouping.find(model, x)] == list(layers)
 
 
 def test_layers_of_one_class_are_frozen_together_and_say_what_broke():
