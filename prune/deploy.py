@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from edgejoule.prune.duplicate import duplicate
-from edgejoule.prune.tracing.labelled import replaced
+from edgejoule.prune.tracing.labelled import replaced, tensors_in
 
 OPSET = 13  # of ONNX; see above
 
@@ -50,7 +50,9 @@ def onnx(model: nn.Module, example: Any, path: str) -> None:
 
 
 def exported(model: nn.Module, example: Any, path: str) -> None:
-    """Write a torch.export program.
+    """Write a torch.export program whose batch size is free.
+
+    A network that fixes its batch size in its forward is written for that of the example.
 
     Raises:
         RuntimeError: this torch has none.
@@ -59,7 +61,30 @@ def exported(model: nn.Module, example: Any, path: str) -> None:
         raise RuntimeError(
             "torch {} has no torch.export; use torchscript or onnx".format(torch.__version__)
         )
-    torch.export.save(_quietly(lambda: torch.export.export(_still(model), _tuple(example))), path)
+    still, inputs = _still(model), _tuple(example)
+    try:
+        program = _quietly(lambda: torch.export.export(still, inputs, dynamic_shapes=_free(inputs)))
+    except Exception as error:  # of many kinds: what fixes a size shows anywhere in its passes
+        try:
+            program = _quietly(lambda: torch.export.export(still, inputs))
+        except Exception:
+            raise error from None
+        warnings.warn(
+            "{}: the network fixes its batch size, so this file takes {} inputs at once".format(
+                path, _batch(inputs)
+            )
+        )
+    torch.export.save(program, path)
+
+
+def _free(inputs: tuple) -> tuple:
+    """Which sizes of the inputs are free: the first axis of every tensor, all the same one."""
+    batch = torch.export.Dim("batch")
+    return replaced(inputs, lambda t: {0: batch} if t.dim() else None)
+
+
+def _batch(inputs: tuple) -> int:
+    return next(len(tensor) for tensor in tensors_in(inputs) if tensor.dim())
 
 
 FORMATS: Dict[str, Tuple[str, Callable[[nn.Module, Any, str], None]]] = {
