@@ -3,7 +3,11 @@
 from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
+import torch
 from torch import nn
+
+from edgejoule.prune.duplicate import duplicate
+from edgejoule.prune.parity import called
 
 from edgejoule.prune.tracing.labels import Classes, Labels
 from edgejoule.prune.tracing.operation import Operation
@@ -38,7 +42,7 @@ class Recording:
             raise
         except Exception as error:  # the user's forward, on made-up values
             raise Refused(
-                self.recorder.site, "fails on the example ({})".format(line(error))
+                self.recorder.site, _failure(model, self.example, line(error))
             ) from None
         for index in self.sites:
             self.freeze(index)
@@ -99,6 +103,19 @@ class Recording:
     def fits(self, model: nn.Module) -> bool:
         """Whether a model still has the widths that were recorded."""
         return widths(model) == self.shapes
+
+
+def _failure(model: nn.Module, example: Any, words: str) -> str:
+    """What to say of a forward that failed on labels: it may well run on the example itself."""
+    try:
+        with torch.no_grad():
+            called(duplicate(model).eval(), example)
+    except Exception as error:  # the user's own, which says more than what labels met
+        return "fails on the example ({})".format(line(error))
+    return (
+        "runs on the example, but not on tensors without values ({}), so what it does depends on "
+        "the data; cut a part of it alone, such as its backbone".format(words)
+    )
 
 
 def entering(operation: Operation) -> List[np.ndarray]:

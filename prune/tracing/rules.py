@@ -133,6 +133,12 @@ def plain(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _values(tensor: torch.Tensor) -> torch.Tensor:
-    """A writable stand-in with storage; NaN would spread, so a common number takes its place."""
+    """A writable stand-in with storage; NaN would spread, so a common number takes its place.
+
+    Whole numbers that nobody knows become 0, the one index that is inside of every axis.
+    """
+    unknown_index = type(tensor) is Labelled and not tensor.solid
     tensor = plain(tensor).detach().cpu().clone(memory_format=torch.contiguous_format)
-    return tensor.nan_to_num_(SAMPLE) if tensor.dtype.is_floating_point else tensor
+    if tensor.dtype.is_floating_point:
+        return tensor.nan_to_num_(SAMPLE)
+    return tensor.zero_() if unknown_index else tensor

@@ -65,3 +65,28 @@ def test_layers_of_one_class_are_frozen_together_and_say_what_broke():
     found = grouping.find(model, x)
     assert [group.name for group in found] == ["stem", "tail.0"]
     assert {"body.{}".format(2 * n) for n in range(14)} <= set(dict(found.whole))
+
+
+class Wide(torch.nn.Module):
+    """A linear layer for another width than the example's."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = torch.nn.Linear(5, 2)
+
+    def forward(self, x):
+        return self.fc(x)
+
+
+class ByText(Wide):
+    """Looks a number up by what its tensor prints."""
+
+    def forward(self, x):
+        return self.fc(x) * {"t": 2.0}[str(x)[0]]
+
+
+def test_a_forward_that_fails_says_whether_the_example_is_to_blame():
+    ((_, reason),) = grouping.find(Wide(), torch.randn(2, 4)).whole
+    assert reason.startswith("fails on the example")
+    ((_, reason),) = grouping.find(ByText(), torch.randn(2, 5)).whole
+    assert reason.startswith("runs on the example, but not on tensors without values")
