@@ -15,14 +15,23 @@ import torch
 from torch import nn
 
 from edgejoule.prune.duplicate import duplicate
+from edgejoule.prune.tensor_file import put
 from edgejoule.prune.tracing.labelled import replaced, tensors_in
+
+
+class FixedBatch(UserWarning):
+    """A file takes one batch size only, because the network does."""
+
 
 OPSET = 13  # of ONNX; see above
 
 
 def torchscript(model: nn.Module, example: Any, path: str) -> None:
     """Write a traced TorchScript file."""
-    torch.jit.save(_quietly(lambda: torch.jit.trace(_still(model), _tuple(example))), path)
+    traced = _quietly(lambda: torch.jit.trace(_still(model), _tuple(example)))
+    buffer = io.BytesIO()  # torch's own writer does not say that a disk is full
+    torch.jit.save(traced, buffer)
+    put(path, buffer)
 
 
 def onnx(model: nn.Module, example: Any, path: str) -> None:
@@ -45,8 +54,7 @@ def onnx(model: nn.Module, example: Any, path: str) -> None:
             **settings,
         )
     )
-    with open(path, "wb") as stream:
-        stream.write(buffer.getvalue())
+    put(path, buffer)
 
 
 def exported(model: nn.Module, example: Any, path: str) -> None:
@@ -72,9 +80,13 @@ def exported(model: nn.Module, example: Any, path: str) -> None:
         warnings.warn(
             "{}: the network fixes its batch size, so this file takes {} inputs at once".format(
                 path, _batch(inputs)
-            )
+            ),
+            FixedBatch,
+            stacklevel=2,
         )
-    torch.export.save(program, path)
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer)
+    put(path, buffer)
 
 
 def _free(inputs: tuple) -> tuple:

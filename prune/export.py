@@ -5,6 +5,7 @@ end of the supported versions. What the plan says is proved again on loading; a 
 channels apart is refused.
 """
 
+import io
 import json
 import os
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
@@ -71,8 +72,8 @@ def save(folder: str, model: nn.Module, plan: Dict[str, Any]) -> None:
     """Write plan.json and weights.pt of a shrunk model into a folder."""
     os.makedirs(folder, exist_ok=True)
     tensor_file.write(os.path.join(folder, "weights.pt"), model.state_dict())
-    with open(os.path.join(folder, "plan.json"), "w") as stream:
-        json.dump(plan, stream, indent=1, sort_keys=True)
+    text = json.dumps(plan, indent=1, sort_keys=True)
+    tensor_file.put(os.path.join(folder, "plan.json"), io.BytesIO(text.encode()))
 
 
 def load(folder: str, build: Callable[[], nn.Module]) -> nn.Module:

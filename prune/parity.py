@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from edgejoule.prune.duplicate import duplicate
-from edgejoule.prune.tracing.labelled import replaced
+from edgejoule.prune.tracing.labelled import replaced, tensors_in
 
 
 def parity(
@@ -36,8 +36,19 @@ def drawing(model: nn.Module, example: Any) -> bool:
     return any(not torch.equal(one, other) for one, other in zip(ones, others))
 
 
+def first(example: Any) -> torch.Tensor:
+    """The first tensor of an example: its length is the batch size.
+
+    Raises:
+        ValueError: it holds none.
+    """
+    for tensor in tensors_in(example):
+        return tensor
+    raise ValueError("the example holds no tensor: {!r}".format(type(example).__name__))
+
+
 def _outputs(model: nn.Module, example: Any, seed: int = 11) -> Tuple[torch.Tensor, ...]:
-    return tuple(tensor.double() for tensor in _tensors(seeded(model, example, seed)))
+    return tuple(tensor.double() for tensor in answered(seeded(model, example, seed)))
 
 
 def seeded(model: nn.Module, example: Any, seed: int = 11) -> Any:
@@ -51,14 +62,14 @@ def seeded(model: nn.Module, example: Any, seed: int = 11) -> Any:
         torch.set_rng_state(state)
 
 
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
+def answered(value: Any) -> Iterator[torch.Tensor]:
     """Every tensor of an answer, in attributes of objects too."""
     # an object of a class of its own, such as a Hugging Face output
     if hasattr(value, "__dict__") and not isinstance(value, (torch.Tensor, dict, list, tuple)):
         value = vars(value)
     if isinstance(value, (dict, list, tuple)):
         for item in value.values() if isinstance(value, dict) else value:
-            yield from _tensors(item)
+            yield from answered(item)
     elif isinstance(value, torch.Tensor):
         yield value
 

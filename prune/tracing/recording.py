@@ -8,7 +8,6 @@ from torch import nn
 
 from edgejoule.prune.duplicate import duplicate
 from edgejoule.prune.parity import called
-
 from edgejoule.prune.tracing.labels import Classes, Labels
 from edgejoule.prune.tracing.operation import Operation
 from edgejoule.prune.tracing.recorder import Recorder
@@ -41,9 +40,7 @@ class Recording:
         except Refused:
             raise
         except Exception as error:  # the user's forward, on made-up values
-            raise Refused(
-                self.recorder.site, _failure(model, self.example, line(error))
-            ) from None
+            raise Refused(self.recorder.site, _failure(model, self.example, line(error))) from None
         for index in self.sites:
             self.freeze(index)
 
