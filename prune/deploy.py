@@ -19,11 +19,11 @@ from edgejoule.prune.tensor_file import put
 from edgejoule.prune.tracing.labelled import replaced, tensors_in
 
 
+OPSET = 13  # of ONNX; see above
+
+
 class FixedBatch(UserWarning):
     """A file takes one batch size only, because the network does."""
-
-
-OPSET = 13  # of ONNX; see above
 
 
 def torchscript(model: nn.Module, example: Any, path: str) -> None:

@@ -172,9 +172,29 @@ class FunctionalDropout(nn.Module):
         return self.out(x)
 
 
+class DynamicConv(nn.Module):
+    """Dynamic convolution: four weights, mixed for every sample, run as one grouped convolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.gate, self.b = conv_bn(16, 12), nn.Linear(12, 4), conv_bn(10, 16)
+        self.weight = nn.Parameter(torch.randn(4, 10, 12, 3, 3) * 0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.a(x)
+        n, c, h, w = x.shape
+        share = torch.softmax(self.gate(x.mean((2, 3))), 1).view(n, 4, 1, 1, 1, 1)
+        weight = (share * self.weight).sum(1)
+        out, inner, *kernel = weight.shape[1:]
+        mixed = weight.reshape(n * out, inner, *kernel)
+        found = F.conv2d(x.reshape(1, n * c, h, w), mixed, padding=1, groups=n)
+        return self.b(found.view(n, out, h, w))
+
+
 NETS = named(GrownShortcut, FirstOfFew, ManyNorms)
 NETS.update(named(FunctionalDropout, noisy=True))
 NETS.update({"halo_windows": middle(HaloWindows), "grid_sampled": middle(GridSampled)})
+NETS["dynamic_conv"] = middle(DynamicConv)
 NETS["group_norm_per_channel"] = middle(GroupNormPerChannel)
 NETS["transposed_multiplier"] = middle(TransposedMultiplier)
 NETS["linear_attention"] = middle(LinearAttention)
