@@ -18,7 +18,6 @@ from edgejoule.prune.duplicate import duplicate
 from edgejoule.prune.tensor_file import put
 from edgejoule.prune.tracing.labelled import replaced, tensors_in
 
-
 OPSET = 13  # of ONNX; see above
 
 

@@ -178,7 +178,8 @@ class WeightNormBackwards(nn.Module):
         norm = getattr(nn.utils.parametrizations, "weight_norm", nn.utils.weight_norm)
         self.a, self.deep = norm(nn.Conv2d(3, 12, 3)), norm(nn.Conv2d(12, 12, 3, groups=12))
         self.up = norm(nn.ConvTranspose2d(12, 10, 2, stride=2))
-        self.b, self.fc = norm(nn.Conv2d(10, 8, 3), dim=None), norm(nn.Linear(8, 6))
+        everything: Any = None  # one length for all filters; torch's annotation lacks it
+        self.b, self.fc = norm(nn.Conv2d(10, 8, 3), dim=everything), norm(nn.Linear(8, 6))
         self.out = nn.Linear(6, 5)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -188,6 +189,9 @@ class WeightNormBackwards(nn.Module):
 
 class QuantizedWeight(nn.Module):
     """A weight rounded with a scale per filter: the layer stays, others are cut."""
+
+    scale: Tensor
+    zero: Tensor
 
     def __init__(self) -> None:
         super().__init__()

@@ -140,7 +140,7 @@ class GridSampled(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.a(x)
         turn = torch.tanh(self.turn(x.mean((2, 3)))).view(-1, 2, 3)
-        grid = F.affine_grid(turn, (x.shape[0], 1, x.shape[2], x.shape[3]), align_corners=False)
+        grid = F.affine_grid(turn, [x.shape[0], 1, x.shape[2], x.shape[3]], align_corners=False)
         return self.b(F.grid_sample(x, grid, align_corners=False))
 
 

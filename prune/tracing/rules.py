@@ -108,7 +108,7 @@ def unknown(tracer: Tracer, call: Call, detail: str = "") -> Any:
     for tensor in call.tensors():
         tracer.freeze(tensor, "enters {!r}, for which there is no rule{}".format(call.name, detail))
         first = axes_of(tensor)[0] if tensor.dim() > 1 else None
-        if first is not None and tensor.learned:
+        if first is not None and isinstance(tensor, Labelled) and tensor.learned:
             tracer.lost.append(int(first[0]))
     if call.name == "setitem":
         return None
