@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
     model, example = network.model, network.inputs(1)
     found = grouping.find(model, example, mode=args.mode, ignore=tuple(args.ignore))
     if not found:
-        said = "nothing of this model can be cut: {}".format(_why(found.whole))
+        said = "nothing of this model can be cut: {}".format(cutting.why_whole(found))
         print("edgejoule: " + said, file=sys.stderr)
         return 3
     criterion = Criterion(args.criterion, **dict(_option(args, text) for text in args.option))
@@ -136,15 +136,6 @@ def run(args: argparse.Namespace) -> int:
     report["notes"] += notes
     print(json.dumps(report) if args.json else "\n".join(before_after.lines(report)))
     return 0 if report["cut"]["params"] < report["dense"]["params"] else 3
-
-
-def _why(whole: Sequence[Tuple[str, str]]) -> str:
-    """The reasons why layers stay, the first three of them."""
-    said = ["{!r} {}".format(layer or "the model", reason) for layer, reason in whole[:3]]
-    more = len(whole) - len(said)
-    return "; ".join(said + ["and {} more layers".format(more)] * bool(more)) or (
-        "no layer of it makes channels that could leave"
-    )
 
 
 def _check_folder(folder: Any) -> None:

@@ -5,7 +5,9 @@ import torch
 
 from edgejoule.bench.zoo import examination, published
 from edgejoule.bench.zoo.net import awake, example
-from edgejoule.prune import grouping
+from edgejoule.prune import cutting, grouping
+from edgejoule.prune.groups import Groups
+from edgejoule.prune.settings import Criterion
 
 RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
@@ -91,3 +93,10 @@ def test_a_forward_that_fails_says_whether_the_example_is_to_blame():
     assert reason.startswith("fails on the example")
     ((_, reason),) = grouping.find(ByText(), torch.randn(2, 5)).whole
     assert reason.startswith("runs on the example, but not on tensors without values")
+
+
+def test_a_network_left_whole_is_not_blamed_on_the_criterion():
+    criterion = Criterion("l2")
+    whole = [("conv{}".format(n), "its channel axis stays") for n in range(5)]
+    with pytest.raises(ValueError, match="'conv0' its channel axis stays.*and 2 more layers"):
+        cutting.chosen(criterion, {}, Groups((), whole), cutting.Cut(0.5))
