@@ -23,6 +23,7 @@ from edgejoule.prune.tracing.labels import Classes
 from edgejoule.prune.tracing.proof import Checker
 from edgejoule.prune.tracing.recording import Recording
 from edgejoule.prune.tracing.skeleton import skeleton, tensors
+from edgejoule.prune.tracing.stored_sizes import Sizes, write
 from edgejoule.prune.tracing.tracer import Refused
 from edgejoule.prune.widths import resize
 
@@ -45,6 +46,7 @@ def shrink(model: nn.Module, example: Any, groups: Sequence[Group], mask: Mask) 
     dense = indexed(model, sites) if sites else model
     keep = keeping(dense, groups, mask)
     small = cut(dense, keep)
+    write(small, stored_sizes(groups, mask))
     if keep and isinstance(groups, Groups) and groups.proof == "values":
         prove_values(model, small, example, masked(model, groups, mask))
     elif keep:
@@ -78,6 +80,22 @@ def keeping(model: nn.Module, groups: Sequence[Group], mask: Mask) -> Keep:
             )
         keep.setdefault(name, {})[axis] = staying(size, gone)
     return keep
+
+
+def stored_sizes(groups: Sequence[Group], mask: Mask) -> Sizes:
+    """The numbers of channels in attributes of modules, as a cut leaves them.
+
+    Groups without a recording know none.
+    """
+    recording = groups.recording if isinstance(groups, Groups) else None
+    if recording is None or not recording.stored.places:
+        return {}
+    kept = np.ones(recording.labels.size, bool)
+    for (name, axis), positions in leaving(groups, mask).items():
+        vector = recording.axes[name][axis]
+        if vector is not None:
+            kept[vector[positions]] = False
+    return recording.stored.left(lambda vector: None if vector is None else vector[kept[vector]])
 
 
 def staying(size: int, gone: np.ndarray) -> np.ndarray:

@@ -191,10 +191,28 @@ class DynamicConv(nn.Module):
         return self.b(found.view(n, out, h, w))
 
 
+class StoredSplit(nn.Module):
+    """YOLOv8's C2f and CSPNet: a split by sizes that the module keeps, as a tuple and a number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.halves, self.expanded, self.depth = (12, 12), 20, 3
+        self.a, self.b = conv_bn(16, 24), conv_bn(12, 20)
+        self.c, self.d = conv_bn(10, 8), conv_bn(12 + 10 + 8, 16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        left, right = torch.split(self.a(x), self.halves, 1)
+        one, two = self.b(right).split(self.expanded // 2, 1)
+        for _ in range(self.depth - 2):
+            two = torch.relu(two)
+        return self.d(torch.cat([left, one, self.c(two)], 1))
+
+
 NETS = named(GrownShortcut, FirstOfFew, ManyNorms)
 NETS.update(named(FunctionalDropout, noisy=True))
 NETS.update({"halo_windows": middle(HaloWindows), "grid_sampled": middle(GridSampled)})
 NETS["dynamic_conv"] = middle(DynamicConv)
+NETS["stored_split"] = middle(StoredSplit)
 NETS["group_norm_per_channel"] = middle(GroupNormPerChannel)
 NETS["transposed_multiplier"] = middle(TransposedMultiplier)
 NETS["linear_attention"] = middle(LinearAttention)

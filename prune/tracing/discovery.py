@@ -15,6 +15,7 @@ from edgejoule.prune.tracing.partition import partition, whole
 from edgejoule.prune.tracing.proof import Checker, Diverged
 from edgejoule.prune.tracing.recording import Recording, line
 from edgejoule.prune.tracing.skeleton import MODES, run, skeleton
+from edgejoule.prune.tracing.stored_sizes import write
 from edgejoule.prune.tracing.tracer import Refused
 
 ATTEMPTS = 12  # trials that freeze a site at a time; later ones freeze all modules of its class
@@ -72,9 +73,14 @@ def trial(
     """The operations at which a cut that leaves `kept` [labels] would go wrong."""
     checker = Checker(recording.recorder, classes.root, kept)
     modes = (False,) if recording.alike() else MODES
-    return proved(
-        lambda: skeleton(model, recording.axes, checker, checker.left), recording, checker, modes
-    )
+    return proved(lambda: _smaller(model, recording, checker), recording, checker, modes)
+
+
+def _smaller(model: nn.Module, recording: Recording, checker: Checker) -> nn.Module:
+    """The skeleton of a model that a cut left."""
+    twin = skeleton(model, recording.axes, checker, checker.left)
+    write(twin, recording.stored.left(checker.left))
+    return twin
 
 
 def proved(
@@ -135,6 +141,9 @@ def _settled(
     # what fails although nothing that enters it may leave mostly follows from another site
     likely = [each for each in rest if recording.movable([each[0]], classes)]
     for index, sentence in likely or ([] if turns else rest):
+        operation = recording.recorder.operations[index]
+        if recording.stored.turn(model, index, operation, classes):
+            continue
         places = recording.brothers(model, index) if widely else [index]
         if not likely:
             places = recording.around(index, classes)

@@ -12,6 +12,7 @@ from edgejoule.prune.tracing.labels import Classes, Labels
 from edgejoule.prune.tracing.operation import Operation
 from edgejoule.prune.tracing.recorder import Recorder
 from edgejoule.prune.tracing.skeleton import allot, run, skeleton, tensors
+from edgejoule.prune.tracing.stored_sizes import StoredSizes
 from edgejoule.prune.tracing.tracer import Refused
 
 
@@ -27,6 +28,7 @@ class Recording:
         self.shapes = widths(model)
         self.choices: Dict[int, int] = {}
         self.sites: Dict[int, str] = {}  # operation -> why it is frozen
+        self.stored = StoredSizes()
         self.run(model)
 
     def run(self, model: nn.Module) -> None:

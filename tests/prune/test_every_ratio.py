@@ -55,6 +55,10 @@ def test_channels_read_by_number_stay_where_a_trial_could_miss_it():
         ("group_norm_per_channel", ("stem.0", "middle.a")),
         ("transposed_multiplier", ("stem.0", "middle.a.0", "middle.b.0")),
         ("dynamic_conv", ("stem.0", "middle", "middle.a.0", "middle.b.0")),
+        (
+            "stored_split",
+            ("stem.0", "middle.a.0", "middle.b.0", "middle.c.0", "middle.d.0"),
+        ),
         ("functional_dropout", ("a.0", "b.0")),
     ],
 )
