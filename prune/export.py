@@ -180,11 +180,12 @@ def _keep(model: nn.Module, plan: Any) -> Keep:
 
 def _sizes(model: nn.Module, entries: Any) -> Sizes:
     """The numbers of channels that modules keep in attributes, checked one by one."""
-    layers, found = dict(model.named_modules()), {}
+    layers = dict(model.named_modules())
+    found: Sizes = {}
     for entry in entries if isinstance(entries, list) else [entries]:
         path, name, value = entry if isinstance(entry, list) and len(entry) == 3 else ("", "", 0)
         module = layers.get(path) if isinstance(path, str) else None
-        old = vars(module).get(name) if module is not None and isinstance(name, str) else None
+        old: Any = vars(module).get(name) if module is not None and isinstance(name, str) else None
         known = type(old) in (int, tuple, list) and not name.startswith("_")
         if not known or not _fewer(value, old):
             raise ValueError("the plan's size {!r} fits no module".format(str(entry)[:80]))

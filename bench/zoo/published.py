@@ -1,5 +1,7 @@
 """Constructions of published networks that once were cut for some ratios only, or not at all."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -196,7 +198,8 @@ class StoredSplit(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.halves, self.expanded, self.depth = (12, 12), 20, 3
+        self.halves: Any = (12, 12)  # split takes tuples too, whatever its annotation says
+        self.expanded, self.depth = 20, 3
         self.a, self.b = conv_bn(16, 24), conv_bn(12, 20)
         self.c, self.d = conv_bn(10, 8), conv_bn(12 + 10 + 8, 16)
 

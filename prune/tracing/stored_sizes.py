@@ -64,8 +64,8 @@ def write(model: nn.Module, sizes: Sizes) -> None:
 
 def _places(model: nn.Module, operation: Operation, classes: Classes) -> Dict[Place, Stored]:
     """The attributes of the module that runs an operation whose values are sizes of it."""
-    entering = [v for axes in operation.inputs for v in axes if _free(v, classes)]
-    leaving = [v for _, axes in operation.outputs for v in axes if _free(v, classes)]
+    entering = _free([v for axes in operation.inputs for v in axes], classes)
+    leaving = _free([v for _, axes in operation.outputs for v in axes], classes)
     found: Dict[Place, Stored] = {}
     module = model.get_submodule(operation.site)
     if type(module).__module__.startswith("torch."):  # `widths` knows what these state
@@ -80,8 +80,9 @@ def _places(model: nn.Module, operation: Operation, classes: Classes) -> Dict[Pl
     return found
 
 
-def _free(vector: Vector, classes: Classes) -> bool:
-    return vector is not None and not classes.frozen[vector].all()
+def _free(vectors: Sequence[Vector], classes: Classes) -> List[np.ndarray]:
+    """Those of some label vectors of which anything may leave."""
+    return [v for v in vectors if v is not None and not classes.frozen[v].all()]
 
 
 def _sizes(value: Sequence[Any]) -> List[Any]:
