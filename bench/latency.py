@@ -2,12 +2,14 @@
 
 import statistics
 import time
-from typing import Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from edgejoule.prune.parity import answered, called, first
 
 DRAWS = 2000  # of the bootstrap
 
@@ -15,9 +17,9 @@ Work = Callable[[], None]
 
 
 def compare(
-    dense: nn.Module, cut: nn.Module, example: Tensor, pairs: int = 12
+    dense: nn.Module, cut: nn.Module, example: Any, pairs: int = 12
 ) -> Dict[str, Dict[str, float]]:
-    """Forward and training step of both, on batches like the example [n, c, h, w].
+    """Forward and training step of both, on batches like the example [n, ...], one or several.
 
     For each: median seconds of either, and the ratio cut / dense with its 95 % interval over
     pairs in the order dense, cut, cut, dense, so that a drifting machine slows both alike.
@@ -62,36 +64,47 @@ def ratio(dense: List[float], cut: List[float]) -> Dict[str, float]:
     }
 
 
-def forward(model: nn.Module, example: Tensor) -> Work:
+def forward(model: nn.Module, example: Any) -> Work:
     """Work that evaluates the model once and waits until the device is done."""
     model.eval()
 
     def work() -> None:
         with torch.no_grad():
-            model(example)
+            called(model, example)
         _wait(example)
 
     return work
 
 
-def train_step(model: nn.Module, example: Tensor) -> Work:
+def train_step(model: nn.Module, example: Any) -> Work:
     """Work that runs one forward and backward pass and waits until the device is done.
 
     The labels are all 0: which they are changes no time. The outputs of a model that is no
-    classifier [n, classes] are trained towards 0; either loss costs next to nothing.
+    classifier [n, classes], such as a dict of maps, are trained towards 0; either loss costs next
+    to nothing.
     """
-    labels = torch.zeros(len(example), dtype=torch.long, device=example.device)
+    inputs = first(example)
+    labels = torch.zeros(len(inputs), dtype=torch.long, device=inputs.device)
 
     def work() -> None:
         model.train()  # each time: the other work may have left this model in eval()
         model.zero_grad()
-        out = model(example)
-        (F.cross_entropy(out, labels) if out.dim() == 2 else out.pow(2).mean()).backward()
+        _loss(called(model, example), labels).backward()
         _wait(example)
 
     return work
 
 
-def _wait(example: Tensor) -> None:
-    if example.is_cuda:
+def _loss(answer: Any, labels: Tensor) -> Tensor:
+    """The cross-entropy of a classifier, else the mean squares of all that is answered."""
+    if isinstance(answer, Tensor) and answer.dim() == 2:
+        return F.cross_entropy(answer, labels)
+    squares = [out.pow(2).mean() for out in answered(answer) if out.requires_grad]
+    if not squares:
+        raise ValueError("the model answers with nothing that could be trained")
+    return torch.stack([square.float() for square in squares]).sum()
+
+
+def _wait(example: Any) -> None:
+    if first(example).is_cuda:
         torch.cuda.synchronize()

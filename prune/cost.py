@@ -8,11 +8,12 @@ fvcore  3 x fvcore's own forward figure, in which a MAC is one "flop" and batch 
 """
 
 import warnings
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 from torch import Tensor, nn
 
 from edgejoule.prune import macs
+from edgejoule.prune.parity import first
 
 CONVENTIONS = ("exact", "paper", "fvcore")
 PAPER_LAYERS = (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d)
@@ -46,10 +47,10 @@ class Figure(NamedTuple):
     reason: Optional[str] = None
 
 
-def count(model: nn.Module, example: Tensor) -> Cost:
-    """The cost per sample of the model on inputs like the example [n, ...]."""
+def count(model: nn.Module, example: Any) -> Cost:
+    """The cost per sample of the model on inputs like the example [n, ...], one or several."""
     work = macs.observe(model, example)
-    samples = len(example)
+    samples = len(first(example))
     return Cost(
         params=sum(parameter.numel() for parameter in model.parameters()),
         forward_macs=sum(call.forward for call in work.calls) // samples,

@@ -29,6 +29,8 @@ def draw(
 def chosen(criterion: Criterion, scores: Scores, found: Groups, cut: Cut) -> Mask:
     """The mask that scores lead to; groups that the criterion could not judge stay whole."""
     judged = [group for group in found if group.name in scores]
+    if not found:
+        raise ValueError("nothing of this model can be cut: {}".format(why_whole(found)))
     if not judged:
         raise ValueError(
             "{} can judge none of the {} channel groups of this model; choose "
@@ -50,6 +52,16 @@ def chosen(criterion: Criterion, scores: Scores, found: Groups, cut: Cut) -> Mas
             "counts the others".format(criterion.name, len(found) - len(judged), len(found)),
         )
     return mask
+
+
+def why_whole(found: Sequence[Group]) -> str:
+    """The reasons why layers stay whole, the first three of them in one line."""
+    reasons = found.whole if isinstance(found, Groups) else ()
+    said = ["{!r} {}".format(layer or "the model", reason) for layer, reason in reasons[:3]]
+    more = len(reasons) - len(said)
+    return "; ".join(said + ["and {} more layers".format(more)] * bool(more)) or (
+        "no layer of it makes channels that could leave"
+    )
 
 
 def whole(found: Sequence[Group]) -> Mask:

@@ -32,8 +32,8 @@ def override(found: Sequence[Group], declared: Sequence[Group]) -> Groups:
     """The declared groups, and the found ones that share no channel with them."""
     taken = {place for group in declared for place in _places(group)}
     left = [group for group in found if not taken.intersection(_places(group))]
-    whole = found.whole if isinstance(found, Groups) else ()
-    groups = Groups(left + list(declared), whole)
+    whole, recording = (found.whole, found.recording) if isinstance(found, Groups) else ((), None)
+    groups = Groups(left + list(declared), whole, recording)
     groups.proof = "values"
     return groups
 

@@ -15,14 +15,22 @@ import torch
 from torch import nn
 
 from edgejoule.prune.duplicate import duplicate
-from edgejoule.prune.tracing.labelled import replaced
+from edgejoule.prune.tensor_file import put
+from edgejoule.prune.tracing.labelled import replaced, tensors_in
 
 OPSET = 13  # of ONNX; see above
 
 
+class FixedBatch(UserWarning):
+    """A file takes one batch size only, because the network does."""
+
+
 def torchscript(model: nn.Module, example: Any, path: str) -> None:
     """Write a traced TorchScript file."""
-    torch.jit.save(_quietly(lambda: torch.jit.trace(_still(model), _tuple(example))), path)
+    traced = _quietly(lambda: torch.jit.trace(_still(model), _tuple(example)))
+    buffer = io.BytesIO()  # torch's own writer does not say that a disk is full
+    torch.jit.save(traced, buffer)
+    put(path, buffer)
 
 
 def onnx(model: nn.Module, example: Any, path: str) -> None:
@@ -45,12 +53,13 @@ def onnx(model: nn.Module, example: Any, path: str) -> None:
             **settings,
         )
     )
-    with open(path, "wb") as stream:
-        stream.write(buffer.getvalue())
+    put(path, buffer)
 
 
 def exported(model: nn.Module, example: Any, path: str) -> None:
-    """Write a torch.export program.
+    """Write a torch.export program whose batch size is free.
+
+    A network that fixes its batch size in its forward is written for that of the example.
 
     Raises:
         RuntimeError: this torch has none.
@@ -59,7 +68,34 @@ def exported(model: nn.Module, example: Any, path: str) -> None:
         raise RuntimeError(
             "torch {} has no torch.export; use torchscript or onnx".format(torch.__version__)
         )
-    torch.export.save(_quietly(lambda: torch.export.export(_still(model), _tuple(example))), path)
+    still, inputs = _still(model), _tuple(example)
+    try:
+        program = _quietly(lambda: torch.export.export(still, inputs, dynamic_shapes=_free(inputs)))
+    except Exception as error:  # of many kinds: what fixes a size shows anywhere in its passes
+        try:
+            program = _quietly(lambda: torch.export.export(still, inputs))
+        except Exception:
+            raise error from None
+        warnings.warn(
+            "{}: the network fixes its batch size, so this file takes {} inputs at once".format(
+                path, _batch(inputs)
+            ),
+            FixedBatch,
+            stacklevel=2,
+        )
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer)
+    put(path, buffer)
+
+
+def _free(inputs: tuple) -> tuple:
+    """Which sizes of the inputs are free: the first axis of every tensor, all the same one."""
+    batch = torch.export.Dim("batch")
+    return replaced(inputs, lambda t: {0: batch} if t.dim() else None)
+
+
+def _batch(inputs: tuple) -> int:
+    return next(len(tensor) for tensor in tensors_in(inputs) if tensor.dim())
 
 
 FORMATS: Dict[str, Tuple[str, Callable[[nn.Module, Any, str], None]]] = {

@@ -23,7 +23,13 @@ def duplicate(model: nn.Module, instead: Optional[Dict[int, Any]] = None) -> nn.
     hand, many times faster than by deepcopy, unless their class has its own way of being
     copied.
     """
-    return _module(model, dict(instead or {}))
+    return _module(uncompiled(model), dict(instead or {}))
+
+
+def uncompiled(model: nn.Module) -> nn.Module:
+    """The model that torch.compile wrapped, or the model itself if it is not compiled."""
+    inner = getattr(model, "_orig_mod", None)  # what torch.compile calls it, in every version
+    return inner if isinstance(inner, nn.Module) else model
 
 
 def _module(module: nn.Module, memo: Dict[int, Any]) -> nn.Module:
@@ -34,7 +40,8 @@ def _module(module: nn.Module, memo: Dict[int, Any]) -> nn.Module:
     # noted before its attributes are copied: a module may hold itself, by way of a child
     twin = memo[id(module)] = module.__new__(type(module))
     for key, value in vars(module).items():
-        twin.__dict__[key] = _attribute(value, memo)
+        # compiled code runs the tensors of the module that it was compiled for
+        twin.__dict__[key] = None if key == "_compiled_call_impl" else _attribute(value, memo)
     return twin
 
 

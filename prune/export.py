@@ -5,6 +5,7 @@ end of the supported versions. What the plan says is proved again on loading; a 
 channels apart is refused.
 """
 
+import io
 import json
 import os
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
@@ -18,8 +19,9 @@ from edgejoule.prune.duplicate import duplicate
 from edgejoule.prune.groups import Group, Groups, find_tensor, tensor_of
 from edgejoule.prune.index_layers import INDEXED, Indexed, indexed
 from edgejoule.prune.mask import Mask, leaving
-from edgejoule.prune.shrink import Keep, cut, prove, staying
+from edgejoule.prune.shrink import Keep, cut, prove, staying, stored_sizes
 from edgejoule.prune.tracing.labelled import tensors_in
+from edgejoule.prune.tracing.stored_sizes import Sizes, write
 
 SCHEMA = 1  # 1: kept channels per group, positions that leave per tensor axis, input shapes
 
@@ -40,13 +42,20 @@ def plan(groups: Sequence[Group], mask: Mask, example: Any = None) -> Dict[str, 
         for group in groups
         if group.name in mask
     }
-    return {
+    found = {
         "schema": SCHEMA,
         "groups": kept,
         "cuts": _cuts(groups, mask),
         "inputs": _inputs(example),
         "notes": list(mask.notes),
     }
+    sizes = stored_sizes(groups, mask)
+    if sizes:  # few networks store any
+        found["sizes"] = [
+            [path, name, value if isinstance(value, int) else list(value)]
+            for (path, name), value in sizes.items()
+        ]
+    return found
 
 
 def _cuts(groups: Sequence[Group], mask: Mask) -> List[Dict[str, Any]]:
@@ -71,8 +80,8 @@ def save(folder: str, model: nn.Module, plan: Dict[str, Any]) -> None:
     """Write plan.json and weights.pt of a shrunk model into a folder."""
     os.makedirs(folder, exist_ok=True)
     tensor_file.write(os.path.join(folder, "weights.pt"), model.state_dict())
-    with open(os.path.join(folder, "plan.json"), "w") as stream:
-        json.dump(plan, stream, indent=1, sort_keys=True)
+    text = json.dumps(plan, indent=1, sort_keys=True)
+    tensor_file.put(os.path.join(folder, "plan.json"), io.BytesIO(text.encode()))
 
 
 def load(folder: str, build: Callable[[], nn.Module]) -> nn.Module:
@@ -104,6 +113,7 @@ def rebuilt(model: nn.Module, plan: Dict[str, Any]) -> nn.Module:
     model = _indexed(model, plan)
     keep = _keep(model, plan)
     small = cut(model, keep)
+    write(small, _sizes(model, plan.get("sizes", [])))
     if isinstance(plan.get("inputs"), list) and plan["inputs"]:
         example = tuple(_example(item, model) for item in plan["inputs"])
         prove(model, small, example if len(example) > 1 else example[0], (), keep)
@@ -166,6 +176,32 @@ def _keep(model: nn.Module, plan: Any) -> Keep:
             gone = _positions(entry.get("gone"), size, name)
             keep[name][axis] = staying(size, np.array(gone))
     return keep
+
+
+def _sizes(model: nn.Module, entries: Any) -> Sizes:
+    """The numbers of channels that modules keep in attributes, checked one by one."""
+    layers = dict(model.named_modules())
+    found: Sizes = {}
+    for entry in entries if isinstance(entries, list) else [entries]:
+        path, name, value = entry if isinstance(entry, list) and len(entry) == 3 else ("", "", 0)
+        module = layers.get(path) if isinstance(path, str) else None
+        old: Any = vars(module).get(name) if module is not None and isinstance(name, str) else None
+        known = type(old) in (int, tuple, list) and not name.startswith("_")
+        if not known or not _fewer(value, old):
+            raise ValueError("the plan's size {!r} fits no module".format(str(entry)[:80]))
+        found[(path, name)] = value if type(old) is int else type(old)(value)
+    return found
+
+
+def _fewer(value: Any, old: Any) -> bool:
+    """Whether a stored size, or each of several, is a number from 1 to the dense model's."""
+    values = value if isinstance(value, list) else [value]
+    olds = list(old) if isinstance(old, (tuple, list)) else [old]
+    return (
+        isinstance(value, list) == isinstance(old, (tuple, list))
+        and len(values) == len(olds)
+        and all(type(a) is type(b) is int and 1 <= a <= b for a, b in zip(values, olds))
+    )
 
 
 def _axis(model: nn.Module, pair: Any) -> Tuple[str, int, int]:

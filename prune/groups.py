@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from edgejoule.prune.computed_weights import effective
+from edgejoule.prune.duplicate import uncompiled
 from edgejoule.prune.tracing.recording import Recording
 
 
@@ -90,7 +92,7 @@ def find_tensor(model: nn.Module, name: str) -> Optional[torch.Tensor]:
     """The parameter or buffer of that qualified name, None if the model has none."""
     path, _, leaf = name.rpartition(".")
     try:
-        module = model.get_submodule(path)
+        module = uncompiled(model).get_submodule(path)
     except AttributeError:
         return None
     return module._parameters.get(leaf, module._buffers.get(leaf))
@@ -110,7 +112,9 @@ def filters(model: nn.Module, group: Group) -> List[torch.Tensor]:
     for unit in group.units:
         name = unit.weight or unit.producer + ".weight"
         part = next(s for s in group.slices if s.tensor == name and s.axis == unit.axis)
-        result.append(rows(tensor_of(model, name), part.axis, part.indices))
+        weight = effective(model, name)
+        weight = tensor_of(model, name) if weight is None else weight
+        result.append(rows(weight, part.axis, part.indices))
     return result
 
 

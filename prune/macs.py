@@ -15,6 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import batchnorm, conv, pooling
 
+from edgejoule.prune.parity import called, first
+from edgejoule.prune.tracing.labelled import replaced
+
 NORMS = (batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
 POOLINGS = (pooling._MaxPoolNd, pooling._AvgPoolNd)
 ACTIVATIONS = (
@@ -58,8 +61,8 @@ class Work(NamedTuple):
     uncounted: Tuple[str, ...]
 
 
-def observe(model: nn.Module, example: Tensor) -> Work:
-    """The work of one evaluation of the model on the example [n, ...].
+def observe(model: nn.Module, example: Any) -> Work:
+    """The work of one evaluation of the model on the example [n, ...], a tensor or several.
 
     The model is left as it was found: mode, buffers, gradients and random state.
     """
@@ -70,8 +73,9 @@ def observe(model: nn.Module, example: Tensor) -> Work:
         if count is not None:
             handles.append(layer.register_forward_hook(_counting(name, calls, count)))
     try:
-        with undisturbed(model, example):
-            model(example.clone())  # a first layer may work in place
+        with undisturbed(model, first(example)):
+            # copies: a first layer may work in place
+            called(model, replaced(example, lambda tensor: tensor.clone()))
     finally:
         for handle in handles:
             handle.remove()

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from edgejoule.prune.computed_weights import layer_of, plain_name, undirected
 from edgejoule.prune.duplicate import duplicate
 from edgejoule.prune.groups import Group, find_tensor
 
@@ -125,9 +126,12 @@ def leaving(groups: Sequence[Group], mask: Mask) -> Dict[Tuple[str, int], np.nda
 def masked(model: nn.Module, groups: Sequence[Group], mask: Mask) -> nn.Module:
     """A copy of the model, same shapes, with every slice of a removed channel zero."""
     twin = duplicate(model)
+    directions = undirected(model)
     with torch.no_grad():
         for (name, axis), positions in leaving(groups, mask).items():
             tensor = find_tensor(twin, name)
+            if directions.get(name) == axis:
+                continue
             if tensor is not None and tensor.dtype.is_floating_point:  # else it is an index
                 tensor.index_fill_(axis, torch.from_numpy(positions).to(tensor.device), 0)
     return twin
@@ -143,14 +147,17 @@ def silenced(model: nn.Module, groups: Sequence[Group], mask: Mask) -> nn.Module
     """
     twin = duplicate(model)
     layers = dict(twin.named_modules())
+    directions = undirected(model)
     indexed = _read_by_index(groups)
     with torch.no_grad():
         for (name, axis), positions in leaving(groups, mask).items():
-            path, _, leaf = name.rpartition(".")
+            path, leaf = layer_of(name)
             tensor = find_tensor(twin, name)
             if tensor is None or not tensor.dtype.is_floating_point:
                 continue
-            if (name, axis) in indexed or not _stays(layers[path], leaf, axis):
+            if directions.get(name) == axis:
+                continue
+            if (name, axis) in indexed or not _stays(layers[path], plain_name(leaf), axis):
                 tensor.index_fill_(axis, torch.from_numpy(positions).to(tensor.device), 0)
     return twin
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from edgejoule.prune.duplicate import duplicate
-from edgejoule.prune.tracing.labelled import replaced
+from edgejoule.prune.tracing.labelled import replaced, tensors_in
 
 
 def parity(
@@ -30,14 +30,31 @@ def parity(
     return worst
 
 
-def _outputs(model: nn.Module, example: Any) -> Tuple[torch.Tensor, ...]:
-    return tuple(tensor.double() for tensor in _tensors(seeded(model, example)))
+def drawing(model: nn.Module, example: Any) -> bool:
+    """Whether the answers of a model in train() depend on random numbers, such as dropout's."""
+    ones, others = (_outputs(duplicate(model).train(), example, seed) for seed in (11, 12))
+    return any(not torch.equal(one, other) for one, other in zip(ones, others))
 
 
-def seeded(model: nn.Module, example: Any) -> Any:
+def first(example: Any) -> torch.Tensor:
+    """The first tensor of an example: its length is the batch size.
+
+    Raises:
+        ValueError: it holds none.
+    """
+    for tensor in tensors_in(example):
+        return tensor
+    raise ValueError("the example holds no tensor: {!r}".format(type(example).__name__))
+
+
+def _outputs(model: nn.Module, example: Any, seed: int = 11) -> Tuple[torch.Tensor, ...]:
+    return tuple(tensor.double() for tensor in answered(seeded(model, example, seed)))
+
+
+def seeded(model: nn.Module, example: Any, seed: int = 11) -> Any:
     """What a model answers without gradients, its random numbers the same at every call."""
     state = torch.get_rng_state()
-    torch.manual_seed(11)
+    torch.manual_seed(seed)
     try:
         with torch.no_grad():
             return called(model, example)
@@ -45,14 +62,14 @@ def seeded(model: nn.Module, example: Any) -> Any:
         torch.set_rng_state(state)
 
 
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
+def answered(value: Any) -> Iterator[torch.Tensor]:
     """Every tensor of an answer, in attributes of objects too."""
     # an object of a class of its own, such as a Hugging Face output
     if hasattr(value, "__dict__") and not isinstance(value, (torch.Tensor, dict, list, tuple)):
         value = vars(value)
     if isinstance(value, (dict, list, tuple)):
         for item in value.values() if isinstance(value, dict) else value:
-            yield from _tensors(item)
+            yield from answered(item)
     elif isinstance(value, torch.Tensor):
         yield value
 

@@ -13,6 +13,9 @@ from typing import IO, Any, Callable, Dict, Tuple
 
 import torch
 
+from edgejoule.prune import checkpoints
+from edgejoule.prune.file_kinds import unlike
+
 PICKLE_BYTES = 64 << 20  # far more than the names and shapes of any model need
 
 _DTYPES = {
@@ -42,8 +45,20 @@ def write(path: str, tensors: Dict[str, torch.Tensor]) -> None:
         collections.OrderedDict((name, t.detach().cpu().clone()) for name, t in tensors.items()),
         whole,
     )
-    with open(path, "wb") as stream:
-        stream.write(whole.getbuffer())
+    put(path, whole)
+
+
+def put(path: str, content: io.BytesIO) -> None:
+    """Write a file.
+
+    Raises:
+        OSError: it can't be written; the error names the file, as that of a full disk does not.
+    """
+    try:
+        with open(path, "wb") as stream:
+            stream.write(content.getbuffer())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
 
 
 def read(path: str) -> Any:
@@ -53,6 +68,9 @@ def read(path: str) -> Any:
         ValueError: it holds anything else, or is damaged.
         OSError: it can't be read.
     """
+    other = unlike(path)
+    if other:
+        raise ValueError("{!r} {}".format(path, other))
     try:
         with zipfile.ZipFile(path) as archive:
             return _Unpickler(archive, _pickle(archive, path)).load()
@@ -66,20 +84,25 @@ def read(path: str) -> Any:
         ) from None
 
 
-def state(path: str) -> Dict[str, torch.Tensor]:
+def state(path: str, key: str = "") -> Dict[str, torch.Tensor]:
     """The state dict in a checkpoint: the file itself, or its 'state_dict' or 'model' entry.
+
+    With `key` it is that entry, such as "model_ema" or "ema.module".
 
     Raises:
         ValueError: it holds none, or is damaged.
         OSError: it can't be read.
     """
     found = read(path)
-    for key in ("state_dict", "model"):
-        if isinstance(found, dict) and isinstance(found.get(key), dict):
-            found = found[key]
-    if not isinstance(found, dict) or not all(isinstance(t, torch.Tensor) for t in found.values()):
-        raise ValueError("{!r} holds no state dict; save model.state_dict()".format(path))
-    return found
+    if key:
+        return checkpoints.entry(found, path, key)
+    inner = found
+    for usual in ("state_dict", "model"):
+        if isinstance(inner, dict) and isinstance(inner.get(usual), dict):
+            inner = inner[usual]
+    if not isinstance(inner, dict) or not all(isinstance(t, torch.Tensor) for t in inner.values()):
+        raise ValueError(checkpoints.none_found(found, path))
+    return inner
 
 
 def _line(error: Exception) -> str:

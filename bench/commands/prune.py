@@ -12,23 +12,23 @@ checkpoint it is freshly initialised, which is what pruning before training want
 """
 
 import argparse
-import importlib
 import json
 import os
 import sys
+import warnings
 from typing import Any, Dict, List, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
 
 from edgejoule import plugins
-from edgejoule.bench import before_after, grid, settings, width_sweep
-from edgejoule.prune import cutting, deploy, export, grouping, shrink, tensor_file
+from edgejoule.bench import before_after, grid, own_network, settings, width_sweep
+from edgejoule.bench.own_network import Network
+from edgejoule.prune import cutting, deploy, export, grouping, shrink
 from edgejoule.prune.groups import Group
 from edgejoule.prune.settings import Criterion
 
 DEVICE = "device"  # instead of a multiple: the one whose widths run best here
-Shape = Tuple[int, ...]  # of one input, without the batch
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="state dict to start from, tensors only",
     )
     parser.add_argument(
-        "--input-shape", metavar="C,H,W", help="shape of one input; needed with --factory"
+        "--key", default="", help="entry of the checkpoint that holds it, such as model_ema"
+    )
+    parser.add_argument(
+        "--input-shape",
+        action="append",
+        default=[],
+        metavar="C,H,W",
+        help="shape of one input; needed with --factory, once for every input",
+    )
+    parser.add_argument(
+        "--submodule",
+        metavar="NAME",
+        help="cut this part alone, such as backbone; --input-shape is what enters it",
     )
     parser.add_argument("--classes", type=int, help="outputs of the model [the model's own]")
     parser.add_argument("--criterion", required=True, help="see `edgejoule list criteria`")
@@ -89,9 +101,14 @@ def run(args: argparse.Namespace) -> int:
     """Exit code: 0, or 3 if nothing could be removed."""
     torch.manual_seed(args.seed)  # first: weights, the example and the scores' images draw from it
     ratio, kinds = _ratio(args), _kinds(args)
-    model, shape = _model(args)
-    example = torch.randn((1,) + shape)
+    _check_folder(args.out)
+    network = _network(args)
+    model, example = network.model, network.inputs(1)
     found = grouping.find(model, example, mode=args.mode, ignore=tuple(args.ignore))
+    if not found:
+        said = "nothing of this model can be cut: {}".format(cutting.why_whole(found))
+        print("edgejoule: " + said, file=sys.stderr)
+        return 3
     criterion = Criterion(args.criterion, **dict(_option(args, text) for text in args.option))
     cut = cutting.Cut(
         ratio,
@@ -101,21 +118,35 @@ def run(args: argparse.Namespace) -> int:
         args.min_channels,
         _multiple(args.multiple_of),
     )
-    mask = cutting.chosen(criterion, _scores(criterion, model, found, shape), found, cut)
+    mask = cutting.chosen(criterion, _scores(criterion, network, found), found, cut)
     small = shrink.shrink(model, example, found, mask)
     report = dict(
-        before_after.report(model, small, example, mask),
+        before_after.report(model, small, example, found, mask),
         mode=args.mode,
         ratio=ratio,
-        model=args.model or args.factory,
+        model=(args.model or args.factory) + (":" + args.submodule if args.submodule else ""),
         criterion=args.criterion,
     )
-    if args.out:
-        report["files"] = _written(
-            args.out, small, export.plan(found, mask, example), kinds, torch.randn((2,) + shape)
-        )
+    report["notes"] += network.notes
+    if args.out:  # before anything is timed: what is proved should not be lost to a slow machine
+        plan = export.plan(found, mask, example)
+        report["files"], notes = _written(args.out, small, plan, kinds, network.inputs(2))
+        report["notes"] += notes
+    report["time"], notes = before_after.timed(model, small, example)
+    report["notes"] += notes
     print(json.dumps(report) if args.json else "\n".join(before_after.lines(report)))
     return 0 if report["cut"]["params"] < report["dense"]["params"] else 3
+
+
+def _check_folder(folder: Any) -> None:
+    """Whether --out could be written, asked before any work is done."""
+    place = folder and os.path.abspath(folder)
+    while place and not os.path.lexists(place):
+        place = os.path.dirname(place)
+    if place and not os.path.isdir(place):
+        raise ValueError("--out {!r}: {!r} is a file; name a folder".format(folder, place))
+    if place and not os.access(place, os.W_OK | os.X_OK):
+        raise ValueError("--out {!r}: nothing can be written in {!r}".format(folder, place))
 
 
 def _ratio(args: argparse.Namespace) -> Any:
@@ -159,86 +190,56 @@ def _multiple(text: str) -> int:
 
 
 def _written(
-    folder: str, small: nn.Module, plan: Dict[str, Any], kinds: Sequence[str], batch: Tensor
-) -> List[str]:
-    """Paths of what was written: the plan and the weights, then other runtimes' formats."""
+    folder: str, small: nn.Module, plan: Dict[str, Any], kinds: Sequence[str], batch: Any
+) -> Tuple[List[str], List[str]]:
+    """Paths of what was written, the plan and the weights first, and what exporters warned of."""
     os.makedirs(folder, exist_ok=True)
     export.save(folder, small, plan)
     paths = [os.path.join(folder, name) for name in ("plan.json", "weights.pt")]
-    for kind in kinds:
-        try:
-            paths.append(deploy.write(small, batch, os.path.join(folder, "net"), kind))
-        except (ImportError, RuntimeError) as error:  # exporters need packages, and refuse nets
-            raise RuntimeError(
-                "--export {}: {}; plan.json and weights.pt are written".format(
-                    kind, str(error).splitlines()[0].rstrip(".!")
-                )
-            ) from error
-    return paths
+    with warnings.catch_warnings(record=True) as said:
+        for kind in kinds:
+            try:
+                paths.append(deploy.write(small, batch, os.path.join(folder, "net"), kind))
+            except OSError:
+                raise
+            except Exception as error:  # exporters need packages, and refuse nets in many ways
+                raise RuntimeError(
+                    "--export {}: {}; plan.json and weights.pt are written".format(
+                        kind, str(error).split("\n")[0].rstrip(".!") or type(error).__name__
+                    )
+                ) from error
+    return paths, [str(each.message) for each in said if each.category is deploy.FixedBatch]
 
 
-def _model(args: argparse.Namespace) -> Tuple[nn.Module, Shape]:
+def _network(args: argparse.Namespace) -> Network:
+    shapes = [own_network.shape(text) for text in args.input_shape]
+    if args.submodule and not shapes:
+        raise ValueError("--submodule needs --input-shape, the shape of what enters that part")
     if args.model:
-        module = plugins.load("models", args.model)
-        shape = _shape(args.input_shape) if args.input_shape else tuple(module.INPUT_SHAPE)
-        model = module.build(args.classes or module.CLASSES, shape[0])
+        network = own_network.named(args.model, args.classes, () if args.submodule else shapes)
+        network = network._replace(shapes=tuple(shapes) or network.shapes)
     else:
-        if not args.input_shape:
-            raise ValueError("--factory needs --input-shape, such as 3,224,224")
-        shape, model = _shape(args.input_shape), _made(args.factory)
+        network = own_network.made(args.factory, shapes)
     if args.weights:
-        _load(model, args.weights)
-    return model, shape
+        network = own_network.loaded(network, args.weights, args.key)
+    elif args.key:
+        raise ValueError("--key names an entry of a checkpoint: add --checkpoint FILE")
+    return own_network.part(network, args.submodule) if args.submodule else network
 
 
-def _load(model: nn.Module, path: str) -> None:
-    """Fills the model from a file of tensors; nothing in the file is executed."""
-    try:
-        model.load_state_dict(tensor_file.state(path))
-    except RuntimeError as error:  # torch lists what does not fit, a line each
-        raise ValueError(
-            "--weights {!r} do not fit the model: {}".format(
-                path, " ".join(str(error).split())[:300]
-            )
-        ) from error
-
-
-def _shape(text: str) -> Shape:
-    try:
-        shape: Shape = tuple(int(word) for word in text.split(","))
-    except ValueError:
-        shape = ()
-    if not shape or min(shape) < 1:
-        raise ValueError(
-            "--input-shape {!r}; it is channels,height,width such as 3,32,32".format(text)
-        )
-    return shape
-
-
-def _made(factory: str) -> nn.Module:
-    """What the user's function returns; the working folder is importable."""
-    package, colon, name = factory.partition(":")
-    if not colon:
-        raise ValueError("--factory {!r}; it is package.module:function".format(factory))
-    sys.path.insert(0, os.getcwd())
-    try:
-        return getattr(importlib.import_module(package), name)()
-    except (ImportError, AttributeError) as error:
-        raise ValueError("--factory {!r} cannot be called: {}".format(factory, error)) from error
-
-
-def _scores(
-    criterion: Criterion, model: nn.Module, found: Sequence[Group], shape: Shape
-) -> Dict[str, Tensor]:
+def _scores(criterion: Criterion, network: Network, found: Sequence[Group]) -> Dict[str, Tensor]:
     """Scores on random images: there is no data set here for criteria that look at data."""
-    batches = [
-        (
-            torch.randn((before_after.BATCH,) + shape),
-            torch.zeros(before_after.BATCH, dtype=torch.long),
+    labels = torch.zeros(before_after.BATCH, dtype=torch.long)
+    wanted = criterion.module.BATCHES
+    if wanted and len(network.shapes) > 1:
+        raise ValueError(
+            "{} looks at data, and this command gives it one input a sample; for a network of {} "
+            "inputs choose a criterion of weights, such as l2".format(
+                criterion.name, len(network.shapes)
+            )
         )
-        for _ in range(criterion.module.BATCHES)
-    ]
-    return criterion.scores(model, found, batches)
+    batches = [(network.inputs(before_after.BATCH), labels) for _ in range(wanted)]
+    return criterion.scores(network.model, found, batches)
 
 
 def _option(args: argparse.Namespace, text: str) -> Tuple[str, Any]:

@@ -7,7 +7,16 @@ from typing import Dict, Sequence, Tuple
 from edgejoule.bench.zoo.net import Net
 
 KINDS = {
-    "own": ("chains", "branches", "splits", "attention", "sequences", "oddities", "hidden"),
+    "own": (
+        "chains",
+        "branches",
+        "splits",
+        "attention",
+        "sequences",
+        "oddities",
+        "hidden",
+        "published",
+    ),
     "seeds": ("seeds",),
     "families": ("families",),
 }

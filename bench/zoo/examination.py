@@ -11,6 +11,7 @@ from torch import nn
 
 from edgejoule.bench.zoo.net import answer, tensors
 from edgejoule.prune import macs, parity, select
+from edgejoule.prune.computed_weights import stored
 from edgejoule.prune.duplicate import duplicate
 from edgejoule.prune.groups import Group, filters
 from edgejoule.prune.mask import Mask, masked
@@ -93,7 +94,9 @@ def _expected_macs(model: nn.Module, inputs: Any, sizes: Dict[int, int]) -> Opti
         return None
     total = 0
     for call in macs.observe(model, inputs).calls:
-        weights = [p for p in call.layer.parameters() if p.dim() > 1]  # biases multiply nothing
+        one = stored(call.layer, "weight")  # the lengths of a weight norm multiply no input
+        # nor do biases
+        weights = [p for p in call.layer.parameters() if p.dim() > 1] if one is None else [one]
         if call.forward and weights:
             left = sum(sizes[id(p)] for p in weights)
             total += call.forward * left // sum(p.numel() for p in weights)

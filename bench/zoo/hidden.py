@@ -170,6 +170,44 @@ class WeightNorm(nn.Module):
         return self.head(F.relu(self.b(self.a(x))))
 
 
+class WeightNormBackwards(nn.Module):
+    """Weight norms of every kind: of a transposed convolution, depthwise, of a linear, of all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        norm = getattr(nn.utils.parametrizations, "weight_norm", nn.utils.weight_norm)
+        self.a, self.deep = norm(nn.Conv2d(3, 12, 3)), norm(nn.Conv2d(12, 12, 3, groups=12))
+        self.up = norm(nn.ConvTranspose2d(12, 10, 2, stride=2))
+        everything: Any = None  # one length for all filters; torch's annotation lacks it
+        self.b, self.fc = norm(nn.Conv2d(10, 8, 3), dim=everything), norm(nn.Linear(8, 6))
+        self.out = nn.Linear(6, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.up(F.relu(self.deep(F.relu(self.a(x))))))
+        return self.out(F.relu(self.fc(self.b(x).mean((2, 3)))))
+
+
+class QuantizedWeight(nn.Module):
+    """A weight rounded with a scale per filter: the layer stays, others are cut."""
+
+    scale: Tensor
+    zero: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = conv_bn(3, 12), nn.Conv2d(12, 8, 3)
+        self.c, self.head = conv_bn(8, 10), Head(10)
+        self.register_buffer("scale", torch.full((8,), 0.01))
+        self.register_buffer("zero", torch.zeros(8, dtype=torch.int32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = torch.fake_quantize_per_channel_affine(
+            self.b.weight.float(), self.scale.float(), self.zero, 0, -128, 127
+        )
+        x = F.conv2d(self.a(x), weight.to(x.dtype), self.b.bias)
+        return self.head(self.c(F.relu(x)))
+
+
 NETS = named(
     CustomAutograd,
     Checkpointed,
@@ -180,4 +218,5 @@ NETS = named(
     ZeroedSlices,
     FlippedChannels,
 )
-NETS.update(named(DataBranch, ReadValue, WeightNorm, whole=True))
+NETS.update(named(WeightNorm, WeightNormBackwards, QuantizedWeight))
+NETS.update(named(DataBranch, ReadValue, whole=True))

@@ -63,7 +63,8 @@ def _site(model: nn.Module, group: Group, unit: Unit) -> Optional[Site]:
     if not isinstance(model.get_submodule(module), GATED) or not (unit.norm or writes(model, unit)):
         return None
     # a norm without scale (affine=False) is known by its statistics alone
-    tensors = (module + ".weight", module + ".running_mean")
+    tensors = [module + ".weight", module + ".running_mean"]
+    tensors += [unit.weight] * (not unit.norm)  # a weight norm's own name
     parts = [
         each
         for each in group.slices

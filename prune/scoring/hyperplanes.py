@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from edgejoule.prune.computed_weights import layer_of, plain_name
 from edgejoule.prune.groups import Group, Unit, filters
 from edgejoule.prune.scoring.greedy import Distances
 
@@ -85,8 +86,8 @@ def sizes(layers: Sequence[Planes]) -> Tensor:
 def _unit(model: nn.Module, group: Group, unit: Unit, slopes: Tensor, fold_bn: bool) -> Planes:
     """The hyperplanes of one layer, its batch norm folded in if there is one and it is wanted."""
     # a recurrent layer calls them weight_ih_l0 and bias_ih_l0
-    owner, _, weight = (unit.weight or unit.producer + ".weight").rpartition(".")
-    bias = _vector(model, group, owner + "." + weight.replace("weight", "bias"))
+    owner, weight = layer_of(unit.weight or unit.producer + ".weight")
+    bias = _vector(model, group, owner + "." + plain_name(weight).replace("weight", "bias"))
     bias = slopes.new_zeros(len(slopes)) if bias is None else bias
     if not (fold_bn and unit.norm):
         return Planes(slopes, bias)

@@ -13,11 +13,13 @@ from edgejoule.prune.groups import Groups
 from edgejoule.prune.tracing.labels import Classes
 from edgejoule.prune.tracing.partition import partition, whole
 from edgejoule.prune.tracing.proof import Checker, Diverged
-from edgejoule.prune.tracing.recording import EVERYTHING, Recording, line
+from edgejoule.prune.tracing.recording import Recording, line
 from edgejoule.prune.tracing.skeleton import MODES, run, skeleton
+from edgejoule.prune.tracing.stored_sizes import write
 from edgejoule.prune.tracing.tracer import Refused
 
-ATTEMPTS = 12  # trials; each failed one freezes sites or tries other axes
+ATTEMPTS = 12  # trials that freeze a site at a time; later ones freeze all modules of its class
+LAST = 40  # trials in all: a network of few classes is through long before
 
 Wrong = Tuple[int, str]  # an operation, and what goes wrong at it
 
@@ -27,19 +29,31 @@ def discover(model: nn.Module, example: Any, mode: str, ignore: Sequence[str]) -
     try:
         recording = Recording(model, example, mode)
         _ignore(recording, ignore)
-        for _ in range(ATTEMPTS):
+        wrong: Sequence[Wrong] = ()
+        for attempt in range(LAST):
             classes = recording.labels.resolve()
-            groups, kept = partition(recording.labels, recording.recorder, classes)
-            wrong = trial(model, recording, classes, kept)
+            groups, masks = partition(recording.labels, recording.recorder, classes)
+            wrong = _first_wrong(model, recording, classes, masks)
             if not wrong:
                 rest = whole(recording.labels, recording.recorder, classes)
                 return Groups(groups, rest, recording)
-            if _settled(recording, classes, wrong):
+            if _settled(model, recording, classes, wrong, widely=attempt >= ATTEMPTS):
                 recording.run(model)
                 _ignore(recording, ignore)
-        raise Refused("", "still treats channels by fixed numbers after {} trials".format(ATTEMPTS))
+        return Groups((), [(recording.site_of(index), sentence) for index, sentence in wrong])
     except Refused as refusal:
         return Groups((), [(refusal.layer, refusal.reason)])
+
+
+def _first_wrong(
+    model: nn.Module, recording: Recording, classes: Classes, masks: Sequence[np.ndarray]
+) -> List[Wrong]:
+    """What goes wrong in the first trial that fails; none if all are proved."""
+    for kept in masks:
+        wrong = trial(model, recording, classes, kept)
+        if wrong:
+            return wrong
+    return []
 
 
 def _ignore(recording: Recording, paths: Sequence[str]) -> None:
@@ -59,9 +73,14 @@ def trial(
     """The operations at which a cut that leaves `kept` [labels] would go wrong."""
     checker = Checker(recording.recorder, classes.root, kept)
     modes = (False,) if recording.alike() else MODES
-    return proved(
-        lambda: skeleton(model, recording.axes, checker, checker.left), recording, checker, modes
-    )
+    return proved(lambda: _smaller(model, recording, checker), recording, checker, modes)
+
+
+def _smaller(model: nn.Module, recording: Recording, checker: Checker) -> nn.Module:
+    """The skeleton of a model that a cut left."""
+    twin = skeleton(model, recording.axes, checker, checker.left)
+    write(twin, recording.stored.left(checker.left))
+    return twin
 
 
 def proved(
@@ -81,33 +100,59 @@ def proved(
         last = len(recording.recorder.operations) - 1
         return checker.mismatches or [(min(error.index, last), str(error))]
     except Exception as error:  # the user's forward failed on the smaller sizes
-        last = max(0, len(checker.operations) - 1)
         return checker.mismatches or [
-            (last, "breaks when its channels are fewer ({})".format(line(error)))
+            (
+                _failed_at(recording, checker),
+                "breaks when its channels are fewer ({})".format(line(error)),
+            )
         ]
     return checker.mismatches
 
 
-def _settled(recording: Recording, classes: Classes, wrong: Sequence[Wrong]) -> bool:
+def _failed_at(recording: Recording, checker: Checker) -> int:
+    """The operation at which a forward failed: the last one that it came to.
+
+    Or the next, where a module was entered that failed before its first operation.
+    """
+    last = max(0, len(checker.operations) - 1)
+    following = min(last + 1, len(recording.recorder.operations) - 1)
+    entered = checker.site != recording.site_of(last)  # no hook runs when a forward fails
+    return following if entered and recording.site_of(following) == checker.site else last
+
+
+def _settled(
+    model: nn.Module,
+    recording: Recording,
+    classes: Classes,
+    wrong: Sequence[Wrong],
+    widely: bool,
+) -> bool:
     """Whether the model has to run again, after a failed trial has had its consequences.
 
-    A split takes another axis where there is one left to try; any other site is frozen.
+    A split takes another axis where there is one left to try; any other site is frozen, and if
+    `widely` every site like it.
     """
-    again = False
-    for index, sentence in wrong:
-        if recording.choices.get(index, 0) + 1 < recording.recorder.options.get(index, 0):
-            recording.choices[index] = recording.choices.get(index, 0) + 1
-            again = True
-        else:
-            new = index not in recording.sites and _movable(recording, classes, index)
-            place = index if new else EVERYTHING  # freezing the site again would change nothing
-            recording.sites[place] = sentence
+    turns = [index for index, _ in wrong if _turns(recording, index)]
+    for index in turns:
+        for place in recording.brothers(model, index) if widely else [index]:
+            if _turns(recording, place):
+                recording.choices[place] = recording.choices.get(place, 0) + 1
+    rest = [each for each in wrong if each[0] not in turns]
+    # what fails although nothing that enters it may leave mostly follows from another site
+    likely = [each for each in rest if recording.movable([each[0]], classes)]
+    for index, sentence in likely or ([] if turns else rest):
+        operation = recording.recorder.operations[index]
+        if recording.stored.turn(model, index, operation, classes):
+            continue
+        places = recording.brothers(model, index) if widely else [index]
+        if not likely:
+            places = recording.around(index, classes)
+        for place in places:
+            recording.sites.setdefault(place, sentence)
             recording.freeze(place)
-    return again
+    return bool(turns)
 
 
-def _movable(recording: Recording, classes: Classes, index: int) -> bool:
-    """Whether anything that enters an operation may still leave."""
-    inputs = recording.recorder.operations[index].inputs
-    vectors = [vector for axes in inputs for vector in axes if vector is not None]
-    return any(not classes.frozen[vector].all() for vector in vectors)
+def _turns(recording: Recording, index: int) -> bool:
+    """Whether a split has another axis left to try."""
+    return recording.choices.get(index, 0) + 1 < recording.recorder.options.get(index, 0)

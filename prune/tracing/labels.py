@@ -99,7 +99,7 @@ def _meets_constant(
     meets = (left == CONSTANT) != (right == CONSTANT)
     labels, sites = np.maximum(left[meets], right[meets]), site[meets]
     return [
-        (labels[sites == index], pairs[index][2], "its channels meet constant ones (padding)")
+        (labels[sites == index], pairs[index][2], "meets constant channels (padding)")
         for index in np.unique(sites)
     ]
 

@@ -4,21 +4,30 @@ from typing import Dict, List, Optional, Set, Tuple
 
 import numpy as np
 
+from edgejoule.prune.computed_weights import layer_of
 from edgejoule.prune.groups import Group, Slice, Unit
 from edgejoule.prune.tracing.labels import CONSTANT, Classes, Labels
 from edgejoule.prune.tracing.tracer import Tracer
 
 
-def partition(labels: Labels, tracer: Tracer, classes: Classes) -> Tuple[List[Group], np.ndarray]:
-    """The groups, and a trial mask [labels] that keeps a different share of each."""
+def partition(
+    labels: Labels, tracer: Tracer, classes: Classes
+) -> Tuple[List[Group], List[np.ndarray]]:
+    """The groups, and two masks [labels] for trials, each of which keeps what the other removes.
+
+    One alone would miss code that reads the first n channels, where it happens to keep just those.
+    """
     member = _prunable(tracer, classes)
     root, axis = classes.root[member], labels.axis_of()[member]
     group, rank = _sorted_roots(root, axis, len(labels.starts), classes.root.size)
     order = np.lexsort((member, rank[root], axis, group[root]))
     member, root, axis = member[order], root[order], axis[order]
-    kept = np.ones(labels.size, bool)
-    kept[member] = _trial(group, rank)[root]
-    return _groups(labels, tracer, group[root], rank[root], axis, member), kept
+    trials = []
+    for flags in _trials(group):
+        kept = np.ones(labels.size, bool)
+        kept[member] = flags[root]
+        trials.append(kept)
+    return _groups(labels, tracer, group[root], rank[root], axis, member), trials
 
 
 def _prunable(tracer: Tracer, classes: Classes) -> np.ndarray:
@@ -55,10 +64,11 @@ def _sorted_roots(
     return group, rank
 
 
-def _trial(group: np.ndarray, rank: np.ndarray) -> np.ndarray:
-    """Per root label whether a trial keeps it: a random part of each group, neither all nor none.
+def _trials(group: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """Per root label whether a trial keeps it: a random part of each group, then the other part.
 
-    It is random since keeping the first ones could hide code that reads channels by position.
+    Neither is empty, except that a group's only channel stays in both. They are random since
+    keeping the first ones could hide code that reads channels by position.
     """
     roots = np.nonzero(group >= 0)[0]
     draw = np.random.RandomState(1)  # its own stream, always the same: groups are found alike
@@ -69,7 +79,9 @@ def _trial(group: np.ndarray, rank: np.ndarray) -> np.ndarray:
     stay = np.minimum(np.maximum(stay, 1), np.maximum(count - 1, 1))
     kept = np.ones(group.size, bool)
     kept[roots] = np.arange(roots.size) - starts[group[roots]] < stay[group[roots]]
-    return kept
+    rest = np.ones(group.size, bool)
+    rest[roots] = ~kept[roots] | (count == 1)[group[roots]]
+    return kept, rest
 
 
 def _groups(
@@ -144,7 +156,7 @@ def _index(part: Slice) -> bool:
 
 
 def _unit(part: Slice, norm: Optional[str]) -> Unit:
-    path, _, leaf = part.tensor.rpartition(".")
+    path, leaf = layer_of(part.tensor)
     return Unit(path, norm, "" if leaf == "weight" else part.tensor, part.axis)
 
 
@@ -172,6 +184,9 @@ def whole(labels: Labels, tracer: Tracer, classes: Classes) -> List[Tuple[str, s
             site, sentence = classes.reasons[classes.reason[vector[0]]]
             place = " in {!r}".format(site) if site else ""
             result.setdefault(
-                tensor.rpartition(".")[0] or tensor, "its channel axis {}{}".format(sentence, place)
+                layer_of(tensor)[0] or tensor, "its channel axis {}{}".format(sentence, place)
             )
+    for label in tracer.lost:  # what is computed from it has no labels, so it makes none
+        weight, sentence = labels.owner(label)[0], classes.reasons[classes.reason[label]][1]
+        result.setdefault(layer_of(weight)[0] or weight, "its weight {}".format(sentence))
     return list(result.items())

@@ -112,14 +112,22 @@ class Checker(Recorder):
                 raise ValueError("different channels meet")
 
     def tie(self, table: np.ndarray) -> np.ndarray:
-        """The first row; the others must be of its classes.
+        """The first row; the others must be of its classes, or constant, which froze them.
 
         Raises:
             ValueError: they are not.
         """
-        if len(table) > 1 and (self.root[table] != self.root[table[0]]).any():
+        row = np.ascontiguousarray(table[0])
+        same = (self.root[table] == self.root[row]) | (table == CONSTANT) | (row == CONSTANT)
+        if not same.all():
             raise ValueError("different channels are tied")
-        return np.ascontiguousarray(table[0])
+        return row
+
+    def align(self, windows: np.ndarray) -> None:
+        """Nothing to ask: other windows than the dense run's show in the labels of the result.
+
+        Whether a length divides an axis is chance in a smaller model, and says nothing.
+        """
 
     def chosen(self, varying: List[int], offset: int, count: int) -> int:
         """The axis that carried the labels before."""

@@ -62,6 +62,8 @@ def settings(call: Call) -> tuple:
     """
     if call.name in _SHAPED:
         return ()
+    if call.name == "group_norm" and rules_norm.per_channel(call):
+        return ("per channel", str(call.bound(_GROUP_NORM)["eps"]))
     if call.name.startswith("conv"):
         bound = call.bound(_CONVOLUTION[call.name.startswith("conv_transpose")])
         bound.pop("groups")
@@ -71,6 +73,7 @@ def settings(call: Call) -> tuple:
     return call.settings()
 
 
+_GROUP_NORM = "input num_groups weight bias eps"
 _CONVOLUTION = (
     "input weight bias stride padding dilation groups",
     "input weight bias stride padding output_padding groups dilation",  # transposed
@@ -104,6 +107,9 @@ def unknown(tracer: Tracer, call: Call, detail: str = "") -> Any:
     """
     for tensor in call.tensors():
         tracer.freeze(tensor, "enters {!r}, for which there is no rule{}".format(call.name, detail))
+        first = axes_of(tensor)[0] if tensor.dim() > 1 else None
+        if first is not None and isinstance(tensor, Labelled) and tensor.learned:
+            tracer.lost.append(int(first[0]))
     if call.name == "setitem":
         return None
     real = call.func(*replaced(call.args, _values), **replaced(call.kwargs, _values))
@@ -127,6 +133,12 @@ def plain(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _values(tensor: torch.Tensor) -> torch.Tensor:
-    """A writable stand-in with storage; NaN would spread, so a common number takes its place."""
+    """A writable stand-in with storage; NaN would spread, so a common number takes its place.
+
+    Whole numbers that nobody knows become 0, the one index that is inside of every axis.
+    """
+    unknown_index = type(tensor) is Labelled and not tensor.solid
     tensor = plain(tensor).detach().cpu().clone(memory_format=torch.contiguous_format)
-    return tensor.nan_to_num_(SAMPLE) if tensor.dtype.is_floating_point else tensor
+    if tensor.dtype.is_floating_point:
+        return tensor.nan_to_num_(SAMPLE)
+    return tensor.zero_() if unknown_index else tensor

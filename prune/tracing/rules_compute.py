@@ -134,8 +134,9 @@ def _transposed_groups(
     """The labels of a transposed convolution's outputs: those of `out`, once per group."""
     if groups == 1:
         return out
-    if weight.shape[0] == groups and out is None:  # depthwise: the channel itself
-        return vector
+    if weight.shape[0] == groups:  # depthwise: what a channel makes leaves with it
+        tracer.freeze_axis(out, "is what every channel of its own makes")
+        return None if vector is None else np.repeat(vector, weight.shape[1])
     if vector is not None:
         tracer.tie(vector.reshape(groups, -1))
     return None if out is None else np.tile(out, groups)

@@ -160,6 +160,22 @@ def repeat(tracer: Tracer, call: Call) -> Labelled:
     return rearranged(tracer, source, shape, axes)
 
 
+def repeat_interleave(tracer: Tracer, call: Call) -> Labelled:
+    """Every position of an axis several times in a row, as often as one number says.
+
+    Raises:
+        ValueError: positions are repeated by a list, or without an axis.
+    """
+    bound = call.bound("input repeats dim")
+    source, times = bound["input"], bound["repeats"]
+    if not isinstance(times, int) or bound["dim"] is None:
+        raise ValueError("repeated by a list, or flattened")
+    axis, shape, axes = bound["dim"] % source.dim(), list(source.shape), list(source.axes)
+    vector, shape[axis] = axes[axis], shape[axis] * times
+    axes[axis] = None if vector is None else np.repeat(vector, times)
+    return tracer.emit(shape, source.dtype, axes, source.zero[0], source.learned)
+
+
 def _times(vector: Vector, times: int) -> Vector:
     return vector if vector is None or times == 1 else np.tile(vector, times)
 
@@ -173,6 +189,7 @@ RULES: Dict[str, Rule] = dict.fromkeys(_VIEWS.split(), reshape)
 RULES.update(dict.fromkeys(_TURNS.split(), permute))
 RULES.update(dict.fromkeys(_GROWTHS.split(), expand))
 RULES.update(dict.fromkeys(_REPEATS.split(), repeat))
+RULES["repeat_interleave"] = repeat_interleave
 RULES.update({"squeeze": squeeze, "unsqueeze": unsqueeze})
 
 # their arguments are sizes: labels and shapes of the result tell all

@@ -42,8 +42,20 @@ def batch_norm(tracer: Tracer, call: Call) -> Labelled:
 
 def _affine(call: Call) -> bool:
     """Whether a scale and a shift that the mask makes zero decide what comes out."""
-    bound = call.bound("input running_mean running_var weight bias")
+    names = "input running_mean running_var weight bias"
+    bound = call.bound("input num_groups weight bias" if call.name == "group_norm" else names)
     return is_zero(bound["weight"]) and is_zero(bound["bias"])
+
+
+def weight_norm(tracer: Tracer, call: Call) -> Labelled:
+    """A weight of direction v and length g: zeros in either are zeros in it, and count nothing."""
+    direction, length, axis = call.args if len(call.args) == 3 else call.args + (0,)
+    if axis >= 0:
+        tracer.unify(
+            axes_of(direction)[axis], axes_of(length)[axis], "has lengths of a fixed number"
+        )
+    zero = is_zero(direction) and is_zero(length)
+    return tracer.emit(direction.shape, direction.dtype, axes_of(direction), zero, learned=True)
 
 
 def layer_norm(tracer: Tracer, call: Call) -> Labelled:
@@ -57,11 +69,22 @@ def layer_norm(tracer: Tracer, call: Call) -> Labelled:
 
 
 def group_norm(tracer: Tracer, call: Call) -> Labelled:
-    """group_norm: channels of a group are averaged together, so they stay whole."""
+    """group_norm: channels of a group are averaged together, so they stay whole.
+
+    A group for every channel is an instance norm, and leaves with its channel.
+    """
     source = call.args[0]
+    if per_channel(call):
+        return batch_norm(tracer, call)
     for tensor in call.tensors():
         tracer.freeze(tensor, "is averaged over by group_norm")
     return tracer.emit(source.shape, source.dtype, source.axes)
+
+
+def per_channel(call: Call) -> bool:
+    """Whether a group norm has as many groups as channels."""
+    bound = call.bound("input num_groups")
+    return bound["input"].dim() > 1 and bound["num_groups"] == bound["input"].shape[1]
 
 
 def local_response_norm(tracer: Tracer, call: Call) -> Labelled:
@@ -145,6 +168,7 @@ def _like(call: Call, source: Labelled, emit: Callable[[torch.dtype], Labelled])
 
 RULES: Dict[str, Rule] = {
     "batch_norm": batch_norm,
+    "weight_norm": weight_norm,
     "instance_norm": batch_norm,
     "layer_norm": layer_norm,
     "rms_norm": layer_norm,

@@ -67,7 +67,7 @@ def sliced(tracer: Tracer, vector: Vector, window: slice, size: int) -> Vector:
     if (start, stop, step) == (0, vector.size, 1):
         return vector
     if step == 1 and length > 0 and vector.size % length == 0 and start % length == 0:
-        tracer.tie(vector.reshape(-1, length))
+        tracer.align(vector.reshape(-1, length))
     return np.ascontiguousarray(vector[start:stop:step])
 
 
@@ -144,7 +144,7 @@ def pieces(tracer: Tracer, call: Call) -> Tuple[Labelled, ...]:
     if vector is None:
         tracer.note(*sizes)
     elif len(set(sizes)) == 1:
-        tracer.tie(vector.reshape(len(sizes), -1))
+        tracer.align(vector.reshape(len(sizes), -1))
     result = []
     for shape, size in zip(shapes, sizes):
         axes = list(source.axes)

@@ -7,8 +7,9 @@ from typing import Any, Dict
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
-from edgejoule.prune.tracing.labelled import Labelled, Vector, hollow, tensors_in
+from edgejoule.prune.tracing.labelled import Labelled, Vector, axes_of, hollow, tensors_in
 from edgejoule.prune.tracing.labels import CONSTANT
 from edgejoule.prune.tracing.operation import Call
 from edgejoule.prune.tracing.tracer import Rule, Tracer
@@ -33,6 +34,18 @@ def pooled(tracer: Tracer, call: Call) -> Any:
         for part in tensors_in(real)
     ]
     return results[0] if isinstance(real, torch.Tensor) else tuple(results)
+
+
+def sampled(tracer: Tracer, call: Call) -> Labelled:
+    """grid_sample: every channel of x [n, c, ...] alone, at the points of a grid [n, ..., 2]."""
+    bound = call.bound("input grid")
+    source, grid = bound["input"], bound["grid"]
+    for vector in source.axes[2:] + axes_of(grid):
+        tracer.freeze_axis(vector, "says where pixels are sampled")
+    tracer.freeze_axis(source.axes[0], "is sampled by a grid of its own")
+    shape = list(source.shape[:2]) + list(grid.shape[1:-1])
+    axes = [None, source.axes[1]] + [None] * (len(shape) - 2)
+    return tracer.emit(shape, source.dtype, axes, source.zero[0])
 
 
 def padded(tracer: Tracer, call: Call) -> Labelled:
@@ -95,9 +108,21 @@ def channel_shuffle(tracer: Tracer, call: Call) -> Labelled:
     return tracer.emit(source.shape, source.dtype, axes, source.zero[0])
 
 
+def windows(tracer: Tracer, call: Call) -> Labelled:
+    """Tensor.unfold(dimension, size, step): windows along one axis, their positions a last axis."""
+    bound = call.bound("input dimension size step")
+    source, axis = bound["input"], bound["dimension"] % bound["input"].dim()
+    tracer.freeze_axis(source.axes[axis], "is read in windows of a fixed size")
+    shape, axes = list(source.shape) + [bound["size"]], list(source.axes) + [None]
+    shape[axis], axes[axis] = (shape[axis] - bound["size"]) // bound["step"] + 1, None
+    return tracer.emit(shape, source.dtype, axes, source.zero, source.learned)
+
+
 def unfold(tracer: Tracer, call: Call) -> Labelled:
     """F.unfold: every channel becomes one row per kernel position."""
     source = call.args[0]
+    if call.func is not F.unfold:  # a method of tensors has the same name
+        return windows(tracer, call)
     if source.dim() != 4:
         raise ValueError("unfold of {} axes".format(source.dim()))
     real = call.func(
@@ -127,6 +152,8 @@ RULES.update(
         "channel_shuffle": channel_shuffle,
         "native_channel_shuffle": channel_shuffle,
         "unfold": unfold,
+        "grid_sample": sampled,
+        "grid_sampler": sampled,
     }
 )
 

@@ -65,7 +65,10 @@ def _may_hold_channels(tensor: torch.Tensor, axis: int, size: int, kernels: Set[
         return False
     if not tensor.dtype.is_floating_point:
         return tensor.dtype == torch.long and tensor.dim() == 1  # an index over channels
-    return axis < 2 if id(tensor) in kernels or tensor.dim() > 3 else True
+    if id(tensor) in kernels:
+        return axis < 2
+    # of a bare weight [..., out, in, h, w] the last two axes are the kernel's
+    return tensor.dim() < 4 or axis < tensor.dim() - 2
 
 
 def skeleton(

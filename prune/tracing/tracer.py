@@ -34,6 +34,7 @@ class Tracer:
         self.labels, self.mode = labels, mode
         self.operations: List[Operation] = []
         self.producers: List[np.ndarray] = []  # labels of the outputs of layers
+        self.lost: List[int] = []  # labels of weights that entered an operation without a rule
         self.followers: Dict[str, str] = {}  # weight -> path of the batch norm behind its layer
         self.streams: List[np.ndarray] = []  # labels that residual sums run over
         self.choices: Dict[int, int] = {}  # operation -> rank of the axis that keeps split labels
@@ -118,6 +119,10 @@ class Tracer:
         if len(table) > 1 and (table != row).any():
             self.labels.unify(np.tile(row, len(table) - 1), table[1:].ravel(), self.site)
         return row
+
+    def align(self, windows: np.ndarray) -> None:
+        """Tie the rows of a table [k, n]: equal windows of one axis, which are to stay equal."""
+        self.tie(windows)
 
     def chosen(self, varying: List[int], offset: int, count: int) -> int:
         """The axis on which split labels stay: the first, unless a failed proof asked for another.

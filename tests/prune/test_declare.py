@@ -99,3 +99,23 @@ def test_flattened_pixels_belong_to_their_channel():
 def test_a_tensor_that_isn_t_there_is_an_error():
     with pytest.raises(ValueError, match="the model has no 'z'"):
         declared(built()[0], {"g": ["z"]})
+
+
+class Dropping(nn.Module):
+    """Dropout as a function, over a declared group's channels."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 4, 1)
+
+    def forward(self, x):
+        return self.b(nn.functional.dropout(self.a(x), 0.5, self.training))
+
+
+def test_dropout_as_a_function_does_not_refuse_a_declared_cut():
+    torch.manual_seed(0)
+    model, x = Dropping(), torch.randn(2, 3, 6, 6)
+    own = declared(model, {"a": [("a.weight", 0), ("a.bias", 0), ("b.weight", 1)]})
+    mask = Mask({"a": torch.arange(8) < 3})
+    small = shrink(model, x, own, mask)
+    assert parity(masked(model, own, mask), small, x, (False,)) < 1e-6

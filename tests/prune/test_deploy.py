@@ -41,7 +41,24 @@ def test_torchscript(name, mode, tmp_path):
 def test_torch_export(mode, tmp_path):
     model, inputs = small("residual", mode)
     path = deploy.write(model, inputs, str(tmp_path / "net"), "export")
-    assert torch.allclose(torch.export.load(path).module()(inputs), model(inputs), atol=1e-6)
+    again = torch.export.load(path).module()
+    for batch in (inputs, inputs[:1], torch.cat([inputs, inputs, inputs[:1]])):
+        assert torch.allclose(again(batch), model(batch), atol=1e-6)
+
+
+class TwoAtOnce(torch.nn.Module):
+    """A forward that knows its batch size."""
+
+    def forward(self, x):
+        return x.reshape(2, -1)[:, :4]
+
+
+@pytest.mark.skipif(torch.__version__ < "2", reason="torch.export came with torch 2")
+def test_a_batch_size_that_the_network_fixes_is_said(tmp_path):
+    model, inputs = TwoAtOnce(), torch.randn(2, 3, 4, 4)
+    with pytest.warns(UserWarning, match="takes 2 inputs at once"):
+        path = deploy.write(model, inputs, str(tmp_path / "net"), "export")
+    assert torch.equal(torch.export.load(path).module()(inputs), model(inputs))
 
 
 @pytest.mark.skipif(torch.__version__ > "2", reason="torch 1.10 has no torch.export")
