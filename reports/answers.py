@@ -105,9 +105,7 @@ def _run_cost(report: Report, cut: pandas.DataFrame) -> Finding:
         "in {} and against dense training, a whole run (training before the cut, search, scoring, "
         "retraining) {}".format(report.judged, "; ".join(said))
     )
-    return Finding(
-        comparisons.kind(found), "Whole run", text + _few(found) + _unknown(cut, found)
-    )
+    return Finding(comparisons.kind(found), "Whole run", text + _few(found) + _unknown(cut, found))
 
 
 def _few(found: List[Cost]) -> str:

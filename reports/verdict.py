@@ -59,7 +59,9 @@ def _power(report: Report) -> Iterator[Finding]:
         )
     elif report.power.label:
         yield Finding(
-            "note", "Power", "the joules are an estimate ({}), not a measurement; the verdict compares "
+            "note",
+            "Power",
+            "the joules are an estimate ({}), not a measurement; the verdict compares "
             "seconds".format(words),
         )
     elif not report.power.measured and len(report.runs):

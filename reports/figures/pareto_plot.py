@@ -4,6 +4,7 @@ A method whose accuracy collapsed would leave a few pixels to all the others: it
 edge with an arrow, and below the figure its accuracy is written out.
 """
 
+import math
 from typing import Iterable, List, NamedTuple, Optional, Tuple
 
 from markupsafe import Markup
@@ -17,7 +18,8 @@ from edgejoule.reports.spread import Spread
 WIDTH, HEIGHT = 420.0, 330.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 404.0, 34.0, 282.0
 MOST_NAMES = 24  # labels that find a place; the others show on hovering
-MARK = 7.0  # pixels from the middle of a mark to its edge, its outline with it
+RADIUS, GROWTH = 6.0, 2.5  # pixels of a mark, and of each further one that lies over it
+MOST_NESTED = 4  # marks over one another; of more the outer ones would cover their neighbours
 LIST = HEIGHT + 8  # where the list of names begins that found no place beside their mark
 FAR = 2.0  # a gap of so many times what the other accuracies span is a collapse
 LEAST_SPAN = 2.0  # points: methods that agree better than this do not make others collapse
@@ -63,7 +65,10 @@ def draw(identity: str, points: List[Point], unit: quantity.Unit, cost_title: st
         frame,
         *(
             [svg.line(line, class_) for class_, line in lines]
-            + [_mark(plot, point, point in fallen) for point in points]
+            + [
+                _mark(plot, point, point in fallen, size)
+                for point, size in zip(points, _sizes(plot, points, fallen))
+            ]
             + names
             + _list(below)
         ),
@@ -142,14 +147,10 @@ def _extent(spreads: Iterable[Spread]) -> List[float]:
 def _edge(plot: axes.Plot) -> float:
     """The accuracy at the lower edge of the figure, under the room for collapsed methods."""
     scale = plot.y
-    return scale.low - (BOTTOM - scale.start) * (scale.high - scale.low) / (
-        scale.start - scale.end
-    )
+    return scale.low - (BOTTOM - scale.start) * (scale.high - scale.low) / (scale.start - scale.end)
 
 
-def _guides(
-    plot: axes.Plot, points: List[Point], fallen: List[Point]
-) -> List[Tuple[str, Line]]:
+def _guides(plot: axes.Plot, points: List[Point], fallen: List[Point]) -> List[Tuple[str, Line]]:
     """Where dense training stands: the corner to be left of and above."""
     lines: List[Tuple[str, Line]] = []
     for point in points:
@@ -190,9 +191,23 @@ def _place(plot: axes.Plot, point: Point, fallen: bool) -> Tuple[float, float]:
     return (x, BOTTOM - 17) if fallen else (x, y)
 
 
-def _mark(plot: axes.Plot, point: Point, fallen: bool) -> Markup:
+def _sizes(plot: axes.Plot, points: List[Point], fallen: List[Point]) -> List[float]:
+    """The radius of each mark: one under later marks is larger, so that its edge still shows."""
+    places = [_place(plot, point, point in fallen) for point in points]
+    return [
+        RADIUS
+        + GROWTH
+        * min(
+            sum(math.hypot(x - a, y - b) < RADIUS for a, b in places[number + 1 :]),
+            MOST_NESTED,
+        )
+        for number, (x, y) in enumerate(places)
+    ]
+
+
+def _mark(plot: axes.Plot, point: Point, fallen: bool, size: float) -> Markup:
     x, y = _place(plot, point, fallen)
-    drawn = svg.mark(point.series, x, y, 6.0, point.name)
+    drawn = svg.mark(point.series, x, y, size, point.name)
     if fallen:
         path = "M{x:.1f} {a:.1f}V{b:.1f}M{l:.1f} {c:.1f}L{x:.1f} {b:.1f}L{r:.1f} {c:.1f}".format(
             x=x, a=y + 8, b=BOTTOM - 1, c=BOTTOM - 5, l=x - 4, r=x + 4
@@ -208,8 +223,8 @@ def _names(
     drawn = Canvas(Box(LEFT + 2, TOP - 12, WIDTH - 2, BOTTOM - 2))
     for line in lines:
         drawn.line(line)
-    for point in points:
-        drawn.mark(*_place(plot, point, point in fallen), MARK)
+    for point, size in zip(points, _sizes(plot, points, fallen)):
+        drawn.mark(*_place(plot, point, point in fallen), 1.15 * size)
     made, below = [], []
     for point in sorted(_named(points), key=lambda p: -p.accuracy.mean):
         name = svg.short(point.name)

@@ -114,9 +114,7 @@ def test_labels_stay_in_their_figure(points):
 
 
 SEARCHES = some.lists(
-    some.tuples(
-        some.lists(some.floats(0, 1), min_size=1, max_size=12), some.booleans()
-    ),
+    some.tuples(some.lists(some.floats(0, 1), min_size=1, max_size=12), some.booleans()),
     min_size=1,
     max_size=6,
 )

@@ -275,7 +275,9 @@ def test_two_cheap_seeds_of_a_wide_spread_are_neither_cheaper_nor_the_same(tmp_p
     assert found.kind == "unknown" and "seeds, by the spread of these, would tell" in found.text
     whole = verdict.findings(gather.report(tmp_path / "quick"))
     run = [each for each in whole if each.topic == "Whole run"][0]
-    assert "not told apart from it with slim 0.5 (0.8" in run.text and "about as much" not in run.text
+    assert (
+        "not told apart from it with slim 0.5 (0.8" in run.text and "about as much" not in run.text
+    )
 
 
 def test_one_seed_concludes_nothing_and_says_how_many_more(tmp_path):
