@@ -10,7 +10,6 @@ from edgejoule import plugins
 from edgejoule.reports import markup, verdict
 from edgejoule.reports.gather import Report
 
-
 FIRST_SCREEN = 10  # sections of a lower ORDER stand right under the answer
 
 

@@ -8,7 +8,6 @@ from edgejoule.reports.gather import Report
 from edgejoule.reports.sources import FAKE
 from edgejoule.reports.words import listed, plural, sentence
 
-
 LIMITS = ("Power", "Settings", "Missing", "Set aside")  # topics that limit the whole report
 ANSWER = "Answer"
 

@@ -84,7 +84,7 @@ def _words(x: float) -> Tuple[float, float]:
 
 
 def _crossed(trend: Trend, across: axes.Scale) -> List[List[int]]:
-    """For each step the rows on the way up to its own in which its line meets the words of others."""
+    """For each step the rows below its own in which its line meets the words of others."""
     chosen = rows(trend, across)
     places = [across(night - 0.5) for night, _, _ in trend.steps]
     return [

@@ -7,9 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from edgejoule.reports import quantity
-from edgejoule.reports.figures import axes, distance_plot, epoch_plot, labels, pareto_plot, svg
-from edgejoule.reports.figures import trend_plot
+from edgejoule.reports import markup, quantity
+from edgejoule.reports.figures import (
+    axes,
+    distance_plot,
+    epoch_plot,
+    labels,
+    pareto_plot,
+    svg,
+    trend_plot,
+)
 from edgejoule.reports.figures.epoch_plot import Curves
 from edgejoule.reports.figures.labels import Box
 from edgejoule.reports.figures.pareto_plot import Point
@@ -30,30 +37,30 @@ def _elements(drawn):
 def _names(drawn):
     """The box of every label, measured by its words."""
     found = []
-    for tag, given, words in _elements(drawn):
-        if tag == "text" and given.get("class") in ("name", "size"):
-            x, y, wide = float(given["x"]), float(given["y"]), labels.width(words)
-            left = x - wide * {"end": 1, "middle": 0.5}.get(given.get("text-anchor"), 0)
+    for tag, its, words in _elements(drawn):
+        if tag == "text" and its.get("class") in ("name", "size"):
+            x, y, wide = float(its["x"]), float(its["y"]), labels.width(words)
+            left = x - wide * {"end": 1, "middle": 0.5}.get(its.get("text-anchor"), 0)
             found.append((words, Box(left, y - labels.ASCENT + 1, left + wide, y + 3)))
     return found
 
 
 def _lines(drawn):
     """Every straight piece of the lines that carry data: guides, fronts, bars, curves, steps."""
-    for tag, given, _ in _elements(drawn):
+    for tag, its, _ in _elements(drawn):
         if tag == "polyline":
-            places = [tuple(map(float, each.split(","))) for each in given["points"].split()]
+            places = [tuple(map(float, each.split(","))) for each in its["points"].split()]
             yield from zip(places, places[1:])
 
 
 def _marks(drawn):
     """The middle of every mark, dot and ticket: the first point of its path, moved in."""
-    for tag, given, _ in _elements(drawn):
-        kind = given.get("class", "").split(" ")[0]
+    for tag, its, _ in _elements(drawn):
+        kind = its.get("class", "").split(" ")[0]
         if tag == "circle":
-            yield float(given["cx"]), float(given["cy"])
+            yield float(its["cx"]), float(its["cy"])
         elif tag == "path" and kind in ("mark", "ticket"):
-            numbers = [float(each) for each in re.findall(r"-?[0-9.]+", given["d"].split("a")[0])]
+            numbers = [float(each) for each in re.findall(r"-?[0-9.]+", its["d"].split("a")[0])]
             xs, ys = numbers[::2], numbers[1::2]
             yield (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
 
@@ -109,7 +116,7 @@ def test_labels_stay_in_their_figure(points):
     drawn = str(pareto_plot.draw("p", points, JOULES, "Joules"))
     wide, high = map(float, re.search(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', drawn).groups())
     for words, box in _names(drawn):
-        assert 0 <= box.left and box.bottom <= high, words
+        assert box.left >= 0 and box.bottom <= high, words
         assert box.right <= wide or box.top > pareto_plot.BOTTOM, words
 
 
@@ -142,14 +149,12 @@ def test_no_label_of_a_search_covers_anything(found):
 def test_no_ticket_hides_another(found):
     """Diamonds are hollow, and two at one place have two sizes."""
     drawn = distance_plot.draw("d", "spline", _searches(found), 2)
-    tickets = [given for tag, given, _ in _elements(drawn) if "ticket" in given.get("class", "")]
+    tickets = [its for tag, its, _ in _elements(drawn) if "ticket" in its.get("class", "")]
     assert len({each["d"] for each in tickets}) == len(tickets)
     assert re.search(r"svg \.ticket \{ fill: none;", _sheet())
 
 
 def _sheet():
-    from edgejoule.reports import markup
-
     return (markup.TEMPLATES / "style.css").read_text(encoding="utf8")
 
 
@@ -163,9 +168,13 @@ def test_no_words_of_a_step_are_crossed(nights):
     plot = trend_plot.plot([trend], 60, 3.0)
     drawn = trend_plot.draw("t", trend, plot, [str(n) for n in range(60)], "words", "title")
     boxes = []
-    for tag, given, words in _elements(drawn):
+    for tag, its, words in _elements(drawn):
         if tag == "text" and words in ("+12.5 %", "a000001..a000002"):
-            x, y, end = float(given["x"]), float(given["y"]), given.get("text-anchor") == "end"
+            x, y, end = (
+                float(its["x"]),
+                float(its["y"]),
+                its.get("text-anchor") == "end",
+            )
             wide = trend_plot.WORDS - 6
             left = x - wide if end else x
             boxes.append(Box(left, y - 9, left + wide, y + 2))
@@ -195,8 +204,8 @@ def test_a_collapsed_method_does_not_squash_the_axis():
     assert places["l2"][1] - places["dense"][1] > 100
     ticks = [
         float(words)
-        for tag, given, words in _elements(drawn)
-        if tag == "text" and given.get("text-anchor") == "end" and re.match(r"[0-9.]+$", words)
+        for tag, its, words in _elements(drawn)
+        if tag == "text" and its.get("text-anchor") == "end" and re.match(r"[0-9.]+$", words)
     ]
     assert min(ticks) > 80
     assert "gone: 10.0 % at 19.0 J, below the axis" in drawn
@@ -229,9 +238,9 @@ def test_every_panel_of_epochs_has_three_ticks(first, last):
     parts = epoch_plot.panels("joules", [first, last], "")
     drawn = epoch_plot.draw("e", mine, None, epoch_plot.shared([mine], parts), parts)
     heights = [
-        float(given["y"])
-        for tag, given, _ in _elements(drawn)
-        if tag == "text" and given.get("class") == "tick" and given.get("text-anchor") == "end"
+        float(its["y"])
+        for tag, its, _ in _elements(drawn)
+        if tag == "text" and its.get("class") == "tick" and its.get("text-anchor") == "end"
     ]
     for panel in range(3):
         top = epoch_plot.TOP + panel * (epoch_plot.PANEL + epoch_plot.GAP)

@@ -177,12 +177,14 @@ def test_a_table_sorts_by_a_head_and_filters(pages, tmp_path):
 
 
 TABLE = """<div class="scroll"><table id="try" data-sort><thead><tr><th scope="col">Name</th>
-<th scope="col" class="number">Value</th></tr></thead><tbody><tr><th scope="row">a</th><td>30</td></tr>
+<th scope="col" class="number">Value</th></tr></thead><tbody>
+<tr><th scope="row">a</th><td>30</td></tr>
 <tr><th scope="row">b</th><td>2 k</td></tr><tr><th scope="row">c</th><td>not measured</td></tr>
 <tr><th scope="row">d</th><td>0.5</td></tr></tbody></table></div>"""
 SORT = """
 var table = document.getElementById("try"), heads = table.tHead.rows[0].cells;
-function sorts() { return [].map.call(heads, function (h) { return h.getAttribute("aria-sort"); }); }
+function sorts() { return [].map.call(heads, function (h) {
+  return h.getAttribute("aria-sort"); }); }
 function cells() { return [].map.call(table.tBodies[0].rows, function (r) {
   return r.cells[1].textContent; }); }
 var found = {before: sorts()};
