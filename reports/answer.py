@@ -34,10 +34,10 @@ def answer(report: Report) -> Optional[Said]:
         return None
     if len(told) == 1:
         heading, only = told[0]
-        return only._replace(text="{}: {}".format(heading, only.text)) if heading else only
+        return Said(only.kind, "{}: {}".format(heading, only.text)) if heading else only
     if len({each for _, each in told}) == 1:
         only = told[0][1]
-        return only._replace(text="in each of {} settings {}".format(len(told), only.text))
+        return Said(only.kind, "in each of {} settings {}".format(len(told), only.text))
     kinds = {each.kind for _, each in told}
     parts = ["{}: {}".format(heading, each.text) for heading, each in told[:MOST_BLOCKS]]
     more = len(told) - MOST_BLOCKS
@@ -137,10 +137,12 @@ def _tied(report: Report, best: Candidate, rivals: List[Candidate]) -> Said:
         )
     cheapest_first = sorted([best] + rivals, key=lambda each: each.cost.value)
     names = ["{} ({})".format(each.name, each.size) for each in cheapest_first]
+    saves = cheapest_first[0].cost.value < 0
     return Said(
         "unknown",
-        "which method saves the most {} at the accuracy of dense training could not be told "
+        "{} {} at the accuracy of dense training could not be told "
         "with {}: {} were not told apart; {} would".format(
+            "which method saves the most" if saves else "whether any method saves",
             report.judged,
             plural(best.cost.n, "seed"),
             listed(names),
@@ -183,8 +185,8 @@ def _none_saves(report: Report, best: Candidate, unclear: List[Candidate]) -> Sa
     )
     return Said(
         "unknown" if unclear else "bad",
-        "no method that keeps the accuracy of dense training saves {} over a whole run: the "
-        "cheapest, {}, {}{}".format(
+        "no method that keeps the accuracy of dense training saves {}: the cheapest, {}, takes "
+        "{}{}".format(
             report.judged, best.name, best.saving(report.judged), doubt if unclear else ""
         ),
     )
@@ -195,7 +197,7 @@ def _all_lose(report: Report, found: List[Candidate]) -> Said:
     return Said(
         "bad",
         "no method keeps the accuracy of dense training within {}: the closest, {}, is at {} and "
-        "{}".format(POINT, best.name, best.points, best.saving(report.judged)),
+        "takes {}".format(POINT, best.name, best.points, best.saving(report.judged)),
     )
 
 

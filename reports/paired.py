@@ -5,7 +5,7 @@ both; else the two groups are compared as they are (Welch). Intervals are Studen
 """
 
 import math
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from edgejoule.reports import student
 from edgejoule.reports.spread import Spread, known, spread
@@ -69,11 +69,11 @@ def difference(mine: Dict[int, float], other: Dict[int, float]) -> Optional[Esti
     shared = sorted(seed for seed in mine if seed in other)
     if len(shared) >= 2 or (shared and len(mine) == len(other) == 1):
         return _pairs([mine[seed] - other[seed] for seed in shared])
-    groups = spread(mine.values()), spread(other.values())
-    return _groups(*groups) if groups[0] and groups[1] else None
+    first, second = spread(mine.values()), spread(other.values())
+    return _groups(first, second) if first and second else None
 
 
-def _pairs(values: list) -> Estimate:
+def _pairs(values: List[float]) -> Estimate:
     found = spread(known(values))
     assert found is not None
     error = None if found.sd is None else found.sd / math.sqrt(found.n)

@@ -226,6 +226,13 @@ def test_methods_that_were_not_told_apart_are_named_with_the_seeds_that_would(tm
     assert " seeds, by the spread of these, would." in found.text
 
 
+def test_of_methods_that_all_cost_more_nobody_asks_which_saves_the_most(tmp_path):
+    """With two seeds they were not told apart, and none saved anything."""
+    dear = {"dense": (1.0, 1.0), "random 0.5": (1.6, 1.9), "slim 0.5": (1.3, 2.1)}
+    found = _training(tmp_path, dear, {name: values[:2] for name, values in SAME.items()})
+    assert found.text.startswith("Whether any method saves joules at the accuracy of dense")
+
+
 def test_methods_that_save_the_same_are_called_the_same(tmp_path):
     """Only by a test of equality: 0.2 % apart in every seed."""
     twins = dict(COSTS, **{"random 0.5": (0.501, 0.511, 0.501, 0.491)})
