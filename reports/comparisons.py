@@ -67,9 +67,11 @@ def accuracy(
 def costs(report: Report, methods: pandas.DataFrame, name: str) -> List[Cost]:
     """What is known of the methods' costs beside dense training of their block."""
     found = []
-    for method in methods.to_dict("records"):
+    rows = methods.to_dict("records")
+    baselines = {block: dense_of(report, block) for block in {row["block"] for row in rows}}
+    for method in rows:
         ratio = method[name + "_ratio"] or (method["bound_ratio"] if name == "joules" else None)
-        dense = dense_of(report, method["block"])
+        dense = baselines[method["block"]]
         estimate = cost(report, method, dense, name) if dense is not None else None
         if ratio is not None and estimate is not None:
             found.append(Cost(method["name"], ratio, estimate))
