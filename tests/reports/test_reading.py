@@ -316,6 +316,16 @@ def test_a_change_of_fake_joules_has_no_colour(tmp_path):
     assert sorted(kinds) == ["bad", "even"]
 
 
+@pytest.mark.parametrize("verdict", ["PASS", "FAIL"])
+def test_a_night_of_fake_joules_is_neither_green_nor_red(tmp_path, verdict):
+    """Its verdict stands in words."""
+    found = {"verdict": verdict, "findings": [histories.finding(1)] if verdict == "FAIL" else []}
+    histories.make(tmp_path, 3, TWO, fake="9.5 W", document=lambda n: found if n == 2 else {})
+    made = write_history(tmp_path)["nightly.html"].read_text(encoding="utf8")
+    assert '<span class="sign even" aria-hidden="true">' in made and verdict + ": quick" in made
+    assert 'class="sign good"' not in made and 'class="sign bad"' not in made
+
+
 def test_text_in_figures_is_not_larger_than_the_headings_over_it():
     """A figure that is stretched stretches its letters: 12 px were 16 in the trends."""
     sheets = "".join(
