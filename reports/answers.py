@@ -1,21 +1,32 @@
 """What the methods of one block say: cost of an epoch, of a run, accuracy, control, tickets.
 
-Two methods are told apart only if their accuracies do not overlap over seeds: every seed of one
-is above every seed of the other. With one seed nothing is told apart; with two it is a hint.
+Two methods are told apart by the 95 % interval of their difference, seed by seed; they are called
+level or equal only if a test of equality says so (`comparisons`). With one seed nothing is told
+apart; with two it is a hint.
 """
 
-from typing import Any, Iterator, List, Mapping, NamedTuple, Tuple
+from typing import Any, Iterator, List, Mapping, NamedTuple
 
 import pandas
 
 from edgejoule.reports import comparisons, quantity
+from edgejoule.reports.comparisons import Cost
 from edgejoule.reports.gather import Report
 from edgejoule.reports.rows import Drawn
-from edgejoule.reports.spread import Ratio
 from edgejoule.reports.words import listed, span
 
-SIDES = {"above": "above", "level": "level with", "below": "below"}
-COSTS = {"less": "less with", "level": "about as much with", "more": "more with"}
+SIDES = {
+    "above": "above {}: {}",
+    "level": "level with {} within a point: {}",
+    "below": "below {}: {}",
+    comparisons.OPEN: "not told apart from {}: {}",
+}
+COSTS = {
+    "less": "costs less with {}",
+    "level": "costs about as much with {}",
+    "more": "costs more with {}",
+    comparisons.OPEN: "is not told apart from it with {}",
+}
 DOUBTS = {  # by number of seeds; from three on the sentence stands as it is
     1: "; a single seed shows no spread and tells nothing apart",
     2: "; with two seeds a hint, not a finding",
@@ -43,79 +54,86 @@ def findings(report: Report, methods: pandas.DataFrame) -> Iterator[Finding]:
     if len(dense):
         yield _epoch_cost(report, cut)
         yield _run_cost(report, cut)
-        yield _accuracy("Accuracy", dense.iloc[0], cut)
+        yield _accuracy(report, "Accuracy", dense.iloc[0], cut)
     else:
         yield Finding("unknown", "Dense", "no dense run is there, so there is no ratio to it")
-    yield from _controls(cut)
+    yield from _controls(report, cut)
     yield from _tickets(report, cut)
 
 
 def _epoch_cost(report: Report, cut: pandas.DataFrame) -> Finding:
     """What an epoch costs after the cut, beside what the MACs promise."""
-    pairs = comparisons.ratios(cut, "epoch_" + report.cost)
-    if not pairs:
+    found = comparisons.costs(report, cut, "epoch_" + report.judged)
+    if not found:
         return Finding("unknown", "Per epoch", "what an epoch costs after a cut is not known")
     parts = [
         "after the cut an epoch costs {} of the {} of a dense one".format(
-            comparisons.span_of(pairs), report.cost_words
+            comparisons.span_of([each.ratio for each in found]), report.judged
         )
     ]
     others = (("seconds", "epoch_seconds"), ("MACs", "final_macs"))
     parts += [
         "{} of its {}".format(comparisons.span_of(comparisons.ratios(cut, name)), words)
         for words, name in others
-        if words != report.cost  # without joules, seconds are the cost already
+        if words != report.judged  # without joules, seconds are the cost already
     ]
-    return Finding(comparisons.kind(pairs), "Per epoch", listed(parts) + _unknown(cut, pairs))
+    return Finding(
+        comparisons.kind(found), "Per epoch", listed(parts) + _few(found) + _unknown(cut, found)
+    )
 
 
 def _run_cost(report: Report, cut: pandas.DataFrame) -> Finding:
     """Whether what is saved after the cut pays for what came before it."""
-    pairs = comparisons.ratios(cut, report.cost)
-    if not pairs:
+    found = comparisons.costs(report, cut, report.judged)
+    if not found:
         return Finding(
             "unknown",
             "Whole run",
             "what a whole run costs in {} is not known for any method and its dense run".format(
-                report.cost_words
+                report.judged
             ),
         )
-    groups = comparisons.by_side(pairs)
+    groups = comparisons.by_side(found)
     said = [
-        "{} {}".format(
-            words,
-            listed("{} ({})".format(name, quantity.brief(ratio)) for name, ratio in groups[side]),
+        words.format(
+            listed("{} ({})".format(each.name, quantity.brief(each.ratio)) for each in groups[side])
         )
         for side, words in COSTS.items()
         if groups[side]
     ]
     text = (
-        "against dense training a whole run (training before the cut, search, scoring, "
-        "retraining) costs {}".format("; ".join(said))
+        "in {} and against dense training, a whole run (training before the cut, search, scoring, "
+        "retraining) {}".format(report.judged, "; ".join(said))
     )
-    return Finding(comparisons.kind(pairs), "Whole run", text + _unknown(cut, pairs))
+    return Finding(comparisons.kind(found), "Whole run", text + _few(found) + _unknown(cut, found))
 
 
-def _unknown(cut: pandas.DataFrame, pairs: List[Tuple[str, Ratio]]) -> str:
+def _few(found: List[Cost]) -> str:
+    """The end of a sentence whose weakest comparison rests on one seed or two."""
+    return DOUBTS.get(min(each.estimate.n for each in found), "")
+
+
+def _unknown(cut: pandas.DataFrame, found: List[Cost]) -> str:
     """The end of a sentence that speaks of some methods only: which ones it leaves out."""
-    known = {name for name, _ in pairs}
+    known = {each.name for each in found}
     names = [name for name in cut["name"] if name not in known]
     return "; not known for {}".format(listed(names)) if names else ""
 
 
-def _accuracy(topic: str, reference: Mapping[str, Any], others: pandas.DataFrame) -> Finding:
+def _accuracy(
+    report: Report, topic: str, reference: Mapping[str, Any], others: pandas.DataFrame
+) -> Finding:
     """Who is above, level with or below a reference, in points of accuracy."""
-    groups = comparisons.sides(reference, others)
+    groups = comparisons.sides(report, reference, others.to_dict("records"))
     name = "{} ({} %)".format(
         reference["name"], quantity.written(reference["accuracy"], quantity.PERCENT)[0]
     )
     said = [
-        "{} {}: {}".format(
-            words,
+        words.format(
             name,
             listed(
                 "{} ({} points)".format(method["name"], comparisons.points(method, reference))
-                for method in groups[side]
+                for method, _ in groups[side]
             ),
         )
         for side, words in SIDES.items()
@@ -124,17 +142,18 @@ def _accuracy(topic: str, reference: Mapping[str, Any], others: pandas.DataFrame
     fewest = min([reference["n"]] + list(others["n"]))  # the weakest comparison decides
     text = "; ".join(said) + DOUBTS.get(fewest, "")
     filled = [side for side in SIDES if groups[side]]
-    kind = {"above": "good", "below": "bad"}.get(filled[0]) if len(filled) == 1 else None
-    return Finding("unknown" if fewest == 1 else kind or "even", topic, text)
+    kinds = {"above": "good", "below": "bad", comparisons.OPEN: "unknown"}
+    kind = kinds.get(filled[0], "even") if len(filled) == 1 else "even"
+    return Finding("unknown" if fewest == 1 else kind, topic, text)
 
 
-def _controls(cut: pandas.DataFrame) -> Iterator[Finding]:
+def _controls(report: Report, cut: pandas.DataFrame) -> Iterator[Finding]:
     """Each random control beside the methods that remove the same share of channels."""
     chosen = cut[~cut["random"]]
     for _, control in cut[cut["random"]].iterrows():
         same_ratio = chosen[chosen["ratio"] == control["ratio"]]
         if len(same_ratio):
-            yield _accuracy("Control", control, same_ratio)
+            yield _accuracy(report, "Control", control, same_ratio)
     if len(chosen) and not cut["random"].any():
         yield Finding(
             "unknown",

@@ -1,74 +1,144 @@
-"""Which methods are above, level with or below another; `answers` puts it into words."""
+"""Which methods cost less or reach more than another, told apart by tests; `answers` words it.
 
-from typing import Any, Dict, List, Mapping, Tuple
+A cost is compared by the logarithm of its ratio, so that half and twice are as far apart. "Equal"
+is a claim of its own (an interval within a stated margin), not the absence of a difference.
+"""
+
+import math
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 import pandas
 
 from edgejoule.bench import rounding
-from edgejoule.reports import quantity
-from edgejoule.reports.spread import Ratio, Spread
+from edgejoule.reports import paired, quantity
+from edgejoule.reports.frames import SMALL_PART
+from edgejoule.reports.gather import Report
+from edgejoule.reports.paired import Estimate
+from edgejoule.reports.spread import Ratio, known
 from edgejoule.reports.words import span
 
-FLOOR = 0.03  # a cost within 3 % of dense is called level: no board repeats itself better
+FLOOR = 0.03  # a cost within 3 % is called equal: no board repeats itself better
+MARGIN = 0.01  # accuracies within one point are called equal: what the papers' tables round away
+OPEN = "open"  # the side of what could not be told apart
 
 
-def ratios(methods: pandas.DataFrame, name: str) -> List[Tuple[str, Ratio]]:
-    """(method, its ratio to dense) of every method whose ratio is known.
+class Cost(NamedTuple):
+    """A method's cost beside dense training's: the ratio that is shown, and what is tested."""
 
-    Of joules a lower bound will do: it is there only if what was not measured is too small to
-    matter (`frames.SMALL_PART`).
+    name: str
+    ratio: Ratio
+    estimate: Estimate  # of the logarithm of the ratio
+
+
+def by_seed(report: Report, method: Mapping[str, Any], name: str) -> Dict[int, float]:
+    """A quantity of a method's runs by seed, as far as it is known.
+
+    Of joules a lower bound will do where what was not measured is too small to matter.
     """
-    pairs = [
-        (
-            method["name"],
-            method[name + "_ratio"] or (method["bound_ratio"] if name == "joules" else None),
-        )
-        for method in methods.to_dict("records")
+    found = {}
+    for case_id in method["case_ids"]:
+        row = report.parts[case_id].row
+        value = row[name]
+        if value is None and name == "joules" and row["unmeasured"] <= SMALL_PART:
+            value = row["joules_known"]
+        if known([value]):
+            found[row["seed"]] = value
+    return found
+
+
+def cost(
+    report: Report, mine: Mapping[str, Any], other: Mapping[str, Any], name: str
+) -> Optional[Estimate]:
+    """The logarithm of the ratio of two methods' costs; None if either is unknown."""
+    logs = [
+        {seed: math.log(value) for seed, value in by_seed(report, each, name).items() if value > 0}
+        for each in (mine, other)
     ]
-    return [(method, ratio) for method, ratio in pairs if ratio is not None]
+    return paired.difference(*logs)
 
 
-def span_of(pairs: List[Tuple[str, Ratio]]) -> str:
+def accuracy(
+    report: Report, mine: Mapping[str, Any], other: Mapping[str, Any]
+) -> Optional[Estimate]:
+    """The difference of two methods' accuracies, as a fraction."""
+    return paired.difference(*(by_seed(report, each, "accuracy") for each in (mine, other)))
+
+
+def costs(report: Report, methods: pandas.DataFrame, name: str) -> List[Cost]:
+    """What is known of the methods' costs beside dense training of their block."""
+    found = []
+    rows = methods.to_dict("records")
+    baselines = {block: dense_of(report, block) for block in {row["block"] for row in rows}}
+    for method in rows:
+        ratio = method[name + "_ratio"] or (method["bound_ratio"] if name == "joules" else None)
+        dense = baselines[method["block"]]
+        estimate = cost(report, method, dense, name) if dense is not None else None
+        if ratio is not None and estimate is not None:
+            found.append(Cost(method["name"], ratio, estimate))
+    return found
+
+
+def dense_of(report: Report, block: str) -> Optional[Dict[str, Any]]:
+    """Dense training of a block, as a row of its methods; None if there is none."""
+    methods = report.block(block)
+    found = methods[methods["dense"]].to_dict("records")
+    return found[0] if found else None
+
+
+def ratios(methods: pandas.DataFrame, name: str) -> List[Ratio]:
+    """The known ratios to dense of one quantity."""
+    return [ratio for ratio in methods[name + "_ratio"] if ratio is not None]
+
+
+def span_of(found: List[Ratio]) -> str:
     """The smallest to the largest of several ratios."""
-    found = sorted((ratio for _, ratio in pairs), key=lambda ratio: ratio.value)
-    if not found:
+    ordered = sorted(found, key=lambda ratio: ratio.value)
+    if not ordered:
         return "an unknown share"
-    return span(quantity.brief(found[0]), quantity.brief(found[-1]))
+    return span(quantity.brief(ordered[0]), quantity.brief(ordered[-1]))
 
 
-def by_side(pairs: List[Tuple[str, Ratio]]) -> Dict[str, List[Tuple[str, Ratio]]]:
-    """The pairs whose ratio is below 1 ("less"), above it ("more"), or neither ("level").
+def cost_side(estimate: Estimate) -> str:
+    """Whether a cost is "less", "more", "level" (within `FLOOR`), or `OPEN`: not told apart.
 
-    Below and above mean: by more than the spread and by more than the floor.
+    Less and more mean: by more than the floor, with the whole 95 % interval.
     """
-    sides: Dict[str, List[Tuple[str, Ratio]]] = {"less": [], "level": [], "more": []}
-    for pair in pairs:
-        less, more = pair[1].high < 1 - FLOOR, pair[1].low > 1 + FLOOR
-        sides["less" if less else "more" if more else "level"].append(pair)
+    ends = estimate.interval()
+    if ends is None:
+        return OPEN
+    if ends[1] < math.log(1 - FLOOR):
+        return "less"
+    if ends[0] > math.log(1 + FLOOR):
+        return "more"
+    return "level" if estimate.within(math.log(1 + FLOOR)) else OPEN
+
+
+def by_side(found: List[Cost]) -> Dict[str, List[Cost]]:
+    """The costs by their side."""
+    sides: Dict[str, List[Cost]] = {"less": [], "level": [], "more": [], OPEN: []}
+    for each in found:
+        sides[cost_side(each.estimate)].append(each)
     return sides
 
 
-def kind(pairs: List[Tuple[str, Ratio]]) -> str:
-    """The kind of a finding: "good" if all ratios are below 1, "bad" if all above, else "even"."""
-    sides = by_side(pairs)
-    if len(sides["less"]) == len(pairs):
-        return "good"
-    return "bad" if len(sides["more"]) == len(pairs) else "even"
+def kind(found: List[Cost]) -> str:
+    """The kind of a finding: "good" if all cost less, "bad" if all cost more, else "even".
+
+    "unknown" if nothing was told apart.
+    """
+    filled = [side for side, each in by_side(found).items() if each]
+    if filled == [OPEN]:
+        return "unknown"
+    return {"less": "good", "more": "bad"}.get(filled[0], "even") if len(filled) == 1 else "even"
 
 
-def sides(reference: Mapping[str, Any], others: pandas.DataFrame) -> Dict[str, List[Dict]]:
-    """Methods by where their accuracies lie: above, level with or below the reference's."""
-    groups: Dict[str, List[Dict]] = {"above": [], "level": [], "below": []}
-    for method in others.to_dict("records"):
-        groups[side(method["accuracy"], reference["accuracy"])].append(method)
-    return groups
-
-
-def side(mine: Spread, other: Spread) -> str:
-    """Where mine lies: "above" or "below" only if the values do not overlap, else "level"."""
-    if mine.low > other.high:
-        return "above"
-    return "below" if mine.high < other.low else "level"
+def accuracy_side(estimate: Estimate) -> str:
+    """Whether an accuracy is "above", "below", "level" (within `MARGIN`), or `OPEN`."""
+    if estimate.within(MARGIN):
+        return "level"
+    if not estimate.differs():
+        return OPEN
+    return "above" if estimate.value > 0 else "below"
 
 
 def points(method: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
@@ -77,3 +147,19 @@ def points(method: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
     deviations = [100 * each.sd for each in (mine, other) if each.sd]
     decimals = min(max(quantity.supported(max(deviations)), 0), 2) if deviations else 1
     return quantity.signed(rounding.points(mine.mean, other.mean), decimals)
+
+
+def sides(
+    report: Report, reference: Mapping[str, Any], others: List[Dict[str, Any]]
+) -> Dict[str, List[Tuple[Dict[str, Any], Optional[Estimate]]]]:
+    """Methods by where their accuracies lie beside the reference's."""
+    groups: Dict[str, List[Tuple[Dict[str, Any], Optional[Estimate]]]] = {
+        "above": [],
+        "level": [],
+        "below": [],
+        OPEN: [],
+    }
+    for method in others:
+        estimate = accuracy(report, method, reference)
+        groups[accuracy_side(estimate) if estimate else OPEN].append((method, estimate))
+    return groups

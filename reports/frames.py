@@ -124,11 +124,16 @@ def _tell_apart(table: List[Dict]) -> None:
         if twins:
             mine, others = json.loads(row["method"]), [json.loads(t["method"]) for t in twins]
             extra = [
-                "{}={}".format(key, value)
+                "{}={}".format(key, _setting(value))
                 for key, value in sorted(mine.items())
                 if any(other.get(key) != value for other in others)
             ]
             row["name"] = "{} ({})".format(row["label"], ", ".join(extra))
+
+
+def _setting(value: object) -> object:
+    """A setting as it is written; a table or a list in words."""
+    return surroundings.describe(value) if isinstance(value, (dict, list)) else value
 
 
 def _settings(records: List[RunRecord], blocks: List[str]) -> Dict[str, str]:
@@ -150,7 +155,7 @@ def _settings(records: List[RunRecord], blocks: List[str]) -> Dict[str, str]:
             case["model"]["name"], case["dataset"]["name"], case["train"]["epochs"]
         )
         extra = [
-            "{} {}".format(key.split(".")[-1].replace("_", " "), tables[block].get(key))
+            "{} {}".format(key.split(".")[-1].replace("_", " "), _setting(tables[block].get(key)))
             for key in differing
             if key not in named and not key.startswith("device.")  # the device follows in words
         ]

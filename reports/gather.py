@@ -50,10 +50,12 @@ class Report(NamedTuple):
         return self.settings[key] if len(self.settings) > 1 else ""
 
     @property
-    def cost_words(self) -> str:
-        """What `cost` is, for a sentence: "seconds", "joules", "fake joules"."""
-        label = self.power.label.split()[:1] if self.cost == "joules" else []
-        return " ".join(label + [self.cost])
+    def judged(self) -> str:
+        """What the verdict compares: the cost, but "seconds" where the joules were not measured.
+
+        Fake and estimated joules are a fixed power times the seconds: nothing follows from them.
+        """
+        return "seconds" if self.power.label else self.cost
 
     def series(self, label: str) -> int:
         """Number of a method's colour and mark, the same in every figure; 0 is dense alone."""

@@ -1,5 +1,7 @@
 """Templates: Jinja2 with autoescape on, from the folder `templates`; and links that pages hold."""
 
+import base64
+import hashlib
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -25,7 +27,7 @@ def link(folder: Path, path: Path) -> str:
 @lru_cache(maxsize=None)
 def environment() -> jinja2.Environment:
     """Strict: a value that is not there is an error, not an empty place."""
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(str(TEMPLATES)),
         autoescape=True,
         trim_blocks=True,  # no empty lines where a template only decides
@@ -33,3 +35,17 @@ def environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
+    text = script()
+    made.globals.update(script=Markup(text), script_digest=digest(text))
+    return made
+
+
+def script() -> str:
+    """The script that sorts and filters tables; a page is whole without it."""
+    return (TEMPLATES / "table.js").read_text(encoding="utf8")
+
+
+def digest(text: str) -> str:
+    """The source that a content security policy allows a script by: 'sha256-...'."""
+    found = hashlib.sha256(text.encode("utf8")).digest()
+    return "sha256-{}".format(base64.b64encode(found).decode("ascii"))

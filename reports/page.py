@@ -1,4 +1,7 @@
-"""The page of a suite: self-contained, no network and no script, the same bytes every time."""
+"""The page of a suite: self-contained, no network, the same bytes every time.
+
+The answer comes first, then the sections that belong on the first screen, then all else.
+"""
 
 from types import ModuleType
 from typing import List
@@ -7,19 +10,25 @@ from edgejoule import plugins
 from edgejoule.reports import markup, verdict
 from edgejoule.reports.gather import Report
 
+FIRST_SCREEN = 10  # sections of a lower ORDER stand right under the answer
+
 
 def page(report: Report) -> str:
     """The HTML document."""
-    parts = [(module.TITLE, slug(module.TITLE), module.render(report)) for module in sections()]
-    shown = [part for part in parts if part[2]]
+    parts = [
+        (module.ORDER < FIRST_SCREEN, module.TITLE, slug(module.TITLE), module.render(report))
+        for module in sections()
+    ]
+    shown = [part for part in parts if part[3]]
     return str(
         markup.render(
             "page.html",
             report=report,
             bundles=report.bundles,
-            findings=verdict.findings(report),
+            verdict=verdict.verdict(report),
             title=title(report),
-            sections=shown,
+            first=[part[1:] for part in shown if part[0]],
+            sections=[part[1:] for part in shown if not part[0]],
             until=_until(report),
             style=markup.Markup((markup.TEMPLATES / "style.css").read_text(encoding="utf8")),
         )

@@ -96,6 +96,7 @@ def _phase_rows(
     notes: Notes,
 ) -> Iterator[Row]:
     """The rows of one method; its name spans them all."""
+    shares = _shares(report, parts, method)
     for number, part in enumerate(parts):
         name = Cell("", span=0) if number else Cell(method["name"], span=len(parts))
         yield Row(
@@ -106,19 +107,33 @@ def _phase_rows(
                 flops_cell(part["flops"], units["flops"], report.convention, notes),
                 measured(part["seconds"], units["seconds"], part["n"], (), notes),
                 energy(part, units["joules"], notes),
-                _share(report, part, method),
+                Cell(shares[number]),
             ),
             report.heading(method["block"]),
             part["phase"] == WHOLE,
         )
 
 
-def _share(report: Report, part: Dict, method: Mapping[str, Any]) -> Cell:
-    """A phase's share of the whole run; of the known joules if next to nothing is missing."""
+def _shares(report: Report, parts: List[Dict], method: Mapping[str, Any]) -> List[str]:
+    """Every part's share of the whole run in whole percent; those of the phases sum to 100.
+
+    Rounded one by one they may sum to 101, which a reader takes for a mistake.
+    """
+    exact = [_share(report, part, method) for part in parts]
+    phases = [share for share, part in zip(exact, parts) if part["phase"] != WHOLE]
+    known = [share for share in phases if share is not None]
+    if len(known) < len(phases) or abs(sum(known) - 100) > 0.5:  # something is not in the sum
+        return ["unknown" if share is None else rounding.fixed(share, 0) for share in exact]
+    whole = iter(quantity.summing(known, 100))
+    return ["100" if part["phase"] == WHOLE else str(next(whole)) for part in parts]
+
+
+def _share(report: Report, part: Dict, method: Mapping[str, Any]) -> Optional[float]:
+    """A phase's percent of the whole run; of the known joules if next to nothing is missing."""
     whole, mine = method[report.cost], part[report.cost]
     if report.cost == "joules" and method["unmeasured"] <= SMALL_PART:
         whole = method["joules_known"]
         mine = part["joules_known"]
     if whole is None or mine is None:
-        return Cell("unknown")
-    return Cell(rounding.percent(mine.mean / whole.mean, 0))
+        return None
+    return rounding.scaled(mine.mean / whole.mean, 0.01)

@@ -5,7 +5,7 @@ digit of the mean; but a measured mean never has more than four digits, for the 
 three seeds may be small by luck. Without a spread three digits are written.
 """
 
-from typing import Iterable, NamedTuple, Optional, Tuple
+from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from edgejoule.bench import rounding
 from edgejoule.reports.spread import Ratio, Spread, known
@@ -88,6 +88,26 @@ def counted(value: float) -> str:
     """A number that was counted: four digits, fewer if they say all, two if it is next to 0."""
     text = significant(value, MOST_DIGITS if abs(value) >= 0.001 else 2)
     return text.rstrip("0").rstrip(".") if "." in text and float(text) == value else text
+
+
+def grouped(count: float) -> str:
+    """A whole number with its digits in threes: "172 032", by spaces that no line breaks at.
+
+    Commas are decimals in half the world.
+    """
+    return "{:,}".format(round(count)).replace(",", "\u202f")
+
+
+def summing(values: Sequence[float], whole: int) -> List[int]:
+    """Whole numbers near some values, which sum to `whole` as the values do.
+
+    The largest remainders are rounded up, as seats are dealt out.
+    """
+    found = [int(value) for value in values]
+    order = sorted(range(len(found)), key=lambda place: found[place] - values[place])
+    for place in order[: max(whole - sum(found), 0)]:
+        found[place] += 1
+    return found
 
 
 def supported(deviation: float) -> int:

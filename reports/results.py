@@ -2,7 +2,7 @@
 
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
-from edgejoule.reports import quantity
+from edgejoule.reports import comparisons, quantity
 from edgejoule.reports.gather import Report
 from edgejoule.reports.quantity import COUNT, ENERGY, FLOPS, ONE, PERCENT, Unit, fitting
 from edgejoule.reports.spread import Spread
@@ -123,7 +123,7 @@ def _cells(
     )
     yield energy(method, units["joules"], notes)
     for name in ("epoch_" + report.cost, report.cost):
-        yield _ratio_cell(method, name, notes)
+        yield _ratio_cell(report, method, name, notes)
 
 
 def flops_cell(value: Optional[Spread], unit: Unit, convention: str, notes: Notes) -> Cell:
@@ -197,19 +197,14 @@ def because(reasons: Iterable[str]) -> str:
     return "{}: {}".format(NOT_MEASURED, listed(reasons) or "no reason was recorded")
 
 
-def _ratio_cell(method: Mapping[str, Any], name: str, notes: Notes) -> Cell:
+def _ratio_cell(report: Report, method: Mapping[str, Any], name: str, notes: Notes) -> Cell:
     if method["dense"]:
         return Cell("1")
     ratio, bound = method[name + "_ratio"], ""
     if ratio is None and name == "joules":
         ratio, bound = method["bound_ratio"], "≥ "
     if ratio is None:
-        return Cell(
-            "unknown",
-            marks=(
-                notes.mark("no dense run of the same seed has this cost, so there is no ratio"),
-            ),
-        )
+        return Cell("unknown", marks=(notes.mark(no_ratio(report, method, name)),))
     main, extra = quantity.written_ratio(ratio)
     marks = (
         ()
@@ -217,3 +212,19 @@ def _ratio_cell(method: Mapping[str, Any], name: str, notes: Notes) -> Cell:
         else (notes.mark("over {} of {}".format(ratio.n, plural(method["n"], "seed"))),)
     )
     return Cell(bound + main, extra, marks)
+
+
+def no_ratio(report: Report, method: Mapping[str, Any], name: str) -> str:
+    """Why a method's cost has no ratio to dense: the footnote names the side that is missing."""
+    dense = comparisons.dense_of(report, method["block"])
+    words = "{} {}".format(
+        "joules" if name.endswith("joules") else "seconds",
+        "per epoch" if name.startswith("epoch_") else "of the whole run",
+    )
+    if dense is None:
+        return "no ratio: no dense run is there"
+    if method[name] is None:
+        return "no ratio: this method's {} are not known".format(words)
+    if dense[name] is None:
+        return "no ratio: the {} of dense training are not known".format(words)
+    return "no ratio: no seed has these {} both here and in dense training".format(words)

@@ -1,23 +1,48 @@
 """What the data say about the suite's question, in sentences that name their own limits."""
 
-from typing import Iterator, List
+from typing import Iterator, List, NamedTuple, Optional
 
-from edgejoule.reports import answers
+from edgejoule.reports import answer, answers
 from edgejoule.reports.answers import Finding
 from edgejoule.reports.gather import Report
 from edgejoule.reports.sources import FAKE
 from edgejoule.reports.words import listed, plural, sentence
 
+LIMITS = ("Power", "Settings", "Missing", "Set aside")  # topics that limit the whole report
+ANSWER = "Answer"
+
+
+class Verdict(NamedTuple):
+    """The sentence that answers the question (None if nothing can), what else is seen, limits."""
+
+    answer: Optional[Finding]
+    others: List[Finding]
+    limits: List[Finding]
+
+
+def verdict(report: Report) -> Verdict:
+    """The verdict in the order in which it is read: the answer first, what limits it last."""
+    found = findings(report)
+    return Verdict(
+        next((each for each in found if each.topic == ANSWER), None),
+        [each for each in found if each.topic not in LIMITS + (ANSWER,)],
+        [each for each in found if each.topic in LIMITS],
+    )
+
 
 def findings(report: Report) -> List[Finding]:
-    """All sentences of a report; those that limit the whole of it come first."""
-    found = list(_power(report)) + list(_coverage(report))
+    """All sentences of a report: the answer first, those that limit the whole of it last."""
+    found = []
+    first = answer.answer(report)
+    if first is not None:
+        found.append(Finding(first.kind, ANSWER, first.text))
     for key in report.blocks:
         heading = report.heading(key)
         found += [
             Finding(kind, topic, "{}: {}".format(heading, text) if heading else text)
             for kind, topic, text in answers.findings(report, report.block(key))
         ]
+    found += list(_power(report)) + list(_coverage(report))
     return [Finding(kind, topic, sentence(text)) for kind, topic, text in found]
 
 
@@ -29,11 +54,14 @@ def _power(report: Report) -> Iterator[Finding]:
             "note",
             "Power",
             "the power is fake ({}): no joule here was measured; use "
-            "them to try the tool, never to conclude".format(words),
+            "them to try the tool, never to conclude; the verdict compares seconds".format(words),
         )
     elif report.power.label:
         yield Finding(
-            "note", "Power", "the joules are an estimate ({}), not a measurement".format(words)
+            "note",
+            "Power",
+            "the joules are an estimate ({}), not a measurement; the verdict compares "
+            "seconds".format(words),
         )
     elif not report.power.measured and len(report.runs):
         yield Finding(

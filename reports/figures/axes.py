@@ -59,6 +59,13 @@ def ticks(low: float, high: float, count: int = 5) -> List[float]:
     return [round(step * i, 12) for i in range(first, int(math.floor(high / step + 1e-9)) + 1)]
 
 
+def at_least(low: float, high: float, least: int) -> List[float]:
+    """Round values within low..high, at least so many of them, and as few as that allows."""
+    # a small panel asked for three may get one, where the round steps lie badly
+    some = (ticks(low, high, count) for count in range(least, 4 * least))
+    return next((found for found in some if len(found) >= least), ticks(low, high, 4 * least))
+
+
 def whole_ticks(low: float, high: float, count: int = 5) -> List[int]:
     """Round whole numbers within low..high."""
     return [int(tick) for tick in ticks(low, high, count) if tick == int(tick)]

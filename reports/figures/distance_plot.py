@@ -4,13 +4,15 @@ from typing import List, Sequence, Tuple
 
 from markupsafe import Markup
 
-from edgejoule.reports.figures import axes, svg
+from edgejoule.reports.figures import axes, labels, svg
+from edgejoule.reports.figures.labels import Box, Canvas
 from edgejoule.reports.rows import Drawn
 from edgejoule.reports.words import sentence
 
 WIDTH, HEIGHT = 420.0, 280.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 404.0, 34.0, 232.0
-TOUCHING = 13.0  # pixels: nearer diamonds overlap, and share their words
+TOUCHING = 17.0  # pixels: nearer diamonds overlap, and share their words
+RADIUS, GROWTH = 6.0, 3.5  # pixels of a ticket's diamond, and of each further one round it
 
 Search = Tuple[int, Drawn]  # seed, and how far its states were from each other
 Place = Tuple[float, float]  # in pixels
@@ -26,10 +28,12 @@ def draw(identity: str, name: str, searches: Sequence[Search], series: int) -> M
         axes.scale([x for x, _ in points] + [0], LEFT, RIGHT, 0.04, floor=0.0),
         axes.scale([y for _, y in points] + thresholds + [0.0], BOTTOM, TOP, 0.08, floor=0.0),
     )
+    taken = _taken(plot, thresholds, searches)
+    tickets, below = _tickets(plot, searches, series, taken)
     return svg.picture(
         identity,
         WIDTH,
-        HEIGHT,
+        HEIGHT + (labels.ROW * len(below) + 4 if below else 0),
         "Early-bird search of {}".format(name),
         describe(searches),
         axes.frame(
@@ -40,9 +44,10 @@ def draw(identity: str, name: str, searches: Sequence[Search], series: int) -> M
             "Distance",
         ),
         *(
-            [_threshold(plot, each) for each in thresholds]
+            [_threshold(plot, each, taken) for each in thresholds]
             + [_curve(plot, place, each, series) for place, each in enumerate(searches)]
-            + _tickets(plot, searches, series)
+            + tickets
+            + _list(below, series)
         ),
     )
 
@@ -61,11 +66,33 @@ def outcome(drawn: Drawn) -> str:
     return "ticket drawn after {} epochs, below {:g}".format(drawn.epoch, drawn.threshold)
 
 
-def _threshold(plot: axes.Plot, value: float) -> Markup:
-    y = plot.y(value)
-    return svg.line([(LEFT, y), (RIGHT, y)], "guide") + svg.text(
-        RIGHT, y - 5, "threshold {:g}".format(value), "end", "tick"
-    )
+def _taken(plot: axes.Plot, thresholds: Sequence[float], searches: Sequence[Search]) -> Canvas:
+    """The lines, dots and tickets that no label may cover."""
+    taken = Canvas(Box(LEFT + 2, TOP - 14, WIDTH - 2, BOTTOM - 2))
+    for each in thresholds:
+        taken.line([(LEFT, plot.y(each)), (RIGHT, plot.y(each))])
+    for _, drawn in searches:
+        places = [plot.at(*point) for point in drawn.distances]
+        taken.line(places)
+        for x, y in places:
+            taken.boxes.append(Box(x - 3, y - 3, x + 3, y + 3))
+    for (x, y), _, size in _sized(plot, searches):
+        taken.mark(x, y, 1.25 * size + 1)
+    return taken
+
+
+def _threshold(plot: axes.Plot, value: float, taken: Canvas) -> Markup:
+    """The line, and its words where there is room along it: else the description has them."""
+    y, words = plot.y(value), "threshold {:g}".format(value)
+    drawn = svg.line([(LEFT, y), (RIGHT, y)], "guide")
+    wide = labels.width(words)
+    for left in [RIGHT - wide - 12.0 * step for step in range(int((RIGHT - LEFT - wide) // 12))]:
+        for top in (y - 18, y + 3):
+            box = Box(left, top, left + wide, top + labels.ASCENT + labels.DESCENT)
+            if taken.free(box):
+                taken.boxes.append(box)
+                return drawn + labels.text(box, words)
+    return drawn + svg.text(RIGHT, TOP - 12, words, "end", "tick")
 
 
 def _curve(plot: axes.Plot, place: int, search: Search, series: int) -> Markup:
@@ -78,44 +105,73 @@ def _curve(plot: axes.Plot, place: int, search: Search, series: int) -> Markup:
     return Markup("").join([curve] + dots)
 
 
-def _tickets(plot: axes.Plot, searches: Sequence[Search], series: int) -> List[Markup]:
-    """A diamond where each ticket was drawn; tickets that touch share their words."""
+def _sized(plot: axes.Plot, searches: Sequence[Search]) -> List[Tuple[Place, int, float]]:
+    """(place, seed, radius) of each ticket: those that touch grow, so that all rings show."""
     drawn = sorted(
         (plot.at(*each.distances[-1]), seed)
         for seed, each in searches
         if each.epoch is not None and each.distances
     )
-    heaps: List[Tuple[Place, List[int]]] = []
+    sized: List[Tuple[Place, int, float]] = []
     for place, seed in drawn:
-        if heaps and all(abs(a - b) < TOUCHING for a, b in zip(place, heaps[-1][0])):
-            heaps[-1][1].append(seed)
+        near = [size for other, _, size in sized if _touch(place, other)]
+        sized.append((place, seed, max(near) + GROWTH if near else RADIUS))
+    return sized
+
+
+def _touch(one: Place, other: Place) -> bool:
+    return all(abs(a - b) < TOUCHING for a, b in zip(one, other))
+
+
+def _tickets(
+    plot: axes.Plot, searches: Sequence[Search], series: int, taken: Canvas
+) -> Tuple[List[Markup], List[str]]:
+    """(a hollow diamond per ticket and words beside them, words that found no place there).
+
+    Tickets that touch share their words.
+    """
+    sized = _sized(plot, searches)
+    heaps: List[Tuple[Place, List[int]]] = []
+    for place, seed, _ in sized:
+        mine = [heap for heap in heaps if _touch(place, heap[0])]
+        if mine:
+            mine[0][1].append(seed)
         else:
             heaps.append((place, [seed]))
-    marks = [
-        svg.tag("path", d=svg.outline("diamond", x, y, 6.5), class_="ticket s{}".format(series))
-        for (x, y), _ in drawn
-    ]
-    return _labels(heaps) + marks
-
-
-def _labels(heaps: List[Tuple[Place, List[int]]]) -> List[Markup]:
-    """A label under each heap of tickets, or beside it where the axis is too near."""
-    labels, last = [], TOP
-    for (x, y), seeds in heaps:
-        below = y + 26 < BOTTOM
-        height = max(y + 22, last + 14) if below else y + 4  # 14: a line of text
-        last = height if below else TOP
-        end = x > (LEFT + RIGHT) / 2
-        away = (6 if below else -11) * (1 if end else -1)
-        labels.append(
-            svg.text(
-                x + away,
-                height,
-                "ticket, seed{} {}".format(
-                    "s" * (len(seeds) > 1), ", ".join(str(seed) for seed in sorted(seeds))
-                ),
-                "end" if end else "start",
-                "name",
-            )
+    parts = [
+        svg.tag(
+            "path",
+            svg.tag("title", "ticket, seed {}".format(seed)),
+            d=svg.outline("diamond", x, y, size),
+            class_="ticket s{}".format(series),
         )
-    return labels
+        for (x, y), seed, size in sized
+    ]
+    below = []
+    for (x, y), seeds in heaps:
+        words = "ticket, seed{} {}".format(
+            "s" * (len(seeds) > 1), ", ".join(str(seed) for seed in sorted(seeds))
+        )
+        box = taken.label(x, y, words)
+        if box is None:
+            below.append("{}: at {:.3g} epochs".format(words, _epochs(plot, x)))
+        else:
+            parts.append(labels.text(box, words))
+    return parts, below
+
+
+def _epochs(plot: axes.Plot, x: float) -> float:
+    """The epochs at a pixel of the axis."""
+    scale = plot.x
+    return scale.low + (x - scale.start) * (scale.high - scale.low) / (scale.end - scale.start)
+
+
+def _list(below: List[str], series: int) -> List[Markup]:
+    """The tickets whose words found no place beside them."""
+    parts = []
+    for number, words in enumerate(below):
+        y = HEIGHT - 4 + labels.ROW * number
+        diamond = svg.outline("diamond", LEFT + 8, y, 5.0)
+        parts.append(svg.tag("path", d=diamond, class_="ticket s{}".format(series)))
+        parts.append(svg.text(LEFT + 21, y + 4, words, class_="name"))
+    return parts

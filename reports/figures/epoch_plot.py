@@ -112,7 +112,7 @@ def _panel(
     panel: Panel, plot: axes.Plot, mine: Curves, dense: Optional[Curves], last: bool
 ) -> Markup:
     """One panel; the `last` has the axis of epochs under it."""
-    y_ticks = axes.ticks(plot.y.low, plot.y.high, 3)
+    y_ticks = axes.at_least(plot.y.low, plot.y.high, 3)
     x_ticks = axes.whole_ticks(plot.x.low, plot.x.high, 4)
     parts = [
         axes.frame(plot, x_ticks if last else [], y_ticks),

@@ -1,21 +1,30 @@
-"""Accuracy against cost, with the spread over seeds; dense marked, the front as a staircase."""
+"""Accuracy against cost, with the spread over seeds; dense marked, the front as a staircase.
 
-from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
+A method whose accuracy collapsed would leave a few pixels to all the others: it stands on the lower
+edge with an arrow, and below the figure its accuracy is written out.
+"""
+
+import math
+from typing import Iterable, List, NamedTuple, Optional, Tuple
 
 from markupsafe import Markup
 
 from edgejoule.bench import rounding
 from edgejoule.reports import quantity
-from edgejoule.reports.figures import axes, svg
+from edgejoule.reports.figures import axes, labels, svg
+from edgejoule.reports.figures.labels import Box, Canvas
 from edgejoule.reports.spread import Spread
 
 WIDTH, HEIGHT = 420.0, 330.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 404.0, 34.0, 282.0
-STEP = 15  # pixels between the lines of labels
-LETTER = 6.8  # pixels that one letter of a label takes, on the wide side: fonts differ
 MOST_NAMES = 24  # labels that find a place; the others show on hovering
+RADIUS, GROWTH = 6.0, 2.5  # pixels of a mark, and of each further one that lies over it
+MOST_NESTED = 4  # marks over one another; of more the outer ones would cover their neighbours
+LIST = HEIGHT + 8  # where the list of names begins that found no place beside their mark
+FAR = 2.0  # a gap of so many times what the other accuracies span is a collapse
+LEAST_SPAN = 2.0  # points: methods that agree better than this do not make others collapse
 
-Box = Tuple[float, float, float, float]  # left, upper, right and lower edge, in pixels
+Line = List[Tuple[float, float]]
 
 
 class Point(NamedTuple):
@@ -31,30 +40,37 @@ class Point(NamedTuple):
 def draw(identity: str, points: List[Point], unit: quantity.Unit, cost_title: str) -> Markup:
     """The figure of one block. Costs are in stored units, `unit` is what the axis shows."""
     points = [_shown(point, unit) for point in points]
+    fallen = collapsed(points)
+    upright = [point for point in points if point not in fallen]
     plot = axes.Plot(
         axes.scale(_extent(p.cost for p in points), LEFT, RIGHT, 0.12, floor=0.0),
-        axes.scale(_extent(p.accuracy for p in points), BOTTOM, TOP, 0.12),
+        axes.scale(_extent(p.accuracy for p in upright), BOTTOM - 16 * bool(fallen), TOP, 0.12),
     )
-    title = "Accuracy against {}".format(cost_title)
+    frame = axes.frame(
+        plot._replace(y=plot.y._replace(low=_edge(plot), start=BOTTOM)),
+        axes.ticks(plot.x.low, plot.x.high),
+        axes.ticks(plot.y.low, plot.y.high),
+        "{} ({})".format(cost_title, unit.name),
+        "Test accuracy (%)",
+    )
+    lines = _guides(plot, points, fallen) + [("front", _staircase(plot, upright))]
+    lines += [bar for point in upright for bar in _bars(plot, point)]
+    names, below = _names(plot, points, fallen, [line for _, line in lines])
     return svg.picture(
         identity,
         WIDTH,
-        HEIGHT,
-        title,
+        HEIGHT + (labels.ROW * _rows(below) + 8 if below else 0),
+        "Accuracy against {}".format(cost_title),
         describe(points, unit),
-        axes.frame(
-            plot,
-            axes.ticks(plot.x.low, plot.x.high),
-            axes.ticks(plot.y.low, plot.y.high),
-            "{} ({})".format(cost_title, unit.name),
-            "Test accuracy (%)",
-        ),
-        _guides(plot, points),
-        _staircase(plot, points),
+        frame,
         *(
-            [_bars(plot, point) for point in points]
-            + [_mark(plot, p) for p in points]
-            + _labels(plot, points)
+            [svg.line(line, class_) for class_, line in lines]
+            + [
+                _mark(plot, point, point in fallen, size)
+                for point, size in zip(points, _sizes(plot, points, fallen))
+            ]
+            + names
+            + _list(below)
         ),
     )
 
@@ -62,18 +78,37 @@ def draw(identity: str, points: List[Point], unit: quantity.Unit, cost_title: st
 def describe(points: List[Point], unit: quantity.Unit) -> str:
     """The figure in words; of very many points those that have a label."""
     more = len(points) - len(_named(points))
+    fallen = collapsed(points)
     return "; ".join(
         [
-            "{}: {} % at {} {}".format(
+            "{}: {} % at {} {}{}".format(
                 point.name,
                 quantity.significant(point.accuracy.mean),
                 quantity.significant(point.cost.mean),
                 unit.name,
+                ", below the axis" if point in fallen else "",
             )
             for point in _named(points)
         ]
         + (["{} more".format(more)] if more else [])
     )
+
+
+def collapsed(points: List[Point]) -> List[Point]:
+    """The points (in percent) so far below the others that the axis would show little else.
+
+    They are at most half of the points, and dense training is never one.
+    """
+    ordered = sorted(points, key=lambda point: point.accuracy.mean)
+    for count in range(len(ordered) // 2, 0, -1):
+        low, rest = ordered[:count], ordered[count:]
+        extent = _extent(point.accuracy for point in rest)
+        gap = min(extent) - low[-1].accuracy.mean
+        if len(rest) < 2 or any(point.dense for point in low):
+            continue
+        if gap > FAR * max(max(extent) - min(extent), LEAST_SPAN):
+            return low
+    return []
 
 
 def front(points: Iterable[Point]) -> List[Point]:
@@ -109,68 +144,100 @@ def _extent(spreads: Iterable[Spread]) -> List[float]:
     ]
 
 
-def _guides(plot: axes.Plot, points: List[Point]) -> Markup:
+def _edge(plot: axes.Plot) -> float:
+    """The accuracy at the lower edge of the figure, under the room for collapsed methods."""
+    scale = plot.y
+    return scale.low - (BOTTOM - scale.start) * (scale.high - scale.low) / (scale.start - scale.end)
+
+
+def _guides(plot: axes.Plot, points: List[Point], fallen: List[Point]) -> List[Tuple[str, Line]]:
     """Where dense training stands: the corner to be left of and above."""
-    lines = [
-        part
-        for p in points
-        if p.dense
-        for part in (
-            svg.line([(plot.x(p.cost.mean), BOTTOM), (plot.x(p.cost.mean), TOP)], "guide"),
-            svg.line([(LEFT, plot.y(p.accuracy.mean)), (RIGHT, plot.y(p.accuracy.mean))], "guide"),
-        )
-    ]
-    return Markup("").join(lines)
+    lines: List[Tuple[str, Line]] = []
+    for point in points:
+        if point.dense and point not in fallen:
+            x, y = plot.at(point.cost.mean, point.accuracy.mean)
+            lines += [("guide", [(x, BOTTOM), (x, TOP)]), ("guide", [(LEFT, y), (RIGHT, y)])]
+    return lines
 
 
-def _staircase(plot: axes.Plot, points: List[Point]) -> Markup:
+def _staircase(plot: axes.Plot, points: List[Point]) -> Line:
     """The front, from the foot of the figure to its right edge."""
-    steps: List[Tuple[float, float]] = []
+    steps: Line = []
     last = BOTTOM
     for point in front(points):
         x, y = plot.at(point.cost.mean, point.accuracy.mean)
         steps += [(x, last), (x, y)]
         last = y
-    return svg.line(steps + [(RIGHT, last)] if steps else [], "front")
+    return steps + [(RIGHT, last)] if steps else []
 
 
-def _bars(plot: axes.Plot, point: Point) -> Markup:
+def _bars(plot: axes.Plot, point: Point) -> List[Tuple[str, Line]]:
     """One standard deviation each way."""
     x, y = plot.at(point.cost.mean, point.accuracy.mean)
-    parts = []
+    class_ = "bar s{}".format(point.series)
+    lines: List[Tuple[str, Line]] = []
     if point.cost.sd:
         ends = [plot.x(point.cost.mean + sign * point.cost.sd) for sign in (-1, 1)]
-        parts.append(svg.line([(ends[0], y), (ends[1], y)], _class(point)))
+        lines.append((class_, [(ends[0], y), (ends[1], y)]))
     if point.accuracy.sd:
         ends = [plot.y(point.accuracy.mean + sign * point.accuracy.sd) for sign in (-1, 1)]
-        parts.append(svg.line([(x, ends[0]), (x, ends[1])], _class(point)))
-    return Markup("").join(parts)
+        lines.append((class_, [(x, ends[0]), (x, ends[1])]))
+    return lines
 
 
-def _class(point: Point) -> str:
-    return "bar s{}".format(point.series)
-
-
-def _mark(plot: axes.Plot, point: Point) -> Markup:
+def _place(plot: axes.Plot, point: Point, fallen: bool) -> Tuple[float, float]:
+    """Where a mark stands: a collapsed method over the lower edge, with room for its arrow."""
     x, y = plot.at(point.cost.mean, point.accuracy.mean)
-    return svg.mark(point.series, x, y, 6.0, point.name)
+    return (x, BOTTOM - 17) if fallen else (x, y)
 
 
-def _labels(plot: axes.Plot, points: List[Point]) -> List[Markup]:
-    """Names beside their points, moved up or down until none covers another."""
-    covered = [box for point in points for box in _covered(plot, point)]
-    names: List[Box] = []
-    drawn = []
-    for point in sorted(_named(points), key=lambda p: -p.accuracy.mean):
-        x, y = plot.at(point.cost.mean, point.accuracy.mean)
-        name = svg.short(point.name)
-        box = _free(x, y, len(name) * LETTER, covered, names)
-        names.append(box)
-        if abs(box[1] + 8 - y) > STEP:  # too far away to be read as its neighbour
-            near = box[0] - 3 if box[0] > x else box[2] + 3
-            drawn.append(svg.line([(x, y), (near, box[3] - 7)], "leader"))
-        drawn.append(svg.text(box[0], box[3] - 3, name, class_="name"))
+def _sizes(plot: axes.Plot, points: List[Point], fallen: List[Point]) -> List[float]:
+    """The radius of each mark: one under later marks is larger, so that its edge still shows."""
+    places = [_place(plot, point, point in fallen) for point in points]
+    return [
+        RADIUS
+        + GROWTH
+        * min(
+            sum(math.hypot(x - a, y - b) < RADIUS for a, b in places[number + 1 :]),
+            MOST_NESTED,
+        )
+        for number, (x, y) in enumerate(places)
+    ]
+
+
+def _mark(plot: axes.Plot, point: Point, fallen: bool, size: float) -> Markup:
+    x, y = _place(plot, point, fallen)
+    drawn = svg.mark(point.series, x, y, size, point.name)
+    if fallen:
+        path = "M{x:.1f} {a:.1f}V{b:.1f}M{l:.1f} {c:.1f}L{x:.1f} {b:.1f}L{r:.1f} {c:.1f}".format(
+            x=x, a=y + 8, b=BOTTOM - 1, c=BOTTOM - 5, l=x - 4, r=x + 4
+        )
+        drawn += svg.tag("path", d=path, class_="bar arrow s{}".format(point.series))
     return drawn
+
+
+def _names(
+    plot: axes.Plot, points: List[Point], fallen: List[Point], lines: List[Line]
+) -> Tuple[List[Markup], List[Tuple[int, str]]]:
+    """(names beside their marks, (series, name) of those that found no place there)."""
+    drawn = Canvas(Box(LEFT + 2, TOP - 12, WIDTH - 2, BOTTOM - 2))
+    for line in lines:
+        drawn.line(line)
+    for point, size in zip(points, _sizes(plot, points, fallen)):
+        drawn.mark(*_place(plot, point, point in fallen), 1.15 * size)
+    made, below = [], []
+    for point in sorted(_named(points), key=lambda p: -p.accuracy.mean):
+        name = svg.short(point.name)
+        if point in fallen:
+            accuracy = quantity.significant(point.accuracy.mean)
+            below.append((point.series, "{}: {} %, below the axis".format(name, accuracy)))
+            continue
+        box = drawn.label(*_place(plot, point, False), name)
+        if box is None:
+            below.append((point.series, name))
+        else:
+            made.append(labels.text(box, name))
+    return made, below
 
 
 def _named(points: List[Point]) -> List[Point]:
@@ -181,36 +248,19 @@ def _named(points: List[Point]) -> List[Point]:
     return (dense + [point for point in front(points) if not point.dense])[:MOST_NAMES]
 
 
-def _free(x: float, y: float, width: float, covered: Sequence[Box], names: Sequence[Box]) -> Box:
-    """The nearest place for a label that covers nothing, or at least no other label."""
-    places = [
-        (start, y - 8 + shift, start + width, y + 7 + shift)
-        for shift in sorted(range(-12 * STEP, 13 * STEP, STEP), key=abs)
-        for start in (x + 11, x - 11 - width)
-    ]
-    inside = [
-        box
-        for box in places
-        if box[0] >= LEFT and box[2] <= WIDTH - 2 and box[1] > TOP - 8 and box[3] < BOTTOM
-    ]
-    for taken in (list(covered) + list(names), names):
-        for box in inside:
-            if not any(_overlap(box, each) for each in taken):
-                return box
-    return places[0]  # all are taken: better over another mark than nowhere
+def _rows(below: List[Tuple[int, str]]) -> int:
+    """Lines of the list below the figure."""
+    return -(-len(below) // labels.columns([name for _, name in below], RIGHT - LEFT))
 
 
-def _covered(plot: axes.Plot, point: Point) -> Tuple[Box, Box, Box]:
-    """The boxes of a point's mark and of its two bars."""
-    x, y = plot.at(point.cost.mean, point.accuracy.mean)
-    across = abs(plot.x(point.cost.mean + (point.cost.sd or 0)) - x)
-    down = abs(plot.y(point.accuracy.mean + (point.accuracy.sd or 0)) - y)
-    return (
-        (x - 7, y - 7, x + 7, y + 7),
-        (x - across, y - 1, x + across, y + 1),
-        (x - 1, y - down, x + 1, y + down),
-    )
-
-
-def _overlap(a: Box, b: Box) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+def _list(below: List[Tuple[int, str]]) -> List[Markup]:
+    """The names that found no place beside their mark, each behind a mark like it."""
+    if not below:
+        return []
+    rows = _rows(below)
+    across = (RIGHT - LEFT) / labels.columns([name for _, name in below], RIGHT - LEFT)
+    parts = []
+    for number, (series, name) in enumerate(below):
+        x, y = LEFT + 8 + across * (number // rows), LIST + labels.ROW * (number % rows)
+        parts += [svg.mark(series, x, y, 5.0), svg.text(x + 13, y + 4, name, class_="name")]
+    return parts

@@ -62,11 +62,10 @@ def plot(trends: List[Trend], nights: int, least: float) -> axes.Plot:
 
 def rows(trend: Trend, across: axes.Scale) -> List[int]:
     """In which row above the panel the words of each step go, so that none cover each other."""
-    taken: List[List] = []
+    taken: List[List[Tuple[float, float]]] = []
     chosen = []
     for night, _, _ in trend.steps:
-        x = across(night - 0.5)
-        box = (x - WORDS, x) if _ends(x) else (x, x + WORDS)
+        box = _words(across(night - 0.5))
         free = [
             row
             for row, boxes in enumerate(taken)
@@ -77,6 +76,25 @@ def rows(trend: Trend, across: axes.Scale) -> List[int]:
         chosen.append(free[0] if free else len(taken) - 1)
         taken[chosen[-1]].append(box)
     return chosen
+
+
+def _words(x: float) -> Tuple[float, float]:
+    """From where to where the words of a step at a place reach, in pixels."""
+    return (x - WORDS, x) if _ends(x) else (x, x + WORDS)
+
+
+def _crossed(trend: Trend, across: axes.Scale) -> List[List[int]]:
+    """For each step the rows below its own in which its line meets the words of others."""
+    chosen = rows(trend, across)
+    places = [across(night - 0.5) for night, _, _ in trend.steps]
+    return [
+        [
+            other
+            for other, place in zip(chosen, places)
+            if other > row and _words(place)[0] < x < _words(place)[1]
+        ]
+        for row, x in zip(chosen, places)
+    ]
 
 
 def draw(
@@ -96,7 +114,12 @@ def draw(
                 for piece in trend.pieces
             ]
             + [_level(shared, trend.series, *each) for each in trend.levels]
-            + [_step(shared, row, *each) for row, each in zip(rows(trend, shared.x), trend.steps)]
+            + [
+                _step(shared, row, skipped, *each)
+                for row, skipped, each in zip(
+                    rows(trend, shared.x), _crossed(trend, shared.x), trend.steps
+                )
+            ]
             + [_missing(shared, *each) for each in trend.missing]
             + [_dot(shared, trend.series, dot) for dot in trend.dots]
         ),
@@ -156,16 +179,31 @@ def _level(shared: axes.Plot, series: int, first: int, last: int, height: float)
     )
 
 
-def _step(shared: axes.Plot, row: int, night: int, size: str, commits: str) -> Markup:
-    """A line where the level changed, how much and between which commits above the panel."""
+def _step(
+    shared: axes.Plot, row: int, skipped: List[int], night: int, size: str, commits: str
+) -> Markup:
+    """A line where the level changed, how much and between which commits above the panel.
+
+    The line leaves out the rows in which it would strike through the words of another step.
+    """
     x, y = shared.x(night - 0.5), TOP + 2 + ROW * row
     anchor = "end" if _ends(x) else "start"
     start = x + (-4 if anchor == "end" else 4)
+    highest = int((shared.y.end - TOP) // ROW)
+    pieces = [(shared.y.start, shared.y.end)] + [
+        (TOP - 9 + ROW * (each + 1) + 2, TOP - 7 + ROW * each)
+        for each in range(row, highest)
+        if each not in skipped
+    ]
     return svg.tag(
         "g",
-        svg.line([(x, shared.y.start), (x, y - 9)], "step"),
-        svg.text(start, y, size, anchor, "size"),
-        svg.text(start, y + 12, commits, anchor, "tick"),
+        *(
+            [svg.line([(x, low), (x, high)], "step") for low, high in pieces]
+            + [
+                svg.text(start, y, size, anchor, "size"),
+                svg.text(start, y + 12, commits, anchor, "tick"),
+            ]
+        ),
     )
 
 

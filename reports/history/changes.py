@@ -139,8 +139,7 @@ def value(number: Optional[float], metric: str) -> str:
         return "unknown"
     if metric in past.METRICS and past.METRICS[metric].exact:
         return "{} {}".format(
-            # a narrow space that no line breaks at: commas are decimals in half the world
-            "{:,}".format(round(number)).replace(",", "\u202f"),
+            quantity.grouped(number),
             COUNTED[metric],
         ).strip()
     unit = unit_of([number], metric)

@@ -6,7 +6,7 @@ from edgejoule.reports import quantity, spread
 from edgejoule.reports.figures import pareto_plot
 from edgejoule.reports.figures.pareto_plot import Point
 from edgejoule.reports.history import page_frame, past
-from edgejoule.reports.history.night_table import WORDS
+from edgejoule.reports.history.night_table import QUANTITIES
 from edgejoule.reports.tables import Cell, Column, Row, Table
 from edgejoule.reports.words import plain, plural
 
@@ -34,7 +34,12 @@ def table(history: past.Past, place: past.Place) -> Table:
         for name, fits in COSTS
     }
     columns = (Column("Method", number=False), Column("Nights"), Column("Accuracy (%)")) + tuple(
-        Column("{} ({})".format(_title(history, place, name), units[name].name))
+        Column(
+            "{} ({})".format(
+                QUANTITIES[name],
+                ", ".join(filter(None, (units[name].name, history.power_label(place, name)))),
+            )
+        )
         for name, _ in COSTS
     )
     units["accuracy"] = quantity.PERCENT
@@ -106,7 +111,7 @@ def _part(history: past.Past, number: int, place: past.Place) -> Dict[str, Any]:
         ]
         if points:
             unit = quantity.fitting([point.cost.mean for point in points], units)
-            title = _title(history, place, name) + " of a whole run"
+            title = _title(history, place, name)
             figures.append(
                 (title, pareto_plot.draw("pareto-{}-{}".format(number, name), points, unit, title))
             )
@@ -120,6 +125,6 @@ def _part(history: past.Past, number: int, place: past.Place) -> Dict[str, Any]:
 
 
 def _title(history: past.Past, place: past.Place, name: str) -> str:
-    """A cost as a column or an axis calls it; it says so if the power was not measured."""
+    """A cost as an axis calls it, without its unit; it says so if the power was not measured."""
     label = history.power_label(place, name)
-    return WORDS[name] + (" ({})".format(label) if label else "")
+    return "{} of a whole run".format(QUANTITIES[name]) + (", " + label if label else "")

@@ -21,6 +21,8 @@ WORDS = {
     "params": "Parameters",
     "macs": "Forward MACs",
 }
+# what an axis or a column calls it where the unit stands in brackets behind it
+QUANTITIES = dict(WORDS, joules="Energy", seconds="Time", watts="Power")
 
 
 def table(history: past.Past, place: past.Place, number: int) -> Table:

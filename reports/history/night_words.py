@@ -103,7 +103,7 @@ def _alarms(nights: Iterable[store.Night]) -> Tuple[int, int, int]:
 
     A change is found again in every night until somebody mends it; it counts once.
     """
-    judged = [night for night in nights if past.verdict(night)]
+    judged = [night for night in nights if _was_judged(night)]
     kinds: List[str] = []
     before: Set[Tuple[str, str]] = set()
     for night in judged:
@@ -111,3 +111,13 @@ def _alarms(nights: Iterable[store.Night]) -> Tuple[int, int, int]:
         kinds += [kind for _, kind in now - before]
         before = now
     return kinds.count("regression"), kinds.count("improvement"), len(judged)
+
+
+def _was_judged(night: store.Night) -> bool:
+    """True if the gate compared something.
+
+    An invalid night, or one without enough nights before it, has a verdict and judged nothing.
+    """
+    if past.verdict(night) == "INCONCLUSIVE":
+        return any(changes.kind(each) in changes.CHANGES for each in past.findings(night))
+    return past.verdict(night) in ("PASS", "FAIL")

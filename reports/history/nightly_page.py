@@ -20,7 +20,7 @@ ENOUGH = scan.LEAST + scan.SHORTEST  # nights that the gate needs to judge a met
 
 
 class Tonight(NamedTuple):
-    """One night of one place, ready to be shown; `earlier` is the night before, if any."""
+    """One night of one place, ready to be shown; `earlier` is what it is compared with, if any."""
 
     device: str
     suite: str
@@ -52,6 +52,7 @@ def page(history: past.Past, tonight: List[Tonight], chosen: Optional[str] = Non
         headline=headline(tonight),
         tonight=tonight,
         kinds=changes.KINDS,
+        of_power=past.OF_POWER,
         verdicts=changes.VERDICTS,
         when=_when(tonight),
     )
@@ -109,6 +110,7 @@ def _number(of_place: List[store.Night], chosen: Optional[str]) -> Optional[int]
 def _tonight(history: past.Past, place: past.Place, number: int) -> Tonight:
     before = history.nights[place][:number]
     night, rows = history.nights[place][number], history.measured(history.nights[place][number])
+    valid = _last_valid(history, before)
     document = night.document or {}
     every = [changes.change(each) for each in past.findings(night)]
     every.sort(key=lambda each: list(changes.KINDS).index(each.kind))
@@ -125,14 +127,33 @@ def _tonight(history: past.Past, place: past.Place, number: int) -> Tonight:
         night_surroundings.doctor(night),
         night_words.notes(document, rows),
         _trials(before, document, every),
-        plain(before[-1].night) if before else "",
-        night_surroundings.differences(night, before[-1]) if before else [],
+        _earlier(before, valid),
+        night_surroundings.differences(night, valid) if valid else [],
         night_words.balance(history.nights[place][: number + 1]),
         night_table.table(history, place, number),
         past.link(history, night),
         past.commit(document.get("commit") or next((row.commit for row in rows), None)),
         ", ".join(past.unreal(rows)),
     )
+
+
+def _last_valid(history: past.Past, before: List[store.Night]) -> Optional[store.Night]:
+    """The latest night that can be compared with: an invalid one may have recorded nothing."""
+    found = [
+        night
+        for night in before
+        if past.verdict(night) != "INVALID"
+        and any(row.status != store.VOID for row in history.measured(night))
+    ]
+    return found[-1] if found else None
+
+
+def _earlier(before: List[store.Night], valid: Optional[store.Night]) -> str:
+    """What tonight is compared with, in words; "" if there is nothing."""
+    if valid is None:
+        return ""
+    which = "the night before" if valid is before[-1] else "the last valid night"
+    return "{}, {}".format(which, plain(valid.night))
 
 
 def _trials(before: List[store.Night], document: Dict, every: List[Change]) -> List[str]:

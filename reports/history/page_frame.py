@@ -16,7 +16,7 @@ PAGES = (
 
 
 def page(template: str, history: past.Past, title: str, **values: Any) -> str:
-    """One page of a history: self-contained, no network, no script."""
+    """One page of a history: self-contained, no network."""
     fakes = history.fakes()
     label = sources.label_of(fakes[0]).upper() if fakes else ""
     words = " · ".join(([label] if label else []) + [title, "EdgeJoule"])

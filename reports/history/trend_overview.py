@@ -7,7 +7,7 @@ from markupsafe import Markup
 from edgejoule.reports import quantity
 from edgejoule.reports.figures import axes, svg, trend_plot
 from edgejoule.reports.history import changes, past
-from edgejoule.reports.history.night_table import WORDS
+from edgejoule.reports.history.night_table import QUANTITIES
 from edgejoule.reports.words import plain, plural
 
 WIDTH, HEIGHT = 420.0, 210.0
@@ -50,7 +50,7 @@ def _figure(
         axes.Scale(-0.8, len(days) - 0.2, LEFT, RIGHT), axes.scale(heights, BOTTOM, TOP, 0.08)
     )
     label = history.power_label(place, metric)
-    title = "{} ({}{})".format(WORDS[metric], unit.name, ", " + label if label else "")
+    title = "{} ({}{})".format(QUANTITIES[metric], unit.name, ", " + label if label else "")
     return title, svg.picture(
         identity,
         WIDTH,

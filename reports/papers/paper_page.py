@@ -1,4 +1,4 @@
-"""Published tables beside ours as files: a page without network or script, and plain tables.
+"""Published tables beside ours as files: a page without network, and plain tables.
 
 Markdown and LaTeX hold all tables in one file; of CSV there is one per table, as columns differ.
 """

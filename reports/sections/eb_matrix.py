@@ -5,7 +5,7 @@ from typing import List, Tuple
 import pandas
 
 from edgejoule.bench.records import RunRecord
-from edgejoule.reports import markup
+from edgejoule.reports import markup, quantity
 from edgejoule.reports.figures import heat_map
 from edgejoule.reports.gather import Report
 from edgejoule.reports.markup import Markup
@@ -57,7 +57,7 @@ def _figure(
     bits = (
         ""
         if matrix.sampled_bits is None
-        else "estimated from {} bits an epoch".format(matrix.sampled_bits)
+        else "estimated from {} bits an epoch".format(quantity.grouped(matrix.sampled_bits))
     )
     ticket = report.parts[record.case_id].ticket
     name = " · ".join(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from edgejoule.reports import quantity
-from edgejoule.reports.figures import axes, distance_plot, epoch_plot, pareto_plot, svg
+from edgejoule.reports.figures import axes, distance_plot, epoch_plot, labels, pareto_plot, svg
 from edgejoule.reports.figures.epoch_plot import Curves
 from edgejoule.reports.figures.pareto_plot import Point
 from edgejoule.reports.rows import Drawn
@@ -102,7 +102,7 @@ def test_labels_do_not_cover_each_other():
     ]
     assert len(places) == 6
     for i, (x, y) in enumerate(places):
-        assert all(abs(y - b) >= 13 or abs(x - a) >= 8 * pareto_plot.LETTER for a, b in places[:i])
+        assert all(abs(y - b) >= 13 or abs(x - a) >= 8 * labels.LETTER for a, b in places[:i])
 
 
 def test_a_search_is_drawn_with_its_threshold_and_ticket():

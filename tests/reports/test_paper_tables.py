@@ -8,7 +8,7 @@ import re
 import numpy
 import pytest
 from rigs import bundles
-from rigs.pages import HOSTILE, outline
+from rigs.pages import HOSTILE, bare, outline
 
 from edgejoule import command_line
 from edgejoule.bench import rounds
@@ -339,7 +339,7 @@ def everything(tmp_path_factory):
 
 
 def test_the_page_is_whole_self_contained_and_escaped(everything):
-    text = paper_page.page(everything)
+    text = bare(paper_page.page(everything))
     parsed = outline(text)
     assert not [tag for tag, _ in parsed.tags if tag in ("script", "link", "img", "iframe")]
     assert "<script" not in text and "\x1b" not in text and "&lt;script&gt;" in text

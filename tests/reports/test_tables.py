@@ -222,3 +222,33 @@ def test_a_doubtful_reading_keeps_its_number_and_gets_a_footnote(tmp_path):
         "rough: too short for this sensor in phase dense and score; "
         "rough: the sensor missed samples in phase retrain"
     )
+
+
+def _no_ratio(tmp_path, *records):
+    """The footnotes about ratios that are not known."""
+    made = results.results(gather.report(bundles.write(tmp_path, list(records))))
+    return [note for _, note in made.notes if note.startswith("no ratio")]
+
+
+def test_a_missing_ratio_names_the_side_that_is_missing(tmp_path):
+    """It always blamed dense training, whose joules stood two cells further up."""
+    dense, slim = (bundles.record(label, power="module") for label in ("dense", "slim 0.5"))
+    for phase in slim["phases"]:
+        if phase["name"] == "score":  # shorter than the sensor's period, and 3 % of this run
+            phase.update(joules=None, joules_reason="shorter than a sample", seconds=1.0)
+    (note,) = _no_ratio(tmp_path / "method", dense, slim)
+    assert note == "no ratio: this method's joules of the whole run are not known"
+    other = bundles.record("slim 0.5", seed=7, power="module")
+    notes = _no_ratio(tmp_path / "seeds", dense, other)
+    assert notes and all("no seed has these" in note for note in notes)
+    (alone,) = _no_ratio(tmp_path / "alone", other)
+    assert alone == "no ratio: no dense run is there"
+
+
+def test_a_missing_ratio_blames_dense_training_where_it_is_dense_training(tmp_path):
+    """Its own joules are the ones that nobody measured."""
+    dense, slim = (bundles.record(label, power="module") for label in ("dense", "slim 0.5"))
+    for row in dense["phases"] + dense["epochs"]:
+        row.update(joules=None, joules_reason="the sensor stopped")
+    notes = _no_ratio(tmp_path, dense, slim)
+    assert "no ratio: the joules of the whole run of dense training are not known" in notes

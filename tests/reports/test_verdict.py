@@ -1,10 +1,12 @@
 """The verdict: sentences that follow from the data, and doubts that come with them."""
 
+import math
+
 import pytest
 from rigs import bundles
 
-from edgejoule.reports import comparisons, gather, verdict
-from edgejoule.reports.spread import Ratio, Spread
+from edgejoule.reports import comparisons, gather, paired, student, verdict
+from edgejoule.reports.spread import Spread
 
 
 def _verdict(root):
@@ -46,8 +48,8 @@ def test_few_seeds_are_said_to_be_few(tmp_path, seeds, words, kind):
     assert words in found["Control"].text and found["Control"].kind == kind
 
 
-def test_overlapping_accuracies_are_level(tmp_path):
-    """One seed of slim below one of random: nobody is above."""
+def test_overlapping_accuracies_are_not_told_apart(tmp_path):
+    """One seed of slim below one of random: nobody is above, and nobody is called level."""
     records = [
         bundles.record(label, seed=seed, accuracy=accuracy)
         for label, seed, accuracy in (
@@ -58,8 +60,10 @@ def test_overlapping_accuracies_are_level(tmp_path):
         )
     ]
     found = _verdict(bundles.write(tmp_path, records))
-    assert found["Control"].kind == "even"
-    assert found["Control"].text.startswith("Level with random 0.5 (91.0 %): slim 0.5 (+3 points)")
+    assert found["Control"].kind == "unknown"
+    assert found["Control"].text.startswith(
+        "Not told apart from random 0.5 (91.0 %): slim 0.5 (+3 points)"
+    )
 
 
 def test_what_is_not_known_is_said(tmp_path):
@@ -121,7 +125,8 @@ def test_settings_are_told_apart(tmp_path):
             )
         )
     )
-    assert found[0].text.startswith("2 settings are reported apart")
+    assert any(each.text.startswith("2 settings are reported apart") for each in found)
+    assert found[0].topic == "Answer" and found[0].text.startswith("In each of 2 settings nothing")
     per_epoch = [each.text for each in found if each.topic == "Per epoch"]
     assert [text.split(":")[0] for text in per_epoch] == [
         "Resnet20 on digits, 4 epochs",
@@ -141,20 +146,29 @@ def test_tickets(tmp_path, epoch, kind, words):
     assert found.kind == kind and words in found.text
 
 
-def test_three_percent_is_level():
-    """No board repeats itself better; a claim must clear the floor and the spread."""
+def _ratio(low, high):
+    """The estimate whose 95 % interval are these ratios, of five pairs."""
+    low, high = math.log(low), math.log(high)
+    error = (high - low) / 2 / student.quantile(0.975, 4)
+    return paired.Estimate(5, (low + high) / 2, error, 4, True)
 
-    def side(low, high):
-        return [
-            name
-            for name, pairs in comparisons.by_side(
-                [("x", Ratio(3, (low + high) / 2, low, high))]
-            ).items()
-            if pairs
-        ]
 
-    assert side(0.90, 0.96) == ["less"] and side(0.90, 0.98) == ["level"]
-    assert side(1.02, 1.2) == ["level"] and side(1.04, 1.2) == ["more"]
+@pytest.mark.parametrize(
+    "low, high, side",
+    [
+        (0.90, 0.96, "less"),
+        (0.90, 0.98, "open"),  # cheaper by less than the floor, or by more: not equal either
+        (0.99, 1.01, "level"),
+        (0.98, 1.025, "level"),
+        (0.90, 1.10, "open"),
+        (0.70, 0.98, "open"),
+        (1.02, 1.20, "open"),
+        (1.04, 1.20, "more"),
+    ],
+)
+def test_equal_cost_is_a_claim_of_its_own(low, high, side):
+    """Within 3 % by two one-sided tests; an interval that merely holds 1 claims nothing."""
+    assert comparisons.cost_side(_ratio(low, high)) == side
 
 
 def test_differences_have_the_digits_of_the_spread():
@@ -167,3 +181,136 @@ def test_differences_have_the_digits_of_the_spread():
 
     assert points(0.94, 0.0007) == "+4.00" and points(0.94, 0.02) == "+4"
     assert points(0.86, 0.004) == "−4.0" and points(0.8999, 0.02) == "0"
+
+
+def _training(tmp_path, costs, accuracies, power="module"):
+    """The answer to a suite whose methods have these costs (÷ dense) and accuracies, by seed."""
+    records = []
+    for label, factors in costs.items():
+        for seed, factor in enumerate(factors):
+            run = bundles.record(label, seed=seed, power=power, accuracy=accuracies[label][seed])
+            whole = sum(phase["seconds"] for phase in run["phases"])
+            for phase in run["phases"]:
+                share = phase["seconds"] / whole
+                phase.update(seconds=16 * factor * share)
+                phase.update(joules=None if power == "none" else 160 * factor * share)
+            records.append(run)
+    return verdict.findings(gather.report(bundles.write(tmp_path, records)))[0]
+
+
+SAME = {name: (0.98, 0.981, 0.979, 0.98) for name, _ in bundles.METHODS}
+COSTS = {
+    "dense": (1.0, 1.0, 1.0, 1.0),
+    "random 0.5": (0.80, 0.81, 0.80, 0.79),
+    "slim 0.5": (0.50, 0.51, 0.50, 0.49),
+}
+
+
+def test_the_first_sentence_names_the_winner_its_figure_and_its_interval(tmp_path):
+    """The suite asks which way saves the most at the same accuracy."""
+    found = _training(tmp_path, COSTS, SAME)
+    assert found.topic == "Answer" and found.kind == "good"
+    assert found.text.startswith(
+        "Slim 0.5 saves the most at the accuracy of dense training: 50.0 % fewer joules over a "
+        "whole run (95 % interval 48.7 to 51.3 %, 4 seeds)"
+    )
+    assert "not worse by more than 1 point" in found.text
+
+
+def test_methods_that_were_not_told_apart_are_named_with_the_seeds_that_would(tmp_path):
+    """By the spread of their difference, seed by seed."""
+    near = dict(COSTS, **{"slim 0.5": (0.70, 0.86, 0.72, 0.84)})
+    found = _training(tmp_path, near, SAME)
+    assert found.kind == "unknown" and "could not be told with 4 seeds" in found.text
+    assert "slim 0.5 (22 % fewer) and random 0.5 (20.0 % fewer) were not told apart" in found.text
+    assert " seeds, by the spread of these, would." in found.text
+
+
+def test_of_methods_that_all_cost_more_nobody_asks_which_saves_the_most(tmp_path):
+    """With two seeds they were not told apart, and none saved anything."""
+    dear = {"dense": (1.0, 1.0), "random 0.5": (1.6, 1.9), "slim 0.5": (1.3, 2.1)}
+    found = _training(tmp_path, dear, {name: values[:2] for name, values in SAME.items()})
+    assert found.text.startswith("Whether any method saves joules at the accuracy of dense")
+
+
+def test_methods_that_save_the_same_are_called_the_same(tmp_path):
+    """Only by a test of equality: 0.2 % apart in every seed."""
+    twins = dict(COSTS, **{"random 0.5": (0.501, 0.511, 0.501, 0.491)})
+    found = _training(tmp_path, twins, SAME)
+    assert "slim 0.5 and random 0.5 save the same, within 3 %" in found.text.lower()
+
+
+def test_a_cheap_method_that_loses_accuracy_does_not_win(tmp_path):
+    """It is not what was asked for."""
+    accuracies = dict(SAME, **{"slim 0.5": (0.95, 0.951, 0.949, 0.95)})
+    assert _training(tmp_path, COSTS, accuracies).text.startswith("Random 0.5 saves the most")
+
+
+def test_a_cheap_method_whose_accuracy_is_not_clear_leaves_the_answer_open(tmp_path):
+    """It may be the winner."""
+    accuracies = dict(SAME, **{"slim 0.5": (0.96, 0.99, 0.965, 0.985)})
+    found = _training(tmp_path, COSTS, accuracies)
+    assert found.kind == "unknown" and "slim 0.5 (50.0 % fewer)" in found.text
+
+
+def test_if_nothing_keeps_the_accuracy_the_answer_says_so(tmp_path):
+    """With the method that comes closest."""
+    accuracies = {
+        name: tuple(value - (0.05 if name != "dense" else 0) for value in values)
+        for name, values in SAME.items()
+    }
+    found = _training(tmp_path, COSTS, accuracies)
+    assert found.kind == "bad"
+    assert found.text.startswith(
+        "No method keeps the accuracy of dense training within 1 point: the closest"
+    )
+
+
+def test_if_nothing_saves_the_answer_says_so(tmp_path):
+    """A whole run pays for what came before the cut."""
+    dear = dict(COSTS, **{"slim 0.5": (1.5, 1.51, 1.5, 1.49), "random 0.5": (1.5, 1.5, 1.5, 1.5)})
+    found = _training(tmp_path, dear, SAME)
+    assert found.kind == "bad" and "no method that keeps the accuracy" in found.text.lower()
+    assert "more joules over a whole run" in found.text
+
+
+def test_two_cheap_seeds_of_a_wide_spread_are_neither_cheaper_nor_the_same(tmp_path):
+    """0.70 and 0.97: "about as much" claimed an equality that nothing showed."""
+    few = {"dense": (1.0, 1.0), "slim 0.5": (0.70, 0.97)}
+    report = {name: values[:2] for name, values in SAME.items()}
+    found = _training(tmp_path, few, report)
+    assert found.kind == "unknown" and "seeds, by the spread of these, would tell" in found.text
+    whole = verdict.findings(gather.report(tmp_path / "quick"))
+    run = [each for each in whole if each.topic == "Whole run"][0]
+    assert (
+        "not told apart from it with slim 0.5 (0.8" in run.text and "about as much" not in run.text
+    )
+
+
+def test_one_seed_concludes_nothing_and_says_how_many_more(tmp_path):
+    """No sign of any finding is good or bad."""
+    root = bundles.suite(tmp_path, seeds=(0,), power="module")
+    found = verdict.findings(gather.report(root))
+    assert found[0].topic == "Answer" and found[0].kind == "unknown"
+    assert "nothing can be concluded from one seed" in found[0].text.lower()
+    assert "run at least 2 more seeds (3 in all)" in found[0].text
+    assert not [each for each in found if each.kind in ("good", "bad")]
+    assert not [each for each in found if "Above" in each.text or "Below" in each.text]
+
+
+@pytest.mark.parametrize("power", ["fake", "estimate"])
+def test_joules_that_were_not_measured_get_no_verdict(tmp_path, power):
+    """Seconds were measured; joules are a fixed number times them."""
+    report = gather.report(bundles.suite(tmp_path, seeds=(0, 1, 2), power=power))
+    for each in verdict.findings(report):
+        assert "joules" not in each.text or each.topic == "Power", each
+    assert verdict.findings(report)[0].topic == "Answer"
+    assert "seconds over a whole run" in verdict.findings(report)[0].text
+
+
+def test_what_limits_the_report_comes_last(tmp_path):
+    """Sensor errors stood above the answer."""
+    found = verdict.verdict(gather.report(bundles.suite(tmp_path, seeds=(0, 1, 2))))
+    assert found.answer.topic == "Answer"
+    assert [each.topic for each in found.limits] == ["Power"]
+    assert not [each for each in found.others if bundles.NO_SENSOR in each.text]

@@ -1,0 +1,87 @@
+"""A method beside dense training of its block: what it saves and loses, as numbers and in words."""
+
+import math
+from typing import Any, Dict, NamedTuple
+
+from edgejoule.reports import quantity
+from edgejoule.reports.comparisons import MARGIN
+from edgejoule.reports.paired import Estimate
+from edgejoule.reports.words import plural
+
+NOTHING = 1e-6  # percent: what the arithmetic leaves of equal values has no digits
+LEAST = -MARGIN - 1e-9  # a loss of just one point in every seed is "not more than a point"
+
+
+class Candidate(NamedTuple):
+    """A method beside dense training of its block."""
+
+    method: Dict[str, Any]
+    cost: Estimate  # the logarithm of the ratio
+    accuracy: Estimate  # the difference, as a fraction
+
+    @property
+    def name(self) -> str:
+        """What the tables call it."""
+        return self.method["name"]
+
+    @property
+    def keeps(self) -> bool:
+        """True if its accuracy is shown to be not worse than dense's by more than the margin."""
+        return self.accuracy.above(LEAST)
+
+    @property
+    def loses(self) -> bool:
+        """True if its accuracy is shown to be worse than that."""
+        ends = self.accuracy.interval()
+        return ends is not None and not self.keeps and ends[1] < LEAST
+
+    @property
+    def size(self) -> str:
+        """What it saves or costs: "44 % fewer"."""
+        return "{} % {}".format(
+            _text(abs(_share(self.cost.value)), self._decimals),
+            "fewer" if self.cost.value <= 0 else "more",
+        )
+
+    @property
+    def points(self) -> str:
+        """The difference in accuracy: "−0.3 points (95 % interval −0.9 to +0.3)"."""
+        ends = self.accuracy.interval()
+        if ends is None:
+            return quantity.signed(100 * self.accuracy.value, 1) + " points"
+        half = 100 * (ends[1] - ends[0]) / 2
+        decimals = min(max(quantity.supported(half), 1), 2) if half > NOTHING else 1
+        value, low, high = (
+            quantity.signed(100 * number, decimals) for number in (self.accuracy.value,) + ends
+        )
+        return "{} points (95 % interval {} to {})".format(value, low, high)
+
+    def saving(self, cost: str) -> str:
+        """What it saves or costs over a whole run, with its interval and number of seeds."""
+        words = "{} {} over a whole run".format(self.size, cost)
+        ends = self.cost.interval()
+        if ends is None:
+            return words
+        sign = 1 if self.cost.value <= 0 else -1
+        low, high = sorted(sign * _share(end) for end in ends)
+        return "{} (95 % interval {} to {} %, {})".format(
+            words,
+            _text(low, self._decimals),
+            _text(high, self._decimals),
+            plural(self.cost.n, "seed"),
+        )
+
+    @property
+    def _decimals(self) -> int:
+        ends = self.cost.interval()
+        half = 0.0 if ends is None else abs(_share(ends[1]) - _share(ends[0])) / 2
+        return min(max(quantity.supported(half), 0), 1) if half > NOTHING else 1
+
+
+def _share(logarithm: float) -> float:
+    """Percent saved by a ratio that is given by its logarithm; negative if it costs more."""
+    return 100 * (1 - math.exp(logarithm))
+
+
+def _text(value: float, decimals: int) -> str:
+    return quantity.signed(value, decimals).lstrip("+")
