@@ -21,14 +21,19 @@ def trace(record: Record, rail: Optional[str]) -> PowerTrace:
         counted = _steps(ticks.find(*known(rows.times_s, rows.joules)), rail)
         if counted.times_s:
             return counted
-    times, watts = known(_middles(rows) if record.dithered else rows.times_s, rows.watts)
+    if record.dithered and len(record):
+        rows = _in_the_middle(rows)
+    times, watts = known(rows.times_s, rows.watts)
     return PowerTrace(tuple(times), tuple(watts), rail)
 
 
-def _middles(rows: Slice) -> array:
-    starts = rows.starts_s
-    ends = starts[1:] + rows.times_s[-1:]  # what the last look stands for is not over
-    return array("d", ((a + b) / 2 for a, b in zip(starts, ends)))
+def _in_the_middle(rows: Slice) -> Slice:
+    """The looks, each in the middle of its time, and both ends: of what stands there the value."""
+    starts, last_s = rows.starts_s, rows.times_s[-1:]
+    ends = starts[1:] + last_s  # what the last look stands for is not over
+    middles = array("d", ((a + b) / 2 for a, b in zip(starts, ends)))
+    watts = rows.watts[:1] + rows.watts + rows.watts[-1:]
+    return rows._replace(times_s=starts[:1] + middles + last_s, watts=watts)
 
 
 def _steps(found: ticks.Ticks, rail: Optional[str]) -> PowerTrace:
