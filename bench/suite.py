@@ -84,7 +84,8 @@ def read(
         raise ValueError("suite {}: cannot be read: {}".format(path, error)) from error
     try:
         _use_plugins(path.parent, tables)
-        return _suite(path.stem, tables, overrides, sweeps, quick, most)
+        with settings.remembered():
+            return _suite(path.stem, tables, overrides, sweeps, quick, most)
     except ValueError as error:
         raise ValueError("suite {}: {}".format(path.name, error)) from error
 
