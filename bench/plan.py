@@ -13,7 +13,7 @@ chain's share of the dense cost. They are marked as such.
 import time
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import torch
 from torch import nn
@@ -234,7 +234,8 @@ def ahead(case: suite.Case) -> List[Tuple[str, float, float]]:
     """
     with torch.random.fork_rng([]):
         try:
-            return [tuple(part) for part in _merged(_chain_parts(case, STAND_INS[0]))]
+            parts = _merged(_chain_parts(case, STAND_INS[0]))
+            return [(part.phase, part.epochs, part.flops) for part in parts]
         except (ValueError, RuntimeError, LookupError):  # it needs what a chain does not have
             return []
 

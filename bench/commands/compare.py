@@ -191,6 +191,7 @@ def _thresholds(args: argparse.Namespace) -> limits.Thresholds:
 def _plan(request: confirm.Request, thresholds: limits.Thresholds, args: argparse.Namespace) -> int:
     """Prints what would be run; exit code 0."""
     labels, notes = [each.label for each in request.subjects], list(request.notes)
+    time = _announcement(request, thresholds, args)
     plan = {
         "a": request.words[0],
         "b": request.words[1],
@@ -199,7 +200,7 @@ def _plan(request: confirm.Request, thresholds: limits.Thresholds, args: argpars
         "subjects": labels,
         "folder": str(confirm.place(request, args.runs)),
         "notes": notes,
-        "time": _announcement(request, thresholds, args),
+        "time": time,
     }
     if args.json:
         print(json.dumps(plan))
@@ -209,7 +210,7 @@ def _plan(request: confirm.Request, thresholds: limits.Thresholds, args: argpars
             **plan
         )
     )
-    print("\n".join(["  " + label for label in labels] + notes + [plan["time"]]))
+    print("\n".join(["  " + label for label in labels] + notes + [time]))
     return 0
 
 

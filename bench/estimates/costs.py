@@ -49,13 +49,13 @@ def _forecast(
         return forecast.UNKNOWN
     seen = _seen(case, known)
     if seen is not None:
-        pace, joules = seen
-        dense, rests_on = known.flops[finished.alike(case)], finished.PACES
+        (pace, joules), rests_on = seen, finished.PACES
     else:
         found = prober.epoch(case)
         if found is None:
             return forecast.UNKNOWN
-        pace, joules, dense, rests_on = found, None, planner.dense(case).flops, PROBE
+        pace, joules, rests_on = found, None, PROBE
+    dense = planner.dense(case).flops
     seconds = _through(planned, pace, dense)
     watts = forecast.watts(case.measure["fake_power"])
     if watts is not None:
@@ -70,7 +70,7 @@ def _seen(
     paces = [
         pace for kind in finished.UNCUT for pace in known.epochs.get(finished.alike(case, kind), [])
     ]
-    if not paces or finished.alike(case) not in known.flops:
+    if not paces:
         return None
     joules = [each for _, each in paces if each is not None]
     return (

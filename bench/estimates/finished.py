@@ -22,12 +22,11 @@ class Finished(NamedTuple):
 
     cases: Dict[str, List[Pace]]  # by method: whole runs
     epochs: Dict[str, List[Pace]]  # by `alike` and the kind of phase
-    flops: Dict[str, float]  # by `alike`: FLOPs of an epoch of the network as it was built
 
 
 def read(runs: Iterable[Union[str, Path]]) -> Finished:
     """The newest finished runs below some folders, those of other machines left out."""
-    found = Finished({}, {}, {})
+    found = Finished({}, {})
     for path in _newest(runs):
         try:
             record = bundle.read(path)
@@ -108,8 +107,6 @@ def _add(found: Finished, record: records.RunRecord) -> None:
     for epoch in record.epochs:
         pace = (epoch["seconds"] + epoch["evaluation_seconds"], _joules(epoch))
         found.epochs.setdefault(alike(case, epoch["phase"]), []).append(pace)
-        if epoch["phase"] in UNCUT and epoch["flops"].get("exact"):
-            found.flops[alike(case)] = epoch["flops"]["exact"]
 
 
 def _joules(part: Dict[str, Any]) -> Optional[float]:

@@ -9,6 +9,10 @@ from edgejoule.bench.estimates.costs import Estimate
 from edgejoule.bench.estimates.forecast import Interval
 
 STAND_IN = "~"
+HEAD = (
+    "{}\n\n{} cases; estimated training PFLOPs (exact convention, searches to their last epoch), "
+    "hours and joules:\n"
+)
 LEGEND = (
     "{} is counted on a small network in this one's place, as there was no time for its own"
 ).format(STAND_IN)
@@ -16,12 +20,7 @@ LEGEND = (
 
 def lines(asked: suite.Suite, runs: Path) -> Iterator[str]:
     """The plan as text, line by line."""
-    yield (
-        "{}\n\n{} cases; estimated training PFLOPs (exact convention, searches to their last ".format(
-            asked.question, len(asked.cases)
-        )
-        + "epoch), hours and joules:\n"
-    )
+    yield HEAD.format(asked.question, len(asked.cases))
     found: List[Estimate] = []
     for each in costs.estimates(asked.cases, runs):
         found.append(each)
