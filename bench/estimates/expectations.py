@@ -61,7 +61,7 @@ def keep(runs: Path, found: Sequence[Tuple[suite.Case, Forecast]]) -> None:
     """Writes estimates beside the runs; what rests on finished runs is not kept, they are there."""
     kept = _kept(runs / FILE)
     for case, each in found:
-        if each.seconds is not None and not each.rests_on.endswith(finished.CASES):
+        if each.seconds is not None and not each.rests_on.endswith(finished.SAME_CASE):
             joules = None if each.joules is None else list(each.joules)
             kept[finished.method(case)] = [finished.machine(), list(each.seconds), joules]
     try:

@@ -10,7 +10,7 @@ from edgejoule.bench import bundle, environment, records, suite
 from edgejoule.bench.estimates.forecast import Forecast, Interval, spread
 
 NEWEST = 200  # runs that are read: a record of 300 epochs takes 5 ms, and a plan should not wait
-CASES = "finished runs of the same case here"
+SAME_CASE = "of the same case here"
 PACES = "epochs of finished runs of this model here"
 UNCUT = ("dense", "search")  # phases that train the network as it was built
 
@@ -60,7 +60,7 @@ def forecast(case: suite.Case, found: Finished) -> Optional[Forecast]:
     return Forecast(
         _widened([seconds for seconds, _ in runs]),
         _widened(joules) if len(joules) == len(runs) else None,
-        "{} {}".format(len(runs), CASES if len(runs) > 1 else CASES.replace("runs", "run")),
+        "{} finished run{} {}".format(len(runs), "s" if len(runs) > 1 else "", SAME_CASE),
     )
 
 
