@@ -44,6 +44,7 @@ kernels: $(VENV)/ready  ## build and test the sign-code kernels of this machine
 	$(RUN) kernels
 
 cuda-check: $(VENV)/ready  ## compile the CUDA kernels with every toolchain at hand; needs no GPU
+	@test -d build/cuda-check || echo "installing NVIDIA's compilers into build/cuda-check, once; some minutes"
 	test -d build/cuda-check || $(PYTHON) -m venv build/cuda-check
 	build/cuda-check/bin/pip install -q nvidia-cuda-nvrtc-cu12==12.9.86 nvidia-cuda-nvcc-cu12==12.9.86
 	$(VENV)/bin/python -m edgejoule.prune.kernels.cuda_check --wheels build/cuda-check --wheels $(OLD_VENV)
@@ -57,18 +58,23 @@ clean:  ## removes what was built here; runs/ stays
 	rm -rf $(VENV) $(OLD_VENV) build *.egg-info
 
 $(VENV)/ready: requirements/modern.txt pyproject.toml
+	@echo "setting up $(VENV): installing torch, pandas, scikit-learn and what tests need" \
+	"($<), once; about 2 minutes on a fast line, 1 GB or more"
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install -q -r requirements/modern.txt
 	$(VENV)/bin/python -m pip install -qq --no-deps -e .
 	@touch $@
 
 $(VENV)/docs: requirements/docs.txt $(VENV)/ready
+	@echo "installing what the site needs ($<), once; about half a minute"
 	$(VENV)/bin/python -m pip install -q -r requirements/docs.txt
 	@touch $@
 
 $(OLD_VENV)/ready: requirements/jetpack4.txt
 	@test -x "$(OLD_PYTHON)" || { echo "make test-jetpack4: no Python 3.6 found; install one with \
 	'pyenv install 3.6.15', or name it: make test-jetpack4 OLD_PYTHON=/path/to/python3.6"; exit 1; }
+	@echo "setting up $(OLD_VENV): installing torch 1.10 and its companions ($<), once;" \
+	"some minutes, 1 GB or more"
 	$(OLD_PYTHON) -m venv $(OLD_VENV)
 	$(OLD_VENV)/bin/python -m pip install -q pip==21.3.1
 	$(OLD_VENV)/bin/python -m pip install -q -r requirements/jetpack4.txt

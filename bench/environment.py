@@ -39,9 +39,19 @@ def version() -> str:
 
 
 def git() -> Dict:
-    """The commit of the code, and whether it was changed since."""
+    """The commit of the code, whether its files were changed since, and how many files are new.
+
+    Only tracked files taint: a suite, runs or a cut network that lie in the clone change no code.
+    `untracked` counts them apart, since a module of the user's may be among them.
+    """
     commit = _git("rev-parse", "HEAD")
-    return {"commit": commit, "dirty": None if commit is None else bool(_git("status", "-s"))}
+    lines = (_git("status", "--porcelain") or "").splitlines()
+    new = sum(line.startswith("??") for line in lines)
+    return {
+        "commit": commit,
+        "dirty": None if commit is None else len(lines) > new,
+        "untracked": None if commit is None else new,
+    }
 
 
 def package(name: str) -> Optional[str]:

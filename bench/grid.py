@@ -34,6 +34,12 @@ def tables(section: str, value) -> List[Dict]:
     return [dict(table) for table in found]
 
 
+def count(sections: Dict[str, List[Dict]]) -> int:
+    """How many points the grid has; none of them is built, so that millions take no time."""
+    sizes = [sum(_size(key, table) for table in sections[key]) for key in ORDER]
+    return _product(sizes)
+
+
 def expand(sections: Dict[str, List[Dict]]):
     """Yields {section: resolved table} for every point of the grid, in running order."""
     resolved = {
@@ -61,20 +67,37 @@ def first(value):
 
 def _points(section: str, table: Dict):
     """Every combination of a table's axes, each resolved against the defaults."""
-    if NAMED_BY.get(section, "") not in table and section in NAMED_BY:
-        raise ValueError("[{}] has no {}".format(section, NAMED_BY[section]))
-    settings.check_known(section, table, _allowed(section, table, every=True))
-    axes = [_axis(section, table, key) for key in table]
-    for values in itertools.product(*axes):
+    for values in itertools.product(*_axes(section, table)):
         yield settings.resolve(section, dict(zip(table, values)))
 
 
-def _axis(section: str, table: Dict, key: str) -> List:
+def _size(section: str, table: Dict) -> int:
+    """How many points a table has."""
+    return _product([len(axis) for axis in _axes(section, table)])
+
+
+def _product(sizes: List[int]) -> int:
+    found = 1
+    for size in sizes:
+        found *= size
+    return found
+
+
+def _axes(section: str, table: Dict) -> List[List]:
+    """The values of every key of a table, in the table's order."""
+    if NAMED_BY.get(section, "") not in table and section in NAMED_BY:
+        raise ValueError("[{}] has no {}".format(section, NAMED_BY[section]))
+    known = _allowed(section, table, every=True)
+    settings.check_known(section, table, known)
+    return [_axis(section, table, key, known) for key in table]
+
+
+def _axis(section: str, table: Dict, key: str, known: Dict) -> List:
     """The values of one key: a list is an axis, unless the setting itself is a list."""
     value = table[key]
     if not isinstance(value, list):
         return [value]
-    if isinstance(_allowed(section, table, every=True)[key], (list, tuple)):
+    if isinstance(known[key], (list, tuple)):
         return value if value and isinstance(value[0], list) else [value]
     if not value:
         raise ValueError("{}.{} = [] is an axis without values".format(section, key))

@@ -1,23 +1,33 @@
 """What a person sees of a long run: a bar on a terminal, a line an epoch otherwise.
 
+The bar says when the case and its suite should be done, by the epochs measured so far.
+
 Written between measured windows only: a bar that is redrawn inside one costs joules on a board.
 """
 
 import sys
-from typing import TextIO
+from typing import Dict, Optional, Sequence, TextIO, Tuple
 
 from tqdm import tqdm
 
 from edgejoule.bench import rounding
+from edgejoule.bench.estimates.countdown import Countdown
 from edgejoule.bench.records import EpochRecord
 from edgejoule.bench.stderr import tell
 
 
 class Progress:
-    """Tells one run's epochs to standard error; every line also goes to `log`."""
+    """Tells one run's epochs to standard error; every line also goes to `log`.
 
-    def __init__(self, title: str, log: TextIO) -> None:
+    Args:
+        title: what each line begins with.
+        log: a file that gets every line.
+        eta: what is known of the time ahead, as of `estimates.remaining.Remaining.eta`.
+    """
+
+    def __init__(self, title: str, log: TextIO, eta: Optional[Dict] = None) -> None:
         self.title, self.log = title, log
+        self.countdown = Countdown(eta or {})
         live = sys.stderr.isatty()
         self.bar = tqdm(desc=title, unit="epoch", leave=False) if live else None
 
@@ -25,11 +35,19 @@ class Progress:
         """Tells one finished epoch."""
         text = line(record)
         self._write(text)
+        self.countdown.epoch(record.phase, record.seconds + record.evaluation_seconds)
         if self.bar is not None:
-            self.bar.set_postfix_str(text, refresh=False)  # `update` draws it
+            # the time first: the end of a line that is too long is what tqdm cuts off
+            ahead = self.countdown.text()
+            # `update` draws it
+            self.bar.set_postfix_str(", ".join([ahead, text] if ahead else [text]), refresh=False)
             self.bar.update()
         else:
             tell(self.title + ": " + text)
+
+    def expect(self, phases: Sequence[Tuple[str, float, float]]) -> None:
+        """Takes what is ahead: (phase, epochs, cost of an epoch against a dense one), in order."""
+        self.countdown.expect(phases)
 
     def say(self, sentence: str) -> None:
         """Tells a sentence that stays on the screen."""

@@ -9,10 +9,12 @@ import json
 import signal
 import subprocess
 from pathlib import Path
-from typing import List, NamedTuple
+from typing import List, NamedTuple, Optional, Sequence
 
 from edgejoule import launch, plugins
 from edgejoule.bench import bundle, suite
+from edgejoule.bench.estimates.remaining import Remaining
+from edgejoule.devices.clock import MACHINE, Clock
 
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 REFUSED = 4
@@ -28,10 +30,18 @@ class Tally(NamedTuple):
     refused: List[str]  # cannot be done as asked: the walk ended there
 
 
-def run(asked: suite.Suite, runs, say, most_attempts=None) -> Tally:
+def run(
+    asked: suite.Suite,
+    runs,
+    say,
+    most_attempts=None,
+    expected: Sequence[Optional[float]] = (),
+    clock: Clock = MACHINE,
+) -> Tally:
     """Runs every case of a suite that is not done; `say(sentence)` between them.
 
-    A case that was begun `most_attempts` times without an end is not begun again.
+    A case that was begun `most_attempts` times without an end is not begun again. `expected` are
+    the seconds that every case should take, None where not known; workers show what is left.
 
     Raises:
         ValueError: another process works on this suite, or the disk cannot be written.
@@ -39,6 +49,7 @@ def run(asked: suite.Suite, runs, say, most_attempts=None) -> Tally:
     folder = bundle.folder(runs, asked.name)
     ids = [suite.case_id(case) for case in asked.cases]
     tally = Tally([], [], [], [], [])
+    remaining = Remaining([suite.method(case) for case in asked.cases], expected)
     with bundle.lock(folder / ".lock", "suite {}".format(asked.name)):
         bundle.write_suite(
             folder,
@@ -53,7 +64,13 @@ def run(asked: suite.Suite, runs, say, most_attempts=None) -> Tally:
                 tally.failed.append(case_id)
                 say("{}: given up: {} attempts did not finish".format(title, most_attempts))
                 continue
-            _case(folder, asked.name, case_id, case, tally, lambda s, t=title: say(t + ": " + s))
+            before, begun_s = len(tally.ran), clock.now()
+            eta = remaining.eta(number - 1)
+            _case(
+                folder, asked.name, case_id, case, eta, tally, lambda s, t=title: say(t + ": " + s)
+            )
+            if len(tally.ran) > before:
+                remaining.took(number - 1, clock.now() - begun_s)
             if tally.refused:
                 break
     return tally
@@ -66,7 +83,7 @@ def _given_up(folder, case_id, most_attempts) -> bool:
     )
 
 
-def _case(folder, suite_name, case_id, case, tally, say):
+def _case(folder, suite_name, case_id, case, eta, tally, say):
     if bundle.is_done(folder, case_id):
         tally.skipped.append(case_id)
         return
@@ -84,6 +101,7 @@ def _case(folder, suite_name, case_id, case, tally, say):
         "attempts": attempts,
         "case": case._asdict(),
         "plugins": plugins.used(),
+        "eta": eta,
     }
     bundle.write_text(path / "case.json", json.dumps(job, indent=1) + "\n")
     code = run_worker(path)

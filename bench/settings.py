@@ -6,7 +6,8 @@ their functions: adding a parameter there adds a setting here, and nothing else 
 
 import os
 import re
-from typing import Any, Dict
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator
 
 from edgejoule import plugins
 from edgejoule.plugins import REQUIRED
@@ -48,10 +49,38 @@ PLUGINS = {
     ("prune", "saliency"): "saliency",
     ("prune", "regularizer"): "regularizers",
 }
+NAMING = ("name", "recipe", "criterion", "saliency", "regularizer")  # what else is allowed
+_remembered: Dict[str, Dict] = {}
+_depth = 0  # of `remembered` blocks
+
+
+@contextmanager
+def remembered() -> Iterator[None]:
+    """Inside, files of plug-ins are read once: hundreds of cases ask for the same few.
+
+    Not for the whole process: a file that was changed has other settings from then on.
+    """
+    global _depth
+    _depth += 1
+    try:
+        yield
+    finally:
+        _depth -= 1
+        if not _depth:
+            _remembered.clear()
 
 
 def allowed(section: str, table: Dict) -> Dict:
     """What a table may set: {key: default}, `REQUIRED` where there is no default."""
+    if not _depth:
+        return _allowed(section, table)
+    key = repr([section] + [table.get(name) for name in NAMING])
+    if key not in _remembered:
+        _remembered[key] = _allowed(section, table)
+    return _remembered[key]
+
+
+def _allowed(section: str, table: Dict) -> Dict:
     if section == "train":
         return TRAIN
     if section == "measure":

@@ -18,13 +18,14 @@ ratio = [0.3, 0.5]
 import hashlib
 import json
 from pathlib import Path
-from typing import Dict, NamedTuple, Tuple
+from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 
 from edgejoule import plugins
 from edgejoule.bench import grid, settings
 
 SUITES = Path(__file__).parent / "suites"
 QUICK_EPOCHS = 2
+MOST_CASES = 10000  # more are a slip of the pen more often than a wish: a case takes minutes
 PLUGIN_KEYS = ("plugins", "import_from")  # folders beside the suite; see `edgejoule.plugins`
 WHERE = ("root", "download", "verify", "preload", "label")  # where data lie, how a run is called
 
@@ -62,8 +63,16 @@ def find(name: str) -> Path:
     return SUITES / (name + ".toml")
 
 
-def read(name: str, overrides=(), sweeps=(), quick: bool = False) -> Suite:
+def read(
+    name: str,
+    overrides: Sequence[str] = (),
+    sweeps: Sequence[str] = (),
+    quick: bool = False,
+    most: Optional[int] = MOST_CASES,
+) -> Suite:
     """The suite of that name or path, with overrides "a.b=c" and sweeps "a.b=x,y" applied.
+
+    A grid of more than `most` cases is refused before any of them is built; None: no limit.
 
     Raises:
         ValueError: what is wrong, where, and what is allowed.
@@ -75,7 +84,8 @@ def read(name: str, overrides=(), sweeps=(), quick: bool = False) -> Suite:
         raise ValueError("suite {}: cannot be read: {}".format(path, error)) from error
     try:
         _use_plugins(path.parent, tables)
-        return _suite(path.stem, tables, overrides, sweeps, quick)
+        with settings.remembered():
+            return _suite(path.stem, tables, overrides, sweeps, quick, most)
     except ValueError as error:
         raise ValueError("suite {}: {}".format(path.name, error)) from error
 
@@ -123,7 +133,7 @@ def _use_plugins(folder: Path, tables: Dict) -> None:
     plugins.use(**named)
 
 
-def _suite(name, tables, overrides, sweeps, quick) -> Suite:
+def _suite(name, tables, overrides, sweeps, quick, most) -> Suite:
     question = tables.pop("question", None)
     note, name = tables.pop("note", ""), tables.pop("name", name)
     if question is not None and not isinstance(question, str):
@@ -140,7 +150,14 @@ def _suite(name, tables, overrides, sweeps, quick) -> Suite:
         grid.override(sections, text, sweep=True)
     if quick:
         sections["train"] = [_quick(table) for table in sections["train"]]
+    _check_size(sections, most)
     return Suite(name, question.strip(), note, _distinct(grid.expand(sections)))
+
+
+def _check_size(sections: Dict, most: Optional[int]) -> None:
+    cases = grid.count(sections)
+    if most is not None and cases > most:
+        raise ValueError("{} cases; narrow it or say --yes".format(cases))
 
 
 def _quick(table: Dict) -> Dict:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from edgejoule import needs, plugins
-from edgejoule.bench import bundle, checks, environment, fit, records, rounds, suite
+from edgejoule.bench import bundle, checks, environment, fit, plan, records, rounds, suite
 from edgejoule.bench.data import Data
 from edgejoule.bench.measure import Ledger
 from edgejoule.bench.progress import Progress
@@ -69,7 +69,7 @@ def run(folder: Path, log: TextIO) -> None:
         torch.cuda.init()  # a laptop's GPU that sleeps is passed over by a sensor's choice
     device = choose.open(case.measure["power"], fake_power=case.measure["fake_power"] or None)
     started, before = _now(), state(device)
-    measured = _measured(folder, case, device, job["case_id"], log)
+    measured = _measured(folder, case, device, job, log)
     after = state(device)
     device.close()
     _export(folder, measured.outcome, measured.trainer.example)
@@ -87,10 +87,14 @@ def run(folder: Path, log: TextIO) -> None:
     measured.kept.remove()
 
 
-def _measured(folder: Path, case: suite.Case, device: Any, case_id: str, log: TextIO) -> Measured:
+def _measured(
+    folder: Path, case: suite.Case, device: Any, job: Dict[str, Any], log: TextIO
+) -> Measured:
     """The case trained, pruned and measured."""
     data, model = _seeded(case)
-    progress = Progress(case_id, log)
+    progress = Progress(job["case_id"], log, job.get("eta"))
+    if progress.bar is not None:  # nobody else looks at the time that is left
+        progress.expect(plan.ahead(case))
     with Meter(device, period_s=case.measure["period_s"]) as meter:
         ledger = Ledger(meter, synchroniser(model))
         kept = journal.Journal(folder, journal.key(case, meter.info._asdict()))

@@ -16,7 +16,7 @@ from edgejoule import __version__, needs
 EXAMPLES = """\
 examples:
   edgejoule run quick                        train, prune, measure; then see the report
-  edgejoule run quick --dry-run              the plan, with its estimated FLOPs
+  edgejoule run quick --dry-run              the plan: FLOPs, hours and joules, as far as known
   edgejoule run quick --set train.epochs=2 --sweep prune.ratio=0.3,0.5
   edgejoule report quick                     the page and the tables, again
   edgejoule nightly quick                    the same every night, judged by the nights before

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Dict, Iterator
 
 from edgejoule.bench import device_lock, stderr
+from edgejoule.bench.estimates import expectations, forecast
 from edgejoule.bench.gates import comparison, confirm, limits, requests, trees
 
 
@@ -78,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
     thresholds = _thresholds(args)
     if args.dry_run:
         return _plan(request, thresholds, args)
+    stderr.tell(_announcement(request, thresholds, args))
     if args.fresh:
         shutil.rmtree(str(confirm.place(request, args.runs)), ignore_errors=True)
     # held for the whole comparison: another run between two sides would disturb their pair
@@ -95,6 +97,25 @@ def run(args: argparse.Namespace) -> int:
         return device_lock.BUSY
     print(json.dumps(found._asdict(), indent=1) if args.json else "\n".join(lines(found)))
     return comparison.EXIT[found.verdict]
+
+
+def _announcement(
+    request: confirm.Request, thresholds: limits.Thresholds, args: argparse.Namespace
+) -> str:
+    """How many runs it takes and how long, by earlier runs here."""
+    cases = [
+        case
+        for subject in request.subjects
+        for number in range(thresholds.pairs)
+        for case in subject.pair(number)
+    ]
+    known = expectations.forecasts(cases, [Path("runs"), Path(args.runs)])
+    return "{} of {}, {} runs: {}".format(
+        _plural(thresholds.pairs, "pair"),
+        _plural(len(request.subjects), "method"),
+        len(cases),
+        forecast.sentence(known),
+    )
 
 
 def lines(found: comparison.Comparison) -> Iterator[str]:
@@ -170,6 +191,7 @@ def _thresholds(args: argparse.Namespace) -> limits.Thresholds:
 def _plan(request: confirm.Request, thresholds: limits.Thresholds, args: argparse.Namespace) -> int:
     """Prints what would be run; exit code 0."""
     labels, notes = [each.label for each in request.subjects], list(request.notes)
+    time = _announcement(request, thresholds, args)
     plan = {
         "a": request.words[0],
         "b": request.words[1],
@@ -178,6 +200,7 @@ def _plan(request: confirm.Request, thresholds: limits.Thresholds, args: argpars
         "subjects": labels,
         "folder": str(confirm.place(request, args.runs)),
         "notes": notes,
+        "time": time,
     }
     if args.json:
         print(json.dumps(plan))
@@ -187,7 +210,7 @@ def _plan(request: confirm.Request, thresholds: limits.Thresholds, args: argpars
             **plan
         )
     )
-    print("\n".join(["  " + label for label in labels] + notes))
+    print("\n".join(["  " + label for label in labels] + notes + [time]))
     return 0
 
 

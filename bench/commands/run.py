@@ -7,8 +7,10 @@ Interrupt it whenever you like: the same command goes on where it stopped. When 
 import argparse
 import json
 import sys
+from pathlib import Path
 
-from edgejoule.bench import device_lock, runner, suite
+from edgejoule.bench import device_lock, runner, settings, suite
+from edgejoule.bench.estimates import expectations
 from edgejoule.bench.stderr import tell
 
 
@@ -38,7 +40,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="first seed and {} epochs only".format(suite.QUICK_EPOCHS),
     )
     parser.add_argument(
-        "--dry-run", action="store_true", help="print the plan and its estimated FLOPs, run nothing"
+        "--dry-run",
+        action="store_true",
+        help="print the plan with its estimated FLOPs, hours and joules, run nothing",
+    )
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="run a grid of more than {} cases".format(suite.MOST_CASES),
     )
     parser.add_argument(
         "--fake-power",
@@ -55,13 +64,18 @@ def run(args: argparse.Namespace) -> int:
     if args.fake_power:
         # as a setting, so that the record of every run says that its power is not real
         overrides.append("measure.fake_power={}".format(json.dumps(args.fake_power)))
-    asked = suite.read(args.suite, overrides, args.sweeps, args.quick)
+    most = None if args.yes else suite.MOST_CASES
+    asked = suite.read(args.suite, overrides, args.sweeps, args.quick, most)
     if args.dry_run:
         return _print_plan(asked, args)
+    with settings.remembered():
+        expected = expectations.read(asked, Path(args.runs))
+    if any(expected.left):
+        tell(expectations.sentence(asked, expected))
     measures = {(case.measure["power"], case.measure["fake_power"]) for case in asked.cases}
     try:
         with device_lock.real(measures, "a run of suite {}".format(asked.name)):
-            tally = runner.run(asked, args.runs, tell)
+            tally = runner.run(asked, args.runs, tell, expected=expected.seconds())
     except device_lock.Busy as error:
         print("edgejoule: {}".format(error), file=sys.stderr)
         return device_lock.BUSY
@@ -89,25 +103,13 @@ def _print_tally(asked: suite.Suite, tally: runner.Tally, args: argparse.Namespa
 
 
 def _print_plan(asked: suite.Suite, args: argparse.Namespace) -> int:
-    from edgejoule.bench import plan  # torch is paid for only by those who ask for FLOPs
+    from edgejoule.bench.estimates import plan_table  # torch, for those who ask for FLOPs alone
 
-    if args.json:
-        rows = [
-            {"case_id": suite.case_id(case), "label": suite.label(case), "estimated_flops": flops}
-            for case, flops in plan.estimates(asked.cases)
-        ]
-        print(json.dumps({"suite": asked.name, "question": asked.question, "cases": rows}))
-        return 0
-    print(
-        "{}\n\n{} cases; estimated training PFLOPs (exact convention, searches to their last "
-        "epoch):\n".format(asked.question, len(asked.cases))
-    )
-    for case, flops in plan.estimates(asked.cases):
-        parts = ["{} {:.3g}".format(k, v / 1e15) for k, v in flops.items()]
-        print(
-            "  {:60} {:>9.3g}  = {}".format(
-                suite.case_id(case), sum(flops.values()) / 1e15, " + ".join(parts)
-            ),
-            flush=True,
-        )
+    runs = Path(args.runs)
+    with settings.remembered():
+        if args.json:
+            print(json.dumps(plan_table.document(asked, runs)))
+            return 0
+        for line in plan_table.lines(asked, runs):
+            print(line, flush=True)
     return 0
