@@ -96,7 +96,7 @@ def _timed(model: nn.Module, case: suite.Case, device: torch.device, limit_s: fl
 def _step(model: nn.Module, case: suite.Case, pictures: int, device: torch.device) -> float:
     """Seconds of one forward and backward pass."""
     source: Any = plugins.load("datasets", case.dataset["name"])
-    x = torch.randn((pictures,) + tuple(source.INPUT_SHAPE), device=device)
+    x = torch.randn((pictures,) + data.shape(source, case.dataset), device=device)
     y = torch.randint(source.CLASSES, (pictures,), device=device)
     model.train()
     begun = time.monotonic()
