@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from edgejoule import plugins
-from edgejoule.bench import bundle, plan, suite
+from edgejoule.bench import bundle, data, plan, suite
 from edgejoule.bench.estimates import finished
 from edgejoule.bench.estimates.forecast import Interval, spread
 
