@@ -41,15 +41,21 @@ def finish(runs, case, seconds=2.0, joules=20.0, here=True):
     processor, machine, cores = finished.machine()
     row = dict(seconds=seconds, joules=joules, evaluation_seconds=0.0, evaluation_joules=None)
     epochs = [
-        dict(row, phase=phase, epoch=number, status="ok")
+        dict(row, phase=phase, epoch=number, status="ok", flops={})
         for number, phase in enumerate(["dense"] * case.train["epochs"])
     ]
     known = joules is not None
-    phase = dict(row, name="dense", seconds=seconds * 4, joules=joules * 4 if known else None)
-    blank = dict.fromkeys(records.RunRecord._fields)
+    phase = dict(
+        row,
+        name="dense",
+        status="ok",
+        epochs=4,
+        flops={},
+        seconds=seconds * 4,
+        joules=joules * 4 if known else None,
+    )
     document = dict(
-        blank,
-        schema=1,
+        bundles.record(),
         case_id=suite.case_id(case),
         case=case._asdict(),
         environment={
