@@ -7,11 +7,13 @@
 import argparse
 import importlib
 import os
+import signal
 import sys
 from types import ModuleType
 from typing import List, NamedTuple, NoReturn, Optional, Sequence, Tuple
 
 from edgejoule import __version__, needs
+from edgejoule.stopping import BY_SIGNAL, STOP
 
 EXAMPLES = """\
 examples:
@@ -23,7 +25,8 @@ examples:
   edgejoule devices                          which power sensors answer here
   edgejoule flops --model vgg16 --dataset cifar10 --epochs 160 --convention paper
 
-exit codes: 0 fine, 1 something failed, 3 nothing was measured, 4 the request was not understood
+exit codes: 0 fine, 1 something failed, 3 nothing was measured, 4 the request was not understood,
+130 stopped by Ctrl-C, 143 by SIGTERM
 """
 TRAINING = ("torch", "numpy", "tqdm")  # what a worker imports, however late it is started
 PAGES = ("numpy", "pandas", "jinja2")
@@ -33,6 +36,7 @@ class Command(NamedTuple):
     """A sub-command: the package it is a module of, its line of help, the modules it needs.
 
     `resumes`: stopped and called again, it goes on with what it had finished.
+    `stops`: it ends at Ctrl-C in a way of its own.
     """
 
     name: str
@@ -40,6 +44,7 @@ class Command(NamedTuple):
     text: str
     needs: Tuple[str, ...] = ()
     resumes: bool = False
+    stops: bool = False
 
 
 COMMANDS = (
@@ -68,8 +73,8 @@ COMMANDS = (
     Command("papers", "reports", "published result tables side by side with our runs", PAGES),
     Command("devices", "devices", "power sensors of this machine, read once"),
     Command("doctor", "devices", "is this machine fit to measure?"),
-    Command("calibrate", "devices", "the board's sensor against a bench meter"),
-    Command("watch", "devices", "live watts and temperature in this terminal"),
+    Command("calibrate", "devices", "the board's sensor against a bench meter", stops=True),
+    Command("watch", "devices", "live watts and temperature in this terminal", stops=True),
     Command("measure", "devices", "joules of any command"),
     Command("prune", "bench", "cut one model and print what it saves", ("torch", "numpy")),
     Command("flops", "bench", "what training a model costs, in three conventions", ("torch",)),
@@ -90,16 +95,27 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Exit code of one command line."""
-    argv = list(sys.argv[1:] if argv is None else argv)
+    """Exit code of one command line; without `argv` it is this process's, and so are signals."""
+    if argv is None:
+        STOP.heed()
+        try:
+            return _answered(sys.argv[1:])
+        finally:
+            STOP.leave()
+    return _answered(list(argv))
+
+
+def _answered(argv: List[str]) -> int:
+    """Exit code, after the one line that anything wrong comes to."""
     try:
         return _run(argv)
     except BrokenPipeError:  # who read our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        _complain(_stopped(argv[0] if argv else ""))
-        return 130
+    except KeyboardInterrupt as error:
+        if STOP.number is None:  # else it is said already
+            _complain(_stopped(argv[0] if argv else ""))
+        return BY_SIGNAL + getattr(error, "number", signal.SIGINT)
     except ImportError as error:
         text = needs.sentence(argv[0], error)
         if text is None or _wants_traceback():
@@ -114,6 +130,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def _run(argv: List[str]) -> int:
+    STOP.expect(_stopped(argv[0] if argv else ""))
     chosen = [command for command in COMMANDS if command.name in argv[:1]]
     if chosen and not {"-h", "--help"} & set(argv):  # before a parser imports its module
         needs.check(chosen[0].name, chosen[0].needs)
@@ -121,6 +138,7 @@ def _run(argv: List[str]) -> int:
     if args.command == "version":
         print(__version__)
         return 0
+    STOP.begin(chosen[0].stops)
     return _module(chosen[0]).run(args)
 
 
