@@ -29,6 +29,7 @@ exit codes: 0 fine, 1 something failed, 3 nothing was measured, 4 the request wa
 130 stopped by Ctrl-C, 143 by SIGTERM
 """
 TRAINING = ("torch", "numpy", "tqdm")  # what a worker imports, however late it is started
+MAY_BE_EMPTY = ("why", "thresholds")  # no reason given; the present thresholds
 PAGES = ("numpy", "pandas", "jinja2")
 
 
@@ -91,7 +92,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Ends the program with what was not understood and where help is."""
-        self.exit(4, "edgejoule: {}; see '{} --help'\n".format(message, self.prog))
+        line = " ".join(message.split())  # what was typed may be of several lines
+        self.exit(4, "edgejoule: {}; see '{} --help'\n".format(line, self.prog))
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -134,12 +136,21 @@ def _run(argv: List[str]) -> int:
     chosen = [command for command in COMMANDS if command.name in argv[:1]]
     if chosen and not {"-h", "--help"} & set(argv):  # before a parser imports its module
         needs.check(chosen[0].name, chosen[0].needs)
-    args = _parser(chosen).parse_args(argv)
+    parser = _parser(chosen)
+    args = parser.parse_args(argv)
+    _check_words(parser, args, argv)
     if args.command == "version":
         print(__version__)
         return 0
     STOP.begin(chosen[0].stops)
     return _module(chosen[0]).run(args)
+
+
+def _check_words(parser: Parser, args: argparse.Namespace, argv: List[str]) -> None:
+    """Refuses an empty word, such as "$TRACE" if that is not set: it would pass for no word."""
+    for name, value in vars(args).items() if "" in argv else ():
+        if value == "" and name not in MAY_BE_EMPTY:
+            parser.error("{} is empty; say what it is, or leave it away".format(name))
 
 
 def _parser(chosen: List[Command]) -> Parser:

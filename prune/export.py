@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from edgejoule.prune import tensor_file
+from edgejoule.prune import tensor_file, whole_file
 from edgejoule.prune.duplicate import duplicate
 from edgejoule.prune.groups import Group, Groups, find_tensor, tensor_of
 from edgejoule.prune.index_layers import INDEXED, Indexed, indexed
@@ -71,8 +71,8 @@ def save(folder: str, model: nn.Module, plan: Dict[str, Any]) -> None:
     """Write plan.json and weights.pt of a shrunk model into a folder."""
     os.makedirs(folder, exist_ok=True)
     tensor_file.write(os.path.join(folder, "weights.pt"), model.state_dict())
-    with open(os.path.join(folder, "plan.json"), "w") as stream:
-        json.dump(plan, stream, indent=1, sort_keys=True)
+    text = json.dumps(plan, indent=1, sort_keys=True)
+    whole_file.write(os.path.join(folder, "plan.json"), text.encode("utf8"))
 
 
 def load(folder: str, build: Callable[[], nn.Module]) -> nn.Module:

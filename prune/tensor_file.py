@@ -13,6 +13,8 @@ from typing import IO, Any, Callable, Dict, Tuple
 
 import torch
 
+from edgejoule.prune import whole_file
+
 PICKLE_BYTES = 64 << 20  # far more than the names and shapes of any model need
 
 _DTYPES = {
@@ -42,8 +44,7 @@ def write(path: str, tensors: Dict[str, torch.Tensor]) -> None:
         collections.OrderedDict((name, t.detach().cpu().clone()) for name, t in tensors.items()),
         whole,
     )
-    with open(path, "wb") as stream:
-        stream.write(whole.getbuffer())
+    whole_file.write(path, whole.getbuffer())
 
 
 def read(path: str) -> Any:

@@ -16,7 +16,7 @@ import importlib
 import json
 import os
 import sys
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input-shape", metavar="C,H,W", help="shape of one input; needed with --factory"
     )
-    parser.add_argument("--classes", type=int, help="outputs of the model [the model's own]")
+    parser.add_argument("--classes", type=count, help="outputs of the model [the model's own]")
     parser.add_argument("--criterion", required=True, help="see `edgejoule list criteria`")
     parser.add_argument("--ratio", type=float, help="share of channels to remove")
     parser.add_argument(
@@ -61,7 +61,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--mode", default="coupled", help="coupled, inner or select [coupled]")
     parser.add_argument("--scope", help="global or layer [what the criterion is made for]")
-    parser.add_argument("--min-channels", type=int, default=1, help="least left in a group [1]")
+    parser.add_argument("--min-channels", type=count, default=1, help="least left in a group [1]")
     parser.add_argument(
         "--multiple-of",
         default="1",
@@ -85,8 +85,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
+def count(text: str) -> int:
+    """A whole number from 1.
+
+    Raises:
+        ValueError: the text is none; argparse makes a sentence of it.
+    """
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
 def run(args: argparse.Namespace) -> int:
     """Exit code: 0, or 3 if nothing could be removed."""
+    _check_out(args.out)  # before the work, which may take its time
     torch.manual_seed(args.seed)  # first: weights, the example and the scores' images draw from it
     ratio, kinds = _ratio(args), _kinds(args)
     model, shape = _model(args)
@@ -146,6 +159,19 @@ def _kinds(args: argparse.Namespace) -> List[str]:
     if kinds and not args.out:
         raise ValueError("--export needs a folder to write to: add --out small/")
     return kinds
+
+
+def _check_out(folder: Optional[str]) -> None:
+    """Refuses what can be no folder to write to; it is made when there is something to write."""
+    if not folder:
+        return
+    place = os.path.abspath(folder)
+    while not os.path.lexists(place):
+        place = os.path.dirname(place)
+    if not os.path.isdir(place):
+        raise ValueError("--out {!r}: {} is no folder; name another".format(folder, place))
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise ValueError("--out {!r}: {} cannot be written; name another".format(folder, place))
 
 
 def _multiple(text: str) -> int:
