@@ -233,19 +233,13 @@ def test_every_command_is_drawn():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "words",
-    [
-        [name]
-        + (
-            instead(BASE.get(name, []), name, value)
-            if not option
-            else BASE.get(name, []) + [option, value]
-        )
-        for (name, option), values in sorted(REFUSED.items())
-        for value in values
-    ],
-    ids=lambda words: "{}-{}".format(words[0], abs(hash(tuple(words))) % 10**9),
+@settings(
+    max_examples=2000,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
 )
-def test_every_refused_word_is_refused(words, empty, capsys):
+@given(words=wrong_lines())
+def test_what_cannot_be_right_is_refused_two_thousand_times(words, empty, capsys):
     check(words, empty, capsys)
