@@ -92,7 +92,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Ends the program with what was not understood and where help is."""
-        line = " ".join(message.split())  # what was typed may be of several lines
+        line = _one_line(message)  # what was typed may be of several
         self.exit(4, "edgejoule: {}; see '{} --help'\n".format(line, self.prog))
 
 
@@ -127,7 +127,7 @@ def _answered(argv: List[str]) -> int:
     except (ValueError, RuntimeError, OSError) as error:
         if _wants_traceback():
             raise
-        _complain(_one_line(error))
+        _complain(str(error) or type(error).__name__)
         return 1 if isinstance(error, RuntimeError) else 4
 
 
@@ -189,15 +189,16 @@ def _stopped(name: str) -> str:
 
 
 def _complain(text: str) -> None:
-    print("edgejoule: {}".format(text), file=sys.stderr)
+    print("edgejoule: {}".format(_one_line(text)), file=sys.stderr)
 
 
 def _wants_traceback() -> bool:
     return bool(os.environ.get("EDGEJOULE_TRACEBACK"))
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _one_line(text: str) -> str:
+    """The text on one line; bytes of a command line that are no UTF-8 are shown as escapes."""
+    return " ".join(text.split()).encode("utf8", "backslashreplace").decode("utf8")
 
 
 if __name__ == "__main__":  # `launch.command("command_line", ...)`

@@ -34,7 +34,7 @@ class JouleFixture:
         setattr(self._benchmark, name, value)
 
 
-def _check(function: Callable[..., Any]) -> None:
+def _check(function: Any) -> None:
     """Refuses a coroutine function, before anything is run."""
     within = getattr(function, "func", None)  # of a functools.partial
     if any(map(_is_asynchronous, (function, within, function.__call__))):
