@@ -35,7 +35,7 @@ ratio = 0.5
 NIGHT = "2026-11-20"
 RUN = ["run", "tiny.toml", "--fake-power", "8"]
 COMMANDS = {  # its words, its exit codes when it is let alone, what it then has made
-    "run": (RUN, {0}, "runs/tiny/*/run.json"),
+    "run": (RUN, {0}, "runs/tiny/[!.]*/run.json"),
     "report": (["report", "tiny"], {0}, "runs/tiny/report/index.html"),
     "nightly": (
         ["nightly", "tiny.toml", "--fake-power", "8", "--night", NIGHT],
@@ -212,7 +212,7 @@ def test_a_night_that_was_stopped_measures_everything_all_the_same(tmp_path):
     process = start(folder, words)
     process.communicate(timeout=120)
     assert process.returncode in ends and finished(folder, "nightly")
-    assert len(list(folder.glob(made.replace("night.json", "*/run.json")))) == 2
+    assert len(list(folder.glob(made.replace("night.json", "[!.]*/run.json")))) == 2
 
 
 def test_every_command_that_goes_on_or_writes_is_stopped_here():
