@@ -3,7 +3,10 @@
 
 import sys
 
-from edgejoule.command_line import main  # the folder beside this file wins over this file
+from edgejoule.stopping import STOP  # the folder beside this file wins over this file
 
 if __name__ == "__main__":
+    STOP.heed()  # before the imports of the command line, which take their time
+    from edgejoule.command_line import main
+
     sys.exit(main())

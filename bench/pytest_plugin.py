@@ -21,6 +21,10 @@ MARKER = (
     "joules(floor, seconds, watts, flops): limits of this test, such as floor='3%', and "
     "the FLOPs of one call"
 )
+WITHOUT = (
+    "joules: {} uses joules_benchmark, which needs pytest-benchmark; install it, and take "
+    "'-p no:benchmark' away if that is asked for"
+)
 OPTIONS = (
     ("device", dict(metavar="NAME", help="the sensor, as for `edgejoule measure --power`")),
     ("fake-power", dict(metavar="WATTS_OR_TRACE", help="play this instead of a sensor; labelled")),
@@ -69,6 +73,13 @@ def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
             _understood("joules: " + item.nodeid, partial(_check, marker))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuses to run tests of ours without pytest-benchmark, whose fixture ours is."""
+    ours = [item.nodeid for item in session.items if _is_ours(item)]
+    if ours and session.config.getoption("benchmark_timer", None) is None:
+        raise pytest.UsageError(WITHOUT.format(ours[0]))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Gives the benchmark of this test our timer, through its public marker.
@@ -86,7 +97,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture
 def joules_benchmark(request: pytest.FixtureRequest, benchmark: Any) -> Any:
-    """pytest-benchmark's `benchmark`, measured in joules too; `.flops` takes those of a call."""
+    """pytest-benchmark's `benchmark`, measured in joules too; `.flops` takes those of a call.
+
+    What must be awaited is refused: its rounds would last as long as making a coroutine does.
+    """
     if TAP not in request.node.stash:
         pytest.fail(
             "joules_benchmark must be an argument of the test; it cannot be had through "
@@ -95,7 +109,9 @@ def joules_benchmark(request: pytest.FixtureRequest, benchmark: Any) -> Any:
         )
     benchmark.flops = _settings(request.node).get("flops")
     request.node.stash[USED] = benchmark
-    return benchmark
+    from edgejoule.bench.joules import joule_fixture  # a session without us does not pay for it
+
+    return joule_fixture.JouleFixture(benchmark)
 
 
 @pytest.hookimpl(hookwrapper=True)

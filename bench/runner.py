@@ -6,15 +6,17 @@ workers pay for importing it.
 
 import ctypes
 import json
+import os
 import signal
 import subprocess
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Sequence
+from typing import Callable, List, NamedTuple, Optional, Sequence
 
 from edgejoule import launch, plugins
 from edgejoule.bench import bundle, suite
 from edgejoule.bench.estimates.remaining import Remaining
 from edgejoule.devices.clock import MACHINE, Clock
+from edgejoule.stopping import BY_SIGNAL
 
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 REFUSED = 4
@@ -128,12 +130,24 @@ def _ended(code: int, log: Path) -> str:
 def run_worker(path: Path) -> int:
     """Exit code of a fresh process that does the case in a folder."""
     command = launch.command("bench.worker", str(path.resolve()))
-    return subprocess.call(command, preexec_fn=die_with_parent)
+    return subprocess.call(command, preexec_fn=attached())
 
 
-def die_with_parent() -> None:
-    """A runner that is killed takes its worker along: nobody trains unobserved."""
-    try:
-        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
-    except (AttributeError, OSError):  # not Linux: the worker ends on its own
-        return
+def attached() -> Callable[[], None]:
+    """What a child does before its program, so that this process ends it and nobody else does.
+
+    A runner that is killed takes its worker along: nobody trains unobserved. Ctrl-C, which a
+    terminal sends to the child too, is left to the runner, which has one sentence for it.
+    """
+    parent = os.getpid()
+
+    def attach() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+        except (AttributeError, OSError):  # not Linux: the worker ends on its own
+            return
+        if os.getppid() != parent:  # it ended between the fork and this, and will not again
+            os._exit(BY_SIGNAL + signal.SIGKILL)
+
+    return attach

@@ -7,11 +7,13 @@
 import argparse
 import importlib
 import os
+import signal
 import sys
 from types import ModuleType
 from typing import List, NamedTuple, NoReturn, Optional, Sequence, Tuple
 
 from edgejoule import __version__, needs
+from edgejoule.stopping import BY_SIGNAL, STOP
 
 EXAMPLES = """\
 examples:
@@ -23,9 +25,11 @@ examples:
   edgejoule devices                          which power sensors answer here
   edgejoule flops --model vgg16 --dataset cifar10 --epochs 160 --convention paper
 
-exit codes: 0 fine, 1 something failed, 3 nothing was measured, 4 the request was not understood
+exit codes: 0 fine, 1 something failed, 3 nothing was measured, 4 the request was not understood,
+130 stopped by Ctrl-C, 143 by SIGTERM
 """
 TRAINING = ("torch", "numpy", "tqdm")  # what a worker imports, however late it is started
+MAY_BE_EMPTY = ("why", "thresholds")  # no reason given; the present thresholds
 PAGES = ("numpy", "pandas", "jinja2")
 
 
@@ -33,6 +37,7 @@ class Command(NamedTuple):
     """A sub-command: the package it is a module of, its line of help, the modules it needs.
 
     `resumes`: stopped and called again, it goes on with what it had finished.
+    `stops`: it ends at Ctrl-C in a way of its own.
     """
 
     name: str
@@ -40,6 +45,7 @@ class Command(NamedTuple):
     text: str
     needs: Tuple[str, ...] = ()
     resumes: bool = False
+    stops: bool = False
 
 
 COMMANDS = (
@@ -69,11 +75,13 @@ COMMANDS = (
     Command("papers", "reports", "published result tables side by side with our runs", PAGES),
     Command("devices", "devices", "power sensors of this machine, read once"),
     Command("doctor", "devices", "is this machine fit to measure?"),
-    Command("calibrate", "devices", "the board's sensor against a bench meter"),
-    Command("watch", "devices", "live watts and temperature in this terminal"),
+    Command("calibrate", "devices", "the board's sensor against a bench meter", stops=True),
+    Command("watch", "devices", "live watts and temperature in this terminal", stops=True),
     Command("measure", "devices", "joules of any command"),
     Command("prune", "bench", "cut one model and print what it saves", ("torch", "numpy")),
-    Command("flops", "bench", "what training a model costs, in three conventions", ("torch",)),
+    Command(
+        "flops", "bench", "what training a model costs, in three conventions", ("torch", "numpy")
+    ),
     Command(
         "kernels", "bench", "the sign-code kernels: what is built, self-test, race", ("numpy",)
     ),
@@ -87,20 +95,32 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Ends the program with what was not understood and where help is."""
-        self.exit(4, "edgejoule: {}; see '{} --help'\n".format(message, self.prog))
+        line = _one_line(message)  # what was typed may be of several
+        self.exit(4, "edgejoule: {}; see '{} --help'\n".format(line, self.prog))
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Exit code of one command line."""
-    argv = list(sys.argv[1:] if argv is None else argv)
+    """Exit code of one command line; without `argv` it is this process's, and so are signals."""
+    if argv is None:
+        STOP.heed()
+        try:
+            return _answered(sys.argv[1:])
+        finally:
+            STOP.leave()
+    return _answered(list(argv))
+
+
+def _answered(argv: List[str]) -> int:
+    """Exit code, after the one line that anything wrong comes to."""
     try:
         return _run(argv)
     except BrokenPipeError:  # who read our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        _complain(_stopped(argv[0] if argv else ""))
-        return 130
+    except KeyboardInterrupt as error:
+        if STOP.number is None:  # else it is said already
+            _complain(_stopped(argv[0] if argv else ""))
+        return BY_SIGNAL + getattr(error, "number", signal.SIGINT)
     except ImportError as error:
         text = needs.sentence(argv[0], error)
         if text is None or _wants_traceback():
@@ -110,19 +130,30 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except (ValueError, RuntimeError, OSError) as error:
         if _wants_traceback():
             raise
-        _complain(_one_line(error))
+        _complain(str(error) or type(error).__name__)
         return 1 if isinstance(error, RuntimeError) else 4
 
 
 def _run(argv: List[str]) -> int:
+    STOP.expect(_stopped(argv[0] if argv else ""))
     chosen = [command for command in COMMANDS if command.name in argv[:1]]
     if chosen and not {"-h", "--help"} & set(argv):  # before a parser imports its module
         needs.check(chosen[0].name, chosen[0].needs)
-    args = _parser(chosen).parse_args(argv)
+    parser = _parser(chosen)
+    args = parser.parse_args(argv)
+    _check_words(parser, args, argv)
     if args.command == "version":
         print(__version__)
         return 0
+    STOP.begin(chosen[0].stops)
     return _module(chosen[0]).run(args)
+
+
+def _check_words(parser: Parser, args: argparse.Namespace, argv: List[str]) -> None:
+    """Refuses an empty word, such as "$TRACE" if that is not set: it would pass for no word."""
+    for name, value in vars(args).items() if "" in argv else ():
+        if value == "" and name not in MAY_BE_EMPTY:
+            parser.error("{} is empty; say what it is, or leave it away".format(name))
 
 
 def _parser(chosen: List[Command]) -> Parser:
@@ -161,15 +192,16 @@ def _stopped(name: str) -> str:
 
 
 def _complain(text: str) -> None:
-    print("edgejoule: {}".format(text), file=sys.stderr)
+    print("edgejoule: {}".format(_one_line(text)), file=sys.stderr)
 
 
 def _wants_traceback() -> bool:
     return bool(os.environ.get("EDGEJOULE_TRACEBACK"))
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _one_line(text: str) -> str:
+    """The text on one line; bytes of a command line that are no UTF-8 are shown as escapes."""
+    return " ".join(text.split()).encode("utf8", "backslashreplace").decode("utf8")
 
 
 if __name__ == "__main__":  # `launch.command("command_line", ...)`

@@ -14,8 +14,8 @@ from typing import Any, Callable, Dict, List, Tuple
 import torch
 from torch import nn
 
+from edgejoule.prune import whole_file
 from edgejoule.prune.duplicate import duplicate
-from edgejoule.prune.tensor_file import put
 from edgejoule.prune.tracing.labelled import replaced, tensors_in
 
 OPSET = 13  # of ONNX; see above
@@ -30,7 +30,7 @@ def torchscript(model: nn.Module, example: Any, path: str) -> None:
     traced = _quietly(lambda: torch.jit.trace(_still(model), _tuple(example)))
     buffer = io.BytesIO()  # torch's own writer does not say that a disk is full
     torch.jit.save(traced, buffer)
-    put(path, buffer)
+    whole_file.write(path, buffer.getbuffer())
 
 
 def onnx(model: nn.Module, example: Any, path: str) -> None:
@@ -53,7 +53,7 @@ def onnx(model: nn.Module, example: Any, path: str) -> None:
             **settings,
         )
     )
-    put(path, buffer)
+    whole_file.write(path, buffer.getbuffer())
 
 
 def exported(model: nn.Module, example: Any, path: str) -> None:
@@ -85,7 +85,7 @@ def exported(model: nn.Module, example: Any, path: str) -> None:
         )
     buffer = io.BytesIO()
     torch.export.save(program, buffer)
-    put(path, buffer)
+    whole_file.write(path, buffer.getbuffer())
 
 
 def _free(inputs: tuple) -> tuple:

@@ -5,7 +5,6 @@ end of the supported versions. What the plan says is proved again on loading; a 
 channels apart is refused.
 """
 
-import io
 import json
 import os
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
@@ -14,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from edgejoule.prune import tensor_file
+from edgejoule.prune import tensor_file, whole_file
 from edgejoule.prune.duplicate import duplicate
 from edgejoule.prune.groups import Group, Groups, find_tensor, tensor_of
 from edgejoule.prune.index_layers import INDEXED, Indexed, indexed
@@ -81,7 +80,7 @@ def save(folder: str, model: nn.Module, plan: Dict[str, Any]) -> None:
     os.makedirs(folder, exist_ok=True)
     tensor_file.write(os.path.join(folder, "weights.pt"), model.state_dict())
     text = json.dumps(plan, indent=1, sort_keys=True)
-    tensor_file.put(os.path.join(folder, "plan.json"), io.BytesIO(text.encode()))
+    whole_file.write(os.path.join(folder, "plan.json"), text.encode("utf8"))
 
 
 def load(folder: str, build: Callable[[], nn.Module]) -> nn.Module:

@@ -13,7 +13,7 @@ from typing import IO, Any, Callable, Dict, Tuple
 
 import torch
 
-from edgejoule.prune import checkpoints
+from edgejoule.prune import checkpoints, whole_file
 from edgejoule.prune.file_kinds import unlike
 
 PICKLE_BYTES = 64 << 20  # far more than the names and shapes of any model need
@@ -45,20 +45,7 @@ def write(path: str, tensors: Dict[str, torch.Tensor]) -> None:
         collections.OrderedDict((name, t.detach().cpu().clone()) for name, t in tensors.items()),
         whole,
     )
-    put(path, whole)
-
-
-def put(path: str, content: io.BytesIO) -> None:
-    """Write a file.
-
-    Raises:
-        OSError: it can't be written; the error names the file, as that of a full disk does not.
-    """
-    try:
-        with open(path, "wb") as stream:
-            stream.write(content.getbuffer())
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from error
+    whole_file.write(path, whole.getbuffer())
 
 
 def read(path: str) -> Any:

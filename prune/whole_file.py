@@ -36,9 +36,30 @@ class Replacement:
                 _flush(self.temporary)  # else a power cut may leave the new name with no content
                 os.replace(self.temporary, self.path)
                 _flush(os.path.dirname(self.path))
+            elif isinstance(error, OSError) and error.filename in (None, self.temporary):
+                error.filename = self.path  # of a full disk; writing names no file
         finally:
             if os.path.exists(self.temporary):
                 os.unlink(self.temporary)
+
+
+def write(path: FilePath, content: Union[bytes, memoryview]) -> None:
+    """Writes a file of the usual permissions, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; names the file, as the error of a full disk does not.
+    """
+    temporary = os.path.abspath(str(path)) + ".part"
+    try:
+        with open(temporary, "wb") as stream:
+            stream.write(content)
+        _flush(temporary)
+        os.replace(temporary, str(path))
+    except OSError as error:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+        error.filename = str(path)
+        raise
 
 
 def _flush(path: str) -> None:

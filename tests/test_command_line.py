@@ -170,10 +170,71 @@ def full_disk(tmp_path):
 def test_a_full_disk_is_one_line_and_leaves_no_bundle(tmp_path, full_disk):
     code, _, err = call("run", suite_file(tmp_path), "--runs", full_disk / "runs")
     assert code == 4 and "Traceback" not in err, err
-    assert "No space left on device" in err
+    assert "No space left on device: '{}".format(full_disk / "runs" / "tiny") in err
     assert not [
         p for p in (full_disk / "runs" / "tiny").iterdir() if p.name[0] != "." and p.is_dir()
     ]
+
+
+def test_a_disk_that_is_full_for_a_cut_network_is_named_and_holds_no_half_of_it(full_disk):
+    words = ["prune", "--model", "vgg11", "--criterion", "l2", "--ratio", "0.5"]
+    line = refused(*(words + ["--out", full_disk / "small"]))
+    assert "No space left on device: '{}'".format(full_disk / "small" / "weights.pt") in line
+    assert list((full_disk / "small").iterdir()) == []
+
+
+def test_a_disk_that_is_full_for_a_report_is_named(tmp_path, full_disk):
+    words = ["run", suite_file(tmp_path), "--runs", tmp_path / "runs", "--fake-power", "5"]
+    assert call(*(words + ["--set", "train.batch_size=512"]))[0] == 0
+    (full_disk / "ballast").write_bytes(b"x" * 190000)
+    line = refused("report", "tiny", "--runs", tmp_path / "runs", "--out", full_disk / "page")
+    assert "No space left on device: '{}".format(full_disk / "page") in line
+
+
+def test_a_file_in_the_way_of_a_cut_network_is_told_before_the_work(tmp_path):
+    """It worked for 15 seconds and ended with "[Errno 17] File exists"."""
+    (tmp_path / "taken").write_text("mine")
+    net = ["prune", "--model", "lenet5", "--criterion", "no-such-criterion", "--ratio", "0.5"]
+    for out in ("taken", "taken/small"):
+        line = refused(*(net + ["--out", tmp_path / out]))
+        assert "{} is no folder".format(tmp_path / "taken") in line
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "quick", "--fake-power", ""],
+        ["nightly", "quick", "--night", ""],
+        ["prune", "--model", "lenet5", "--criterion", "l2", "--ratio", "0.5", "--checkpoint", ""],
+    ],
+    ids=lambda words: words[0],
+)
+def test_an_empty_word_is_not_taken_for_no_word(words, tmp_path):
+    """As "$TRACE" where nobody has set it: a run measured the sensor instead."""
+    assert " is empty; say what it is" in refused(*words, cwd=str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "change,said",
+    [
+        (["--fake-power", "abc"], "measure.fake_power = 'abc'; it must be a number of watts"),
+        (["--set", "train.learning_rate=1e30"], "a number from 0 and below 1e9"),
+        (["--set", "train.seed=" + "9" * 23], "a whole number from 0 and below 2^63"),
+        (["--set", "train.device=tpu"], '"auto", "cpu", "cuda" or "cuda:N"'),
+        (["--set", "train.device=tpu", "--dry-run"], '"auto", "cpu", "cuda" or "cuda:N"'),
+        (["--set", "train.threads=100000"], "(torch's own choice) to "),
+    ],
+    ids=lambda value: value[-1][-12:] if isinstance(value, list) else "",
+)
+def test_what_no_run_can_do_is_refused_before_anything_starts(change, said, tmp_path):
+    line = refused("run", suite_file(tmp_path), "--runs", tmp_path / "runs", *change)
+    assert said in line and not (tmp_path / "runs").exists()
+
+
+def test_a_question_that_is_no_sentence_is_told_as_that(tmp_path):
+    path = suite_file(tmp_path, '"Is the mistake told?"', "3")
+    assert "question = 3; it must be a sentence in quotes" in refused("run", path)
 
 
 def test_devices_needs_no_torch_numpy_or_pandas(tmp_path):

@@ -13,6 +13,7 @@ FLOOR = {
     "needs",
     "plugins",
     "signatures",
+    "stopping",
     "version",
 }  # of edgejoule/ itself; standard library
 MAY_IMPORT = {

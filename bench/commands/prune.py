@@ -16,7 +16,7 @@ import json
 import os
 import sys
 import warnings
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -58,7 +58,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="cut this part alone, such as backbone; --input-shape is what enters it",
     )
-    parser.add_argument("--classes", type=int, help="outputs of the model [the model's own]")
+    parser.add_argument("--classes", type=count, help="outputs of the model [the model's own]")
     parser.add_argument("--criterion", required=True, help="see `edgejoule list criteria`")
     parser.add_argument("--ratio", type=float, help="share of channels to remove")
     parser.add_argument(
@@ -73,7 +73,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--mode", default="coupled", help="coupled, inner or select [coupled]")
     parser.add_argument("--scope", help="global or layer [what the criterion is made for]")
-    parser.add_argument("--min-channels", type=int, default=1, help="least left in a group [1]")
+    parser.add_argument("--min-channels", type=count, default=1, help="least left in a group [1]")
     parser.add_argument(
         "--multiple-of",
         default="1",
@@ -97,11 +97,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
+def count(text: str) -> int:
+    """A whole number from 1.
+
+    Raises:
+        ValueError: the text is none; argparse makes a sentence of it.
+    """
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
 def run(args: argparse.Namespace) -> int:
     """Exit code: 0, or 3 if nothing could be removed."""
+    _check_out(args.out)  # before the work, which may take its time
     torch.manual_seed(args.seed)  # first: weights, the example and the scores' images draw from it
     ratio, kinds = _ratio(args), _kinds(args)
-    _check_folder(args.out)
     network = _network(args)
     model, example = network.model, network.inputs(1)
     found = grouping.find(model, example, mode=args.mode, ignore=tuple(args.ignore))
@@ -138,17 +150,6 @@ def run(args: argparse.Namespace) -> int:
     return 0 if report["cut"]["params"] < report["dense"]["params"] else 3
 
 
-def _check_folder(folder: Any) -> None:
-    """Whether --out could be written, asked before any work is done."""
-    place = folder and os.path.abspath(folder)
-    while place and not os.path.lexists(place):
-        place = os.path.dirname(place)
-    if place and not os.path.isdir(place):
-        raise ValueError("--out {!r}: {!r} is a file; name a folder".format(folder, place))
-    if place and not os.access(place, os.W_OK | os.X_OK):
-        raise ValueError("--out {!r}: nothing can be written in {!r}".format(folder, place))
-
-
 def _ratio(args: argparse.Namespace) -> Any:
     """One share, or {pattern: share}."""
     if (args.ratio is None) == (not args.layer_ratio):
@@ -177,6 +178,21 @@ def _kinds(args: argparse.Namespace) -> List[str]:
     if kinds and not args.out:
         raise ValueError("--export needs a folder to write to: add --out small/")
     return kinds
+
+
+def _check_out(folder: Optional[str]) -> None:
+    """Refuses what can be no folder to write to; it is made when there is something to write."""
+    if not folder:
+        return
+    place = os.path.abspath(folder)
+    while not os.path.lexists(place):
+        place = os.path.dirname(place)
+    if not os.path.isdir(place):
+        raise ValueError(
+            "--out {!r}: {} is no folder: it is a file; name another".format(folder, place)
+        )
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise ValueError("--out {!r}: {} cannot be written; name another".format(folder, place))
 
 
 def _multiple(text: str) -> int:

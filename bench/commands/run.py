@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from edgejoule.bench import device_lock, runner, settings, suite
+from edgejoule.bench import bundle, device_lock, runner, settings, suite
 from edgejoule.bench.estimates import expectations
 from edgejoule.bench.stderr import tell
 
@@ -68,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
     asked = suite.read(args.suite, overrides, args.sweeps, args.quick, most)
     if args.dry_run:
         return _print_plan(asked, args)
+    bundle.folder(args.runs, asked.name)  # what is in its way is told before anything else
     with settings.remembered():
         expected = expectations.read(asked, Path(args.runs))
     if any(expected.left):

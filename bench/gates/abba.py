@@ -126,7 +126,7 @@ def _run(folder: Path, side: Side, case: suite.Case, label: str) -> None:
             env=environment,
             stdout=log,
             stderr=log,
-            preexec_fn=runner.die_with_parent,
+            preexec_fn=runner.attached(),
         )
     if code:
         raise Failed(

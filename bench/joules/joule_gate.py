@@ -11,7 +11,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Collection, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from edgejoule import plugins
-from edgejoule.bench.joules import joule_store
+from edgejoule.bench.joules import joule_store, tap_timer
 
 if TYPE_CHECKING:
     from edgejoule.bench.joules.tap_timer import Taken
@@ -115,7 +115,12 @@ def judge(taken: "Taken", entry: Dict, context: Dict, allowed: Dict[str, float])
 def missing(taken: "Taken", metrics: Collection[str]) -> Optional[str]:
     """Why one of the metrics has no values now; None if all have."""
     lacking = [metric for metric in sorted(metrics) if not getattr(taken, metric)]
-    return "{} not measured: {}".format(" and ".join(lacking), taken.reason) if lacking else None
+    if not lacking:
+        return None
+    text = "{} not measured: {}".format(" and ".join(lacking), taken.reason)
+    if (taken.reason or "").startswith(tap_timer.NO_SENSOR):
+        text = "{}; {}".format(tap_timer.WAY_OUT, text)  # first, for the reason may be long
+    return text
 
 
 def _metric(metric: str, floor: float, taken: "Taken", entry: Dict) -> Judged:

@@ -22,7 +22,7 @@ def lines(joules: JouleSession) -> List[str]:
         for name, (taken, judged) in found
         for line in _test(_word(joules, name, judged), name + _figures(joules, taken), judged)
     ]
-    return _sensor(joules.meter.info) + tests + _counts(joules)
+    return _sensor(joules.meter.info) + _way_out(joules) + tests + _counts(joules)
 
 
 def _sensor(info: DeviceInfo) -> List[str]:
@@ -32,6 +32,13 @@ def _sensor(info: DeviceInfo) -> List[str]:
         else NO_SENSOR + info.reason
     )
     return [text] + (["NOT REAL POWER: {} was played".format(info.fake)] if info.fake else [])
+
+
+def _way_out(joules: JouleSession) -> List[str]:
+    """What to ask for on a machine without a sensor, if joules or watts were asked for."""
+    if not joules.meter.info.reason or joules.metrics == {"seconds"}:
+        return []
+    return [tap_timer.WAY_OUT] if joules.gating or joules.blessing else []
 
 
 def _test(word: str, figures: str, judged: Optional[Judged]) -> Iterator[str]:

@@ -33,6 +33,8 @@ class JouleSession:
         # of the folder pytest was started in: a test may change the current one
         self.storage = config.invocation_params.dir / (option("joules_storage") or STORAGE)
         self.keeping = self.gating or self.blessing or bool(option("joules_storage"))
+        if self.keeping:
+            joule_store.check_writable(self.storage)
         self._power = (option("joules_device") or "auto", option("joules_fake_power"))
         _check_power(*self._power)
         self._clock = clock
@@ -119,7 +121,11 @@ class JouleSession:
         return "failed" if judged.verdict == "FAIL" else "error"
 
     def save(self, commit: Optional[str], gone: Set[str]) -> None:
-        """Keeps this run, and blesses it if that was asked for; `gone` tests leave the baseline."""
+        """Keeps this run, and blesses it if that was asked for; `gone` tests leave the baseline.
+
+        Raises:
+            OSError: the storage cannot be written any more.
+        """
         fresh = {
             name: joule_store.entry(taken, self.context, commit)
             for name, (taken, _) in self.results.items()

@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import re
+import tempfile
 from datetime import datetime, timezone
 from importlib import util
 from pathlib import Path
@@ -45,6 +46,23 @@ def check_name(name: str) -> str:
             "asked for the baseline {!r}; a name is letters, digits, '.', '_' and '-'".format(name)
         )
     return name
+
+
+def check_writable(storage: Folder) -> None:
+    """Makes the folder, if it is not there, before anything is measured for it.
+
+    Raises:
+        ValueError: no file can be written there, and why.
+    """
+    try:
+        Path(storage).mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=str(storage)).close()
+    except OSError as error:
+        raise ValueError(
+            "the storage {} cannot be written: {}; choose another with --joules-storage".format(
+                storage, error.strerror or error
+            )
+        ) from None
 
 
 def read(path: Path) -> Optional[Dict[str, Dict]]:

@@ -13,6 +13,7 @@ XDIST = "xdist is active: benchmarks are off and nothing was measured; run with 
 MISSING = (
     "in the baseline, but this run {}; if it was renamed or removed on purpose, --joules-bless"
 )
+UNKEPT = "nothing was kept, for the storage {} cannot be written: {}"
 NOTHING = "no test with joules_benchmark ran, so nothing was measured"
 
 
@@ -27,6 +28,7 @@ class Watch:
         self._elsewhere: Set[str] = set()  # tests that a worker of xdist ran
         self._not_judged: List[pytest.TestReport] = []  # errors that are no failure of a test
         self._failed = 0
+        self._unkept: Optional[str] = None  # why nothing could be stored
 
     def joules(self) -> "JouleSession":
         """The session's `JouleSession`; no property, for pytest looks at all of a plugin's."""
@@ -98,7 +100,7 @@ class Watch:
             return
         asked = joules.gating or joules.blessing
         if not self._parallel():
-            joules.save(self._commit(), self._missing(session) if asked else set())
+            self._save(self._missing(session) if asked else set())
         for name in sorted(self._elsewhere) if asked else ():
             self._announce(name, XDIST)
         troubled = any(joules.outcome(name) == "error" for name in joules.results)
@@ -106,10 +108,13 @@ class Watch:
         # 5: no tests were collected; an interrupt, an internal error or a failure keeps its code
         if asked and (troubled or silent) and exitstatus in (0, 1, 5) and not self._failed:
             session.exitstatus = NOT_JUDGED
+        if self._unkept and exitstatus in (0, 1, 5) and not self._failed:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
         """Writes the figures and verdicts of this session, unless it never began."""
-        joules = self._joules if exitstatus != pytest.ExitCode.USAGE_ERROR else None
+        began = exitstatus != pytest.ExitCode.USAGE_ERROR or self._unkept
+        joules = self._joules if began else None
         if self._elsewhere or joules and self._parallel():
             terminalreporter.write_line("joules: " + XDIST)
         elif joules and (joules.results or joules.gating or joules.blessing):
@@ -118,11 +123,21 @@ class Watch:
             terminalreporter.section("joules")
             for line in joule_lines.lines(joules) or [NOTHING]:
                 terminalreporter.write_line(line)
+        if self._unkept:
+            terminalreporter.write_line("joules: " + self._unkept)
 
     def pytest_unconfigure(self) -> None:
         """Stops sampling."""
         if self._joules:
             self._joules.close()
+
+    def _save(self, gone: Set[str]) -> None:
+        """Stores this run; a full disk costs the figures on it, not those on the terminal."""
+        joules = self.joules()
+        try:
+            joules.save(self._commit(), gone)
+        except OSError as error:
+            self._unkept = UNKEPT.format(joules.storage, error.strerror or error)
 
     def _parallel(self) -> bool:
         return self._config.getoption("dist", "no") != "no"
@@ -166,5 +181,7 @@ class Watch:
             self._config.hook.pytest_runtest_logreport(report=report)
 
     def _commit(self) -> Optional[str]:
-        info = self._config.hook.pytest_benchmark_generate_commit_info(config=self._config)
+        # pytest-benchmark's, which is not there if that was switched off
+        hook = getattr(self._config.hook, "pytest_benchmark_generate_commit_info", None)
+        info = hook(config=self._config) if hook else None
         return info.get("id") if info else None

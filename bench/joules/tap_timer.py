@@ -17,6 +17,7 @@ from edgejoule.devices.reading import DeviceInfo, Reading
 SPACING_S = 0.01  # edges closer than this need no sample of their own
 UPDATES = 20  # of the sensor that a round must last
 NO_SENSOR = "no power sensor: "
+WAY_OUT = "without a sensor judge seconds: --joules-compare-fail seconds:30%, also to bless"
 BELIEVED = ("ok", "wide", "too_short")  # a reading under 5 s is right, its bar is wide
 
 

@@ -214,7 +214,7 @@ def edgejoule(words: List[str]) -> Tuple[int, str]:
         launch.command("command_line", *words),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        preexec_fn=runner.die_with_parent,
+        preexec_fn=runner.attached(),
     )
     said = process.communicate()[1].decode("utf8", "replace").strip().splitlines()
     return process.returncode, said[-1] if said else "it said nothing"

@@ -23,6 +23,7 @@ import torch
 from torch import nn
 
 from edgejoule import launch
+from edgejoule.bench import runner
 from edgejoule.bench.zoo import examination
 from edgejoule.bench.zoo.net import Net, awake, example
 from edgejoule.bench.zoo.rows import EXACT, failure
@@ -54,6 +55,7 @@ def _alone(name: str, rounds: int, who: str) -> Dict[str, Any]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         universal_newlines=True,
+        preexec_fn=runner.attached(),
     )
     try:
         out, err = process.communicate(timeout=SECONDS)

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import sys
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -205,20 +206,23 @@ def test_an_out_that_is_a_file_is_found_before_any_work(prune, folder, monkeypat
     assert code == 4 and "is a file" in err and (folder / "taken").read_text() == "mine"
 
 
-@pytest.fixture
+@contextmanager
 def small_disk():
-    """Files can't grow beyond 100 bytes, which reads like a full disk."""
+    """Files can't grow beyond 100 bytes, which reads like a full disk; nor can pytest's output."""
     limits, old = resource.getrlimit(resource.RLIMIT_FSIZE), signal.getsignal(signal.SIGXFSZ)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    signal.signal(signal.SIGXFSZ, old)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, old)
 
 
-def test_a_full_disk_names_the_file(prune, folder, small_disk):
+def test_a_full_disk_names_the_file(prune, folder):
     prune("plain")  # what is imported may be cached in files first
-    small_disk()
-    code, _, err = prune("plain", "--out", "small")
+    with small_disk():
+        code, _, err = prune("plain", "--out", "small")
     assert code == 4 and os.path.join("small", "weights.pt") in err
 
 

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(
     reason="the emulated libnvidia-ml.so.1 needs a C compiler and pynvml",
 )
 NAME = "test_nap.py::test_nap"
+SECONDS = ("--joules-compare-fail", "seconds:30%")  # the way out that is named
 DYING = """
 import os
 from rigs import gpu_rig
@@ -59,6 +60,49 @@ def test_pedantic_setup(joules_benchmark):
 @pytest.mark.benchmark(max_time=0.01, timer=__import__("time").process_time)
 def test_own_timer(joules_benchmark):
     joules_benchmark(sum, range(1000))
+"""
+AWAITED = """
+import asyncio
+import functools
+
+async def job():
+    await asyncio.sleep(0.01)
+
+class Job:
+    async def __call__(self):
+        await asyncio.sleep(0.01)
+
+async def numbers():
+    yield 1
+
+def test_function(joules_benchmark):
+    joules_benchmark(job)
+
+def test_partial(joules_benchmark):
+    joules_benchmark.pedantic(functools.partial(job), rounds=3)
+
+def test_object(joules_benchmark):
+    joules_benchmark(Job())
+
+def test_numbers(joules_benchmark):
+    joules_benchmark(numbers)
+
+def test_result(joules_benchmark):
+    joules_benchmark.pedantic(lambda: job(), rounds=3)
+
+def test_awaited(joules_benchmark):
+    async def body():
+        await joules_benchmark(job)
+    asyncio.run(body()) if hasattr(asyncio, "run") else (
+        asyncio.new_event_loop().run_until_complete(body()))
+"""
+SPOILT = """
+import shutil
+
+def test_spoils_the_storage(joules_benchmark):
+    joules_benchmark(sum, range(1000))
+    shutil.rmtree("kept")
+    open("kept", "w").close()
 """
 
 
@@ -171,8 +215,43 @@ def bad_device(make):
     return make("bad_device", SHORT).pytest("--joules-device", "nvlm")
 
 
+def awaited(make):
+    return make("awaited", AWAITED, virtual=False).pytest("--joules-fake-power", "10")
+
+
+def no_benchmark(make):
+    here = make("no_benchmark", SHORT, virtual=False)
+    here.file("test_other.py", "def test_other():\n    pass\n")
+    words = ("-p", "no:benchmark", *GATE)
+    return [
+        here.pytest(*words, benchmark=False),
+        here.pytest(*words, "test_other.py", benchmark=False),
+    ]
+
+
+def bad_storage(make):
+    here = make("bad_storage", SHORT)
+    here.file("in_the_way", "")
+    return here.pytest("--joules-storage", "in_the_way/x", "--joules-bless")
+
+
+def spoilt_storage(make):
+    here = make("spoilt_storage", SPOILT, virtual=False)
+    return here.pytest("--joules-storage", "kept", "--joules-fake-power", "10")
+
+
+def no_sensor(make):
+    here = make("no_sensor", SHORT)
+    return [
+        here.pytest(*NVML, "--joules-bless", any_error=999),
+        here.pytest(*NVML, "--joules-bless", *SECONDS, any_error=999),
+        here.pytest(*NVML, *SECONDS, any_error=999),
+    ]
+
+
 AFTERWARDS = (worse, mended, equal, renamed, context, dead, dying)
 ALONE = (no_baseline, too_short, real_time, forms, plain, xdist, bad_limit, bad_device)
+ALONE += (awaited, no_benchmark, bad_storage, spoilt_storage, no_sensor)
 
 
 def test_joules_are_in_the_saved_document(runs):
@@ -301,3 +380,44 @@ def test_a_bad_option_is_one_line(runs, scenario, told):
     run = runs[scenario].result()
     assert run.code == 4, run.said
     assert len(run.said.strip().splitlines()) == 1 and told in run.said
+
+
+def test_what_must_be_awaited_is_refused(runs):
+    """Its rounds lasted 6 microseconds, of a coroutine that sleeps for 10 ms."""
+    run = runs["awaited"].result()
+    assert run.code == 1 and run.counts() == (6, 0), run.said
+    twice = 2  # XML has every sentence as a message and as a text
+    assert run.junit.count("which is a coroutine function: the rounds") == 5 * twice
+    assert run.junit.count("which returns something to be awaited: the rounds") == 1 * twice
+    assert "measured " not in run.said and "Traceback" not in run.said
+
+
+def test_without_pytest_benchmark_there_is_one_line(runs):
+    ours, another = runs["no_benchmark"].result()
+    told = [line for line in ours.said.splitlines() if "joules" in line]
+    assert ours.code == 4 and len(told) == 1 and "needs pytest-benchmark" in told[0], ours.said
+    assert "Traceback" not in ours.said
+    assert another.code == 3 and "1 passed" in another.said, another.said
+
+
+def test_a_storage_that_cannot_be_written_is_refused_before_anything_runs(runs):
+    run = runs["bad_storage"].result()
+    assert run.code == 4 and len(run.said.strip().splitlines()) == 1, run.said
+    assert "in_the_way/x cannot be written: Not a directory" in run.said
+
+
+def test_a_storage_that_is_lost_meanwhile_costs_no_figures(runs):
+    run = runs["spoilt_storage"].result()
+    assert run.code == 4 and "Traceback" not in run.said, run.said
+    assert "1 passed" in run.said and "s a call" in run.said
+    assert "kept cannot be written: " in run.said.splitlines()[-2], run.said
+
+
+def test_without_a_sensor_the_way_out_is_named_and_leads_out(runs):
+    blessing, seconds, judged = runs["no_sensor"].result()
+    assert blessing.code == 3, blessing.said
+    assert "judge seconds: --joules-compare-fail seconds:30%" in blessing.said
+    assert "judge seconds: --joules-compare-fail seconds:30%" in blessing.junit
+    assert seconds.code == 0 and "1 of 1 blessed" in seconds.said, seconds.said
+    assert "judge seconds" not in seconds.said
+    assert judged.code == 0 and "1 unchanged" in judged.said, judged.said

@@ -75,22 +75,20 @@ class Project:
             json.dumps({"schema": 1, "benchmarks": change(self.entries())})
         )
 
-    def pytest(self, *words, watts=100.0, **gpu):
-        """The `Run` of one session."""
+    def pytest(self, *words, watts=100.0, benchmark=True, **gpu):
+        """The `Run` of one session, with pytest-benchmark or without."""
         env = self._environment(dict(gpu, low_w=watts))
         command = [
             sys.executable,
             "-m",
             "pytest",
             "-p",
-            "pytest_benchmark.plugin",
-            "-p",
             "edgejoule.bench.pytest_plugin",
             "-p",
             "no:cacheprovider",
-            "--benchmark-quiet",
             "--junitxml=junit.xml",
         ]
+        command += ["-p", "pytest_benchmark.plugin", "--benchmark-quiet"] if benchmark else []
         done = subprocess.run(
             command + list(VIRTUAL if self.virtual else ()) + list(words),
             cwd=str(self.folder),
