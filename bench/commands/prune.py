@@ -33,6 +33,22 @@ DEVICE = "device"  # instead of a multiple: the one whose widths run best here
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What `edgejoule prune` takes."""
+    _network_arguments(parser)
+    _cut_arguments(parser)
+    parser.add_argument("--seed", type=int, default=0, help="of the fresh weights [0]")
+    parser.add_argument("--out", metavar="FOLDER", help="write plan.json and weights.pt there")
+    parser.add_argument(
+        "--export",
+        action="append",
+        default=[],
+        metavar="KIND,...",
+        help="also write these to --out: {}".format(", ".join(sorted(deploy.FORMATS))),
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+
+def _network_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which network, with which weights, and what it is fed."""
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--model", metavar="NAME", help="a network of `edgejoule list models`")
     which.add_argument("--factory", metavar="pkg:function", help="a function without arguments")
@@ -59,6 +75,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="cut this part alone, such as backbone; --input-shape is what enters it",
     )
     parser.add_argument("--classes", type=count, help="outputs of the model [the model's own]")
+
+
+def _cut_arguments(parser: argparse.ArgumentParser) -> None:
+    """What leaves, and what stays."""
     parser.add_argument("--criterion", required=True, help="see `edgejoule list criteria`")
     parser.add_argument("--ratio", type=float, help="share of channels to remove")
     parser.add_argument(
@@ -85,16 +105,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ignore", action="append", default=[], metavar="LAYER", help="a layer whose channels stay"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the fresh weights [0]")
-    parser.add_argument("--out", metavar="FOLDER", help="write plan.json and weights.pt there")
-    parser.add_argument(
-        "--export",
-        action="append",
-        default=[],
-        metavar="KIND,...",
-        help="also write these to --out: {}".format(", ".join(sorted(deploy.FORMATS))),
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
 
 def count(text: str) -> int:
