@@ -72,6 +72,7 @@ REFUSED = {
     ("list", ""): STRANGE,
     ("new", ""): [each for each in STRANGE if not each.isidentifier() or len(each) > 99],
     ("show", ""): STRANGE,
+    ("verify", ""): STRANGE,
     ("report", ""): STRANGE,
     ("report", "--runs"): STRANGE,
     ("report", "--convention"): STRANGE,

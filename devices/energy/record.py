@@ -7,7 +7,7 @@ from collections import deque
 from typing import Deque, List, NamedTuple, Optional, Tuple
 
 from edgejoule.devices.energy.counter import Counter
-from edgejoule.devices.energy.moments import EDGE, Stratum
+from edgejoule.devices.energy.moments import Stratum
 from edgejoule.devices.energy.pieces import Piece, Sampling, Tower, joined, of
 from edgejoule.devices.energy.rows import PART, Rows, Slice
 from edgejoule.devices.energy.scatter import Draws, Scatter
@@ -139,8 +139,7 @@ class Record:
         self._tower = Tower(shared=1)
 
     def _keep(self, time_s: float, sample: Sample, stratum: Optional[Stratum]) -> None:
-        stands = self.dithered and stratum is not None and stratum.sequence != EDGE
-        start_s = stratum.start_s if stands and stratum else time_s
+        start_s = stratum.start_s if self.dithered and stratum is not None else time_s
         watts = UNKNOWN if sample.watts is None else sample.watts
         joules = UNKNOWN if sample.joules is None else sample.joules
         if self.dithered and self._last is not None and self._last_watts == self._last_watts:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from edgejoule.devices.energy import moments, pieces, rows, window
+from edgejoule.devices.energy import moments, pieces, recorded_trace, rows, window
 from edgejoule.devices.energy.record import FAILURES_KEPT, Record
 from edgejoule.devices.energy.rows import PART
 from edgejoule.devices.energy.table import Table
@@ -167,3 +167,17 @@ def test_values_that_come_with_their_own_times_lie_on_a_line():
     assert not record.dithered and record.scatter(1.0, end) is None
     piece = record.piece(1.0, end)
     assert piece.area.joules == pytest.approx(2.0 * (end - 1.0) + 0.05 * (end**2 - 1.0), rel=1e-9)
+
+
+def test_a_look_at_an_edge_begins_when_it_was_asked_for_and_so_does_what_follows():
+    """The read takes its time; strata that ran backwards made traces that cannot be played."""
+    record, plan = Record(0.05, BOARD, True), moments.Dither(0.05, random.Random(3))
+    for begun in (1.0, 1.3, 1.31, 2.0):
+        plan.begin(begun)
+        record.add(begun, begun + 0.004, Sample(watts=4.0), moments.edge(begun))
+        for _ in range(3 if begun != 1.3 else 0):
+            stratum = plan.next(begun + 0.004)
+            record.add(stratum.at_s, stratum.at_s + 0.001, Sample(watts=4.0), stratum)
+    trace = recorded_trace.trace(record, None)
+    assert list(trace.times_s) == sorted(trace.times_s)
+    assert trace.times_s[0] == 1.0 and trace.joules(1.0, 2.0) == pytest.approx(4.0)
