@@ -37,7 +37,7 @@ class Replacement:
                 os.replace(self.temporary, self.path)
                 _flush(os.path.dirname(self.path))
             elif isinstance(error, OSError) and error.filename in (None, self.temporary):
-                error.filename = self.path  # of a full disk; writing names no file
+                _name(error, self.path)
         finally:
             if os.path.exists(self.temporary):
                 os.unlink(self.temporary)
@@ -58,8 +58,14 @@ def write(path: FilePath, content: Union[bytes, memoryview]) -> None:
     except OSError as error:
         if os.path.exists(temporary):
             os.unlink(temporary)
-        error.filename = str(path)
+        _name(error, str(path))
         raise
+
+
+def _name(error: OSError, path: str) -> None:
+    """Names the file, which the error of a full disk does not."""
+    if error.errno is not None:  # else Python 3.6 prints the name in place of the message
+        error.filename = path
 
 
 def _flush(path: str) -> None:
