@@ -232,7 +232,8 @@ def test_published_tables_without_a_run_of_ours_are_folded(pages):
 
 def test_a_published_table_with_runs_of_ours_is_open(tmp_path):
     (reference,) = [each for each in reference_tables.read() if each.key == "spline_1"]
-    filled = paper_tables.fill(reference, own_runs.gather([]))
+    bundles.write(tmp_path, [bundles.record("dense", power="module")])
+    filled = paper_tables.fill(reference, own_runs.gather([str(tmp_path)]))
     filled.frame.loc[0, "runs"] = 1
     part = re.search('<section class="papers".*?</section>', paper_page.page([filled]), re.S)
     assert "none of them run here" not in part.group()
