@@ -25,6 +25,7 @@ from edgejoule.reports.rows import Drawn
 from edgejoule.reports.spread import Spread
 
 JOULES = quantity.ENERGY[2]
+ROUNDING = 0.1  # pixels: what is drawn has one decimal
 LETTERS = "abcdefghijklmnopqrstuvwxyz 0123456789."
 
 
@@ -41,7 +42,8 @@ def _names(drawn):
         if tag == "text" and its.get("class") in ("name", "size"):
             x, y, wide = float(its["x"]), float(its["y"]), labels.width(words)
             left = x - wide * {"end": 1, "middle": 0.5}.get(its.get("text-anchor"), 0)
-            found.append((words, Box(left, y - labels.ASCENT + 1, left + wide, y + 3)))
+            top, right = y - labels.ASCENT + 1, left + wide - ROUNDING
+            found.append((words, Box(left + ROUNDING, top, right, y + 3)))
     return found
 
 
