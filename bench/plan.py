@@ -86,7 +86,7 @@ class Rehearsal:
         self.replace(model)
 
     @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
+    def phase(self, name: str, work: Optional[Dict[str, Any]] = None) -> Iterator[None]:
         """What is asked inside is charged to this phase."""
         self._check_time()
         self._phase, self._share = name, 1.0

@@ -126,6 +126,12 @@ def from_json(text: str) -> RunRecord:
     return RunRecord(**{n: document[n] for n in RunRecord._fields if n in document})
 
 
+def taken_over(record: RunRecord) -> List[str]:
+    """The phases that were measured in an earlier attempt or by another case."""
+    shared = record.environment.get("shared") or ()
+    return list(record.environment.get("resumed") or ()) + [each["name"] for each in shared]
+
+
 def total(values: Iterable[Optional[float]]) -> Optional[float]:
     """The sum; None if any part is unknown, or if there is none: a partial sum is no total."""
     values = list(values)

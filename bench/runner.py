@@ -39,6 +39,7 @@ def run(
     most_attempts=None,
     expected: Sequence[Optional[float]] = (),
     clock: Clock = MACHINE,
+    share: bool = False,
 ) -> Tally:
     """Runs every case of a suite that is not done; `say(sentence)` between them.
 
@@ -69,7 +70,13 @@ def run(
             before, begun_s = len(tally.ran), clock.now()
             eta = remaining.eta(number - 1)
             _case(
-                folder, asked.name, case_id, case, eta, tally, lambda s, t=title: say(t + ": " + s)
+                folder,
+                asked.name,
+                case_id,
+                case,
+                {"eta": eta, "share": share},
+                tally,
+                lambda s, t=title: say(t + ": " + s),
             )
             if len(tally.ran) > before:
                 remaining.took(number - 1, clock.now() - begun_s)
@@ -85,7 +92,7 @@ def _given_up(folder, case_id, most_attempts) -> bool:
     )
 
 
-def _case(folder, suite_name, case_id, case, eta, tally, say):
+def _case(folder, suite_name, case_id, case, how, tally, say):
     if bundle.is_done(folder, case_id):
         tally.skipped.append(case_id)
         return
@@ -98,12 +105,12 @@ def _case(folder, suite_name, case_id, case, eta, tally, say):
         else "an earlier attempt did not finish; attempt {}".format(attempts)
     )
     job = {
+        **how,
         "suite": suite_name,
         "case_id": case_id,
         "attempts": attempts,
         "case": case._asdict(),
         "plugins": plugins.used(),
-        "eta": eta,
     }
     bundle.write_text(path / "case.json", json.dumps(job, indent=1) + "\n")
     code = run_worker(path)

@@ -6,6 +6,7 @@ one run weighs on the next.
 
 import contextlib
 import json
+import platform
 import sys
 import traceback
 from datetime import datetime, timezone
@@ -21,7 +22,7 @@ from edgejoule.bench import bundle, checks, environment, fit, plan, records, rou
 from edgejoule.bench.data import Data
 from edgejoule.bench.measure import Ledger
 from edgejoule.bench.progress import Progress
-from edgejoule.bench.training import journal
+from edgejoule.bench.training import journal, shared
 from edgejoule.bench.training.loop import channels
 from edgejoule.bench.training.resume import ResumingTrainer
 from edgejoule.devices import choose, conditions, health
@@ -79,6 +80,7 @@ def run(folder: Path, log: TextIO) -> None:
         after=after,
         meter=measured.overhead,
         resumed=measured.trainer.resumed,
+        shared=measured.trainer.shared,
         samples=measured.trainer.sampled,
     )
     record = _record(job, case, measured, started, surroundings)
@@ -101,6 +103,8 @@ def _measured(
         trainer = ResumingTrainer(
             kept, model, data, case.train, ledger, progress, hottest, _builder(case)
         )
+        if job.get("share"):
+            trainer.shelf = _shelf(folder, job, case, data, meter)
         trainer.rounds = rounds.Writer(folder)
         dense = _model_record(model, trainer.example)  # now: the recipe changes the model
         outcome = _recipe(case, trainer)
@@ -153,6 +157,15 @@ def _record(
         hashed=True,  # by the runner, which closes the bundle
     )
     return record._replace(warnings=record.warnings + checks.sentences(record))
+
+
+def _shelf(
+    folder: Path, job: Dict[str, Any], case: suite.Case, data: Data, meter: Meter
+) -> shared.Shelf:
+    """Where this case finds phases that others have trained, and leaves its own."""
+    own = journal.key(case, meter.info._asdict())
+    borrower = {name: job[name] for name in ("suite", "case_id")}
+    return shared.Shelf(folder.parent.parent, shared.key(own, data, platform.node()), borrower)
 
 
 def synchroniser(model: nn.Module) -> Callable[[], None]:

@@ -1,9 +1,13 @@
 """The steps that recipes compose: score, penalise, retrain."""
 
-from typing import Any, Callable, Iterator, Optional, Tuple, Union
+import hashlib
+from typing import Any, Dict, Iterator, Optional, Sequence, Tuple, Union
+
+from torch import nn
 
 from edgejoule.prune.settings import Criterion, Regularizer, Repeats, Retraining, Saliency
 from edgejoule.prune.trainer import Scores, Trainer
+from edgejoule.prune.weightmasks import treatments
 
 
 def score(
@@ -31,11 +35,48 @@ def score(
     return criterion.scores(trainer.model, found, data)
 
 
-def penalty(regularizer: Optional[Regularizer], found: Any) -> Optional[Callable]:
+class Penalty:
+    """A regularizer and the groups that it acts on: what runs between backward pass and step."""
+
+    def __init__(self, regularizer: Regularizer, found: Sequence[Any]) -> None:
+        self._regularizer, self._found = regularizer, found
+
+    def __call__(self, model: nn.Module) -> None:
+        """Adds to the gradients of the model."""
+        self._regularizer.penalty(model, self._found)
+
+    @property
+    def work(self) -> Dict[str, Any]:
+        """What it does, as JSON: equal for equal regularizers, settings and groups."""
+        groups = hashlib.sha256(repr(list(self._found)).encode()).hexdigest()
+        chosen = self._regularizer
+        return {"regularizer": chosen.name, "options": chosen.options, "groups": groups}
+
+
+def penalty(regularizer: Optional[Regularizer], found: Any) -> Optional[Penalty]:
     """What the trainer calls between backward and step, None without a regularizer."""
-    if regularizer is None:
-        return None
-    return lambda model: regularizer.penalty(model, found)
+    return None if regularizer is None else Penalty(regularizer, found)
+
+
+def whole(
+    trainer: Trainer, name: str, penalty: Optional[Penalty] = None, until: int = 0
+) -> treatments.State:
+    """Trains all epochs in a phase that is nothing else; the state after `until` of them.
+
+    Other runs that train the same network the same way may share the phase.
+    """
+    epochs = trainer.epochs
+    with trainer.phase(name, training(epochs, penalty, until=until)):
+        if until:
+            trainer.train(until, first=0, total=epochs, penalty=penalty)
+        state = treatments.snapshot(trainer.model)
+        trainer.train(epochs - until, first=until, total=epochs, penalty=penalty)
+    return state
+
+
+def training(epochs: int, penalty: Optional[Penalty], **more: Any) -> Dict[str, Any]:
+    """What a phase that trains does, as JSON; see `Trainer.phase`."""
+    return dict(more, epochs=epochs, penalty=None if penalty is None else penalty.work)
 
 
 def retrain(trainer: Trainer, how: Retraining) -> None:

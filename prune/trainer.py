@@ -59,8 +59,13 @@ class Trainer(Structure):
     seed: int
     device: torch.device
 
-    def phase(self, name: str) -> ContextManager[None]:
-        """Inside, all work is charged to phase "dense", "search", "score" or "retrain"."""
+    def phase(self, name: str, work: Optional[Dict[str, Any]] = None) -> ContextManager[None]:
+        """Inside, all work is charged to phase "dense", "search", "score" or "retrain".
+
+        `work` is plain JSON that says what the phase does, given by a recipe where that and the
+        state of the training decide all of it. A trainer may then take the phase over from another
+        run that did the same: what the body does then trains nothing.
+        """
 
     def train(
         self,

@@ -50,6 +50,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="run a grid of more than {} cases".format(suite.MOST_CASES),
     )
     parser.add_argument(
+        "--no-share",
+        action="store_true",
+        help="train and measure every phase anew, also one that several cases have in common",
+    )
+    parser.add_argument(
         "--fake-power",
         metavar="TRACE_OR_WATTS",
         help="play a saved trace, or constant watts, in place of a sensor; "
@@ -76,7 +81,9 @@ def run(args: argparse.Namespace) -> int:
     measures = {(case.measure["power"], case.measure["fake_power"]) for case in asked.cases}
     try:
         with device_lock.real(measures, "a run of suite {}".format(asked.name)):
-            tally = runner.run(asked, args.runs, tell, expected=expected.seconds())
+            tally = runner.run(
+                asked, args.runs, tell, expected=expected.seconds(), share=not args.no_share
+            )
     except device_lock.Busy as error:
         print("edgejoule: {}".format(error), file=sys.stderr)
         return device_lock.BUSY

@@ -76,8 +76,11 @@ class Trainer:
         self.sampled: List[str] = []  # a digest of the indices of every scoring sample
         self.replace(model)
 
-    def phase(self, name: str) -> ContextManager[None]:
-        """Context manager: everything inside is charged to this phase."""
+    def phase(self, name: str, work: Optional[Dict[str, Any]] = None) -> ContextManager[None]:
+        """Context manager: everything inside is charged to this phase.
+
+        `work` says what it does, for a trainer that shares phases (`bench.training.resume`).
+        """
         return self.ledger.phase(name)
 
     def fresh(self) -> nn.Module:

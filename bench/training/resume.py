@@ -1,5 +1,7 @@
 """A trainer that goes on where an interrupted attempt stopped, at the boundary of a phase.
 
+The same way it takes over phases that another case has trained (`bench.training.shared`).
+
 Every attempt runs its recipe from the first line. For each phase that the journal holds, nothing is
 trained: a call of `train` puts back what the same call left behind in the earlier attempt, that is
 the weights, the momentum, the states of the random generators and the records of the epochs. What
@@ -24,6 +26,7 @@ from torch import Tensor, nn
 
 from edgejoule.bench.training.journal import Call, Journal, Phase, fingerprint, within
 from edgejoule.bench.training.loop import AfterEpoch, Penalty, Trainer
+from edgejoule.bench.training.shared import Shelf
 from edgejoule.prune.trainer import Resumable
 
 MOMENTUM = "momentum_buffer"  # torch's name for it in the state of its SGD
@@ -32,6 +35,8 @@ MOMENTUM = "momentum_buffer"  # torch's name for it in the state of its SGD
 class ResumingTrainer(Trainer):
     """A `Trainer` with a journal; `resumed` names the phases that it took over from there.
 
+    With a `shelf` it also takes phases over from other cases, and leaves them its own; `shared`
+    says which: suite, case_id and finished_utc of the case, number and name of the phase.
     `arguments` are those of `Trainer`.
     """
 
@@ -40,37 +45,73 @@ class ResumingTrainer(Trainer):
         self._begun = 0  # phases that the recipe has asked for
         self._replayed: Optional[List[Call]] = None  # left in a phase that is taken over, else None
         self._calls: List[Tuple[Call, Optional[Resumable]]] = []  # made in a phase that is trained
+        self._unbroken = True  # until a phase has to be trained
+        self._last: Phase  # the last one that was trained
         self.resumed: List[str] = []
+        self.shelf: Optional[Shelf] = None
+        self.shared: List[Dict[str, Any]] = []
         super().__init__(*arguments)
 
     @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
+    def phase(self, name: str, work: Optional[Dict[str, Any]] = None) -> Iterator[None]:
         """Context manager: everything inside belongs to this phase, trained now or taken over."""
         number, self._begun = self._begun, self._begun + 1
-        entry = fingerprint(self.model)
+        own = self._journal.phase(number)
         # Only an unbroken row from the first phase on: after one that had to be trained again,
         # later ones began with another network.
-        past = self._journal.phase(number) if len(self.resumed) == number else None
-        if past is None or past.entry != entry:
-            with self._kept(number, name, entry):
+        if self._unbroken and own is not None and own.entry == fingerprint(self.model):
+            self.resumed.append(name)
+            with self._taken(own, "phase {}: taken from an earlier attempt".format(name)):
                 yield
-            return
-        self.progress.say("phase {}: taken from an earlier attempt".format(name))
+        elif work is not None and self.shelf is not None:
+            with self._shared(self.shelf, number, name, work):
+                yield
+        else:
+            with self._trained(name):
+                yield
+            self._journal.keep(number, self._last)
+
+    @contextmanager
+    def _shared(
+        self, shelf: Shelf, number: int, name: str, work: Dict[str, Any]
+    ) -> Iterator[None]:
+        """A phase that other cases may have too: trained by the first that comes to it."""
+        words = "phase {}: waiting for another case that trains the same".format(name)
+        # the number too: the records of its epochs are counted through all phases
+        work = dict(work, phase=name, number=number, before=len(self.ledger.epochs))
+        with shelf.held(work, self._state(), lambda: self.progress.say(words)) as loan:
+            past = loan.phase()
+            if past is None:
+                with self._trained(name):
+                    yield
+                loan.keep(self._last)
+                return
+            if loan.own:
+                self.resumed.append(name)
+            else:
+                self.shared.append(dict(loan.source(), phase=number, name=name))
+            said = "phase {}: trained and measured before, by {case_id}"
+            with self._taken(past, said.format(name, **loan.source())):
+                yield
+
+    @contextmanager
+    def _taken(self, past: Phase, sentence: str) -> Iterator[None]:
+        """A phase of which nothing is trained: its record and what each call left behind."""
+        self.progress.say(sentence)
         self._replayed = list(past.calls)
         yield
         self._replayed = None
         self.ledger.phases.append(past.record)
-        self.resumed.append(name)
 
     @contextmanager
-    def _kept(self, number: int, name: str, entry: str) -> Iterator[None]:
-        """A phase that is trained, measured and then written into the journal."""
-        self._calls = []
+    def _trained(self, name: str) -> Iterator[None]:
+        """A phase that is trained and measured; afterwards `_last` is what to keep of it."""
+        self._unbroken, self._calls, entry = False, [], fingerprint(self.model)
         with super().phase(name):
             yield
         # Memories are read now and not after `train`: a recipe may learn until its phase ends.
         calls = [_with_memory(call, memory) for call, memory in self._calls]
-        self._journal.keep(number, Phase(entry, self.ledger.phases[-1], calls))
+        self._last = Phase(entry, self.ledger.phases[-1], calls)
 
     def train(
         self,

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Callable, List, NamedTuple, Optional, Tuple
 
 from edgejoule.bench.verify import (
+    borrowed,
     evidence,
     flops,
     identity,
@@ -17,7 +18,13 @@ from edgejoule.bench.verify.evidence import Evidence
 from edgejoule.bench.verify.outcome import Difference, Outcome, Unknown
 
 Check = Callable[[Evidence, Outcome], None]
-RECORDED: Tuple[Check, ...] = (identity.check, moments.check, joules.check, tellings.check)
+RECORDED: Tuple[Check, ...] = (
+    identity.check,
+    moments.check,
+    joules.check,
+    tellings.check,
+    borrowed.check,
+)
 
 
 class Verified(NamedTuple):

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any, Dict, List, Optional
 
+from edgejoule.bench import records
 from edgejoule.bench.verify.evidence import TRACE, Evidence
 from edgejoule.bench.verify.outcome import Outcome
 
@@ -129,9 +130,8 @@ def _clocks(found: Evidence, up: Optional[float], outcome: Outcome) -> None:
         return
     passed = (ended - began).total_seconds()
     spent = sum(phase["seconds"] + phase["evaluation_seconds"] for phase in found.record.phases)
-    resumed = found.record.environment.get("resumed")
     how = "finished_utc less started_utc; was the clock set meanwhile?"
-    if not resumed:
+    if not records.taken_over(found.record):
         outcome.within("seconds of all phases", spent, 0, passed, how, CALENDAR_S)
     if up is not None:
         # the weights are written after the machine was looked at: there is no lower bound

@@ -24,7 +24,7 @@ def folders(what: str, runs: Path) -> List[Path]:
             return [path]
         if path.is_dir() and (path / SUITE).exists() or any(_finished(path)):
             return _all(path)
-    places = [path for path in sorted(runs.iterdir()) if path.is_dir()] if runs.is_dir() else []
+    places = [path for path in sorted(runs.glob("[!.]*")) if path.is_dir()]
     found = [path for place in places for path in _finished(place) if what in path.name]
     if len(found) == 1:
         return found

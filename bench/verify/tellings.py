@@ -25,11 +25,13 @@ def _log(found: Evidence, outcome: Outcome) -> None:
     """Loss, accuracy, seconds and joules of an epoch, to the digits that were printed."""
     if found.log is None:
         return
-    resumed = found.record.environment.get("resumed") or ()
+    taken = records.taken_over(found.record)
     lines = set(found.log)
     for number, epoch in enumerate(found.record.epochs):
-        if epoch["phase"] in resumed:
-            outcome.skip("the log of phase " + epoch["phase"], "an earlier attempt wrote it")
+        if epoch["phase"] in taken:
+            outcome.skip(
+                "the log of phase " + epoch["phase"], "an earlier attempt or another case wrote it"
+            )
             continue
         whole: Dict[str, Any] = {name: epoch.get(name) for name in records.EpochRecord._fields}
         told = progress.line(records.EpochRecord(**whole))

@@ -1,11 +1,11 @@
 """The dense baseline: train, remove nothing."""
 
+from edgejoule.prune import steps
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.trainer import Trainer
 
 
 def run(trainer: Trainer) -> Outcome:
     """The dense network after all epochs."""
-    with trainer.phase("dense"):
-        trainer.train(trainer.epochs)
+    steps.whole(trainer, "dense")
     return Outcome(trainer.model)

@@ -78,7 +78,15 @@ def run(
     _checked(compose, latest, trainer.epochs)
     found = cutting.groups(trainer, cut)
     trail = _trail(detector, looks)
-    with trainer.phase("search"):
+    penalty = steps.penalty(regularizer, found)
+    drawn = {"criterion": (criterion.name, criterion.options), "cut": vars(cut)}
+    work = steps.training(
+        trainer.epochs,
+        penalty,
+        detector=dict(vars(patience), name=detector, latest=latest),
+        looks=drawn if detector == "mask" else looks,  # codes know no criterion and no ratio
+    )
+    with trainer.phase("search", work):
         see = (
             _masks(trainer, watch, criterion, found, cut, trail)
             if detector == "mask"
@@ -89,7 +97,7 @@ def run(
             latest or trainer.epochs,
             first=0,
             total=trainer.epochs,
-            penalty=steps.penalty(regularizer, found),
+            penalty=penalty,
             after_epoch=search,
             memory=search,
         )

@@ -42,8 +42,7 @@ def run(
     found = cutting.groups(trainer, cut)
     mask = cutting.whole(found)
     initial = copy.deepcopy(trainer.model) if retrain == "rewind" else None
-    with trainer.phase("dense"):
-        trainer.train(trainer.epochs, penalty=steps.penalty(regularizer, found))
+    steps.whole(trainer, "dense", steps.penalty(regularizer, found))
     for share in shares:
         with trainer.phase("score"):
             mask = cutting.cut_to(trainer, criterion, mask, share, cut)

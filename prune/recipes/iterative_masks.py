@@ -13,6 +13,7 @@ Every round's mask and accuracy is kept, so a run of 20 rounds holds those of 1 
 
 from typing import Any, Dict, Tuple
 
+from edgejoule.prune import steps
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.settings import Saliency
 from edgejoule.prune.trainer import Trainer
@@ -49,10 +50,7 @@ def run(
     ]
     mask = weight_mask.full(trainer.model, [name for _, names in plan for name in names])
     initial = treatments.snapshot(trainer.model)
-    with trainer.phase("dense"):
-        trainer.train(rewind_epoch, first=0, total=trainer.epochs)
-        rewound = treatments.snapshot(trainer.model)
-        trainer.train(trainer.epochs - rewind_epoch, first=rewind_epoch, total=trainer.epochs)
+    rewound = steps.whole(trainer, "dense", until=rewind_epoch)
     trainer.keep_round(mask, keep_weights)
     stages = []
     for _ in range(rounds):

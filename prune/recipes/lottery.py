@@ -39,8 +39,7 @@ def run(
     shares = _shares(mask, ratio, rounds, classifier_rate, how.scope or saliency.module.SCOPE)
     _check(trainer, weights, rewind_epoch, rewind_step, retrain)
     initial = treatments.snapshot(trainer.model)
-    with trainer.phase("dense"):
-        rewound, first = _train(trainer, rewind_epoch, rewind_step)
+    rewound, first = _train(trainer, rewind_epoch, rewind_step)
     stages = []
     for gone in shares:
         with trainer.phase("score"):
@@ -99,12 +98,10 @@ def _check(trainer: Trainer, weights, epoch, step, retrain):
 def _train(trainer: Trainer, epoch, step):
     """(the state to return to, the epoch of the schedule it belongs to) after dense training."""
     if step is None:
-        trainer.train(epoch, first=0, total=trainer.epochs)
-        state = treatments.snapshot(trainer.model)
-        trainer.train(trainer.epochs - epoch, first=epoch, total=trainer.epochs)
-        return state, epoch
-    with treatments.at_step(trainer.model, step) as seen:
-        trainer.train(trainer.epochs, memory=seen)
+        return steps.whole(trainer, "dense", until=epoch), epoch
+    with trainer.phase("dense", steps.training(trainer.epochs, None, step=step)):
+        with treatments.at_step(trainer.model, step) as seen:
+            trainer.train(trainer.epochs, memory=seen)
     if seen.weights is None:
         raise ValueError("rewind_step={!r}; this training has {} steps".format(step, seen.steps))
     return seen.weights, step * trainer.epochs // seen.steps

@@ -24,8 +24,7 @@ def run(
 ) -> Outcome:
     """The network cut to `1 - ratio` of its channels and retrained."""
     found = cutting.groups(trainer, cut)
-    with trainer.phase("dense"):
-        trainer.train(trainer.epochs, penalty=steps.penalty(regularizer, found))
+    steps.whole(trainer, "dense", steps.penalty(regularizer, found))
     with trainer.phase("score"):
         mask = cutting.draw(trainer, criterion, found, cut)
         cutting.apply(trainer, found, mask)

@@ -33,8 +33,7 @@ def run(
     criterion = Criterion("thinet", points=points_per_image)
     found = cutting.groups(trainer, cut)
     mask = cutting.whole(found)
-    with trainer.phase("dense"):
-        trainer.train(trainer.epochs)
+    steps.whole(trainer, "dense")
     for group in found:
         with trainer.phase("score"):
             mask = _layer(trainer, criterion, mask, group.name, cut, score_batches)

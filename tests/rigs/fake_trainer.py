@@ -44,7 +44,7 @@ class FakeTrainer:
         self.replace(self.model)
 
     @contextmanager
-    def phase(self, name):
+    def phase(self, name, work=None):
         assert self.running is None, "phase {} inside phase {}".format(name, self.running)
         self.running = name
         yield
