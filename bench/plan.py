@@ -10,6 +10,7 @@ milliseconds: their epochs are those of the network, and what an epoch costs aft
 chain's share of the dense cost. They are marked as such.
 """
 
+import json
 import time
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -40,12 +41,28 @@ class Part(NamedTuple):
     flops: float  # of one epoch, exact convention
 
 
+class Alike(NamedTuple):
+    """A phase that other cases may have in common with this one."""
+
+    work: str  # what it and all phases before it do; equal for equal work of equal settings
+    phase: str
+    parts: Tuple[Part, ...]
+
+
 class Plan(NamedTuple):
     """A method's work; `exact` if its own network was rehearsed, not a stand-in."""
 
     flops: Dict[str, float]  # training FLOPs by phase, scoring included
     parts: Tuple[Part, ...]
     exact: bool
+    alike: Tuple[Alike, ...] = ()
+
+
+class Chain(NamedTuple):
+    """What a method does on a stand-in."""
+
+    parts: Tuple[Part, ...]
+    alike: Tuple[Alike, ...]
 
 
 class Late(Exception):
@@ -80,6 +97,8 @@ class Rehearsal:
         self.example = torch.randn((1,) + self.shape)
         self.flops: Dict[str, float] = {}  # by phase
         self.parts: List[Part] = []
+        self.alike: List[Alike] = []
+        self._row: Optional[List[Any]] = []  # work of all phases so far; None: one did not say
         self._is_late = is_late
         self._phase = ""
         self._share = 1.0  # of the images that a recipe asked for: those that it was given
@@ -91,7 +110,12 @@ class Rehearsal:
         self._check_time()
         self._phase, self._share = name, 1.0
         self.flops.setdefault(name, 0.0)
+        begun = len(self.parts)
         yield
+        self._row = None if work is None or self._row is None else self._row + [name, work]
+        if self._row is not None:
+            told = json.dumps(self._row, sort_keys=True)
+            self.alike.append(Alike(told, name, tuple(self.parts[begun:])))
 
     def fresh(self) -> nn.Module:
         """The model: its shapes are all that is counted."""
@@ -163,7 +187,7 @@ class Planner:
         self._fitting: Set[str] = set()  # of networks and pictures that go together
         self._dense: Dict[str, Part] = {}
         self._depths: Dict[str, int] = {}
-        self._chains: Dict[str, List[List[Part]]] = {}
+        self._chains: Dict[str, List[Chain]] = {}
 
     def plan(self, case: suite.Case) -> Optional[Plan]:
         """The plan of a case; None if there was no time and no stand-in takes its method.
@@ -209,7 +233,7 @@ class Planner:
                 source = plugins.load("datasets", case.dataset["name"])
                 shape = data.shape(source, case.dataset)
                 seen = rehearsed(case, network(case), source, shape, self._is_late)
-                return Plan(seen.flops, tuple(seen.parts), True)
+                return Plan(seen.flops, tuple(seen.parts), True, tuple(seen.alike))
         except Late:
             pass
         return self._stand_in(case)
@@ -217,7 +241,8 @@ class Planner:
     def _stand_in(self, case: suite.Case) -> Optional[Plan]:
         """What small chains do, carried over to the case's own network."""
         try:
-            chains = self._of_chains(case)
+            chains = [list(each.parts) for each in self._of_chains(case)]
+            alike = self._of_chains(case)[0].alike
             dense, depth = self.dense(case), self._depth(case, chains)
         except (ValueError, RuntimeError, LookupError):  # it needs what a chain does not have
             return None
@@ -225,13 +250,13 @@ class Planner:
         flops: Dict[str, float] = {}
         for part in parts:
             flops[part.phase] = flops.get(part.phase, 0.0) + part.epochs * part.flops
-        return Plan(flops, parts, False)
+        return Plan(flops, parts, False, tuple(_priced(each, dense.flops) for each in alike))
 
-    def _of_chains(self, case: suite.Case) -> List[List[Part]]:
-        """The parts of a method on chains of either depth; an epoch of a dense chain costs 1."""
+    def _of_chains(self, case: suite.Case) -> List["Chain"]:
+        """What a method does on chains of either depth; an epoch of a dense chain costs 1."""
         key = repr([dict(case.train, seed=0), case.prune])
         if key not in self._chains:
-            self._chains[key] = [_chain_parts(case, layers) for layers in STAND_INS]
+            self._chains[key] = [_on_chain(case, layers) for layers in STAND_INS]
         return self._chains[key]
 
     def _depth(self, case: suite.Case, chains: List[List[Part]]) -> int:
@@ -256,7 +281,7 @@ def ahead(case: suite.Case) -> List[Tuple[str, float, float]]:
     """
     with torch.random.fork_rng([]):
         try:
-            parts = _merged(_chain_parts(case, STAND_INS[0]))
+            parts = _merged(list(_on_chain(case, STAND_INS[0]).parts))
             return [(part.phase, part.epochs, part.flops) for part in parts]
         except (ValueError, RuntimeError, LookupError):  # it needs what a chain does not have
             return []
@@ -305,12 +330,19 @@ def chain(layers: int) -> nn.Sequential:
     return nn.Sequential(*found, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10))
 
 
-def _chain_parts(case: suite.Case, layers: int) -> List[Part]:
+def _on_chain(case: suite.Case, layers: int) -> Chain:
     source = SimpleNamespace(INPUT_SHAPE=CHAIN_PICTURE, CLASSES=10, TRAIN_IMAGES=1)
     model = chain(layers)
     whole = 2.0 * cost.count(model, torch.randn((1,) + CHAIN_PICTURE)).train_macs
-    parts = rehearsed(case, model, source, CHAIN_PICTURE).parts
-    return [part._replace(flops=part.flops / whole) for part in parts]
+    seen = rehearsed(case, model, source, CHAIN_PICTURE)
+    parts = tuple(part._replace(flops=part.flops / whole) for part in seen.parts)
+    return Chain(parts, tuple(_priced(each, 1 / whole) for each in seen.alike))
+
+
+def _priced(alike: Alike, factor: float) -> Alike:
+    """The same work, its epochs at that many times the cost."""
+    parts = tuple(part._replace(flops=part.flops * factor) for part in alike.parts)
+    return alike._replace(parts=parts)
 
 
 def _merged(parts: List[Part]) -> List[Part]:

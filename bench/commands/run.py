@@ -2,6 +2,11 @@
 
 Interrupt it whenever you like: the same command goes on where it stopped. When it has ended,
 `edgejoule report SUITE` makes the page and the tables.
+
+What several cases train alike (the dense network of a seed, a search) is trained and measured
+once, by the first of them; the others take it over bit by bit, and their records say from which
+case. Every case still counts it whole. It lies in .phases in the runs folder, which can be deleted
+when no run is going on. Nights and comparisons share nothing, nor does a run with --no-share.
 """
 
 import argparse
@@ -116,8 +121,8 @@ def _print_plan(asked: suite.Suite, args: argparse.Namespace) -> int:
     runs = Path(args.runs)
     with settings.remembered():
         if args.json:
-            print(json.dumps(plan_table.document(asked, runs)))
+            print(json.dumps(plan_table.document(asked, runs, not args.no_share)))
             return 0
-        for line in plan_table.lines(asked, runs):
+        for line in plan_table.lines(asked, runs, not args.no_share):
             print(line, flush=True)
     return 0

@@ -1,7 +1,7 @@
 """What each case of a suite will take: from finished runs, else from a probe and its plan."""
 
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from edgejoule.bench import plan, suite
 from edgejoule.bench.estimates import finished, forecast, probe
@@ -16,6 +16,8 @@ class Estimate(NamedTuple):
     case: suite.Case
     plan: Optional[plan.Plan]
     forecast: Forecast
+    taken: Tuple[str, ...] = ()  # phases that a case before it trains for both
+    taken_share: float = 0.0  # of its seconds that those phases make up
 
 
 def estimates(
@@ -26,13 +28,30 @@ def estimates(
     Raises:
         ValueError: a case's settings cannot be followed.
     """
-    known = finished.read([runs])
+    known, trained = finished.read([runs]), set()  # type: Tuple[finished.Finished, Set[str]]
     networks = {repr([case.model, case.dataset["name"]]) for case in cases}
     planner, prober = plan.Planner(in_time_s), probe.Prober(runs, len(networks))
     for case in cases:
         planned = planner.plan(case)
-        yield Estimate(case, planned, _forecast(case, planned, known, planner, prober))
+        alone = Estimate(case, planned, _forecast(case, planned, known, planner, prober))
+        yield _with_taken(alone, trained)
     prober.save()
+
+
+def _with_taken(alone: Estimate, trained: Set[str]) -> Estimate:
+    """The estimate with what earlier cases train for it; adds what this one trains for others."""
+    if alone.plan is None:
+        return alone
+    case, taken = alone.case, []
+    for each in alone.plan.alike:
+        work = repr([case.model, case.dataset, case.train, case.measure, each.work])
+        if work in trained:
+            taken.append(each)
+        trained.add(work)
+    whole = sum(part.epochs * part.flops for part in alone.plan.parts)
+    spared = sum(part.epochs * part.flops for each in taken for part in each.parts)
+    share = spared / whole if whole else 0.0
+    return alone._replace(taken=tuple(each.phase for each in taken), taken_share=share)
 
 
 def _forecast(

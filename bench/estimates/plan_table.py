@@ -18,8 +18,8 @@ LEGEND = (
 ).format(STAND_IN)
 
 
-def lines(asked: suite.Suite, runs: Path) -> Iterator[str]:
-    """The plan as text, line by line."""
+def lines(asked: suite.Suite, runs: Path, share: bool = True) -> Iterator[str]:
+    """The plan as text, line by line; with `share` cases take phases over from each other."""
     yield HEAD.format(asked.question, len(asked.cases))
     found: List[Estimate] = []
     for each in costs.estimates(asked.cases, runs):
@@ -28,11 +28,13 @@ def lines(asked: suite.Suite, runs: Path) -> Iterator[str]:
     if any(each.plan is not None and not each.plan.exact for each in found):
         yield "\n" + LEGEND
     yield from _sums(found)
+    if share and any(each.taken for each in found):
+        yield _spared(found)
     expectations.keep(runs, [(each.case, each.forecast) for each in found])
 
 
-def document(asked: suite.Suite, runs: Path) -> Dict[str, Any]:
-    """The plan as plain JSON; what is not known is null."""
+def document(asked: suite.Suite, runs: Path, share: bool = True) -> Dict[str, Any]:
+    """The plan as plain JSON; what is not known is null, as is `shared` without `share`."""
     found = list(costs.estimates(asked.cases, runs))
     expectations.keep(runs, [(each.case, each.forecast) for each in found])
     return {
@@ -41,7 +43,31 @@ def document(asked: suite.Suite, runs: Path) -> Dict[str, Any]:
         "cases": [_row(each) for each in found],
         "seconds": _ends(forecast.total(each.forecast.seconds for each in found)),
         "joules": _ends(forecast.total(each.forecast.joules for each in found)),
+        "shared": _shared(found) if share else None,
     }
+
+
+def _shared(found: List[Estimate]) -> Dict[str, Any]:
+    """How many phases cases take over from others, and the seconds that need not be trained."""
+    taken = [each for each in found if each.taken]
+    spared = [
+        each.forecast.seconds and each.forecast.seconds.times(each.taken_share) for each in taken
+    ]
+    return {
+        "phases": sum(len(each.taken) for each in taken),
+        "cases": len(taken),
+        "seconds": _ends(forecast.total(spared)),
+    }
+
+
+def _spared(found: List[Estimate]) -> str:
+    shared = _shared(found)
+    seconds = shared["seconds"]
+    text = "shared phases: {phases}, in {cases} of the cases, which take them over from others".format(**shared)
+    if seconds is None:
+        return text
+    hours = forecast.hours(Interval(**seconds))
+    return "{}: {} of the sum above need not be trained".format(text, hours)
 
 
 def _line(each: Estimate) -> str:

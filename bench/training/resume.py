@@ -72,9 +72,7 @@ class ResumingTrainer(Trainer):
             self._journal.keep(number, self._last)
 
     @contextmanager
-    def _shared(
-        self, shelf: Shelf, number: int, name: str, work: Dict[str, Any]
-    ) -> Iterator[None]:
+    def _shared(self, shelf: Shelf, number: int, name: str, work: Dict[str, Any]) -> Iterator[None]:
         """A phase that other cases may have too: trained by the first that comes to it."""
         words = "phase {}: waiting for another case that trains the same".format(name)
         # the number too: the records of its epochs are counted through all phases

@@ -1,10 +1,10 @@
 """Phases that several cases have in common, trained and measured once for all of them.
 
-A recipe says what a phase does where that is all it does (`prune.trainer.Trainer.phase`). Two phases
-are the same work if they do the same with the same network, in the same state of every random
-generator and under the same settings, data, code, versions, threads and power sensor. The first case
-that comes to such a phase trains it and leaves it here; all others put back what it left behind, and
-their records hold the measurement of the one that trained, and say whose it is.
+A recipe says what a phase does where that is all it does (`prune.trainer.Trainer.phase`). Two
+phases are the same work if they do the same with the same network, in the same state of every
+random generator and under the same settings, data, code, versions, threads and power sensor. The
+first case that comes to such a phase trains it and leaves it here; all others put back what it
+left behind, and their records hold the measurement of the one that trained, and say whose it is.
 
     runs/.phases/<address>.lock                one process trains, others wait; free when it dies
     runs/.phases/<address>/source.json         which case trained it, and when
@@ -96,9 +96,11 @@ class Shelf:
 
 
 def key(own: Dict[str, Any], data: Data, host: str) -> Dict[str, Any]:
-    """What all phases of a case share with those of another, as JSON; `own` is its journal's key."""
+    """What equal phases of two cases have in common, as JSON; `own` is the case's journal's key."""
     case = {name: own["case"][name] for name in ("model", "dataset", "train", "measure")}
-    return dict(own, case=case, host=host, data=[_sampled(each) for each in (data.train, data.test)])
+    return dict(
+        own, case=case, host=host, data=[_sampled(each) for each in (data.train, data.test)]
+    )
 
 
 def digest(state: Dict[str, Tensor]) -> str:

@@ -106,6 +106,19 @@ def test_cases_share_what_they_train_alike_and_end_as_without(shared, tmp_path):
     assert together["l2 0.5"].phases[0] == dict(dense.phases[0], **moments)
 
 
+def test_the_plan_says_beforehand_what_will_be_shared(shared):
+    loans = [loan for each in records(shared).values() for loan in each.environment["shared"]]
+    plan = json.loads(subprocess.check_output(command(shared, "--dry-run", "--json")).decode())
+    told = plan["shared"]
+    assert (told["phases"], told["cases"]) == (len(loans), 1)
+    spared = records(shared)["l2 0.5"].phases[0]
+    assert 0.5 * spared["seconds"] < told["seconds"]["middle"] < 2 * plan["seconds"]["middle"] / 3
+    alone = command(shared, "--dry-run", "--json", "--no-share")
+    assert json.loads(subprocess.check_output(alone).decode())["shared"] is None
+    text = subprocess.check_output(command(shared, "--dry-run")).decode()
+    assert "shared phases: 1, in 1 of the cases" in text
+
+
 def test_a_run_that_shares_verifies_and_a_change_in_what_it_took_over_is_found(shared, tmp_path):
     folder = tmp_path / "runs"
     shutil.copytree(str(shared / "runs"), str(folder))
