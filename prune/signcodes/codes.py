@@ -189,6 +189,8 @@ def _drawn(trainer: Trainer, split: str, count: int) -> List[Tensor]:
 
 def _of_images(output: Tensor, rows: Tensor, count: int) -> Tensor:
     """The part of a layer's output that belongs to some of a batch's `count` images."""
+    if len(output) % count:
+        return output  # of weights or constants, whatever the images are
     # a layer that looks at parts of an image one by one has several rows for each
     parts = output.reshape((count, -1) + tuple(output.shape[1:]))
     return parts[rows].flatten(0, 1)

@@ -57,7 +57,8 @@ class EvaluationCodes:
             )
         self._check_widths()
         batches, self._batches = self._batches, []
-        words = {name: np.concatenate([each[name] for each in batches]) for name in self.names}
+        # layer by layer, so that not all codes are there twice
+        words = {name: np.concatenate([each.pop(name) for each in batches]) for name in self.names}
         return Codes(words, self._bits)
 
     def _rows(self, start: int, count: int) -> np.ndarray:

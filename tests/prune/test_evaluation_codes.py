@@ -342,3 +342,27 @@ def test_all_parts_of_a_probe_and_all_calls_of_a_layer_are_taken(dtype):
     whole = codes.codes(model, list(images.split(4)), ["norm"]).words["norm"]
     rows = [4 * place + part for place in (1, 5) for part in range(4)]
     assert np.array_equal(found.words["norm"], whole[rows])
+
+
+class Constant(nn.Module):
+    """One layer whose output does not depend on the images."""
+
+    def __init__(self):
+        super(Constant, self).__init__()
+        self.made, self.last = nn.Linear(4, 6), nn.Linear(6, 2)
+        self.input = torch.linspace(-1, 1, 12).view(3, 4)
+
+    def forward(self, x):
+        return self.last(torch.relu(self.made(self.input)).mean(0) + x)
+
+
+def test_a_layer_that_sees_no_image_is_taken_whole():
+    torch.manual_seed(0)
+    model, images = Constant().eval(), torch.randn(8, 6)
+    evaluated = EvaluationCodes(torch.tensor([6, 1]), ["made"])
+    with torch.no_grad():
+        answer = evaluated(model)
+        for batch in images.split(4):
+            answer(batch)
+    whole = codes.codes(model, list(images.split(4)), ["made"])
+    assert np.array_equal(evaluated.take().words["made"], whole.words["made"])
