@@ -103,7 +103,7 @@ def compared(states, rule):
 
 
 def hooks(model):
-    return sum(len(each._forward_hooks) for each in model.modules())
+    return sum(len(module._forward_hooks) for module in model.modules())
 
 
 @pytest.mark.parametrize("detector", ["spline", "spline_code"])
