@@ -28,6 +28,7 @@ else:
 Batch = Tuple[Tensor, Tensor]  # images [n, c, h, w] and their labels [n]
 Batches = Sequence[Batch]
 Scores = Dict[str, Tensor]  # by name of a group or of a weight tensor; higher means keep
+Answer = Callable[[Tensor], Tensor]  # images [n, c, h, w] -> the network's outputs [n, classes]
 
 
 class Resumable(Structure):
@@ -108,4 +109,24 @@ class Trainer(Structure):
 
         `mask` is {tensor name: bool}; with `weights` the model's parameters and buffers are kept
         too. Called after each round, outside phases, and before the first with the full mask.
+        """
+
+
+class EvaluatingTrainer(Trainer, Structure):
+    """A trainer that passes over the test set after each epoch and lets others look on.
+
+    No recipe needs it: with a trainer that lacks these methods it does without.
+    """
+
+    def sample(self, count: int, split: str = "train") -> Tensor:
+        """Places [count] of samples drawn by chance from a split, anew at every call.
+
+        `batches` draws in the same way. Fewer where the split holds fewer.
+        """
+
+    def watching(self, observer: Callable[[nn.Module], Answer]) -> ContextManager[None]:
+        """Inside, each evaluation asks an observer for its answers instead of the network.
+
+        `observer(model)` is called when a pass over the test set begins; what it returns is given
+        every batch of images, in stored order and without gradients, and answers as the model does.
         """

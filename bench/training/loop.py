@@ -5,6 +5,7 @@ Recipes ask a `Trainer` for epochs, batches and phases; it knows nothing of prun
 
 import hashlib
 import math
+from contextlib import contextmanager
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -26,7 +27,7 @@ from edgejoule.bench.data import Batch, Data, Split
 from edgejoule.bench.measure import Ledger
 from edgejoule.bench.training import loading
 from edgejoule.prune import cost
-from edgejoule.prune.trainer import Resumable
+from edgejoule.prune.trainer import Answer, Resumable
 
 if TYPE_CHECKING:
     from edgejoule.bench.progress import Progress
@@ -74,6 +75,7 @@ class Trainer:
         self._sampling = torch.Generator().manual_seed(self.seed + 2)
         self._drawing = torch.Generator().manual_seed(self.seed + 3)
         self.sampled: List[str] = []  # a digest of the indices of every scoring sample
+        self._observer: Callable[[nn.Module], Answer] = lambda model: model  # nobody looks on
         self.replace(model)
 
     def phase(self, name: str, work: Optional[Dict[str, Any]] = None) -> ContextManager[None]:
@@ -135,11 +137,15 @@ class Trainer:
         Never the first as they are stored: many data sets are stored class by class, and a score
         of one class says nothing of the others. Fewer batches where the split holds fewer.
         """
-        source = getattr(self.data, split)
-        drawn = torch.randperm(len(source), generator=self._sampling)
-        order = drawn[: count * self.settings["batch_size"]]
+        order = self.sample(count * self.settings["batch_size"], split)
+        return list(self._batches(getattr(self.data, split), order))
+
+    def sample(self, count: int, split: str = "train") -> Tensor:
+        """Places [count] of samples drawn by chance from a split, anew at every call."""
+        drawn = torch.randperm(len(getattr(self.data, split)), generator=self._sampling)
+        order = drawn[:count]
         self.sampled.append(hashlib.sha256(order.numpy().tobytes()).hexdigest()[:16])
-        return list(self._batches(source, order))
+        return order
 
     def charge(self, flops: float, what: str) -> None:
         """Adds FLOPs (2 per MAC) to the running phase."""
@@ -153,11 +159,19 @@ class Trainer:
     def accuracy(self) -> float:
         """Share of the test set that the current model gets right, from 0 to 1."""
         self.model.eval()
+        answer = self._observer(self.model)
         with torch.no_grad():
-            right = sum(
-                (self.model(x).argmax(1) == y).sum() for x, y in self._batches(self.data.test)
-            )
+            right = sum((answer(x).argmax(1) == y).sum() for x, y in self._batches(self.data.test))
         return float(right) / len(self.data.test)
+
+    @contextmanager
+    def watching(self, observer: Callable[[nn.Module], Answer]) -> Iterator[None]:
+        """Context manager: inside, `accuracy` asks `observer(model)` instead of the model."""
+        before, self._observer = self._observer, observer
+        try:
+            yield
+        finally:
+            self._observer = before
 
     def keep_round(self, mask: Mapping[str, Tensor], weights: bool = False) -> None:
         """Writes a round's mask, the accuracy after its last epoch and, if asked, all weights."""

@@ -4,7 +4,9 @@ The search trains densely until a detector fires (`prune.tickets`): "spline" com
 probe images between epochs and needs neither criterion nor ratio (max-affine spline insights, 2021,
 algorithm 1), "spline_code" is the rule in the authors' code, "mask" compares the criterion's own
 masks (You et al., 2020). Codes are taken of all that enters a ReLU; `code_layers` "norms" is the
-authors' choice, the outputs of batch norms alone. `compose` "continue" trains the cut network for
+authors' choice, the outputs of batch norms alone. With probes "test" the codes come from the
+epoch's own evaluation, where the trainer lets others look on: the search then pays for no forward
+pass of its own. `compose` "continue" trains the cut network for
 the remaining epochs of the same schedule (the authors' ImageNet runs), "full" repeats the whole
 schedule. The regularizer acts before and after the cut, as in the authors' scripts. A search that
 never settles ends at its `latest` epoch; it is cut there all the same, but the outcome holds no
@@ -13,8 +15,9 @@ The facts hold the distances of all epochs of the search to each other, as
 `prune.signcodes.epoch_sampler` has them.
 """
 
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple, cast
 
 from torch import Tensor
 
@@ -23,10 +26,10 @@ from edgejoule.prune.cost import count
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.recipe import recipe
 from edgejoule.prune.settings import Criterion, Cut, Regularizer, Settings, default
-from edgejoule.prune.signcodes import coded_layers, codes
-from edgejoule.prune.signcodes.code_stream import Stream
+from edgejoule.prune.signcodes import coded_layers, codes, looks
 from edgejoule.prune.signcodes.epoch_sampler import Trail
-from edgejoule.prune.trainer import Trainer
+from edgejoule.prune.signcodes.evaluation_codes import EvaluationCodes
+from edgejoule.prune.trainer import EvaluatingTrainer, Trainer
 
 RULES = {
     "spline": tickets.queue_consecutive,
@@ -74,23 +77,23 @@ def run(
 ) -> Outcome:
     """The network cut at its early-bird epoch and trained on."""
     watch = tickets.Watch(_rule(detector, patience))
-    looks = _probing(detector, probing)
+    asked = _probing(detector, probing)
     _checked(compose, latest, trainer.epochs)
     found = cutting.groups(trainer, cut)
-    trail = _trail(detector, looks)
+    trail = _trail(detector, asked)
     penalty = steps.penalty(regularizer, found)
     drawn = {"criterion": (criterion.name, criterion.options), "cut": vars(cut)}
     work = steps.training(
         trainer.epochs,
         penalty,
         detector=dict(vars(patience), name=detector, latest=latest),
-        looks=drawn if detector == "mask" else looks,  # codes know no criterion and no ratio
+        looks=drawn if detector == "mask" else asked,  # codes know no criterion and no ratio
     )
-    with trainer.phase("search", work):
+    with trainer.phase("search", work), ExitStack() as searching:
         see = (
             _masks(trainer, watch, criterion, found, cut, trail)
             if detector == "mask"
-            else _codes(trainer, watch, looks, trail)
+            else _codes(trainer, watch, asked, trail, searching)
         )
         search = Search(see, watch, trail)
         epochs = trainer.train(
@@ -194,15 +197,20 @@ def _trail(detector, probing):
     return Trail(first=0, words=None) if detector == "mask" else Trail(weights=probing["weights"])
 
 
-def _codes(trainer: Trainer, watch, probing, trail):
+def _codes(trainer: Trainer, watch, probing, trail, searching):
     """See the model through the sign codes of fixed probes."""
+    if probing["probes"] == "test" and hasattr(trainer, "watching"):
+        return _evaluated(cast("EvaluatingTrainer", trainer), watch, probing, trail, searching)
     images = codes.probes(trainer, probing["probes"], probing["probe_images"])
     names = coded_layers.names(trainer.model, images[0][:1], probing["code_layers"])
     work = 2 * count(trainer.model, trainer.example).forward_macs * sum(len(x) for x in images)
+    weights = probing["weights"]
     look = (
-        _older(images, names, probing["weights"], watch.rule.length, trail)
+        looks.older(
+            lambda model: codes.codes(model, images, names), weights, watch.rule.length, trail
+        )
         if watch.rule.lookback
-        else _renewed(images, names, probing["weights"], trail)
+        else looks.renewed(images, names, weights, trail)
     )
 
     def see():
@@ -212,38 +220,16 @@ def _codes(trainer: Trainer, watch, probing, trail):
     return see
 
 
-def _renewed(images, names, weights, trail):
-    """How far a model's codes are from those before, of which one set is kept and renewed."""
-    stream = Stream(images, names)
-
-    def look(model):
-        shares = stream.see(model)
-        trail.see(
-            {
-                name: (
-                    [each.words for each in blocks],
-                    sum(each.bits * len(each.words) for each in blocks),
-                )
-                for name, blocks in stream.blocks.items()
-            }
-        )
-        return [] if shares is None else [codes.mean(shares, stream.bits, weights)]
-
-    return look
-
-
-def _older(images, names, weights, length, trail):
-    """How far a model's codes are from each of the latest `length`, which are all kept."""
-    memory = tickets.Memory(length, lambda a, b: codes.distance(a, b, weights))
-
-    def look(model):
-        now = codes.codes(model, images, names)
-        trail.see(
-            {name: ([words], now.bits[name] * len(words)) for name, words in now.words.items()}
-        )
-        return memory.see(now)
-
-    return look
+def _evaluated(trainer: EvaluatingTrainer, watch, probing, trail, searching):
+    """See the model through codes that its evaluation brings; no forward pass is charged."""
+    names = coded_layers.names(trainer.model, trainer.example, probing["code_layers"])
+    places = codes.places(trainer, "test", probing["probe_images"])
+    evaluated = EvaluationCodes(places, names)
+    searching.enter_context(trainer.watching(evaluated))
+    # consecutive epochs: all but the newest and the one before would be kept for nothing
+    held = watch.rule.length if watch.rule.lookback else 1
+    look = looks.older(lambda model: evaluated.take(), probing["weights"], held, trail)
+    return lambda: watch.see(look(trainer.model))
 
 
 def _masks(trainer: Trainer, watch, criterion, found, cut, trail):

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from edgejoule.prune.signcodes import coded_layers, signs
-from edgejoule.prune.trainer import Batches, Trainer
+from edgejoule.prune.trainer import Batches, EvaluatingTrainer, Trainer
 
 WEIGHTS = ("layer_mean", "bit_mean")
 PROBES = ("train", "test", "random", "grid2")
@@ -38,10 +38,29 @@ def codes(
     words: Dict[str, List[np.ndarray]] = {}
     bits: Dict[str, int] = {}
     for images in probes:
-        packed, bits = _packed(model, images, names)
+        _, packed, bits = packed_batch(model, images, names)
         for name, each in packed.items():
             words.setdefault(name, []).append(each)
     return Codes({name: np.concatenate(each) for name, each in words.items()}, bits)
+
+
+def packed_batch(
+    model: nn.Module, images: Tensor, names: Sequence[str], rows: Optional[Tensor] = None
+) -> Tuple[Tensor, Dict[str, np.ndarray], Dict[str, int]]:
+    """The model's outputs on one batch, and of its `rows` (None: all) codes and bits by layer.
+
+    Several calls of a layer stand side by side, in whole words.
+    """
+    words: Dict[str, List[np.ndarray]] = {}
+    bits: Dict[str, int] = {}
+
+    def keep(name: str, values: Tensor) -> None:
+        # packed at once: the activations of all layers together would be 32 times as large
+        words.setdefault(name, []).append(signs.pack(values.cpu()))
+        bits[name] = bits.get(name, 0) + values.shape[1]
+
+    output = look(model, images, keep, names, rows)
+    return output, {name: np.hstack(each) for name, each in words.items()}, bits
 
 
 def look(
@@ -49,12 +68,18 @@ def look(
     images: Tensor,
     take: Callable[[str, Tensor], None],
     names: Sequence[str],
-) -> None:
-    """Calls `take(name, output)` inside the forward pass, output [rows, bits], at each layer."""
+    rows: Optional[Tensor] = None,
+) -> Tensor:
+    """Calls `take(name, output)` inside the forward pass, output [rows, bits], at each layer.
+
+    `rows` are the images of the batch to take, None for all. Returns the model's own outputs.
+    """
 
     def hook(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
         def taking(module: nn.Module, inputs: Any, output: Tensor) -> None:
-            values = output.detach().flatten(1)
+            # chosen before anything is copied: they may be few of a large batch
+            chosen = output if rows is None else _of_images(output, rows, len(images))
+            values = chosen.detach().flatten(1)
             # the kernels know no float64; float32 rounds only values below 1e-45 to zero
             take(name, values.float() if values.dtype == torch.float64 else values)
 
@@ -64,7 +89,7 @@ def look(
     hooks = [modules[name].register_forward_hook(hook(name)) for name in names]
     try:
         with evaluating(model):
-            model(images)
+            return model(images)
     finally:
         for each in hooks:
             each.remove()
@@ -147,6 +172,13 @@ def grid2(batches: Batches, count: int) -> Tensor:
     return alpha * images[0] + beta * images[other[0]]
 
 
+def places(trainer: EvaluatingTrainer, split: str, count: int) -> Tensor:
+    """Places [count] in a split of the images that `probes` would draw now."""
+    whole = -(-count // trainer.batch_size)
+    # whole batches are drawn and the last one cut, as `probes` does: the same draw, the same record
+    return trainer.sample(whole * trainer.batch_size, split)[:count]
+
+
 def _drawn(trainer: Trainer, split: str, count: int) -> List[Tensor]:
     """Batches of `count` images drawn from a split; the last one is cut to fit."""
     whole = -(-count // trainer.batch_size)  # batches that hold so many, rounded up
@@ -155,20 +187,13 @@ def _drawn(trainer: Trainer, split: str, count: int) -> List[Tensor]:
     return batches[:-1] + [batches[-1][:left]]
 
 
-def _packed(
-    model: nn.Module, images: Tensor, names: Sequence[str]
-) -> Tuple[Dict[str, np.ndarray], Dict[str, int]]:
-    """Codes and bits of one batch by layer; several calls stand side by side, in whole words."""
-    words: Dict[str, List[np.ndarray]] = {}
-    bits: Dict[str, int] = {}
-
-    def keep(name: str, values: Tensor) -> None:
-        # packed at once: the activations of all layers together would be 32 times as large
-        words.setdefault(name, []).append(signs.pack(values.cpu()))
-        bits[name] = bits.get(name, 0) + values.shape[1]
-
-    look(model, images, keep, names)
-    return {name: np.hstack(each) for name, each in words.items()}, bits
+def _of_images(output: Tensor, rows: Tensor, count: int) -> Tensor:
+    """The part of a layer's output that belongs to some of a batch's `count` images."""
+    if len(output) % count:
+        return output  # of weights or constants, whatever the images are
+    # a layer that looks at parts of an image one by one has several rows for each
+    parts = output.reshape((count, -1) + tuple(output.shape[1:]))
+    return parts[rows].flatten(0, 1)
 
 
 @contextmanager

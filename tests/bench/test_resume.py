@@ -37,6 +37,8 @@ CASES = {
         dict(HALF, probe_images=16, epsilon=1.0, queue=2),
         dict(HALF, detector="mask"),
         dict(HALF, detector="spline_code", compose="full", probe_images=16),
+        dict(HALF, probes="test", probe_images=11, epsilon=1.0, queue=2),
+        dict(HALF, probes="test", detector="spline_code", epsilon=0.0),
     ],
     "imp": [dict(ratio=0.9, first_event=1, interval=1, steps=1, rewind_epoch=1)],
     "iterative": [

@@ -15,7 +15,7 @@ from edgejoule.bench.races.kernel_race import Contest, race
 pytest_plugins = ["edgejoule.bench.pytest_plugin"]
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 ROUNDS = 8
-RATIOS = {}
+RATIOS, SAID = {}, {}
 
 
 def pytest_collection_modifyitems(items):
@@ -48,9 +48,19 @@ def against(joules_benchmark, request):
     return measured
 
 
+@pytest.fixture
+def said(request):
+    """A function: puts a sentence of this test under the table."""
+    return lambda sentence: SAID.update({request.node.name: sentence})
+
+
 def pytest_terminal_summary(terminalreporter):
-    """Our speed over each reference's."""
+    """Our speed over each reference's, and what tests said."""
     if RATIOS:
         terminalreporter.section("ours over the reference, processor seconds")
     for test, (name, ratio) in sorted(RATIOS.items()):
         terminalreporter.write_line("{:32} {:9.3g} x the speed of {}".format(test, ratio, name))
+    if SAID:
+        terminalreporter.section("shares of the whole, processor seconds")
+    for test, sentence in sorted(SAID.items()):
+        terminalreporter.write_line("{}: {}".format(test, sentence))

@@ -13,6 +13,7 @@ from edgejoule.bench.training import loop, resume
 from edgejoule.prune import trainer
 
 METHODS = sorted(name for name in vars(trainer.Trainer) if not name.startswith("_"))
+WATCHED = sorted(name for name in vars(trainer.EvaluatingTrainer) if not name.startswith("_"))
 
 
 def parameters(function):
@@ -25,6 +26,13 @@ def parameters(function):
 @pytest.mark.parametrize("method", METHODS)
 def test_methods_take_what_recipes_give_them(kind, method):
     assert parameters(getattr(kind, method)) == parameters(getattr(trainer.Trainer, method))
+
+
+@pytest.mark.parametrize("kind", [loop.Trainer, resume.ResumingTrainer])
+@pytest.mark.parametrize("method", WATCHED)
+def test_our_trainers_let_others_look_on(kind, method):
+    expected = parameters(getattr(trainer.EvaluatingTrainer, method))
+    assert parameters(getattr(kind, method)) == expected
 
 
 @pytest.mark.parametrize("name", sorted(trainer.Trainer.__annotations__))
