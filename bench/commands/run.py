@@ -9,8 +9,9 @@ import json
 import sys
 from pathlib import Path
 
-from edgejoule.bench import bundle, device_lock, runner, settings, suite
+from edgejoule.bench import bundle, device_lock, runner, settings, side_by_side, suite
 from edgejoule.bench.estimates import expectations
+from edgejoule.bench.pool import Pool
 from edgejoule.bench.stderr import tell
 
 
@@ -50,6 +51,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="run a grid of more than {} cases".format(suite.MOST_CASES),
     )
     parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="run N cases side by side, where nothing measures them or each has a GPU of its own; "
+        "their seconds and joules are marked and compared with no other's [1]",
+    )
+    parser.add_argument(
         "--fake-power",
         metavar="TRACE_OR_WATTS",
         help="play a saved trace, or constant watts, in place of a sensor; "
@@ -66,17 +75,19 @@ def run(args: argparse.Namespace) -> int:
         overrides.append("measure.fake_power={}".format(json.dumps(args.fake_power)))
     most = None if args.yes else suite.MOST_CASES
     asked = suite.read(args.suite, overrides, args.sweeps, args.quick, most)
+    places = side_by_side.places(asked, args.jobs)
     if args.dry_run:
         return _print_plan(asked, args)
     bundle.folder(args.runs, asked.name)  # what is in its way is told before anything else
     with settings.remembered():
         expected = expectations.read(asked, Path(args.runs))
     if any(expected.left):
-        tell(expectations.sentence(asked, expected))
+        tell(expectations.sentence(asked, expected, args.jobs))
     measures = {(case.measure["power"], case.measure["fake_power"]) for case in asked.cases}
     try:
         with device_lock.real(measures, "a run of suite {}".format(asked.name)):
-            tally = runner.run(asked, args.runs, tell, expected=expected.seconds())
+            pool = Pool(places)
+            tally = runner.run(asked, args.runs, tell, expected=expected.seconds(), pool=pool)
     except device_lock.Busy as error:
         print("edgejoule: {}".format(error), file=sys.stderr)
         return device_lock.BUSY
@@ -111,6 +122,6 @@ def _print_plan(asked: suite.Suite, args: argparse.Namespace) -> int:
         if args.json:
             print(json.dumps(plan_table.document(asked, runs)))
             return 0
-        for line in plan_table.lines(asked, runs):
+        for line in plan_table.lines(asked, runs, args.jobs):
             print(line, flush=True)
     return 0

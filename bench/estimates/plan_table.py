@@ -18,8 +18,8 @@ LEGEND = (
 ).format(STAND_IN)
 
 
-def lines(asked: suite.Suite, runs: Path) -> Iterator[str]:
-    """The plan as text, line by line."""
+def lines(asked: suite.Suite, runs: Path, jobs: int = 1) -> Iterator[str]:
+    """The plan as text, line by line; `jobs` cases are run at a time."""
     yield HEAD.format(asked.question, len(asked.cases))
     found: List[Estimate] = []
     for each in costs.estimates(asked.cases, runs):
@@ -27,7 +27,7 @@ def lines(asked: suite.Suite, runs: Path) -> Iterator[str]:
         yield _line(each)
     if any(each.plan is not None and not each.plan.exact for each in found):
         yield "\n" + LEGEND
-    yield from _sums(found)
+    yield from _sums(found, jobs)
     expectations.keep(runs, [(each.case, each.forecast) for each in found])
 
 
@@ -68,10 +68,11 @@ def _phases(each: Estimate) -> str:
     return "= " + " + ".join(parts)
 
 
-def _sums(found: List[Estimate]) -> Iterator[str]:
+def _sums(found: List[Estimate], jobs: int) -> Iterator[str]:
     """What all cases take, and what the figures rest on."""
-    yield "\nsuite: {} cases, {}".format(
-        len(found), forecast.sentence([each.forecast for each in found])
+    forecasts = [each.forecast for each in found]
+    yield "\nsuite: {} cases, {}{}".format(
+        len(found), forecast.sentence(forecasts), forecast.divided(forecasts, jobs)
     )
     if any(each.forecast.rests_on == costs.PROBE for each in found):
         yield (
