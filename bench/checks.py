@@ -25,7 +25,7 @@ def _fake(record: RunRecord) -> Iterator[str]:
 def _side_by_side(record: RunRecord) -> Iterator[str]:
     text = incomparable(record.environment)
     if text:
-        yield text + "; its accuracy and its FLOPs are"
+        yield text + "; its accuracy and its FLOPs are comparable"
 
 
 def _unmeasured(record: RunRecord) -> Iterator[str]:
