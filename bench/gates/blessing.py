@@ -87,8 +87,9 @@ def objections(folder: store.Folder, night: store.Night) -> List[str]:
     ]
     document = night.document or {}
     found: List[str] = []
-    beside = {row.reason for row in rows if (row.reason or "").startswith(records.INCOMPARABLE)}
-    found += sorted(beside)
+    reasons = {row.reason or "" for row in rows}
+    beside = sorted(each for each in reasons if each.startswith(records.INCOMPARABLE))
+    found += beside
     if not beside and not any(row.metrics.get("seconds") is not None for row in rows):
         found.append("it measured nothing")
     if document.get("verdict") == "INVALID":
