@@ -5,7 +5,7 @@ A check yields what a reader must know before believing the run's numbers, nothi
 
 from typing import Iterator, List, Sequence
 
-from edgejoule.bench.records import RunRecord
+from edgejoule.bench.records import RunRecord, incomparable
 
 HOTTER = 10.0  # degrees that make epochs incomparable: a warmer chip draws more power
 
@@ -20,6 +20,12 @@ def _fake(record: RunRecord) -> Iterator[str]:
         yield "the power is not real: {} (--fake-power)".format(record.device["fake"])
     elif record.device.get("estimate"):
         yield "joules are an estimate, not a measurement"
+
+
+def _side_by_side(record: RunRecord) -> Iterator[str]:
+    text = incomparable(record.environment)
+    if text:
+        yield text + "; its accuracy and its FLOPs are comparable"
 
 
 def _unmeasured(record: RunRecord) -> Iterator[str]:
@@ -115,4 +121,15 @@ def _uncounted(record: RunRecord) -> Iterator[str]:
         )
 
 
-CHECKS = (_fake, _unmeasured, _short, _warm, _throttled, _unfit, _repeated, _as_large, _uncounted)
+CHECKS = (
+    _fake,
+    _side_by_side,
+    _unmeasured,
+    _short,
+    _warm,
+    _throttled,
+    _unfit,
+    _repeated,
+    _as_large,
+    _uncounted,
+)

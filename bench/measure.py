@@ -26,6 +26,7 @@ class Ledger:
         self.meter = meter
         self.synchronise = synchronise
         self.per_sample: Dict[str, Optional[float]] = dict.fromkeys(CONVENTIONS)
+        self.side_by_side: Optional[int] = None  # cases on this machine meanwhile; None: this alone
         self.epochs: List[EpochRecord] = []
         self.phases: List[PhaseRecord] = []
         self.charges: List[Dict] = []
@@ -130,6 +131,7 @@ class Ledger:
             evaluation_joules=evaluation_joules if evaluations else None,
             start_s=window.start_s,
             end_s=window.start_s + whole.seconds,
+            side_by_side=self.side_by_side,
         )
 
 

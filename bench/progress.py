@@ -1,6 +1,7 @@
 """What a person sees of a long run: a bar on a terminal, a line an epoch otherwise.
 
-The bar says when the case and its suite should be done, by the epochs measured so far.
+Runs side by side have lines on a terminal too. The bar, or the line there, says when the case and
+its suite should be done, by the epochs measured so far.
 
 Written between measured windows only: a bar that is redrawn inside one costs joules on a board.
 """
@@ -23,27 +24,30 @@ class Progress:
         title: what each line begins with.
         log: a file that gets every line.
         eta: what is known of the time ahead, as of `estimates.remaining.Remaining.eta`.
+        alone: nobody else writes to this terminal meanwhile; bars of several overwrite each other.
     """
 
-    def __init__(self, title: str, log: TextIO, eta: Optional[Dict] = None) -> None:
+    def __init__(
+        self, title: str, log: TextIO, eta: Optional[Dict] = None, alone: bool = True
+    ) -> None:
         self.title, self.log = title, log
         self.countdown = Countdown(eta or {})
-        live = sys.stderr.isatty()
-        self.bar = tqdm(desc=title, unit="epoch", leave=False) if live else None
+        self.live = sys.stderr.isatty()
+        self.bar = tqdm(desc=title, unit="epoch", leave=False) if self.live and alone else None
 
     def epoch(self, record: EpochRecord) -> None:
         """Tells one finished epoch."""
         text = line(record)
         self._write(text)
         self.countdown.epoch(record.phase, record.seconds + record.evaluation_seconds)
+        ahead = self.countdown.text() if self.live else ""
         if self.bar is not None:
             # the time first: the end of a line that is too long is what tqdm cuts off
-            ahead = self.countdown.text()
             # `update` draws it
             self.bar.set_postfix_str(", ".join([ahead, text] if ahead else [text]), refresh=False)
             self.bar.update()
         else:
-            tell(self.title + ": " + text)
+            tell(self.title + ": " + ", ".join([text, ahead] if ahead else [text]))
 
     def expect(self, phases: Sequence[Tuple[str, float, float]]) -> None:
         """Takes what is ahead: (phase, epochs, cost of an epoch against a dense one), in order."""

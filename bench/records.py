@@ -11,7 +11,7 @@ over the one rail that `device` names; None is not measured, and `joules_reason`
 
 History of SCHEMA
 1: first format. Since then, optional: facts; start_s of epochs, start_s and end_s of phases;
-fingerprint; hashed.
+fingerprint; hashed; side_by_side of phases and, if not of one alone, of environment.
 """
 
 import json
@@ -19,6 +19,7 @@ from typing import Dict, Iterable, List, NamedTuple, Optional
 
 SCHEMA = 1
 CONVENTIONS = ("exact", "paper", "fvcore")
+INCOMPARABLE = "timings not comparable"  # begins every sentence of `incomparable`
 
 
 class EpochRecord(NamedTuple):
@@ -58,6 +59,7 @@ class PhaseRecord(NamedTuple):
     evaluation_joules: Optional[float]
     start_s: Optional[float] = None  # when it began, on the clock of trace.json
     end_s: Optional[float] = None  # and when it ended, evaluations included
+    side_by_side: Optional[int] = None  # cases that shared the machine; None: this one alone
 
 
 class ModelRecord(NamedTuple):
@@ -82,7 +84,7 @@ class RunRecord(NamedTuple):
     started_utc: str
     finished_utc: str
     device: Dict  # devices.meter.DeviceInfo
-    environment: Dict  # versions, git, host, before, after
+    environment: Dict  # versions, git, host, before, after; see `incomparable`
     dense: Dict  # ModelRecord before the cut
     final: Dict  # ModelRecord after it
     phases: List[Dict]
@@ -137,3 +139,12 @@ def total(values: Iterable[Optional[float]]) -> Optional[float]:
     values = list(values)
     known = [value for value in values if value is not None]
     return sum(known) if known and len(known) == len(values) else None
+
+
+def incomparable(environment: Dict) -> Optional[str]:
+    """Why the seconds and joules of a run compare with no other's; None if they do.
+
+    What was counted, its FLOPs and its accuracy, is what it would have been alone.
+    """
+    count = environment.get("side_by_side")
+    return "{}: up to {} cases ran side by side".format(INCOMPARABLE, count) if count else None

@@ -55,6 +55,7 @@ def families(record: RunRecord) -> List[Family]:
 def _run_labels(record: RunRecord) -> Labels:
     """What tells this run from every other, so that many may lie in one folder."""
     device, seed = record.device, record.case.get("train", {}).get("seed")
+    beside = record.environment.get("side_by_side")
     return {
         "suite": record.suite,
         "label": record.label,
@@ -63,6 +64,8 @@ def _run_labels(record: RunRecord) -> Labels:
         "device": device.get("name"),
         "rail": device.get("rail"),
         "fake": device.get("fake"),  # never to be mistaken for power that was measured
+        # nor these for the seconds and joules of a run that had the machine to itself
+        "side_by_side": None if beside is None else str(beside),
     }
 
 

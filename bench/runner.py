@@ -1,4 +1,4 @@
-"""Walks a suite: one fresh process per case.
+"""Walks a suite: one fresh process per case, one after the other or several side by side.
 
 What is done is skipped, what broke goes on after its last finished phase. Free of torch: only the
 workers pay for importing it.
@@ -9,13 +9,14 @@ import json
 import os
 import signal
 import subprocess
+from functools import partial
 from pathlib import Path
-from typing import Callable, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from edgejoule import launch, plugins
 from edgejoule.bench import bundle, suite
 from edgejoule.bench.estimates.remaining import Remaining
-from edgejoule.devices.clock import MACHINE, Clock
+from edgejoule.bench.pool import Place, Pool
 from edgejoule.stopping import BY_SIGNAL
 
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
@@ -23,13 +24,13 @@ REFUSED = 4
 
 
 class Tally(NamedTuple):
-    """What a walk did, by case id."""
+    """What a walk did, by case id in the suite's order."""
 
     ran: List[str]
     skipped: List[str]
     failed: List[str]
     resumed: List[str]  # had been begun before and did not finish
-    refused: List[str]  # cannot be done as asked: the walk ended there
+    refused: List[str]  # cannot be done as asked: no case was begun after it
 
 
 def run(
@@ -38,22 +39,22 @@ def run(
     say,
     most_attempts=None,
     expected: Sequence[Optional[float]] = (),
-    clock: Clock = MACHINE,
+    pool: Optional[Pool] = None,
     share: bool = False,
 ) -> Tally:
     """Runs every case of a suite that is not done; `say(sentence)` between them.
 
     A case that was begun `most_attempts` times without an end is not begun again. `expected` are
     the seconds that every case should take, None where not known; workers show what is left.
+    Without a `pool` one case runs after the other. With `share`, what several cases train alike is
+    trained and measured once.
 
     Raises:
         ValueError: another process works on this suite, or the disk cannot be written.
     """
     folder = bundle.folder(runs, asked.name)
     ids = [suite.case_id(case) for case in asked.cases]
-    tally = Tally([], [], [], [], [])
-    remaining = Remaining([suite.method(case) for case in asked.cases], expected)
-    with bundle.lock(folder / ".lock", "suite {}".format(asked.name)):
+    with bundle.lock(folder / ".lock", "suite {}".format(asked.name)), pool or Pool() as workers:
         bundle.write_suite(
             folder,
             asked.name,
@@ -61,65 +62,94 @@ def run(
             asked.note,
             [(i, suite.label(c)) for i, c in zip(ids, asked.cases)],
         )
-        for number, (case_id, case) in enumerate(zip(ids, asked.cases), 1):
-            title = "[{}/{}] {}".format(number, len(ids), case_id)
-            if _given_up(folder, case_id, most_attempts):
-                tally.failed.append(case_id)
-                say("{}: given up: {} attempts did not finish".format(title, most_attempts))
-                continue
-            before, begun_s = len(tally.ran), clock.now()
-            eta = remaining.eta(number - 1)
-            _case(
-                folder,
-                asked.name,
-                case_id,
-                case,
-                {"eta": eta, "share": share},
-                tally,
-                lambda s, t=title: say(t + ": " + s),
-            )
-            if len(tally.ran) > before:
-                remaining.took(number - 1, clock.now() - begun_s)
-            if tally.refused:
+        walk = _Walk(asked, ids, folder, say, workers, expected, share)
+        for number in range(len(ids)):
+            place = workers.free()  # first: nothing is looked up beside a worker that measures
+            if walk.tally.refused:
                 break
-    return tally
+            if not walk.given_up(number, most_attempts):
+                walk.case(number, place)
+        workers.finish()
+    turn = {case_id: number for number, case_id in enumerate(ids)}
+    return Tally(*(sorted(each, key=turn.__getitem__) for each in walk.tally))
 
 
-def _given_up(folder, case_id, most_attempts) -> bool:
-    begun = bundle.attempts_so_far(bundle.open_folder(folder, case_id))
-    return (
-        most_attempts is not None and begun >= most_attempts and not bundle.is_done(folder, case_id)
-    )
+class _Walk:
+    """A walk through the cases of a suite: what became of each, and how long the rest takes."""
 
+    def __init__(self, asked, ids, folder, say, pool, expected, share):
+        self._asked, self._ids, self._folder, self._say, self._pool = asked, ids, folder, say, pool
+        self._share = share
+        self.tally = Tally([], [], [], [], [])
+        left = sum(not (folder / each / bundle.RECORD).exists() for each in ids)
+        self._at_once = max(1, min(pool.size, left))
+        methods = [suite.method(case) for case in asked.cases]
+        self._remaining = Remaining(methods, expected, self._at_once)
 
-def _case(folder, suite_name, case_id, case, how, tally, say):
-    if bundle.is_done(folder, case_id):
-        tally.skipped.append(case_id)
-        return
-    path, attempts = bundle.begin(folder, case_id)
-    if attempts > 1:
-        tally.resumed.append(case_id)
-    say(
-        "started"
-        if attempts == 1
-        else "an earlier attempt did not finish; attempt {}".format(attempts)
-    )
-    job = {
-        **how,
-        "suite": suite_name,
-        "case_id": case_id,
-        "attempts": attempts,
-        "case": case._asdict(),
-        "plugins": plugins.used(),
-    }
-    bundle.write_text(path / "case.json", json.dumps(job, indent=1) + "\n")
-    code = run_worker(path)
-    if code:
-        (tally.refused if code == REFUSED else tally.failed).append(case_id)
-        say(_ended(code, path / "log"))
-        return
-    bundle.finish(path, folder, case_id)
-    tally.ran.append(case_id)
+    def given_up(self, number, most_attempts) -> bool:
+        """True for a case that was begun too often; that is told and counted."""
+        case_id = self._ids[number]
+        begun = bundle.attempts_so_far(bundle.open_folder(self._folder, case_id))
+        if most_attempts is None or begun < most_attempts or bundle.is_done(self._folder, case_id):
+            return False
+        self.tally.failed.append(case_id)
+        self._tell(number, "given up: {} attempts did not finish".format(most_attempts))
+        return True
+
+    def case(self, number, place) -> None:
+        """Starts a case in a free place, unless it is done."""
+        case_id = self._ids[number]
+        if bundle.is_done(self._folder, case_id):
+            self.tally.skipped.append(case_id)
+            return
+        path, attempts = bundle.begin(self._folder, case_id)
+        if attempts > 1:
+            self.tally.resumed.append(case_id)
+        self._tell(
+            number,
+            "started"
+            if attempts == 1
+            else "an earlier attempt did not finish; attempt {}".format(attempts),
+        )
+        job = {
+            "suite": self._asked.name,
+            "case_id": case_id,
+            "attempts": attempts,
+            "case": self._asked.cases[number]._asdict(),
+            "plugins": plugins.used(),
+            "eta": self._remaining.eta(number),
+            "share": self._share,
+        }
+        job.update(self._beside_others(number, place))
+        bundle.write_text(path / "case.json", json.dumps(job, indent=1) + "\n")
+        ended = partial(self._done, number, path, self._pool.clock.now())
+        self._pool.work(place, start_worker(path, place), ended)
+
+    def _beside_others(self, number, place) -> Dict[str, Any]:
+        """What a worker is told only where several share the machine."""
+        told: Dict[str, Any] = {}
+        if place.threads is not None:  # by the places there are: it must not change at a resume
+            told["threads"] = place.threads
+        if self._at_once > 1:
+            told.update(side_by_side=self._at_once, title=self._title(number))
+        return told
+
+    def _done(self, number, path, begun_s, code) -> None:
+        """Closes the bundle of a worker that has ended well, or tells how it ended."""
+        case_id = self._ids[number]
+        if code:
+            (self.tally.refused if code == REFUSED else self.tally.failed).append(case_id)
+            self._tell(number, _ended(code, path / "log"))
+            return
+        bundle.finish(path, self._folder, case_id)
+        self.tally.ran.append(case_id)
+        self._remaining.took(number, self._pool.clock.now() - begun_s)
+
+    def _title(self, number) -> str:
+        return "[{}/{}] {}".format(number + 1, len(self._ids), self._ids[number])
+
+    def _tell(self, number, sentence) -> None:
+        self._say("{}: {}".format(self._title(number), sentence))
 
 
 def _ended(code: int, log: Path) -> str:
@@ -134,10 +164,11 @@ def _ended(code: int, log: Path) -> str:
     return "was killed by {}{}; its log is {}".format(name, hint, log)
 
 
-def run_worker(path: Path) -> int:
-    """Exit code of a fresh process that does the case in a folder."""
+def start_worker(path: Path, place: Place) -> "subprocess.Popen[bytes]":
+    """A fresh process that does the case in a folder, begun in a place of its own."""
     command = launch.command("bench.worker", str(path.resolve()))
-    return subprocess.call(command, preexec_fn=attached())
+    environment = dict(os.environ, **place.environment)
+    return subprocess.Popen(command, preexec_fn=attached(), env=environment)
 
 
 def attached() -> Callable[[], None]:

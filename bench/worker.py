@@ -83,6 +83,10 @@ def run(folder: Path, log: TextIO) -> None:
         shared=measured.trainer.shared,
         samples=measured.trainer.sampled,
     )
+    # by phase, since one that was taken over may have been measured beside others
+    beside = [each.side_by_side for each in measured.trainer.ledger.phases if each.side_by_side]
+    if beside:
+        surroundings["side_by_side"] = max(beside)
     record = _record(job, case, measured, started, surroundings)
     bundle.write_text(folder / "trace.json", measured.trace.to_json())
     bundle.write_text(folder / bundle.RECORD, records.to_json(record))
@@ -93,12 +97,14 @@ def _measured(
     folder: Path, case: suite.Case, device: Any, job: Dict[str, Any], log: TextIO
 ) -> Measured:
     """The case trained, pruned and measured."""
-    data, model = _seeded(case)
-    progress = Progress(job["case_id"], log, job.get("eta"))
-    if progress.bar is not None:  # nobody else looks at the time that is left
+    beside = job.get("side_by_side")
+    data, model = _seeded(case, job.get("threads"))
+    progress = Progress(job.get("title", job["case_id"]), log, job.get("eta"), beside is None)
+    if progress.live:  # nobody else looks at the time that is left
         progress.expect(plan.ahead(case))
     with Meter(device, period_s=case.measure["period_s"]) as meter:
         ledger = Ledger(meter, synchroniser(model))
+        ledger.side_by_side = beside
         kept = journal.Journal(folder, journal.key(case, meter.info._asdict()))
         trainer = ResumingTrainer(
             kept, model, data, case.train, ledger, progress, hottest, _builder(case)
@@ -164,6 +170,7 @@ def _shelf(
 ) -> shared.Shelf:
     """Where this case finds phases that others have trained, and leaves its own."""
     own = journal.key(case, meter.info._asdict())
+    own["side_by_side"] = job.get("side_by_side")  # its timings are like those of no other run
     borrower = {name: job[name] for name in ("suite", "case_id")}
     return shared.Shelf(folder.parent.parent, shared.key(own, data, platform.node()), borrower)
 
@@ -188,10 +195,15 @@ def hottest() -> Optional[float]:
     return max(zones) if zones else None
 
 
-def _seeded(case: suite.Case) -> Tuple[Data, nn.Module]:
-    """(data, dense model on its device), the same for the same seed."""
+def _seeded(case: suite.Case, threads: Optional[int]) -> Tuple[Data, nn.Module]:
+    """(data, dense model on its device), the same for the same seed.
+
+    `threads` is how many there may be at most where the case does not set it.
+    """
     if case.train["threads"]:
         torch.set_num_threads(case.train["threads"])
+    elif threads is not None:  # never more than torch itself would take, as by OMP_NUM_THREADS
+        torch.set_num_threads(min(threads, torch.get_num_threads()))
     torch.manual_seed(case.train["seed"])  # before anything draws: weights come from it
     options = {k: v for k, v in case.dataset.items() if k not in ("name", "root")}
     source = plugins.load("datasets", case.dataset["name"])

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 import pandas
 
 from edgejoule.bench import rounding
-from edgejoule.reports import paired, quantity
+from edgejoule.reports import paired, quantity, rows
 from edgejoule.reports.frames import SMALL_PART
 from edgejoule.reports.gather import Report
 from edgejoule.reports.paired import Estimate
@@ -38,6 +38,8 @@ def by_seed(report: Report, method: Mapping[str, Any], name: str) -> Dict[int, f
     found = {}
     for case_id in method["case_ids"]:
         row = report.parts[case_id].row
+        if not rows.is_comparable(row, name):
+            continue
         value = row[name]
         if value is None and name == "joules" and row["unmeasured"] <= SMALL_PART:
             value = row["joules_known"]
@@ -67,9 +69,9 @@ def accuracy(
 def costs(report: Report, methods: pandas.DataFrame, name: str) -> List[Cost]:
     """What is known of the methods' costs beside dense training of their block."""
     found = []
-    rows = methods.to_dict("records")
-    baselines = {block: dense_of(report, block) for block in {row["block"] for row in rows}}
-    for method in rows:
+    listed = methods.to_dict("records")
+    baselines = {block: dense_of(report, block) for block in {row["block"] for row in listed}}
+    for method in listed:
         ratio = method[name + "_ratio"] or (method["bound_ratio"] if name == "joules" else None)
         dense = baselines[method["block"]]
         estimate = cost(report, method, dense, name) if dense is not None else None

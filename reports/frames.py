@@ -10,7 +10,7 @@ from typing import Dict, List, Sequence, Tuple
 import pandas
 
 from edgejoule.bench.records import CONVENTIONS, RunRecord
-from edgejoule.reports import load, sources, spread, surroundings
+from edgejoule.reports import load, rows, sources, spread, surroundings
 from edgejoule.reports.words import plain
 
 SPREADS = (
@@ -90,7 +90,7 @@ def _method(members: List[Dict], baseline: Sequence[Dict]) -> Dict:
     row["unmeasured"] = float(max(each["unmeasured"] for each in members))
     row["case_ids"] = tuple(each["case_id"] for each in members)
     row["seeds"] = tuple(each["seed"] for each in members)
-    for name in ("reasons", "doubts", "epoch_reasons"):
+    for name in ("reasons", "doubts", "epoch_reasons", "beside"):
         row[name] = tuple(dict.fromkeys(words for each in members for words in each[name]))
     for name in SPREADS:
         row[name] = spread.spread([each[name] for each in members])
@@ -110,7 +110,7 @@ def _method(members: List[Dict], baseline: Sequence[Dict]) -> Dict:
 
 
 def _by_seed(members: Sequence[Dict], name: str) -> Dict[int, float]:
-    return {each["seed"]: each[name] for each in members}
+    return {each["seed"]: each[name] for each in members if rows.is_comparable(each, name)}
 
 
 def _tell_apart(table: List[Dict]) -> None:

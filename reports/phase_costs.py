@@ -7,7 +7,15 @@ from edgejoule.reports import quantity, spread
 from edgejoule.reports.frames import SMALL_PART
 from edgejoule.reports.gather import Report
 from edgejoule.reports.quantity import ENERGY, FLOPS, ONE, TIME, fitting
-from edgejoule.reports.results import FLOPS_NOTE, energy, flops_cell, joule_word, measured, title
+from edgejoule.reports.results import (
+    FLOPS_NOTE,
+    energy,
+    flops_cell,
+    joule_word,
+    measured,
+    shared,
+    title,
+)
 from edgejoule.reports.tables import Cell, Column, Notes, Row, Table
 
 WHOLE = "whole run"
@@ -105,8 +113,10 @@ def _phase_rows(
                 Cell(part["phase"]),
                 Cell(*quantity.written(part["epochs"], ONE, exact=True)),
                 flops_cell(part["flops"], units["flops"], report.convention, notes),
-                measured(part["seconds"], units["seconds"], part["n"], (), notes),
-                energy(part, units["joules"], notes),
+                shared(
+                    measured(part["seconds"], units["seconds"], part["n"], (), notes), method, notes
+                ),
+                shared(energy(part, units["joules"], notes), method, notes),
                 Cell(shares[number]),
             ),
             report.heading(method["block"]),

@@ -117,13 +117,27 @@ def _cells(
     yield Cell(*quantity.written(method["final_params"], units["params"], exact=True))
     yield Cell(*quantity.written(method["final_macs"], units["macs"], exact=True))
     yield flops_cell(method["flops_" + report.convention], units["flops"], report.convention, notes)
-    yield measured(method["epoch_seconds"], ONE, method["n"], method["epoch_reasons"], notes)
-    yield measured(
-        method["epoch_joules"], units["epoch_joules"], method["n"], method["epoch_reasons"], notes
-    )
-    yield energy(method, units["joules"], notes)
+    for cell in (
+        measured(method["epoch_seconds"], ONE, method["n"], method["epoch_reasons"], notes),
+        measured(
+            method["epoch_joules"],
+            units["epoch_joules"],
+            method["n"],
+            method["epoch_reasons"],
+            notes,
+        ),
+        energy(method, units["joules"], notes),
+    ):
+        yield shared(cell, method, notes)
     for name in ("epoch_" + report.cost, report.cost):
         yield _ratio_cell(report, method, name, notes)
+
+
+def shared(cell: Cell, method: Mapping[str, Any], notes: Notes) -> Cell:
+    """A cell of seconds or joules, marked if some of the runs shared their machine with others."""
+    if cell.main == NOT_MEASURED:
+        return cell
+    return cell._replace(marks=cell.marks + tuple(notes.mark(each) for each in method["beside"]))
 
 
 def flops_cell(value: Optional[Spread], unit: Unit, convention: str, notes: Notes) -> Cell:
@@ -223,6 +237,8 @@ def no_ratio(report: Report, method: Mapping[str, Any], name: str) -> str:
     )
     if dense is None:
         return "no ratio: no dense run is there"
+    if method["beside"] or dense["beside"]:
+        return "no ratio: {}".format((method["beside"] + dense["beside"])[0])
     if method[name] is None:
         return "no ratio: this method's {} are not known".format(words)
     if dense[name] is None:

@@ -7,7 +7,7 @@ import json
 from statistics import median
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
-from edgejoule.bench.records import CONVENTIONS, RunRecord, total
+from edgejoule.bench.records import CONVENTIONS, RunRecord, incomparable, total
 from edgejoule.reports.shape import fraction, number, number_or_none
 from edgejoule.reports.words import plain
 
@@ -44,11 +44,17 @@ def parts(record: RunRecord) -> Parts:
     return Parts(_row(record, trained, costs), trained, costs, _layers(record), _ticket(record))
 
 
+def is_comparable(row: Dict, name: str) -> bool:
+    """False for seconds and joules of a run that shared its machine with others."""
+    return not (row["beside"] and ("seconds" in name or "joules" in name))
+
+
 def _row(record: RunRecord, trained: List[Dict], costs: List[Dict]) -> Dict:
     values = dict(
         _identity(record),
         accuracy=fraction(record.accuracy, "accuracy"),
         attempts=number(record.attempts, "attempts"),
+        beside=_distinct(filter(None, [incomparable(record.environment)])),
     )
     values.update(_model("dense", record.dense))
     values.update(_model("final", record.final))

@@ -33,6 +33,7 @@ STRANGE = [
     "%s{}",
 ]
 NO_NUMBER = ["abc", "", " ", "½", "1,5", "0x10", "x" * 3000, "two\nlines"]
+NO_COUNT = ["0", "-3", "1000000"]  # of cases side by side
 NO_AMOUNT = ["nan", "inf", "-inf", "-1", "1e999"]
 # what may be negative, and what `calibrate` looks at when its meter has answered
 ANY_NUMBER = {("prune", "--seed"), ("calibrate", "--hold"), ("calibrate", "--meter-percent")}
@@ -55,6 +56,7 @@ REFUSED = {
     ("run", "--set"): FLAWED + STRANGE,
     ("run", "--sweep"): FLAWED + STRANGE,
     ("run", "--fake-power"): POWER + STRANGE,
+    ("run", "--jobs"): NO_COUNT,
     ("nightly", ""): STRANGE,
     ("nightly", "--set"): FLAWED + STRANGE,
     ("nightly", "--fake-power"): POWER + STRANGE,

@@ -14,8 +14,9 @@ import json
 import sys
 from pathlib import Path
 
-from edgejoule.bench import bundle, device_lock, runner, settings, suite
+from edgejoule.bench import bundle, device_lock, runner, settings, side_by_side, suite
 from edgejoule.bench.estimates import expectations
+from edgejoule.bench.pool import Pool
 from edgejoule.bench.stderr import tell
 
 
@@ -60,6 +61,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="train and measure every phase anew, also one that several cases have in common",
     )
     parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="run N cases side by side, where nothing measures them or each has a GPU of its own; "
+        "their seconds and joules are marked and compared with no other's [1]",
+    )
+    parser.add_argument(
         "--fake-power",
         metavar="TRACE_OR_WATTS",
         help="play a saved trace, or constant watts, in place of a sensor; "
@@ -76,18 +85,24 @@ def run(args: argparse.Namespace) -> int:
         overrides.append("measure.fake_power={}".format(json.dumps(args.fake_power)))
     most = None if args.yes else suite.MOST_CASES
     asked = suite.read(args.suite, overrides, args.sweeps, args.quick, most)
+    places = side_by_side.places(asked, args.jobs)
     if args.dry_run:
         return _print_plan(asked, args)
     bundle.folder(args.runs, asked.name)  # what is in its way is told before anything else
     with settings.remembered():
         expected = expectations.read(asked, Path(args.runs))
     if any(expected.left):
-        tell(expectations.sentence(asked, expected))
+        tell(expectations.sentence(asked, expected, args.jobs))
     measures = {(case.measure["power"], case.measure["fake_power"]) for case in asked.cases}
     try:
         with device_lock.real(measures, "a run of suite {}".format(asked.name)):
             tally = runner.run(
-                asked, args.runs, tell, expected=expected.seconds(), share=not args.no_share
+                asked,
+                args.runs,
+                tell,
+                expected=expected.seconds(),
+                pool=Pool(places),
+                share=not args.no_share,
             )
     except device_lock.Busy as error:
         print("edgejoule: {}".format(error), file=sys.stderr)
@@ -123,6 +138,6 @@ def _print_plan(asked: suite.Suite, args: argparse.Namespace) -> int:
         if args.json:
             print(json.dumps(plan_table.document(asked, runs, not args.no_share)))
             return 0
-        for line in plan_table.lines(asked, runs, not args.no_share):
+        for line in plan_table.lines(asked, runs, args.jobs, not args.no_share):
             print(line, flush=True)
     return 0

@@ -46,15 +46,15 @@ def forecasts(cases: Sequence[suite.Case], runs: Sequence[Path]) -> List[Forecas
     ]
 
 
-def sentence(asked: suite.Suite, expected: Expected) -> str:
-    """A line on how long the cases that are left will take."""
+def sentence(asked: suite.Suite, expected: Expected, jobs: int = 1) -> str:
+    """A line on how long the cases that are left will take, `jobs` of them at a time."""
     found = [each for each, left in zip(expected.forecasts, expected.left) if left]
     text = "suite {}: {} of {} cases to run, {}".format(
         asked.name, len(found), len(asked.cases), forecast.sentence(found)
     )
     if not any(each.seconds for each in found):
         text += "; --dry-run estimates it, and the first case will show"
-    return text
+    return text + forecast.divided(found, jobs)
 
 
 def keep(runs: Path, found: Sequence[Tuple[suite.Case, Forecast]]) -> None:

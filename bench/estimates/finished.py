@@ -25,14 +25,17 @@ class Finished(NamedTuple):
 
 
 def read(runs: Iterable[Union[str, Path]]) -> Finished:
-    """The newest finished runs below some folders, those of other machines left out."""
+    """The newest finished runs below some folders, those of other machines left out.
+
+    So are those that ran side by side: how long one takes alone they do not say.
+    """
     found = Finished({}, {})
     for path in _newest(runs):
         try:
             record = bundle.read(path)
         except ValueError:  # the run itself will say so and set it aside
             continue
-        if _is_of_here(record):
+        if _is_of_here(record) and not records.incomparable(record.environment):
             _add(found, record)
     return found
 

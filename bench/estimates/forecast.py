@@ -107,6 +107,16 @@ def sentence(found: Sequence[Forecast]) -> str:
     return text + "; by " + ", ".join(dict.fromkeys(each.rests_on for each in known))
 
 
+def divided(found: Sequence[Forecast], at_once: int) -> str:
+    """What a sentence on cases adds where several run at a time; "" if one does."""
+    seconds = total(each.seconds for each in found if each.seconds is not None)
+    if at_once == 1 or len(found) < 2 or seconds is None:
+        return ""
+    share = min(at_once, len(found))
+    text = "; {} at a time, so about {} if none slows another"
+    return text.format(share, duration(seconds.middle / share))
+
+
 def _digits(value: float) -> str:
     """Two digits, since no forecast deserves more; a large number is written out."""
     return "{:.2g}".format(value) if abs(value) < 99.5 else "{:.0f}".format(value)

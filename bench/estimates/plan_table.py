@@ -18,8 +18,11 @@ LEGEND = (
 ).format(STAND_IN)
 
 
-def lines(asked: suite.Suite, runs: Path, share: bool = True) -> Iterator[str]:
-    """The plan as text, line by line; with `share` cases take phases over from each other."""
+def lines(asked: suite.Suite, runs: Path, jobs: int = 1, share: bool = True) -> Iterator[str]:
+    """The plan as text, line by line; `jobs` cases are run at a time.
+
+    With `share` cases take phases over from each other.
+    """
     yield HEAD.format(asked.question, len(asked.cases))
     found: List[Estimate] = []
     for each in costs.estimates(asked.cases, runs):
@@ -27,7 +30,7 @@ def lines(asked: suite.Suite, runs: Path, share: bool = True) -> Iterator[str]:
         yield _line(each)
     if any(each.plan is not None and not each.plan.exact for each in found):
         yield "\n" + LEGEND
-    yield from _sums(found)
+    yield from _sums(found, jobs)
     if share and any(each.taken for each in found):
         yield _spared(found)
     expectations.keep(runs, [(each.case, each.forecast) for each in found])
@@ -63,7 +66,11 @@ def _shared(found: List[Estimate]) -> Dict[str, Any]:
 def _spared(found: List[Estimate]) -> str:
     shared = _shared(found)
     seconds = shared["seconds"]
-    text = "shared phases: {phases}, in {cases} of the cases, which take them over from others".format(**shared)
+    text = (
+        "shared phases: {phases}, in {cases} of the cases, which take them over from others".format(
+            **shared
+        )
+    )
     if seconds is None:
         return text
     hours = forecast.hours(Interval(**seconds))
@@ -94,10 +101,11 @@ def _phases(each: Estimate) -> str:
     return "= " + " + ".join(parts)
 
 
-def _sums(found: List[Estimate]) -> Iterator[str]:
+def _sums(found: List[Estimate], jobs: int) -> Iterator[str]:
     """What all cases take, and what the figures rest on."""
-    yield "\nsuite: {} cases, {}".format(
-        len(found), forecast.sentence([each.forecast for each in found])
+    forecasts = [each.forecast for each in found]
+    yield "\nsuite: {} cases, {}{}".format(
+        len(found), forecast.sentence(forecasts), forecast.divided(forecasts, jobs)
     )
     if any(each.forecast.rests_on == costs.PROBE for each in found):
         yield (

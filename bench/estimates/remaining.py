@@ -10,11 +10,18 @@ class Remaining:
     Args:
         methods: of every case in running order, what replicates share.
         expected: seconds of every case as forecast, None where not known.
+        at_once: how many cases run side by side and so share what is left.
     """
 
-    def __init__(self, methods: Sequence[str], expected: Sequence[Optional[float]] = ()) -> None:
+    def __init__(
+        self,
+        methods: Sequence[str],
+        expected: Sequence[Optional[float]] = (),
+        at_once: int = 1,
+    ) -> None:
         self._methods = list(methods)
         self._expected = list(expected) or [None] * len(self._methods)
+        self._at_once = at_once
         self._took: Dict[int, float] = {}
 
     def took(self, place: int, seconds: float) -> None:
@@ -22,13 +29,16 @@ class Remaining:
         self._took[place] = seconds
 
     def eta(self, place: int) -> Dict[str, Optional[float]]:
-        """Seconds of a case and of all cases after it; None where nobody knows."""
+        """Seconds of a case and of all cases after it; None where nobody knows.
+
+        Of cases side by side each has its share of those after it: seconds and number are divided.
+        """
         rest = [self._seconds(each) for each in range(place + 1, len(self._methods))]
         known = [each for each in rest if each is not None]
         return {
             "case_s": self._seconds(place),
-            "rest_s": sum(known) if len(known) == len(rest) else None,
-            "cases_after": len(rest),
+            "rest_s": sum(known) / self._at_once if len(known) == len(rest) else None,
+            "cases_after": len(rest) / self._at_once,
         }
 
     def _seconds(self, place: int) -> Optional[float]:

@@ -4,6 +4,7 @@ Nothing is fetched unless it was asked for, and nothing lands under its own name
 checksum has been compared: a folder that exists is whole.
 """
 
+import fcntl
 import hashlib
 import http.client
 import os
@@ -12,6 +13,7 @@ import sys
 import tarfile
 import urllib.request
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
 
@@ -96,6 +98,8 @@ def md5(path: Path) -> str:
 def fetch(source: Source, root: Path) -> None:
     """Fetches every file of a source, compares its md5 and moves the whole under `root`.
 
+    Cases side by side may ask at once: one of them fetches, the others wait for it.
+
     Raises:
         ValueError: the publisher asks for an account.
         RuntimeError: the network failed, or sent something else.
@@ -104,6 +108,31 @@ def fetch(source: Source, root: Path) -> None:
         raise ValueError(
             "{}: cannot be fetched without an account; {}".format(source.name, _remedy(source))
         )
+    try:
+        with _alone(root):
+            if not _found(source, root):  # another case may have fetched it meanwhile
+                _fetch(source, root)
+    except (OSError, http.client.HTTPException) as error:
+        raise RuntimeError(
+            "{}: could not fetch {} ({}); fetch it on another machine and unpack it in {!r}".format(
+                source.name, " ".join(source.urls), error, str(root)
+            )
+        ) from error
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Waits until no other process fetches anything into a folder."""
+    root.mkdir(parents=True, exist_ok=True)
+    handle = os.open(str(root), os.O_RDONLY)  # the folder itself: a lock file would stay in it
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _fetch(source: Source, root: Path) -> None:
     # on the same file system as `root`, so that moving is renaming
     opened = root / (source.folders[0].replace("/", "-") + ".part")
     shutil.rmtree(str(opened), ignore_errors=True)
@@ -112,12 +141,6 @@ def fetch(source: Source, root: Path) -> None:
             _take(source, url, opened)
         for entry in sorted(opened.iterdir()):
             os.replace(str(entry), str(root / entry.name))
-    except (OSError, http.client.HTTPException) as error:
-        raise RuntimeError(
-            "{}: could not fetch {} ({}); fetch it on another machine and unpack it in {!r}".format(
-                source.name, " ".join(source.urls), error, str(root)
-            )
-        ) from error
     finally:
         shutil.rmtree(str(opened), ignore_errors=True)  # whatever went wrong, nothing half is left
 

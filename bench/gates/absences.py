@@ -5,6 +5,7 @@ A gate that compared only what is there would pass when a sensor dies or a metho
 
 from typing import Dict, List, Optional
 
+from edgejoule.bench import records
 from edgejoule.bench.gates import findings
 from edgejoule.bench.gates.limits import Thresholds
 from edgejoule.bench.gates.night_series import Past, Series
@@ -91,18 +92,18 @@ def _unmeasured(past: Past, thresholds: Thresholds) -> List[findings.Finding]:
             series = past.series.get((label, name))
             if series is None or series.tonight is not None:
                 continue
-            last = _last_known(past, series)
-            if last is None and name not in thresholds.demand:
+            last, reason = _last_known(past, series), _reason(past, label)
+            beside = name == "seconds" and reason.startswith(records.INCOMPARABLE)
+            if last is None and name not in thresholds.demand and not beside:
                 continue
-            when = "demanded and" if last is None else "measured on {},".format(last.night)
+            demanded = "demanded and" if name in thresholds.demand else "are"
+            when = demanded if last is None else "measured on {},".format(last.night)
             found.append(
                 findings.absent(
                     label,
                     series.metric,
                     "not measured",
-                    "{} of {} {} not measured today: {}".format(
-                        name, label, when, _reason(past, label)
-                    ),
+                    "{} of {} {} not measured today: {}".format(name, label, when, reason),
                     None if last is None else {"night": last.night, "commit": last.commit},
                 )
             )

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Dict, List, Optional
 
-from edgejoule.bench import bundle
+from edgejoule.bench import bundle, records
 from edgejoule.bench.history import store
 
 FILE = "blessed.json"
@@ -86,8 +86,11 @@ def objections(folder: store.Folder, night: store.Night) -> List[str]:
         row for row in store.rows(folder, night.device, night.suite) if row.night == night.night
     ]
     document = night.document or {}
-    found = []
-    if not any(row.metrics.get("seconds") is not None for row in rows):
+    found: List[str] = []
+    reasons = {row.reason or "" for row in rows}
+    beside = sorted(each for each in reasons if each.startswith(records.INCOMPARABLE))
+    found += beside
+    if not beside and not any(row.metrics.get("seconds") is not None for row in rows):
         found.append("it measured nothing")
     if document.get("verdict") == "INVALID":
         found.append("it is invalid")

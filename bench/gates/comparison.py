@@ -55,7 +55,7 @@ def judge(label: str, run: Sequence[Both], rules: Rules) -> Dict:
         for i in range(len(run))
         if sides[0][i][name] != sides[1][i][name]
     }
-    mixed = _mixed(run)
+    mixed, beside = _mixed(run), _beside(run)
     verdict = "INVALID" if mixed else _verdict(metrics, rules)
     return {
         "label": label,
@@ -63,7 +63,7 @@ def judge(label: str, run: Sequence[Both], rules: Rules) -> Dict:
         "pairs": len(run),
         "metrics": metrics,
         "work": work,
-        "notes": mixed + list(_notes(metrics, work, rules)),
+        "notes": mixed + beside + list(_notes(metrics, work, rules)),
     }
 
 
@@ -138,8 +138,9 @@ def _verdict(metrics: Dict[str, Dict], rules: Rules) -> str:
 
 def _notes(metrics: Dict[str, Dict], work: Dict[str, List], rules: Rules) -> Iterator[str]:
     if metrics["joules"]["verdict"] is None:
+        decides = ": time alone decides" if metrics["seconds"]["verdict"] else ""
         yield "joules were not measured on both sides{}".format(
-            ", and they were demanded" if "joules" in rules.demanded else ": time alone decides"
+            ", and they were demanded" if "joules" in rules.demanded else decides
         )
     for name, (before, after) in work.items():
         yield "work changed: {} {} to {}{}".format(
@@ -182,6 +183,19 @@ def _mixed(run: Sequence[Both]) -> List[str]:
             odd = sorted(set.union(*parts) - parts[0].intersection(*parts))
             return ["the machine was not the same in all runs: {}".format(" / ".join(odd))]
     return []
+
+
+def _beside(run: Sequence[Both]) -> List[str]:
+    """A sentence if the seconds and joules of some runs are left out."""
+    told = [records.incomparable(each.environment) for pair in run for each in pair]
+    known = [each for each in told if each]
+    if not known:
+        return []
+    return [
+        "{} of {} runs are left out of seconds and joules: {}".format(
+            len(known), len(told), known[0]
+        )
+    ]
 
 
 def _sensor(device: Dict) -> List[str]:

@@ -96,7 +96,7 @@ def facts(document: Dict) -> Facts:
         started_utc=document["started_utc"],
         fake=device.get("fake") or ("estimate" if device.get("estimate") else None),
         status=_worst(phase["status"] for phase in phases),
-        reason=_why(unsure[0]) if unsure else None,
+        reason=records.incomparable(environment) or (_why(unsure[0]) if unsure else None),
         metrics=measured,
         machine=machine(device, environment),
         case=identity(document["case"]),
@@ -104,12 +104,17 @@ def facts(document: Dict) -> Facts:
 
 
 def metrics(document: Dict) -> Dict[str, Optional[float]]:
-    """The metrics of `store.METRICS`; None where any phase of the run is unknown."""
+    """The metrics of `store.METRICS`; None where any phase of the run is unknown.
+
+    Seconds and joules of a run that was not alone on the machine are as good as unknown.
+    """
     phases, final = document["phases"], document["final"]
-    joules = records.total(
-        phase["joules"] if phase["status"] in TRUSTED else None for phase in phases
-    )
-    seconds = records.total(phase["seconds"] for phase in phases)
+    joules = seconds = None
+    if not records.incomparable(document["environment"]):
+        joules = records.total(
+            phase["joules"] if phase["status"] in TRUSTED else None for phase in phases
+        )
+        seconds = records.total(phase["seconds"] for phase in phases)
     return {
         "joules": joules,
         "seconds": seconds,

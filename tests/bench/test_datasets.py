@@ -490,6 +490,20 @@ def test_single_files_are_fetched_into_their_folder(tmp_path, monkeypatch):
     ]
 
 
+def test_who_waits_for_another_fetch_takes_what_it_left(tmp_path, monkeypatch):
+    """Two cases side by side fetched into one folder, each clearing away what the other had."""
+    source = archives.Source("pictures", ("file:///nowhere/at/all.zip",), ("pictures",), {})
+    waited = []
+
+    def another_ends(handle, operation):
+        waited.append(operation)
+        (tmp_path / "pictures").mkdir()
+
+    monkeypatch.setattr(archives.fcntl, "flock", another_ends)
+    assert archives.folder(source, tmp_path, download=True) == tmp_path / "pictures"
+    assert waited == [archives.fcntl.LOCK_EX]
+
+
 def test_imagenet_cannot_be_fetched(tmp_path):
     with pytest.raises(ValueError, match="without an account"):
         archives.folder(module_of("imagenet").SOURCE, tmp_path, download=True)

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from rigs import ended_worker
 
 from edgejoule.bench import bundle, runner, suite
 
@@ -114,6 +115,7 @@ def test_a_worker_that_a_signal_ended_names_it(tmp_path, monkeypatch):
     asked = suite.read(str(tmp_path / "tiny.toml"))
     said = []
     for code, words in ((-9, "killed by SIGKILL (out of memory?)"), (-11, "killed by SIGSEGV;")):
-        monkeypatch.setattr(runner, "run_worker", lambda path, code=code: code)
+        work = ended_worker.instead(lambda path, code=code: code)
+        monkeypatch.setattr(runner, "start_worker", work)
         assert runner.run(asked, tmp_path / str(-code), said.append).failed
         assert words in said[-1] and "its log is" in said[-1]

@@ -22,7 +22,7 @@ from edgejoule import command_line  # noqa: E402
 from edgejoule.bench import bundle, environment, records, runner  # noqa: E402
 from edgejoule.bench.gates import confirm, judgement  # noqa: E402
 from edgejoule.bench.nights import night, night_stages  # noqa: E402
-from rigs import bundles  # noqa: E402
+from rigs import bundles, ended_worker  # noqa: E402
 
 DIRT = '{"schema": 1, "stage": "do'
 
@@ -63,7 +63,7 @@ def lighten(plan):
         return 0
 
     os.fsync = lambda handle: None  # what a kill leaves behind is in memory anyway
-    runner.run_worker = work
+    runner.start_worker = ended_worker.instead(work)
     night_stages.edgejoule = lambda words: note(plan, words[0]) or (0, "")
     judgement.judge = lambda *_: judged(plan)
     confirm.confirm = lambda *_: confirmed(plan)
@@ -114,8 +114,8 @@ def mine(plan):
     elif moment == "saving":
         stop_round(plan, {}, stage, moment)
     elif moment == "case":
-        before = runner.run_worker
-        runner.run_worker = lambda path: (die_in_case(plan, path), before(path))[1]
+        before = runner.start_worker
+        runner.start_worker = lambda path, place: (die_in_case(plan, path), before(path, place))[1]
     else:
         finish = bundle.finish
         bundle.finish = lambda *words: (finish(*words), die(plan))[0]

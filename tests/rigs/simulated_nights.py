@@ -29,6 +29,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from rigs import ended_worker  # noqa: E402
 from rigs.simulated_board import FIRST, SUBJECTS, Board  # noqa: E402
 
 LONGEST_S = 0.77  # of a phase: twelve ticks of 0.06 s and what its edges take
@@ -47,7 +48,9 @@ def history(board, args):
     torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1)  # imports what a case would
     pictures = digits.load()
     digits.load = lambda root=None: pictures
-    runner.run_worker = lambda path: unstarved(path, lambda: forked(lambda: worker.main(path)))
+    runner.start_worker = ended_worker.instead(
+        lambda path: unstarved(path, lambda: forked(lambda: worker.main(path)))
+    )
     night_stages.edgejoule = lambda words: (
         forked(lambda: command_line.main(words), quiet=True),
         "see its own message",
