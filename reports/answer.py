@@ -9,7 +9,7 @@ import math
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from edgejoule.reports import comparisons
-from edgejoule.reports.candidates import Candidate
+from edgejoule.reports.candidates import LEAST, Candidate
 from edgejoule.reports.comparisons import FLOOR, MARGIN
 from edgejoule.reports.gather import Report
 from edgejoule.reports.paired import MOST_SEEDS
@@ -70,7 +70,7 @@ def _block(report: Report, key: str) -> Optional[Said]:
             "of dense training".format(report.judged),
         )
     if all(each.cost.n == 1 or each.accuracy.n == 1 for each in found):
-        return _one_seed(report)
+        return _one_seed(report, found)
     return _judged(report, found)
 
 
@@ -84,7 +84,7 @@ def _candidates(
             yield Candidate(method, cost, accuracy)
 
 
-def _one_seed(report: Report) -> Said:
+def _one_seed(report: Report, found: List[Candidate]) -> Said:
     return Said(
         "unknown",
         "nothing can be concluded from one seed, which shows no spread, about which method saves "
@@ -92,7 +92,19 @@ def _one_seed(report: Report) -> Said:
         "which methods differ or how many seeds would tell".format(
             report.judged, ENOUGH - 1, ENOUGH
         ),
+        _in_one_seed(report, found),
     )
+
+
+def _in_one_seed(report: Report, found: List[Candidate]) -> str:
+    """What that seed alone shows, so that a reader need not seek it in the tables."""
+    near = [each for each in found if each.accuracy.value >= LEAST]
+    if not near:
+        return "in this seed no method came within {} of dense training's accuracy".format(POINT)
+    return (
+        "in this seed, which gives no interval, the cheapest within {} of dense training's "
+        "accuracy, {}"
+    ).format(POINT, min(near, key=lambda each: each.cost.value).standing(report.judged))
 
 
 def _judged(report: Report, found: List[Candidate]) -> Said:

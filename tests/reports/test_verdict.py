@@ -362,6 +362,20 @@ def test_one_seed_concludes_nothing_and_says_how_many_more(tmp_path):
     assert not [each for each in found if "Above" in each.text or "Below" in each.text]
 
 
+def test_one_seed_still_says_what_it_showed_and_that_it_has_no_interval(tmp_path):
+    """The cheapest that came within a point; of none it says so."""
+    one = {name: values[:1] for name, values in COSTS.items()}
+    accuracies = {"dense": (0.98,), "random 0.5": (0.975,), "slim 0.5": (0.95,)}
+    _training(tmp_path / "near", one, accuracies)
+    assert _sure(tmp_path / "near" / "quick") == (
+        "In this seed, which gives no interval, the cheapest within 1 point of dense training's "
+        "accuracy, random 0.5, takes 20.0 % fewer joules over a whole run than dense training; "
+        "its accuracy differs by −0.5 points."
+    )
+    _training(tmp_path / "far", one, dict(accuracies, **{"random 0.5": (0.9,)}))
+    assert _sure(tmp_path / "far" / "quick").startswith("In this seed no method came within 1 po")
+
+
 @pytest.mark.parametrize("power", ["fake", "estimate"])
 def test_joules_that_were_not_measured_get_no_verdict(tmp_path, power):
     """Seconds were measured; joules are a fixed number times them."""
