@@ -204,6 +204,15 @@ def test_the_first_screen_answers_which_method_and_how_sure(tmp_path, power):
     assert re.search(r"about [0-9]+ seeds|more than 200 seeds", text)
 
 
+def test_an_answer_from_a_part_of_the_suite_says_so_beside_itself(tmp_path):
+    """What is missing was folded away below the figure."""
+    records = [bundles.record(label, seed=seed) for label, _ in bundles.METHODS for seed in (0, 1)]
+    root = bundles.write(tmp_path, records, missing=[("late", "l2 0.5")])
+    text = outline(page.page(gather.report(root))).text
+    words = "1 of 9 cases have not finished: the answer is of the rest."
+    assert text.index("Verdict") < text.index(words) < text.index("Accuracy against cost")
+
+
 @pytest.mark.parametrize("power", ["fake", "estimate"])
 def test_the_figure_shows_what_the_answer_compares(tmp_path, power):
     """Seconds, where joules are a constant times them; nothing of joules is for or against."""
