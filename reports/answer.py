@@ -247,10 +247,13 @@ def _accuracy_open(report: Report, unclear: List[Candidate]) -> Said:
             listed(names, most=3),
             _seeds(each.accuracy.seeds(each.accuracy.value + MARGIN) for each in unclear),
         ),
-        "the cheapest of these, {}".format(
-            min(unclear, key=lambda each: each.cost.value).standing(report.judged)
-        ),
+        "the closest of these, {}".format(_closest(unclear).standing(report.judged)),
     )
+
+
+def _closest(found: List[Candidate]) -> Candidate:
+    """The method of the best accuracy; of equal ones the cheapest."""
+    return max(found, key=lambda each: (round(each.accuracy.value, 6), -each.cost.value))
 
 
 def _seeds(needed: Iterable[Optional[int]]) -> str:

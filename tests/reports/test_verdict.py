@@ -306,14 +306,14 @@ def test_a_cheap_method_whose_accuracy_is_not_clear_leaves_the_answer_open(tmp_p
     assert found.kind == "unknown" and "slim 0.5 (50.0 % fewer)" in found.text
 
 
-def test_where_no_accuracy_is_clear_the_cheapest_is_told_with_its_intervals(tmp_path):
+def test_where_no_accuracy_is_clear_the_closest_is_told_with_its_intervals(tmp_path):
     """Four seeds within two points of dense training, to both sides."""
     unclear = (0.96, 0.995, 0.965, 0.99)
     accuracies = dict(SAME, **{"slim 0.5": unclear, "random 0.5": unclear[::-1]})
     found = _training(tmp_path, COSTS, accuracies)
     assert found.kind == "unknown" and found.text.startswith("Whether any method keeps the acc")
     assert _sure(tmp_path / "quick").startswith(
-        "The cheapest of these, slim 0.5, takes 50.0 % fewer joules over a whole run (95 % interval"
+        "The closest of these, slim 0.5, takes 50.0 % fewer joules over a whole run (95 % interval"
     )
 
 
