@@ -9,6 +9,7 @@ from edgejoule.reports.paired import Estimate
 from edgejoule.reports.words import plural
 
 NOTHING = 1e-6  # percent: what the arithmetic leaves of equal values has no digits
+FAR = 1000  # percent: an end of an interval beyond that only says that nothing is known
 LEAST = -MARGIN - 1e-9  # a loss of just one point in every seed is "not more than a point"
 
 
@@ -77,7 +78,10 @@ class Candidate(NamedTuple):
         An interval that holds both a saving and a loss says which end is which: a bare minus
         would leave the reader to find out whether it is good.
         """
-        low, high = (_text(abs(each), self._decimals) for each in (least, most))
+        low, high = (
+            "over {}".format(FAR) if abs(each) > FAR else _text(abs(each), self._decimals)
+            for each in (least, most)
+        )
         if least < 0 < most:
             return "{} % fewer to {} % more".format(high, low)
         return "{} to {} %".format(*((low, high) if most > 0 else (high, low)))
