@@ -264,7 +264,7 @@ def test_an_interval_that_holds_a_saving_and_a_loss_says_which_end_is_which(tmp_
 
 
 def test_of_many_methods_that_were_not_told_apart_the_cheapest_are_named(tmp_path):
-    """Two of the nine are told to be dearer; the names of the other seven filled the first screen."""
+    """Two of the nine cost more; the names of the other seven filled the first screen."""
     prune = {"recipe": "one_shot", "criterion": "slim", "ratio": 0.5}
     labels = ["method {}".format(each) for each in range(9)]
     records = [bundles.record(seed=seed, accuracy=0.9) for seed in range(3)]
