@@ -1,14 +1,15 @@
 """The sentence that answers a suite's question: which method saves the most at dense accuracy.
 
 It names the winner, what it saves and the 95 % interval of that; or the methods that could not be
-told apart, and how many seeds would tell them; or that one seed says nothing.
+told apart, and how many seeds would tell them; or that one seed says nothing. A second sentence
+says how sure that is: how far the next method is behind, or what is known of the cheapest one.
 """
 
 import math
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 from edgejoule.reports import comparisons
-from edgejoule.reports.candidates import Candidate
+from edgejoule.reports.candidates import LEAST, Candidate
 from edgejoule.reports.comparisons import FLOOR, MARGIN
 from edgejoule.reports.gather import Report
 from edgejoule.reports.paired import MOST_SEEDS
@@ -17,13 +18,15 @@ from edgejoule.reports.words import listed, plural
 
 POINT = "{:g} point".format(100 * MARGIN)
 MOST_BLOCKS = 4  # settings whose answers one sentence can hold
+MOST_NAMES = 4  # methods that it names: with more of them the figure leaves a telephone's screen
 
 
 class Said(NamedTuple):
-    """An answer: its kind, as of a finding, and its words."""
+    """An answer: its kind, as of a finding, its words, and how sure it is ("" if they say that)."""
 
     kind: str
     text: str
+    sure: str = ""
 
 
 def answer(report: Report) -> Optional[Said]:
@@ -34,15 +37,20 @@ def answer(report: Report) -> Optional[Said]:
         return None
     if len(told) == 1:
         heading, only = told[0]
-        return Said(only.kind, "{}: {}".format(heading, only.text)) if heading else only
-    if len({each for _, each in told}) == 1:
-        only = told[0][1]
-        return Said(only.kind, "in each of {} settings {}".format(len(told), only.text))
+        return only._replace(text="{}: {}".format(heading, only.text)) if heading else only
+    sure = _joined([(heading, each.sure) for heading, each in told if each.sure])
     kinds = {each.kind for _, each in told}
-    parts = ["{}: {}".format(heading, each.text) for heading, each in told[:MOST_BLOCKS]]
+    kind = kinds.pop() if len(kinds) == 1 else "even"
+    if len({each.text for _, each in told}) == 1:
+        return Said(kind, "in each of {} settings {}".format(len(told), told[0][1].text), sure)
+    return Said(kind, _joined([(heading, each.text) for heading, each in told]), sure)
+
+
+def _joined(told: List[Tuple[str, str]]) -> str:
+    """What is said of several settings, each behind its heading; of very many the first."""
+    parts = ["{}: {}".format(*each) for each in told[:MOST_BLOCKS]]
     more = len(told) - MOST_BLOCKS
-    parts += ["{} below".format(plural(more, "more setting"))] if more > 0 else []
-    return Said(kinds.pop() if len(kinds) == 1 else "even", "; ".join(parts))
+    return "; ".join(parts + (["{} below".format(plural(more, "more setting"))] * (more > 0)))
 
 
 def _block(report: Report, key: str) -> Optional[Said]:
@@ -62,7 +70,7 @@ def _block(report: Report, key: str) -> Optional[Said]:
             "of dense training".format(report.judged),
         )
     if all(each.cost.n == 1 or each.accuracy.n == 1 for each in found):
-        return _one_seed(report)
+        return _one_seed(report, found)
     return _judged(report, found)
 
 
@@ -76,7 +84,7 @@ def _candidates(
             yield Candidate(method, cost, accuracy)
 
 
-def _one_seed(report: Report) -> Said:
+def _one_seed(report: Report, found: List[Candidate]) -> Said:
     return Said(
         "unknown",
         "nothing can be concluded from one seed, which shows no spread, about which method saves "
@@ -84,7 +92,19 @@ def _one_seed(report: Report) -> Said:
         "which methods differ or how many seeds would tell".format(
             report.judged, ENOUGH - 1, ENOUGH
         ),
+        _in_one_seed(report, found),
     )
+
+
+def _in_one_seed(report: Report, found: List[Candidate]) -> str:
+    """What that seed alone shows, so that a reader need not seek it in the tables."""
+    near = [each for each in found if each.accuracy.value >= LEAST]
+    if not near:
+        return "in this seed no method came within {} of dense training's accuracy".format(POINT)
+    return (
+        "in this seed, which gives no interval, the cheapest within {} of dense training's "
+        "accuracy, {}"
+    ).format(POINT, min(near, key=lambda each: each.cost.value).standing(report.judged))
 
 
 def _judged(report: Report, found: List[Candidate]) -> Said:
@@ -92,7 +112,7 @@ def _judged(report: Report, found: List[Candidate]) -> Said:
     keep = sorted((each for each in found if each.keeps), key=lambda each: each.cost.value)
     unclear = [each for each in found if not each.keeps and not each.loses]
     if not keep:
-        return _accuracy_open(unclear) if unclear else _all_lose(report, found)
+        return _accuracy_open(report, unclear) if unclear else _all_lose(report, found)
     best, rest = keep[0], keep[1:] + unclear
     rivals = [each for each in rest if not _dearer(report, each, best, len(rest))]
     side = comparisons.cost_side(best.cost)
@@ -100,7 +120,7 @@ def _judged(report: Report, found: List[Candidate]) -> Said:
         return _none_saves(report, best, unclear=[each for each in rivals if not each.keeps])
     if rivals:
         return _tied(report, best, rivals)
-    return _winner(report, best) if side == "less" else _saving_open(report, best)
+    return _winner(report, best, rest) if side == "less" else _saving_open(report, best)
 
 
 def _dearer(report: Report, mine: Candidate, best: Candidate, rivals: int) -> bool:
@@ -114,11 +134,27 @@ def _dearer(report: Report, mine: Candidate, best: Candidate, rivals: int) -> bo
     return found.value > 0 and found.differs(rivals)
 
 
-def _winner(report: Report, best: Candidate) -> Said:
+def _winner(report: Report, best: Candidate, rest: List[Candidate]) -> Said:
     return Said(
         "good",
-        "{} saves the most at the accuracy of dense training: {}; its accuracy is {}, not worse "
-        "by more than {}".format(best.name, best.saving(report.judged), best.points, POINT),
+        "{} saves the most at the accuracy of dense training: {} than dense training; its "
+        "accuracy differs by {}, so it is not worse by more than {}".format(
+            best.name, best.saving(report.judged), best.points, POINT
+        ),
+        _behind(report, best, rest),
+    )
+
+
+def _behind(report: Report, best: Candidate, rest: List[Candidate]) -> str:
+    """How far the cheapest of the others is behind the winner; "" if there is no other."""
+    if not rest:
+        return ""
+    second = min(rest, key=lambda each: each.cost.value)
+    found = comparisons.cost(report, second.method, best.method, report.judged)
+    if found is None:
+        return ""
+    return "the next cheapest, {}, takes {} than {}".format(
+        second.name, second._replace(cost=found).saving(report.judged), best.name
     )
 
 
@@ -145,9 +181,10 @@ def _tied(report: Report, best: Candidate, rivals: List[Candidate]) -> Said:
             "which method saves the most" if saves else "whether any method saves",
             report.judged,
             plural(best.cost.n, "seed"),
-            listed(names),
+            listed(names, most=MOST_NAMES),
             _seeds(_deciding(report, best, each) for each in rivals if each not in equal),
         ),
+        "the cheapest of these, {}".format(cheapest_first[0].standing(report.judged)),
     )
 
 
@@ -167,11 +204,10 @@ def _deciding(report: Report, best: Candidate, rival: Candidate) -> Optional[int
 def _saving_open(report: Report, best: Candidate) -> Said:
     return Said(
         "unknown",
-        "whether any method saves {} at the accuracy of dense training could not be told: {} of "
-        "{}; {} would tell".format(
+        "whether any method saves {} at the accuracy of dense training could not be told: the "
+        "cheapest, {}; {} would tell".format(
             report.judged,
-            best.saving(report.judged),
-            best.name,
+            best.standing(report.judged),
             _seeds([best.cost.seeds(abs(best.cost.value) - math.log(1 + FLOOR))])
             if abs(best.cost.value) > math.log(1 + FLOOR)
             else _seeds([MOST_SEEDS + 1]),
@@ -201,7 +237,7 @@ def _all_lose(report: Report, found: List[Candidate]) -> Said:
     )
 
 
-def _accuracy_open(unclear: List[Candidate]) -> Said:
+def _accuracy_open(report: Report, unclear: List[Candidate]) -> Said:
     names = ["{} ({})".format(each.name, each.points) for each in unclear]
     return Said(
         "unknown",
@@ -211,7 +247,13 @@ def _accuracy_open(unclear: List[Candidate]) -> Said:
             listed(names, most=3),
             _seeds(each.accuracy.seeds(each.accuracy.value + MARGIN) for each in unclear),
         ),
+        "the closest of these, {}".format(_closest(unclear).standing(report.judged)),
     )
+
+
+def _closest(found: List[Candidate]) -> Candidate:
+    """The method of the best accuracy; of equal ones the cheapest."""
+    return max(found, key=lambda each: (round(each.accuracy.value, 6), -each.cost.value))
 
 
 def _seeds(needed: Iterable[Optional[int]]) -> str:

@@ -9,6 +9,7 @@ from edgejoule.reports.paired import Estimate
 from edgejoule.reports.words import plural
 
 NOTHING = 1e-6  # percent: what the arithmetic leaves of equal values has no digits
+FAR = 1000  # percent: an end of an interval beyond that only says that nothing is known
 LEAST = -MARGIN - 1e-9  # a loss of just one point in every seed is "not more than a point"
 
 
@@ -62,14 +63,28 @@ class Candidate(NamedTuple):
         ends = self.cost.interval()
         if ends is None:
             return words
-        sign = 1 if self.cost.value <= 0 else -1
-        low, high = sorted(sign * _share(end) for end in ends)
-        return "{} (95 % interval {} to {} %, {})".format(
-            words,
-            _text(low, self._decimals),
-            _text(high, self._decimals),
-            plural(self.cost.n, "seed"),
+        interval = self._interval(_share(ends[1]), _share(ends[0]))
+        return "{} (95 % interval {}, {})".format(words, interval, plural(self.cost.n, "seed"))
+
+    def standing(self, cost: str) -> str:
+        """What it saves and loses beside dense training, both with their intervals."""
+        return "{}, takes {} than dense training; its accuracy differs by {}".format(
+            self.name, self.saving(cost), self.points
         )
+
+    def _interval(self, least: float, most: float) -> str:
+        """The percent that are saved at least and at most: "12 to 31 %", "3 % more to 9 % fewer".
+
+        An interval that holds both a saving and a loss says which end is which: a bare minus
+        would leave the reader to find out whether it is good.
+        """
+        low, high = (
+            "over {}".format(FAR) if abs(each) > FAR else _text(abs(each), self._decimals)
+            for each in (least, most)
+        )
+        if least < 0 < most:
+            return "{} % fewer to {} % more".format(high, low)
+        return "{} to {} %".format(*((low, high) if most > 0 else (high, low)))
 
     @property
     def _decimals(self) -> int:

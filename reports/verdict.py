@@ -9,13 +9,17 @@ from edgejoule.reports.sources import FAKE
 from edgejoule.reports.words import listed, plural, sentence
 
 LIMITS = ("Power", "Settings", "Missing", "Set aside")  # topics that limit the whole report
-ANSWER = "Answer"
+ANSWER, SURE = "Answer", "How sure"
 
 
 class Verdict(NamedTuple):
-    """The sentence that answers the question (None if nothing can), what else is seen, limits."""
+    """The sentence that answers the question, how sure it is, what else is seen, and limits.
+
+    The first is None if nothing can answer, the second if it says all.
+    """
 
     answer: Optional[Finding]
+    sure: Optional[Finding]
     others: List[Finding]
     limits: List[Finding]
 
@@ -25,7 +29,8 @@ def verdict(report: Report) -> Verdict:
     found = findings(report)
     return Verdict(
         next((each for each in found if each.topic == ANSWER), None),
-        [each for each in found if each.topic not in LIMITS + (ANSWER,)],
+        next((each for each in found if each.topic == SURE), None),
+        [each for each in found if each.topic not in LIMITS + (ANSWER, SURE)],
         [each for each in found if each.topic in LIMITS],
     )
 
@@ -36,6 +41,7 @@ def findings(report: Report) -> List[Finding]:
     first = answer.answer(report)
     if first is not None:
         found.append(Finding(first.kind, ANSWER, first.text))
+        found += [Finding("note", SURE, first.sure)] if first.sure else []
     for key in report.blocks:
         heading = report.heading(key)
         found += [

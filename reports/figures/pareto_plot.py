@@ -17,7 +17,8 @@ from edgejoule.reports.spread import Spread
 
 WIDTH, HEIGHT = 420.0, 330.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 404.0, 34.0, 282.0
-MOST_NAMES = 24  # labels that find a place; the others show on hovering
+MOST_NAMES = 8  # methods that are all named: a longer list moves the figure off the first screen
+MOST_BESIDE = 24  # of so many each is named that finds a place; the others show on hovering
 RADIUS, GROWTH = 6.0, 2.5  # pixels of a mark, and of each further one that lies over it
 MOST_NESTED = 4  # marks over one another; of more the outer ones would cover their neighbours
 LIST = HEIGHT + 8  # where the list of names begins that found no place beside their mark
@@ -228,22 +229,31 @@ def _names(
     made, below = [], []
     for point in sorted(_named(points), key=lambda p: -p.accuracy.mean):
         name = svg.short(point.name)
-        if point in fallen:
+        if point in fallen and _listed(point, points):
             accuracy = quantity.significant(point.accuracy.mean)
             below.append((point.series, "{}: {} %, below the axis".format(name, accuracy)))
+        if point in fallen:
             continue
         box = drawn.label(*_place(plot, point, False), name)
-        if box is None:
-            below.append((point.series, name))
-        else:
+        if box is not None:
             made.append(labels.text(box, name))
+        elif _listed(point, points):
+            below.append((point.series, name))
     return made, below
+
+
+def _listed(point: Point, points: List[Point]) -> bool:
+    """True if a name without a place beside its mark stands below the figure."""
+    return len(points) <= MOST_NAMES or point in _leading(points)
 
 
 def _named(points: List[Point]) -> List[Point]:
     """The points that get a label: all, or of very many dense training and the front."""
-    if len(points) <= MOST_NAMES:
-        return points
+    return points if len(points) <= MOST_BESIDE else _leading(points)
+
+
+def _leading(points: List[Point]) -> List[Point]:
+    """Dense training and the front."""
     dense = [point for point in points if point.dense]
     return (dense + [point for point in front(points) if not point.dense])[:MOST_NAMES]
 

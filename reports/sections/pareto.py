@@ -13,7 +13,8 @@ from edgejoule.reports.spread import Spread
 TITLE = "Accuracy against cost"
 ORDER = 5
 CAPTION = (
-    "Bars are one standard deviation over seeds. Dashed: dense training. The staircase "
+    "Bars are one standard deviation over seeds. Dashed: dense training, of the whole network. "
+    "A number behind a method is the share it removes. The staircase "
     "joins the methods that no other beats at the same or lower cost. An arrow: below the axis."
 )
 
@@ -32,12 +33,12 @@ def render(report: Report) -> Markup:
 
 def _figures(report: Report, key: str, identity: str) -> Iterator[Tuple[str, Markup]]:
     """(name, figure) of one block for each cost that at least two methods have."""
-    units = quantity.ENERGY if report.cost == "joules" else quantity.TIME
-    words = "Energy{{}}, {}".format(report.power.label) if report.power.label else "Energy{}"
-    words = words if report.cost == "joules" else "Time{}"
+    # fake joules are seconds times a constant: the figure shows what the answer above it compares
+    energy = report.judged == "joules"
+    units, words = (quantity.ENERGY, "Energy") if energy else (quantity.TIME, "Time")
     for name, title in (
-        (report.cost, words.format(" of the whole run")),
-        ("epoch_" + report.cost, words.format(" per epoch")),
+        (report.judged, words + " of the whole run"),
+        ("epoch_" + report.judged, words + " per epoch"),
     ):
         costs = [(method, _cost(method, name)) for method in report.block(key).to_dict("records")]
         points = [

@@ -256,3 +256,17 @@ def test_ticks_at_least_are_at_least(low, width):
     """And never so many that they touch."""
     found = axes.at_least(low, low + width, 3)
     assert 3 <= len(found) <= 6
+
+
+@given(some.integers(pareto_plot.MOST_NAMES + 1, pareto_plot.MOST_BESIDE + 6))
+@settings(max_examples=12, deadline=None)
+def test_the_list_below_a_figure_of_many_methods_holds_those_that_lead(count):
+    """All at one place, where few names fit: the list of them was longer than the figure."""
+    one = Spread(3, 0.9, 0.01, 0.89, 0.91)
+    points = [
+        Point("method {}".format(number), Spread(3, 10.0, 1.0, 9.0, 11.0), one, 1, not number)
+        for number in range(count)
+    ]
+    drawn = pareto_plot.draw("p", points, JOULES, "Joules")
+    shown = [words for words, box in _names(drawn) if box.top > pareto_plot.BOTTOM]
+    assert len(shown) <= 1 + len(pareto_plot.front(points)) and not hidden(drawn)

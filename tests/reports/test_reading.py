@@ -153,6 +153,78 @@ def test_the_figure_stands_on_the_first_screen(tmp_path, width, height, power):
     assert box["bottom"] <= height and box["right"] <= width
 
 
+def _tied(folder, power, count=4):
+    """The report of methods that are not told apart, with a question of two lines.
+
+    A few have the names of the core methods; names of many are as long as they get.
+    """
+    few, many = (
+        [label for label, _ in bundles.METHODS] + ["l2 0.5"],
+        "lottery 0.5 weights=keep at={}",
+    )
+    records = []
+    for number in range(count):
+        label = few[number] if count <= len(few) or not number else many.format(number)
+        prune = {"recipe": "one_shot", "criterion": "slim", "ratio": 0.5, "rho": number}
+        for seed in range(3):
+            run = bundles.record(label, {"recipe": "dense"} if not number else prune, seed, power)
+            run["accuracy"] = 0.97 + 0.004 * ((seed * (number + 2)) % 3)
+            for phase in run["phases"]:
+                phase["seconds"] *= (1 + 0.02 * number) * (1 + 0.3 * ((seed + number) % 3))
+            records.append(run)
+    return gather.report(bundles.write(folder, records, question=QUESTION))
+
+
+QUESTION = (
+    "On handwritten digits, how do the core pruning methods compare at half of ResNet-20's "
+    "channels or weights: which keep the accuracy, and which make training cheaper?"
+)
+
+
+@pytest.mark.slow
+@needs_browser
+@pytest.mark.parametrize("width, height", [(1440, 900), (390, 844)])
+@pytest.mark.parametrize("power, count", [("fake", 5), ("none", 5), ("none", 37)])
+def test_a_long_answer_leaves_room_for_the_figure(tmp_path, width, height, power, count):
+    """A question of two lines, a banner, many methods, and how sure it all is."""
+    made = page.page(_tied(tmp_path, power, count))
+    found = browser_boxes.boxes(made, [".answer", ".sure", "figure svg"], tmp_path, width, height)
+    answer, sure, figure = found[:3]
+    assert answer["bottom"] <= sure["top"] and sure["bottom"] <= figure["top"]
+    assert figure["bottom"] <= height and figure["right"] <= width
+
+
+@pytest.mark.parametrize("power", ["fake", "none"])
+def test_the_first_screen_answers_which_method_and_how_sure(tmp_path, power):
+    """In words before the figure: the verdict in two, the methods, the size, its interval."""
+    made = page.page(_tied(tmp_path, power))
+    text = outline(made).text.partition("Time of the whole run")[0]
+    assert "Verdict: no winner yet" in text and "could not be told with 3 seeds" in text
+    assert re.search(r"takes [0-9.]+ % (more|fewer) seconds over a whole run \(95 % interval", text)
+    assert re.search(r"about [0-9]+ seeds|more than 200 seeds", text)
+
+
+def test_an_answer_from_a_part_of_the_suite_says_so_beside_itself(tmp_path):
+    """What is missing was folded away below the figure."""
+    records = [bundles.record(label, seed=seed) for label, _ in bundles.METHODS for seed in (0, 1)]
+    root = bundles.write(tmp_path, records, missing=[("late", "l2 0.5")])
+    text = outline(page.page(gather.report(root))).text
+    words = "1 of 9 cases have not finished: the answer is of the rest."
+    assert text.index("Verdict") < text.index(words) < text.index("Accuracy against cost")
+
+
+@pytest.mark.parametrize("power", ["fake", "estimate"])
+def test_the_figure_shows_what_the_answer_compares(tmp_path, power):
+    """Seconds, where joules are a constant times them; nothing of joules is for or against."""
+    report = gather.report(bundles.suite(tmp_path, (0, 1, 2), power))
+    made = page.page(report)
+    assert "<figcaption>Time of the whole run</figcaption>" in made and ">Energy" not in made
+    banner = re.search('<p class="banner">(.*?)</p>', made).group(1)
+    assert "joules were not measured, the verdict compares seconds" in banner
+    marked = re.findall('<(?:li|p) class="(?:answer )?(?:good|bad)">(.*?)</(?:li|p)>', made, re.S)
+    assert marked and not [each for each in marked if "joule" in each.lower()]
+
+
 @pytest.mark.slow
 @needs_browser
 @pytest.mark.parametrize("name", NAMES)

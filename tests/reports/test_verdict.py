@@ -1,6 +1,7 @@
 """The verdict: sentences that follow from the data, and doubts that come with them."""
 
 import math
+import re
 
 import pytest
 from rigs import bundles
@@ -226,6 +227,58 @@ def test_methods_that_were_not_told_apart_are_named_with_the_seeds_that_would(tm
     assert " seeds, by the spread of these, would." in found.text
 
 
+def _sure(root):
+    (found,) = [each for each in verdict.findings(gather.report(root)) if each.topic == "How sure"]
+    return found.text
+
+
+def test_a_tie_says_what_the_cheapest_saves_and_how_sure_that_is(tmp_path):
+    """The interval of a mean of four logarithms, by Student's 3.182 for three degrees."""
+    factors = (0.70, 0.86, 0.72, 0.84)
+    _training(tmp_path, dict(COSTS, **{"slim 0.5": factors}), SAME)
+    logs = [math.log(each) for each in factors]
+    mean = sum(logs) / 4
+    half = 3.1824 * math.sqrt(sum((each - mean) ** 2 for each in logs) / 3 / 4)
+    low, high = (100 * (1 - math.exp(mean + sign * half)) for sign in (1, -1))
+    assert _sure(tmp_path / "quick") == (
+        "The cheapest of these, slim 0.5, takes 22 % fewer joules over a whole run (95 % interval "
+        "{:.0f} to {:.0f} %, 4 seeds) than dense training; its accuracy differs by 0.0 points "
+        "(95 % interval 0.0 to 0.0).".format(low, high)
+    )
+
+
+def test_a_winner_is_told_by_how_much_it_beats_the_next(tmp_path):
+    """0.8 of dense beside its half: 60 % more, in every seed but for a per cent."""
+    _training(tmp_path, COSTS, SAME)
+    text = _sure(tmp_path / "quick")
+    assert text.startswith("The next cheapest, random 0.5, takes 60 % more joules over a whole run")
+    assert "95 % interval" in text and text.endswith("4 seeds) than slim 0.5.")
+
+
+def test_an_interval_that_holds_a_saving_and_a_loss_says_which_end_is_which(tmp_path):
+    """A bare minus left the reader to find out whether it is good."""
+    wide = {"dense": (1.0, 1.0, 1.0), "slim 0.5": (0.7, 1.2, 0.9)}
+    found = _training(tmp_path, wide, {name: values[:3] for name, values in SAME.items()})
+    assert re.search("interval [0-9]+ % fewer to [0-9]+ % more, 3 seeds", found.text)
+    assert "−" not in found.text.partition("its accuracy")[0]
+
+
+def test_of_many_methods_that_were_not_told_apart_the_cheapest_are_named(tmp_path):
+    """Two of the nine cost more; the names of the other seven filled the first screen."""
+    prune = {"recipe": "one_shot", "criterion": "slim", "ratio": 0.5}
+    labels = ["method {}".format(each) for each in range(9)]
+    records = [bundles.record(seed=seed, accuracy=0.9) for seed in range(3)]
+    for number, label in enumerate(labels):
+        for seed in range(3):
+            run = bundles.record(label, dict(prune, rho=number), seed=seed, accuracy=0.9)
+            factor = (0.5 + 0.01 * number) * (1 + 0.1 * ((seed + number) % 3))
+            for phase in run["phases"]:
+                phase["seconds"] *= factor
+            records.append(run)
+    text = verdict.findings(gather.report(bundles.write(tmp_path, records)))[0].text
+    assert " and 4 more were not told apart" in text and len(re.findall("method [0-9]", text)) == 3
+
+
 def test_of_methods_that_all_cost_more_nobody_asks_which_saves_the_most(tmp_path):
     """With two seeds they were not told apart, and none saved anything."""
     dear = {"dense": (1.0, 1.0), "random 0.5": (1.6, 1.9), "slim 0.5": (1.3, 2.1)}
@@ -251,6 +304,17 @@ def test_a_cheap_method_whose_accuracy_is_not_clear_leaves_the_answer_open(tmp_p
     accuracies = dict(SAME, **{"slim 0.5": (0.96, 0.99, 0.965, 0.985)})
     found = _training(tmp_path, COSTS, accuracies)
     assert found.kind == "unknown" and "slim 0.5 (50.0 % fewer)" in found.text
+
+
+def test_where_no_accuracy_is_clear_the_closest_is_told_with_its_intervals(tmp_path):
+    """Four seeds within two points of dense training, to both sides."""
+    unclear = (0.96, 0.995, 0.965, 0.99)
+    accuracies = dict(SAME, **{"slim 0.5": unclear, "random 0.5": unclear[::-1]})
+    found = _training(tmp_path, COSTS, accuracies)
+    assert found.kind == "unknown" and found.text.startswith("Whether any method keeps the acc")
+    assert _sure(tmp_path / "quick").startswith(
+        "The closest of these, slim 0.5, takes 50.0 % fewer joules over a whole run (95 % interval"
+    )
 
 
 def test_if_nothing_keeps_the_accuracy_the_answer_says_so(tmp_path):
@@ -298,6 +362,20 @@ def test_one_seed_concludes_nothing_and_says_how_many_more(tmp_path):
     assert not [each for each in found if "Above" in each.text or "Below" in each.text]
 
 
+def test_one_seed_still_says_what_it_showed_and_that_it_has_no_interval(tmp_path):
+    """The cheapest that came within a point; of none it says so."""
+    one = {name: values[:1] for name, values in COSTS.items()}
+    accuracies = {"dense": (0.98,), "random 0.5": (0.975,), "slim 0.5": (0.95,)}
+    _training(tmp_path / "near", one, accuracies)
+    assert _sure(tmp_path / "near" / "quick") == (
+        "In this seed, which gives no interval, the cheapest within 1 point of dense training's "
+        "accuracy, random 0.5, takes 20.0 % fewer joules over a whole run than dense training; "
+        "its accuracy differs by −0.5 points."
+    )
+    _training(tmp_path / "far", one, dict(accuracies, **{"random 0.5": (0.9,)}))
+    assert _sure(tmp_path / "far" / "quick").startswith("In this seed no method came within 1 po")
+
+
 @pytest.mark.parametrize("power", ["fake", "estimate"])
 def test_joules_that_were_not_measured_get_no_verdict(tmp_path, power):
     """Seconds were measured; joules are a fixed number times them."""
@@ -312,5 +390,6 @@ def test_what_limits_the_report_comes_last(tmp_path):
     """Sensor errors stood above the answer."""
     found = verdict.verdict(gather.report(bundles.suite(tmp_path, seeds=(0, 1, 2))))
     assert found.answer.topic == "Answer"
+    assert not [each for each in found.others if each.topic in ("Answer", "How sure")]
     assert [each.topic for each in found.limits] == ["Power"]
     assert not [each for each in found.others if bundles.NO_SENSOR in each.text]
