@@ -81,6 +81,8 @@ def run(folder: Path, log: TextIO) -> None:
         resumed=measured.trainer.resumed,
         samples=measured.trainer.sampled,
     )
+    if measured.trainer.loading.facts:
+        surroundings["loading"] = measured.trainer.loading.facts
     record = _record(job, case, measured, started, surroundings)
     bundle.write_text(folder / "trace.json", measured.trace.to_json())
     bundle.write_text(folder / bundle.RECORD, records.to_json(record))
