@@ -81,7 +81,7 @@ def test_data_in_memory_are_read_where_they_are(resize):
     assert source.facts == {}  # nothing was to decide
 
 
-@pytest.mark.parametrize("workers", [0, 1, 3])
+@pytest.mark.parametrize("workers", [0, 1, 2])
 def test_any_number_of_processes_makes_the_same_batches(workers):
     for split in (in_memory(), Files(20)):
         order = torch.randperm(20)
@@ -95,7 +95,7 @@ def test_pictures_that_are_drawn_come_out_alike_for_any_number_of_processes():
         passes = [list(loading.batches(Files(12, True), 5, CPU, None, workers)) for _ in range(2)]
         return passes, torch.rand(())  # what is drawn next, as by dropout
 
-    (first, after), (second, after_too) = read(0), read(3)
+    (first, after), (second, after_too) = read(0), read(2)
     assert all(equal(a, b) for a, b in zip(first, second)) and torch.equal(after, after_too)
     assert not equal(*first)  # each pass draws anew
     noise = torch.cat([x[:, 0, 0, 0] for x, _ in first[0]]) - torch.arange(12.0)
