@@ -168,7 +168,7 @@ def _forward_of(model: nn.Module, forward: Optional[Callable[..., Tensor]]) -> I
     if forward is None:
         yield
         return
-    model.forward = forward  # type: ignore[method-assign]  # an attribute that hides the method
+    model.forward = forward
     try:
         yield
     finally:
