@@ -1,5 +1,6 @@
 """What a data set hands to training: pictures and labels, normalised when they are asked for."""
 
+import copy
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -82,6 +83,18 @@ class Pixels:
     def size(self, dimension: int) -> int:
         """Length along one dimension, as a tensor tells it."""
         return self.values.size(dimension)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all pictures as they are stored."""
+        return self.values.element_size() * self.values.nelement()
+
+    def to(self, device: torch.device) -> "Pixels":
+        """The same pictures on a device, where an index then normalises them."""
+        there = copy.copy(self)
+        for name in ("values", "mean", "std"):
+            setattr(there, name, getattr(self, name).to(device))
+        return there
 
 
 def images(

@@ -10,8 +10,9 @@ Seconds, joules, celsius and FLOPs (2 per multiply-accumulate) everywhere. Joule
 over the one rail that `device` names; None is not measured, and `joules_reason` says why.
 
 History of SCHEMA
-1: first format. Since then, optional: facts; start_s of epochs, start_s and end_s of phases;
-fingerprint; hashed; side_by_side of phases and, if not of one alone, of environment.
+1: first format. Since then, optional: facts; start_s and loading_seconds of epochs, start_s and
+end_s of phases; fingerprint; hashed; side_by_side of phases and, if not of one alone, of
+environment.
 """
 
 import json
@@ -42,6 +43,7 @@ class EpochRecord(NamedTuple):
     learning_rate: float
     channels: int  # output channels of all convolutions and linear layers
     start_s: Optional[float] = None  # when it began, on the clock of trace.json
+    loading_seconds: Optional[float] = None  # of `seconds`, those it waited for its next batch
 
 
 class PhaseRecord(NamedTuple):

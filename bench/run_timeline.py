@@ -102,7 +102,15 @@ def _ends(epochs: List[Dict[str, Any]]) -> List[float]:
 
 def _facts(each: Dict[str, Any]) -> Dict[str, Any]:
     """What is shown when a slice is selected."""
-    names = ("joules", "uncertainty_joules", "status", "loss", "accuracy", "evaluation_seconds")
+    names = (
+        "joules",
+        "uncertainty_joules",
+        "status",
+        "loss",
+        "accuracy",
+        "evaluation_seconds",
+        "loading_seconds",
+    )
     return {name: each[name] for name in names if name in each}
 
 

@@ -4,10 +4,11 @@ The settings of models, data sets, recipes and criteria are the keyword-only par
 their functions: adding a parameter there adds a setting here, and nothing else need know.
 """
 
+import json
 import os
 import re
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Iterator, Sequence
 
 from edgejoule import plugins
 from edgejoule.plugins import REQUIRED
@@ -26,6 +27,12 @@ TRAIN = {
     "augment": True,
     "device": "auto",
     "threads": 0,
+    "precision": "float32",
+    "memory_format": "contiguous",
+    "compile": False,
+    "cudnn": "default",
+    "resident": "auto",
+    "workers": "auto",
 }
 MEASURE = {"power": "auto", "fake_power": "", "period_s": 0.1}
 THREADS = 4 * (os.cpu_count() or 1)  # more than these only wait, and starve the rest of the machine
@@ -39,6 +46,12 @@ BOUNDS = {  # lowest, first that is too much, in words
     "learning_rate": (0, 1e9, "a number from 0 and below 1e9"),
     "resize": (1, 10**4, "a whole number of pixels a side from 1 and below 10000"),
     "period_s": (0.001, 60, "seconds between power samples, from 0.001 and below 60"),
+}
+CHOICES: Dict[str, Sequence] = {
+    "train.precision": ("float32", "tf32", "float16", "bfloat16"),
+    "train.memory_format": ("contiguous", "channels_last"),
+    "train.cudnn": ("default", "benchmark", "deterministic"),
+    "train.resident": ("auto", True, False),
 }
 DEVICES = re.compile(r"auto|cpu|cuda(:\d+)?$")
 PLUGINS = {
@@ -148,6 +161,8 @@ def _checked(section: str, key: str, value, default):
         _bounded(where, value, BOUNDS[key])
     if where in SPECIAL:
         SPECIAL[where](where, value)
+    if where in CHOICES or where == "train.workers":  # checked, and of several types
+        return value
     return _typed(where, value, default)
 
 
@@ -155,6 +170,25 @@ def _known_device(where: str, value: Any) -> None:
     if not (isinstance(value, str) and DEVICES.match(value)):
         raise ValueError(
             '{} = {!r}; it must be "auto", "cpu", "cuda" or "cuda:N"'.format(where, value)
+        )
+
+
+def _of_choices(where: str, value: Any) -> None:
+    # by type too: 1 equals true
+    if not any(value == each and type(value) is type(each) for each in CHOICES[where]):
+        raise ValueError(
+            "{} = {!r}; it must be one of: {}".format(
+                where, value, ", ".join(json.dumps(each) for each in CHOICES[where])
+            )
+        )
+
+
+def _workers(where: str, value: Any) -> None:
+    if value != "auto" and not (type(value) is int and 0 <= value <= THREADS):
+        raise ValueError(
+            '{} = {!r}; it must be "auto" or a whole number of processes from 0 to {}'.format(
+                where, value, THREADS
+            )
         )
 
 
@@ -176,7 +210,12 @@ def _is_watts(value: Any) -> bool:
         return False
 
 
-SPECIAL = {"train.device": _known_device, "measure.fake_power": _playable}
+SPECIAL = {
+    "train.device": _known_device,
+    "train.workers": _workers,
+    "measure.fake_power": _playable,
+}
+SPECIAL.update(dict.fromkeys(CHOICES, _of_choices))
 
 
 def _bounded(where: str, value, bounds) -> None:

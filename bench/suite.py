@@ -18,7 +18,7 @@ ratio = [0.3, 0.5]
 import hashlib
 import json
 from pathlib import Path
-from typing import Dict, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from edgejoule import plugins
 from edgejoule.bench import grid, settings
@@ -28,6 +28,7 @@ QUICK_EPOCHS = 2
 MOST_CASES = 10000  # more are a slip of the pen more often than a wish: a case takes minutes
 PLUGIN_KEYS = ("plugins", "import_from")  # folders beside the suite; see `edgejoule.plugins`
 WHERE = ("root", "download", "verify", "preload", "label")  # where data lie, how a run is called
+ARITHMETIC = ("precision", "memory_format", "compile", "cudnn")  # how a network is computed
 
 
 class Case(NamedTuple):
@@ -106,7 +107,15 @@ def case_id(case: Case) -> str:
 
 
 def label(case: Case) -> str:
-    """The method in words: "dense", "slim 0.5", "early-bird spline 0.5 compose=full"."""
+    """The method in words: "dense", "slim 0.5", "early-bird spline 0.5 compose=full".
+
+    With the arithmetic where it is not the usual one, such as "dense bfloat16": FLOPs and joules
+    of another are no repetition.
+    """
+    return " ".join([_method_words(case)] + _arithmetic_words(case.train))
+
+
+def _method_words(case: Case) -> str:
     if case.prune.get("label"):
         return case.prune["label"]
     extra = {
@@ -115,6 +124,13 @@ def label(case: Case) -> str:
         if key not in ("recipe", "criterion", "saliency", "ratio", "label")
     }
     return " ".join([_words(case.prune)] + ["{}={}".format(*pair) for pair in extra.items()])
+
+
+def _arithmetic_words(train: Dict) -> List[str]:
+    """What computes in another way than by default: "bfloat16", "compiled", "cudnn=benchmark"."""
+    changed = settings.differing("train", {k: train[k] for k in ARITHMETIC if k in train})
+    words = {"compile": "compiled", "cudnn": "cudnn={}".format(changed.get("cudnn"))}
+    return [words.get(key, str(changed[key])) for key in ARITHMETIC if key in changed]
 
 
 def method(case: Case) -> str:

@@ -87,6 +87,8 @@ def run(folder: Path, log: TextIO) -> None:
     beside = [each.side_by_side for each in measured.trainer.ledger.phases if each.side_by_side]
     if beside:
         surroundings["side_by_side"] = max(beside)
+    if measured.trainer.loading.facts:
+        surroundings["loading"] = measured.trainer.loading.facts
     record = _record(job, case, measured, started, surroundings)
     bundle.write_text(folder / "trace.json", measured.trace.to_json())
     bundle.write_text(folder / bundle.RECORD, records.to_json(record))

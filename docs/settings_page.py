@@ -48,6 +48,15 @@ MEANINGS = {  # what a name and a default do not say by themselves
     "augment": "whether the data set's augmentation is used",
     "device": "`auto` takes the first GPU if torch sees one, else `cpu`",
     "threads": "of torch on the processor; 0 leaves torch's own choice",
+    "precision": "`tf32` and `float16` need a GPU, `bfloat16` does not; `float32` rounds nowhere, "
+    "`float16` scales the loss",
+    "memory_format": "`channels_last` suits tensor cores and many CPUs",
+    "compile": "by torch.compile, from torch 2.0; the first epoch after each cut pays for it",
+    "cudnn": "`benchmark` times algorithms for each shape, `deterministic` repeats to the bit",
+    "resident": "whether all data lie on the GPU, as bytes; `auto` if a quarter of its free memory "
+    "holds them. On a CPU there is nothing to move",
+    "workers": "processes that make batches of data that are not resident; `auto` measures 0, 1, "
+    "2, 4, ... before training on a GPU and takes 2 on a CPU",
     "power": "the sensor, as `edgejoule devices` names it; `none` measures no joules",
     "fake_power": "watts or a trace to play in place of a sensor; `--fake-power` sets it",
     "period_s": "seconds between two samples of the sensor",
@@ -81,7 +90,10 @@ def _section(known: Dict) -> List[str]:
 
 
 def _allowed(key: str) -> str:
-    return settings.BOUNDS[key][2] if key in settings.BOUNDS else ""
+    if key in settings.BOUNDS:
+        return settings.BOUNDS[key][2]
+    choices = settings.CHOICES.get("train." + key, ())  # no other section has any
+    return ", ".join("`{}`".format(_toml(each)) for each in choices)
 
 
 def _default(value) -> str:

@@ -7,6 +7,7 @@ import json
 from statistics import median
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
+from edgejoule.bench import settings
 from edgejoule.bench.records import CONVENTIONS, RunRecord, incomparable, total
 from edgejoule.reports.shape import fraction, number, number_or_none
 from edgejoule.reports.words import plain
@@ -122,7 +123,8 @@ def _identity(record: RunRecord) -> Dict:
     """
     case, device = record.case, record.device
     shared = {key: value for key, value in case.items() if key not in ("prune", "train")}
-    shared["train"] = _without(case["train"], "seed")
+    # Defaults filled in: a run of before a setting came is one of its default.
+    shared["train"] = dict(_train_defaults(), **_without(case["train"], "seed"))
     shared["device"] = {
         key: device.get(key)
         for key in ("adapter", "name", "rail", "scope", "power_mode", "fake", "estimate")
@@ -137,6 +139,14 @@ def _identity(record: RunRecord) -> Dict:
         random=case["prune"].get("criterion") == "random",
         ratio=number_or_none(case["prune"].get("ratio"), "ratio"),
     )
+
+
+def _train_defaults() -> Dict:
+    return {
+        key: value
+        for key, value in settings.TRAIN.items()
+        if key != "seed" and value is not settings.REQUIRED
+    }
 
 
 def _model(which: str, model: Dict) -> Dict:

@@ -6,12 +6,13 @@ import platform
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
 
-from edgejoule.bench import bundle, environment, records, suite
+from edgejoule.bench import bundle, environment, records, settings, suite
 from edgejoule.bench.estimates.forecast import Forecast, Interval, spread
 
 NEWEST = 200  # runs that are read: a record of 300 epochs takes 5 ms, and a plan should not wait
 SAME_CASE = "of the same case here"
 PACES = "epochs of finished runs of this model here"
+PACING = ("batch_size", "device", "threads", "resident", "workers") + suite.ARITHMETIC
 UNCUT = ("dense", "search")  # phases that train the network as it was built
 
 Pace = Tuple[float, Optional[float]]  # seconds and joules of an epoch, its evaluation included
@@ -47,7 +48,8 @@ def alike(case: suite.Case, kind: str = "") -> str:
         (
             sorted(case.model.items()),
             case.dataset["name"],
-            [train.get(key) for key in ("batch_size", "device", "threads")],
+            # a record of before a setting came was made with its default
+            [train.get(key, settings.TRAIN[key]) for key in PACING],
             [measure.get(key) for key in ("power", "fake_power")],
             kind,
         )

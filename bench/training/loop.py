@@ -6,13 +6,13 @@ Recipes ask a `Trainer` for epochs, batches and phases; it knows nothing of prun
 import hashlib
 import math
 from contextlib import contextmanager
+from functools import partial
 from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
     ContextManager,
     Dict,
-    Iterator,
     List,
     Mapping,
     Optional,
@@ -25,7 +25,8 @@ from torch.nn import functional as F
 
 from edgejoule.bench.data import Batch, Data, Split
 from edgejoule.bench.measure import Ledger
-from edgejoule.bench.training import loading
+from edgejoule.bench.training.loading import Loading
+from edgejoule.bench.training.precision import Arithmetic
 from edgejoule.prune import cost
 from edgejoule.prune.trainer import Answer, Resumable
 
@@ -65,6 +66,8 @@ class Trainer:
         self.epochs, self.seed = settings["epochs"], settings["seed"]
         self.batch_size = settings["batch_size"]
         self.device = next(model.parameters()).device
+        self.arithmetic = Arithmetic(settings, self.device)
+        self.loading = Loading(data, settings, self.device)
         self.example = data.train[0][0].unsqueeze(0).to(self.device)
         self.warnings: List[str] = []
         self.rounds: Optional["Writer"] = None  # None: nobody keeps rounds
@@ -96,6 +99,7 @@ class Trainer:
         """Trains this model from now on, with a new optimiser."""
         s = self.settings
         self.model = model.to(self.device)
+        self.arithmetic.prepare(model)
         # New, because the old one's momentum has the shapes of the model before.
         self.optimizer = torch.optim.SGD(
             model.parameters(),
@@ -138,7 +142,7 @@ class Trainer:
         of one class says nothing of the others. Fewer batches where the split holds fewer.
         """
         order = self.sample(count * self.settings["batch_size"], split)
-        return list(self._batches(getattr(self.data, split), order))
+        return list(self.loading.batches(getattr(self.data, split), order))
 
     def sample(self, count: int, split: str = "train") -> Tensor:
         """Places [count] of samples drawn by chance from a split, anew at every call."""
@@ -161,7 +165,10 @@ class Trainer:
         self.model.eval()
         answer = self._observer(self.model)
         with torch.no_grad():
-            right = sum((answer(x).argmax(1) == y).sum() for x, y in self._batches(self.data.test))
+            right = sum(
+                (self.arithmetic.logits(self.model, x, answer).argmax(1) == y).sum()
+                for x, y in self.loading.batches(self.data.test)
+            )
         return float(right) / len(self.data.test)
 
     @contextmanager
@@ -180,14 +187,13 @@ class Trainer:
             # the last epoch's accuracy and not a new one: a resumed run has it from its journal
             self.rounds.add(_arrays(mask), self.ledger.epochs[-1].accuracy, _arrays(state))
 
-    def _batches(self, split: Split, order: Optional[Tensor] = None) -> Iterator[Batch]:
-        return loading.batches(split, self.settings["batch_size"], self.device, order)
-
     def _epoch(self, rate: float, penalty: Optional[Penalty]) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        before = self.loading.waited_s
         with self.ledger.window("epoch") as trained:
             loss, right = self._pass(penalty)
+        waited = self.loading.waited_s - before  # now: an evaluation waits as well
         with self.ledger.evaluation() as evaluated:
             accuracy = self.accuracy()
         if not math.isfinite(loss):
@@ -203,6 +209,7 @@ class Trainer:
             celsius=self.celsius(),
             learning_rate=rate,
             channels=self._channels,
+            loading_seconds=waited,
         )
         self.progress.epoch(record)
 
@@ -222,7 +229,7 @@ class Trainer:
         order = torch.randperm(len(self.data.train), generator=self._shuffling)
         loss_sum = torch.zeros((), device=self.device)
         right = torch.zeros((), dtype=torch.long, device=self.device)
-        for x, y in self._batches(self._training_split(), order):
+        for x, y in self.loading.batches(self._training_split(), order):
             loss, logits = self._step(x, y, penalty)
             # A batch's loss is its mean; the last batch may be shorter than the others.
             loss_sum = loss_sum + loss.detach() * len(y)
@@ -239,13 +246,13 @@ class Trainer:
         """(loss, logits [n, classes]) of one batch, after which the weights have moved."""
         if self.settings["augment"] and self.data.augment is not None:
             x = self.data.augment(x, self._augmenting)
-        logits = self.model(x)
+        logits = self.arithmetic.logits(self.model, x)
         loss = F.cross_entropy(logits, y)
         self.optimizer.zero_grad()
-        loss.backward()
-        if penalty is not None:
-            penalty(self.model)
-        self.optimizer.step()
+        self.arithmetic.backward(loss)
+        # a penalty adds to gradients that carry no scale
+        added = None if penalty is None else partial(penalty, self.model)
+        self.arithmetic.step(self.optimizer, added)
         return loss, logits
 
 

@@ -149,6 +149,7 @@ class ResumingTrainer(Trainer):
         if call.done:
             self.model.eval()  # as the last evaluation left it
         self._set_momentum(within(call.tensors, "momentum."))
+        self.arithmetic.restore(within(call.tensors, "scale."))
         self._set_generators(within(call.tensors, "chance."))
         self.ledger.epochs += call.epochs
         self.warnings += call.warnings
@@ -157,7 +158,7 @@ class ResumingTrainer(Trainer):
         return call.done
 
     def _state(self) -> Dict[str, Tensor]:
-        """Copies of everything that later training depends on: network, momentum, generators."""
+        """Copies of all that later training depends on: network, momentum, scale, chance."""
         found = {
             "model." + name: value.detach().clone()
             for name, value in self.model.state_dict().items()
@@ -167,6 +168,7 @@ class ResumingTrainer(Trainer):
             buffer = self.optimizer.state.get(parameter, {}).get(MOMENTUM)
             if buffer is not None:
                 found["momentum.{}".format(place)] = buffer.detach().clone()
+        found.update({"scale." + name: each for name, each in self.arithmetic.state().items()})
         found["chance.torch"] = torch.get_rng_state()  # dropout draws from it
         found["chance.order"] = self._shuffling.get_state()
         found["chance.noise"] = self._augmenting.get_state()

@@ -6,6 +6,7 @@ import pytest
 from rigs import bundles, trace_events
 
 from edgejoule import command_line
+from edgejoule.bench import records, run_timeline
 
 BEGUN_S = 1000.0
 
@@ -53,6 +54,14 @@ def test_phases_and_epochs_are_nested_slices_over_the_power(tmp_path, slim, caps
     assert trace_events.slices(found)[2] == ("epoch 1", BEGUN_S, BEGUN_S + 4.0)
     assert max(watts for _, watts in trace_events.counter(found, "power VDD_IN")) == 14.0
     assert trace_events.counter(found, "hottest zone")[0] == (BEGUN_S + 4.0, 45.0)
+
+
+def test_a_selected_epoch_shows_how_long_it_waited_for_its_data(tmp_path, slim):
+    slim["epochs"][0]["loading_seconds"] = 1.5
+    found = run_timeline.slices(records.RunRecord(**slim))
+    epochs = [each for each in found if "epoch" in each.name]
+    assert epochs[0].facts["loading_seconds"] == 1.5
+    assert "loading_seconds" not in epochs[1].facts  # of an earlier version
 
 
 def test_it_plays_as_the_bundles_own_trace_does(tmp_path, slim, capsys):

@@ -152,3 +152,32 @@ def test_a_search_is_aligned_from_its_end():
 def _parts(document):
     """The rows of a record that was written and read."""
     return rows.parts(records.from_json(json.dumps(document)))
+
+
+def _formats(tmp_path, *trains):
+    """The frame of methods of two runs of each training, with these settings more."""
+    documents = []
+    for number, train in enumerate(trains):
+        for label, prune in bundles.METHODS[:3:2]:
+            one = bundles.record(label, prune, seed=number, power="module")
+            one["case"]["train"].update(train)
+            documents.append(one)
+    return _methods(bundles.write(tmp_path, documents))
+
+
+def test_another_number_format_is_another_block_with_its_own_dense_run(tmp_path):
+    """Joules of half precision beside those of float32 would credit the cut with the format."""
+    found = _formats(tmp_path, {"precision": "float32"}, {"precision": "bfloat16"})
+    assert len(found) == 4 and all(row["n"] == 1 for _, row in found.iterrows())
+    assert set(found["setting"]) == {
+        "resnet20 on digits, 4 epochs, precision float32",
+        "resnet20 on digits, 4 epochs, precision bfloat16",
+    }
+    for _, row in found[~found["dense"]].iterrows():
+        assert row["epoch_joules_ratio"].n == 1
+
+
+def test_a_run_of_before_a_setting_came_is_one_of_its_default(tmp_path):
+    """Half of the seeds before an update and half after it fell apart into two tables."""
+    found = _formats(tmp_path, {}, {"precision": "float32", "workers": "auto"})
+    assert len(found) == 2 and all(row["n"] == 2 for _, row in found.iterrows())
