@@ -33,6 +33,8 @@ KINDS = {
     "datasets": Kind(
         "dataset", "bench/datasets", ("load", "CLASSES", "INPUT_SHAPE", "TRAIN_IMAGES")
     ),
+    "optimisers": Kind("optimiser", "bench/optimisers", ("build",)),
+    "schedules": Kind("schedule", "bench/schedules", ("rate", "EVERY")),
     "criteria": Kind("criterion", "prune/criteria", ("scores", "SCOPE", "BATCHES")),
     "saliency": Kind("saliency", "prune/saliency", ("scores", "SCOPE", "BATCHES", "AXIS")),
     "regularizers": Kind("regularizer", "prune/regularizers", ("penalty",)),

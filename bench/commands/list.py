@@ -15,6 +15,8 @@ from edgejoule.bench import bundle, grid, suite
 SETTINGS = {  # kind: where a suite's settings of it come from
     "models": "build",
     "datasets": "load",
+    "optimisers": "build",
+    "schedules": "rate",
     "criteria": "scores",
     "saliency": "scores",
     "regularizers": "penalty",
