@@ -79,7 +79,9 @@ class Trainer:
         self._sampling = torch.Generator().manual_seed(self.seed + 2)
         self._drawing = torch.Generator().manual_seed(self.seed + 3)
         # Not drawn from the others, or holding images out would change what they draw.
-        self._kept, self._held_out = parted(len(data.train), settings["validation"], self.seed + 4)
+        self._trained_on, self._validating = parted(
+            len(data.train), settings["validation"], self.seed + 4
+        )
         self._rates = Rates(settings, self.length)
         self.top5_accuracy: Optional[float] = None  # of the last evaluation; None: few classes
         self.sampled: List[str] = []  # a digest of the indices of every scoring sample
@@ -139,7 +141,9 @@ class Trainer:
         """
         source = getattr(self.data, split)
         if split == "train":  # what validates is not for scoring either
-            drawn = self._kept[torch.randperm(len(self._kept), generator=self._sampling)]
+            drawn = self._trained_on[
+                torch.randperm(len(self._trained_on), generator=self._sampling)
+            ]
         else:
             drawn = torch.randperm(len(source), generator=self._sampling)
         order = drawn[: count * self.settings["batch_size"]]
@@ -206,7 +210,7 @@ class Trainer:
 
     def _order(self, epoch: int, total: int) -> Tensor:
         """The indices that an epoch trains on, in order; the last epoch may have fewer."""
-        drawn = self._kept[torch.randperm(len(self._kept), generator=self._shuffling)]
+        drawn = self._trained_on[torch.randperm(len(self._trained_on), generator=self._shuffling)]
         return drawn[: self.length.of_epoch(epoch, total) * self.batch_size]
 
     def _warn_diverged(self, loss: float) -> None:
@@ -240,9 +244,9 @@ class Trainer:
 
     def _validation_loss(self) -> Optional[float]:
         """Mean loss of the images that were held out; None where there are none."""
-        if not len(self._held_out):
+        if not len(self._validating):
             return None
-        held_out = self._batches(self.data.train, self._held_out)
+        held_out = self._batches(self.data.train, self._validating)
         return mean_loss(self.model, held_out, self.stepper.loss)
 
     def _training_split(self) -> Split:
