@@ -15,12 +15,12 @@ from edgejoule.bench import bundle, grid, suite
 SETTINGS = {  # kind: where a suite's settings of it come from
     "models": "build",
     "datasets": "load",
-    "optimisers": "build",
-    "schedules": "rate",
     "criteria": "scores",
     "saliency": "scores",
     "regularizers": "penalty",
     "recipes": "run",
+    "optimisers": "build",
+    "schedules": "rate",
 }
 NAMES = {"devices": "adapters"}  # a kind that people know by another name
 KINDS = ["suites"] + list(SETTINGS) + list(NAMES) + ["sections", "runs"]
