@@ -5,7 +5,10 @@ import torch
 from rigs import small_training
 from torch import nn
 
+from edgejoule import plugins
 from edgejoule.bench.training.averaging import Averages
+from edgejoule.prune.criteria import l2
+from edgejoule.prune.weightmasks import mask_steps, weight_mask
 
 DECAY = 0.9
 
@@ -29,7 +32,7 @@ def test_the_means_are_the_weighted_sum_of_all_that_was():
     expected = DECAY**n * values[0] + sum(
         (1 - DECAY) * DECAY ** (n - k) * values[k] for k in range(1, n + 1)
     )
-    assert float(model.weight[0, 0]) == pytest.approx(expected, rel=1e-5)
+    assert model.weight[0, 0].item() == pytest.approx(expected, rel=1e-5)
     averages.hide()
     assert float(model.weight[0, 0]) == values[-1]
 
@@ -125,8 +128,6 @@ def test_a_new_network_begins_with_means_of_its_own():
 
 
 def test_masked_weights_stay_zero_in_the_weights_and_in_the_means():
-    from edgejoule.prune.weightmasks import mask_steps, weight_mask
-
     one = small_training.trainer(ema=DECAY, optimiser="adam")
     with one.phase("dense"):
         one.train(1)
@@ -134,6 +135,26 @@ def test_masked_weights_stay_zero_in_the_weights_and_in_the_means():
     mask = weight_mask.WeightMask({"0.weight": flags})
     with one.phase("retrain"):
         mask_steps.train(one, mask, 2, 0, 2)
-    assert not one.model[0].weight[~flags].any() and one.model[0].weight[flags].all()
+    found = one.model[0].weight.detach()
+    assert not found[~flags].any() and found[flags].all()
     one.stepper.averages.hide()
-    assert not one.model[0].weight[~flags].any()
+    assert not found[~flags].any()
+
+
+def test_a_recipe_scores_and_cuts_the_means(monkeypatch):
+    seen, scores = [], l2.scores
+
+    def watched(model, groups, batches, **options):
+        seen.append({name: value.clone() for name, value in model.state_dict().items()})
+        return scores(model, groups, batches, **options)
+
+    monkeypatch.setattr(l2, "scores", watched)
+    one = small_training.trainer(epochs=2, schedule="constant", ema=DECAY)
+    outcome = plugins.load("recipes", "one_shot").run(
+        one, criterion="l2", ratio=0.5, retrain_epochs=1
+    )
+    _, means = reference(2)
+    for name in ("0.weight", "1.running_var", "5.weight"):
+        assert torch.allclose(seen[0][name].double(), means[name], atol=1e-6)
+    # what is handed on holds the means of the retraining, not the weights of its last step
+    assert outcome.model[0].weight.shape[0] == 2 and one.stepper.averages.own is not None
