@@ -110,7 +110,7 @@ def test_held_out_images_are_neither_trained_on_nor_scored_with():
     held = sorted(set(range(40)) - places(trained_on))
     one.model.eval()
     x, y = pictures[held], one.data.train.tensors[1][held]
-    expected = float(torch.nn.functional.cross_entropy(one.model(x), y))
+    expected = torch.nn.functional.cross_entropy(one.model(x), y).item()
     assert one.ledger.epochs[0].validation_loss == pytest.approx(expected, rel=1e-5)
 
 
