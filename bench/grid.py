@@ -12,6 +12,8 @@ else:
     import tomli as tomllib
 
 NAMED_BY = {"model": "name", "dataset": "name", "prune": "recipe"}
+# of plug-ins that bring settings of their own
+NAMES = ("name", "recipe", "criterion", "saliency", "optimiser", "schedule")
 ORDER = ("model", "dataset", "measure", "train", "prune")  # the last varies fastest
 
 
@@ -46,7 +48,7 @@ def expand(sections: Dict[str, List[Dict]]):
         key: [point for table in sections[key] for point in _points(key, table)] for key in ORDER
     }
     for values in itertools.product(*(resolved[key] for key in ORDER)):
-        yield dict(zip(ORDER, values))
+        yield settings.with_epochs(dict(zip(ORDER, values)))
 
 
 def override(sections: Dict[str, List[Dict]], text: str, sweep: bool = False) -> None:
@@ -106,7 +108,7 @@ def _axis(section: str, table: Dict, key: str, known: Dict) -> List:
 
 def _allowed(section: str, table: Dict, every: bool = False) -> Dict:
     """Settings of a table whose names may themselves be axes: of the first, or of every name."""
-    names = [key for key in ("name", "recipe", "criterion", "saliency") if key in table]
+    names = [key for key in NAMES if key in table]
     axes = [
         table[key] if isinstance(table[key], list) and every else [first(table[key])]
         for key in names

@@ -102,6 +102,7 @@ class Ledger:
             evaluation_seconds=evaluation.seconds,
             evaluation_joules=evaluation.joules,
             start_s=trained.start_s,
+            samples=samples,
             **facts,
         )
         self.epochs.append(record)

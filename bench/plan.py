@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from edgejoule import plugins
 from edgejoule.bench import data, fit, suite
 from edgejoule.bench.data import Batch
-from edgejoule.bench.training.loop import AfterEpoch, Penalty, learning_rate
+from edgejoule.bench.training.loop import AfterEpoch, Penalty
+from edgejoule.bench.training.rates import learning_rate
 from edgejoule.prune import cost
 from edgejoule.prune.grouping import find
 from edgejoule.prune.trainer import Resumable
@@ -139,7 +140,8 @@ class Rehearsal:
         """Charges the epochs and calls nobody back: nothing was learned that could end them."""
         # for its complaints: a schedule that cannot be followed should fail now, not in the run
         learning_rate(self.settings, first, total or first + epochs)
-        flops = float(self.source.TRAIN_IMAGES * self._per_sample)
+        trained = self.source.TRAIN_IMAGES * (1 - self.settings["validation"])
+        flops = float(trained * self._per_sample)  # of a whole epoch: the last may have less
         self.flops[self._phase] += epochs * flops
         self.parts.append(Part(self._phase, epochs, flops))
         return epochs

@@ -10,9 +10,9 @@ Seconds, joules, celsius and FLOPs (2 per multiply-accumulate) everywhere. Joule
 over the one rail that `device` names; None is not measured, and `joules_reason` says why.
 
 History of SCHEMA
-1: first format. Since then, optional: facts; start_s and loading_seconds of epochs, start_s and
-end_s of phases; fingerprint; hashed; side_by_side of phases and, if not of one alone, of
-environment.
+1: first format. Since then, optional: facts; start_s, loading_seconds, samples, top5_accuracy and
+validation_loss of epochs; start_s and end_s of phases; fingerprint; hashed; top5_accuracy;
+side_by_side of phases and, if not of one alone, of environment.
 """
 
 import json
@@ -40,10 +40,13 @@ class EpochRecord(NamedTuple):
     evaluation_seconds: float
     evaluation_joules: Optional[float]
     celsius: Optional[float]  # hottest zone at the end
-    learning_rate: float
+    learning_rate: float  # of its first step: a schedule by steps moves it within the epoch
     channels: int  # output channels of all convolutions and linear layers
     start_s: Optional[float] = None  # when it began, on the clock of trace.json
     loading_seconds: Optional[float] = None  # of `seconds`, those it waited for its next batch
+    samples: Optional[int] = None  # trained on; fewer than the data set's where it ends early
+    top5_accuracy: Optional[float] = None  # fraction of the test set; None: at most ten classes
+    validation_loss: Optional[float] = None  # of what was held out; None: nothing, or it diverged
 
 
 class PhaseRecord(NamedTuple):
@@ -98,6 +101,7 @@ class RunRecord(NamedTuple):
     facts: Optional[Dict] = None  # what a recipe knows that no phase shows
     fingerprint: Optional[str] = None  # of the final network's tensors, names and shapes
     hashed: bool = False  # a manifest.json with the digest of every file belongs beside it
+    top5_accuracy: Optional[float] = None  # as `accuracy`, right class among the five likeliest
 
 
 def to_json(record: RunRecord) -> str:

@@ -11,19 +11,25 @@ from contextlib import contextmanager
 from typing import Any, Dict, Iterator, Sequence
 
 from edgejoule import plugins
+from edgejoule.bench.training.lengths import length
 from edgejoule.plugins import REQUIRED
 
 SECTIONS = ("model", "dataset", "train", "prune", "measure")
-TRAIN = {
+TRAINING = {  # whatever the optimiser and the schedule
     "epochs": REQUIRED,
+    "steps": 0,
     "seed": 0,
     "batch_size": 64,
-    "learning_rate": 0.1,
-    "momentum": 0.9,
-    "weight_decay": 1e-4,
-    "nesterov": False,
-    "milestones": [0.5, 0.75],
-    "decay": 0.1,
+    "optimiser": "sgd",
+    "schedule": "steps",
+    "warmup_epochs": 0.0,
+    "warmup_steps": 0,
+    "warmup_start": 0.01,
+    "gradient_clip": 0.0,
+    "label_smoothing": 0.0,
+    "ema": 0.0,
+    "validation": 0.0,
+    "patience": 0,
     "augment": True,
     "device": "auto",
     "threads": 0,
@@ -36,7 +42,17 @@ TRAIN = {
 }
 MEASURE = {"power": "auto", "fake_power": "", "period_s": 0.1}
 THREADS = 4 * (os.cpu_count() or 1)  # more than these only wait, and starve the rest of the machine
-WHOLE = ("epochs", "batch_size", "seed", "threads", "resize")  # those that know no fractions
+WHOLE = (  # those that know no fractions
+    "epochs",
+    "batch_size",
+    "seed",
+    "threads",
+    "resize",
+    "train.steps",
+    "warmup_steps",
+    "patience",
+    "cycles",
+)
 BOUNDS = {  # lowest, first that is too much, in words
     "ratio": (0, 1, "a share to remove, in [0, 1): 0.5 removes half"),
     "epochs": (1, 10**9, "a whole number from 1 and below 1e9"),
@@ -44,6 +60,19 @@ BOUNDS = {  # lowest, first that is too much, in words
     "seed": (0, 2**63, "a whole number from 0 and below 2^63"),
     "threads": (0, THREADS + 1, "a whole number from 0 (torch's own choice) to {}".format(THREADS)),
     "learning_rate": (0, 1e9, "a number from 0 and below 1e9"),
+    "train.steps": (0, 10**12, "a whole number from 0 (`epochs` counts) and below 1e12"),
+    "warmup_epochs": (0, 10**9, "a number of epochs from 0 and below 1e9"),
+    "warmup_steps": (0, 10**12, "a whole number from 0 and below 1e12"),
+    "warmup_start": (0, 1, "a share of the learning rate, in [0, 1)"),
+    "gradient_clip": (0, 1e9, "a norm from 0 (no clip) and below 1e9"),
+    "label_smoothing": (0, 1, "a share of the labels' weight, in [0, 1)"),
+    "ema": (0, 1, "a decay in [0, 1); 0 evaluates the weights themselves"),
+    "validation": (0, 1, "a share of the training set, in [0, 1)"),
+    "patience": (0, 10**9, "a whole number of epochs from 0 (never) and below 1e9"),
+    "cycles": (1, 10**9, "a whole number from 1 and below 1e9"),
+    "lowest": (0, 1, "a share of the learning rate, in [0, 1)"),
+    "rise": (0, 1, "a share of a cycle, in [0, 1)"),
+    "exponent": (0, 1e9, "a number from 0 and below 1e9"),
     "resize": (1, 10**4, "a whole number of pixels a side from 1 and below 10000"),
     "period_s": (0.001, 60, "seconds between power samples, from 0.001 and below 60"),
 }
@@ -57,12 +86,15 @@ DEVICES = re.compile(r"auto|cpu|cuda(:\d+)?$")
 PLUGINS = {
     ("model", "name"): "models",
     ("dataset", "name"): "datasets",
+    ("train", "optimiser"): "optimisers",
+    ("train", "schedule"): "schedules",
     ("prune", "recipe"): "recipes",
     ("prune", "criterion"): "criteria",
     ("prune", "saliency"): "saliency",
     ("prune", "regularizer"): "regularizers",
 }
-NAMING = ("name", "recipe", "criterion", "saliency", "regularizer")  # what else is allowed
+# what else is allowed depends on these
+NAMING = ("name", "recipe", "criterion", "saliency", "regularizer", "optimiser", "schedule")
 _remembered: Dict[str, Dict] = {}
 _depth = 0  # of `remembered` blocks
 
@@ -95,7 +127,7 @@ def allowed(section: str, table: Dict) -> Dict:
 
 def _allowed(section: str, table: Dict) -> Dict:
     if section == "train":
-        return TRAIN
+        return _allowed_training(table)
     if section == "measure":
         return MEASURE
     if section == "model":
@@ -110,13 +142,27 @@ def resolve(section: str, table: Dict) -> Dict:
     """The table with every default filled in, each value checked."""
     known = allowed(section, table)
     check_known(section, table, known)
+    if section == "train" and table.get("steps"):
+        known = dict(known, epochs=None)  # follow from the steps and the size of the data set
     for key, default in known.items():
         if default is REQUIRED and key not in table:
             raise ValueError("{}.{} has no default and is missing".format(section, key))
-    return {
+    resolved = {
         key: _checked(section, key, table.get(key, default), default)
         for key, default in known.items()
     }
+    if section == "train":
+        _check_training(resolved)
+    return resolved
+
+
+def with_epochs(sections: Dict[str, Dict]) -> Dict[str, Dict]:
+    """The resolved sections of a case; epochs that are not told follow from the steps."""
+    train = sections["train"]
+    if train["epochs"] is not None:
+        return sections
+    images = plugins.constant("datasets", sections["dataset"]["name"], "TRAIN_IMAGES")
+    return dict(sections, train=dict(train, epochs=length(train, int(str(images))).epochs))
 
 
 def check_known(where: str, table: Dict, known) -> None:
@@ -138,6 +184,36 @@ def differing(section: str, table: Dict) -> Dict:
     }
 
 
+def _allowed_training(table: Dict) -> Dict:
+    """Settings of every training, then those of its optimiser and its schedule."""
+    optimiser = str(table.get("optimiser", TRAINING["optimiser"]))
+    schedule = str(table.get("schedule", TRAINING["schedule"]))
+    every = plugins.constant("schedules", schedule, "EVERY")
+    return dict(
+        TRAINING,
+        **plugins.options("optimisers", optimiser, "build"),
+        **plugins.options("schedules", schedule, "rate"),
+        **({"rate_every": every} if every else {}),
+    )
+
+
+def _check_training(train: Dict) -> None:
+    """Raises a ValueError for settings that contradict one another, or would do nothing."""
+    for wrong, words in (
+        (train["epochs"] and train["steps"], "epochs and steps: a training has one length"),
+        (train["warmup_epochs"] and train["warmup_steps"], "warmup_epochs and warmup_steps"),
+        (
+            train["warmup_start"] != TRAINING["warmup_start"]
+            and not (train["warmup_epochs"] or train["warmup_steps"]),
+            "warmup_start without warmup_epochs or warmup_steps",
+        ),
+        (train["patience"] and not train["validation"], "patience without validation"),
+        (train.get("nesterov") and not train["momentum"], "nesterov without momentum"),
+    ):
+        if wrong:
+            raise ValueError("train sets {}; leave one out, or set what it needs".format(words))
+
+
 def _allowed_pruning(table: Dict) -> Dict:
     """Settings of a recipe, then those of the plug-ins that it lets a suite choose."""
     recipe = table["recipe"]
@@ -157,8 +233,9 @@ def _checked(section: str, key: str, value, default):
     where = "{}.{}".format(section, key)
     if (section, key) in PLUGINS and value is not None:
         return plugins.check(PLUGINS[section, key], value)
-    if key in BOUNDS and value is not None:
-        _bounded(where, value, BOUNDS[key])
+    bounds = BOUNDS.get(where, BOUNDS.get(key))
+    if bounds and value is not None:
+        _bounded(where, value, bounds)
     if where in SPECIAL:
         SPECIAL[where](where, value)
     if where in CHOICES or where == "train.workers":  # checked, and of several types
@@ -210,8 +287,24 @@ def _is_watts(value: Any) -> bool:
         return False
 
 
+def _unit(where: str, value: Any) -> None:
+    if value not in ("epoch", "step"):
+        raise ValueError('{} = {!r}; it must be "epoch" or "step"'.format(where, value))
+
+
+def _two_betas(where: str, value: Any) -> None:
+    if not (isinstance(value, (list, tuple)) and len(value) == 2 and all(map(_is_beta, value))):
+        raise ValueError("{} = {!r}; it must be two numbers in [0, 1)".format(where, value))
+
+
+def _is_beta(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1
+
+
 SPECIAL = {
     "train.device": _known_device,
+    "train.rate_every": _unit,
+    "train.betas": _two_betas,
     "train.workers": _workers,
     "measure.fake_power": _playable,
 }
@@ -221,7 +314,8 @@ SPECIAL.update(dict.fromkeys(CHOICES, _of_choices))
 def _bounded(where: str, value, bounds) -> None:
     low, high, words = bounds
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    whole = where.rpartition(".")[2] not in WHOLE or isinstance(value, int)
+    known = where in WHOLE or where.rpartition(".")[2] in WHOLE
+    whole = not known or isinstance(value, int)
     if not (number and whole and low <= value < high):
         raise ValueError("{} = {!r}; it must be {}".format(where, value, words))
 
@@ -241,3 +335,6 @@ def _typed(where: str, value, default):
 def _listed(value):
     """JSON and TOML know lists only."""
     return list(value) if isinstance(value, tuple) else value
+
+
+TRAIN = _allowed_training({})  # of a training with SGD whose rate falls in steps

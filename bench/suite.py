@@ -177,6 +177,7 @@ def _check_size(sections: Dict, most: Optional[int]) -> None:
 
 
 def _quick(table: Dict) -> Dict:
+    table = {key: value for key, value in table.items() if key != "steps"}
     return dict(table, seed=grid.first(table.get("seed", 0)), epochs=QUICK_EPOCHS)
 
 

@@ -163,6 +163,7 @@ def _record(
         facts=outcome.facts,
         fingerprint=journal.fingerprint(outcome.model),
         hashed=True,  # by the runner, which closes the bundle
+        top5_accuracy=trainer.top5_accuracy,  # of the same evaluation as `accuracy`
     )
     return record._replace(warnings=record.warnings + checks.sentences(record))
 

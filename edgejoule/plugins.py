@@ -37,6 +37,8 @@ KINDS = {
     "saliency": Kind("saliency", "prune/saliency", ("scores", "SCOPE", "BATCHES", "AXIS")),
     "regularizers": Kind("regularizer", "prune/regularizers", ("penalty",)),
     "recipes": Kind("recipe", "prune/recipes", ("run",)),
+    "optimisers": Kind("optimiser", "bench/optimisers", ("build",)),
+    "schedules": Kind("schedule", "bench/schedules", ("rate", "EVERY")),
     "adapters": Kind("adapter", "devices/adapters", ("open", "present")),
     "sections": Kind("section", "reports/sections", ("render", "TITLE", "ORDER")),
 }

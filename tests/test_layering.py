@@ -39,6 +39,7 @@ TORCH_FREE = (
     "runner",
     "settings",
     "suite",
+    "training.lengths",
 )
 HEAVY = {"torch", "torchvision", "numpy", "pandas", "sklearn", "jtop", "pynvml", "fvcore"}
 PLUGINS = ("models", "datasets", "criteria", "saliency", "recipes", "adapters", "sections")

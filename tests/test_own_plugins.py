@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from edgejoule import plugins
-from edgejoule.bench import grid, suite
+from edgejoule.bench import grid, settings, suite
 from edgejoule.bench.gates import case_file
+from edgejoule.bench.training import rates
 
 CRITERION = '''
 """A criterion of the user's."""
@@ -19,6 +20,24 @@ SCOPE, BATCHES = "layer", 0
 def scores(model, groups, batches, *, power=2.0, names=("a", "b")):
     """As L1."""
     return l1.scores(model, groups, batches)
+'''
+OPTIMISER = '''
+"""An optimiser of the user's."""
+from torch import optim
+
+
+def build(parameters, *, learning_rate=0.3, mildness=1.0):
+    """Plain steps."""
+    return optim.SGD(parameters, learning_rate * mildness)
+'''
+SCHEDULE = '''
+"""A schedule of the user's."""
+EVERY = "epoch"
+
+
+def rate(highest, done, length):
+    """Half as much every time."""
+    return highest * 0.5**done
 '''
 SUITE = """\
 question = "Which?"
@@ -72,6 +91,19 @@ def test_a_suite_names_its_folder(mine, tmp_path):
     cases = suite.read(str(tmp_path / "q.toml")).cases
     assert [case.prune["power"] for case in cases] == [1.0, 3.0]
     assert plugins.used() == {"plugins": [str(mine)]}
+
+
+def test_a_training_takes_an_optimiser_and_a_schedule_of_the_users(mine):
+    write(mine / "optimisers" / "mild.py", OPTIMISER)
+    write(mine / "schedules" / "halves.py", SCHEDULE)
+    plugins.use([str(mine)])
+    asked = {"epochs": 3, "optimiser": "mild", "schedule": "halves", "mildness": 0.5}
+    found = settings.resolve("train", asked)
+    assert found["learning_rate"] == 0.3 and found["rate_every"] == "epoch"
+    assert not {"momentum", "milestones", "decay"} & set(found)
+    assert [rates.learning_rate(found, epoch, 3) for epoch in range(3)] == [0.3, 0.15, 0.075]
+    with pytest.raises(ValueError, match="no setting 'mildness'"):
+        settings.resolve("train", dict(asked, optimiser="sgd"))
 
 
 def test_a_single_case_takes_its_folder_along(mine, tmp_path):

@@ -19,6 +19,8 @@ SETTINGS = {  # kind: where a suite's settings of it come from
     "saliency": "scores",
     "regularizers": "penalty",
     "recipes": "run",
+    "optimisers": "build",
+    "schedules": "rate",
 }
 NAMES = {"devices": "adapters"}  # a kind that people know by another name
 KINDS = ["suites"] + list(SETTINGS) + list(NAMES) + ["sections", "runs"]

@@ -25,6 +25,8 @@ SETTING = {  # how a suite, or a command, asks for one
     "saliency": 'saliency = "{}"',
     "regularizers": 'regularizer = "{}"',
     "recipes": 'recipe = "{}"',
+    "optimisers": '[train] optimiser = "{}"',
+    "schedules": '[train] schedule = "{}"',
     "adapters": '[measure] power = "{}"',
     "sections": "(the report shows {} by itself)",
 }

@@ -1,4 +1,4 @@
-"""How to train: SGD with momentum, steps in the learning rate, one loop for every method.
+"""How to train: one loop for every method, optimiser and schedule.
 
 Recipes ask a `Trainer` for epochs, batches and phases; it knows nothing of pruning.
 """
@@ -6,13 +6,13 @@ Recipes ask a `Trainer` for epochs, batches and phases; it knows nothing of prun
 import hashlib
 import math
 from contextlib import contextmanager
-from functools import partial
 from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
     ContextManager,
     Dict,
+    Iterator,
     List,
     Mapping,
     Optional,
@@ -21,12 +21,15 @@ from typing import (
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from edgejoule.bench.data import Batch, Data, Split
 from edgejoule.bench.measure import Ledger
+from edgejoule.bench.training.lengths import length
 from edgejoule.bench.training.loading import Loading
 from edgejoule.bench.training.precision import Arithmetic
+from edgejoule.bench.training.rates import Rates, learning_rate
+from edgejoule.bench.training.stepping import Penalty, Stepper
+from edgejoule.bench.training.validation import Patience, mean_loss, parted
 from edgejoule.prune import cost
 from edgejoule.prune.trainer import Answer, Resumable
 
@@ -34,8 +37,9 @@ if TYPE_CHECKING:
     from edgejoule.bench.progress import Progress
     from edgejoule.bench.rounds import Writer
 
-Penalty = Callable[[nn.Module], None]  # adds to the gradients of the model that it is given
 AfterEpoch = Callable[[int], Optional[bool]]  # the epoch that ended -> True to end the training
+TOP = 5  # a top-5 accuracy says nothing of ten classes or fewer, where chance reaches a half
+__all__ = ["AfterEpoch", "Penalty", "Trainer", "channels", "learning_rate"]
 
 
 class Trainer:
@@ -63,7 +67,8 @@ class Trainer:
     ) -> None:
         self.data, self.settings, self.ledger = data, settings, ledger
         self.progress, self.celsius, self._build = progress, celsius, build
-        self.epochs, self.seed = settings["epochs"], settings["seed"]
+        self.length = length(settings, len(data.train))
+        self.epochs, self.seed = self.length.epochs, settings["seed"]
         self.batch_size = settings["batch_size"]
         self.device = next(model.parameters()).device
         self.arithmetic = Arithmetic(settings, self.device)
@@ -77,6 +82,12 @@ class Trainer:
         self._augmenting = torch.Generator().manual_seed(self.seed + 1)
         self._sampling = torch.Generator().manual_seed(self.seed + 2)
         self._drawing = torch.Generator().manual_seed(self.seed + 3)
+        # Not drawn from the others, or holding images out would change what they draw.
+        self._trained_on, self._validating = parted(
+            len(data.train), settings["validation"], self.seed + 4
+        )
+        self._rates = Rates(settings, self.length)
+        self.top5_accuracy: Optional[float] = None  # of the last evaluation; None: few classes
         self.sampled: List[str] = []  # a digest of the indices of every scoring sample
         self._observer: Callable[[nn.Module], Answer] = lambda model: model  # nobody looks on
         self.replace(model)
@@ -97,17 +108,10 @@ class Trainer:
 
     def replace(self, model: nn.Module) -> None:
         """Trains this model from now on, with a new optimiser."""
-        s = self.settings
         self.model = model.to(self.device)
         self.arithmetic.prepare(model)
         # New, because the old one's momentum has the shapes of the model before.
-        self.optimizer = torch.optim.SGD(
-            model.parameters(),
-            s["learning_rate"],
-            s["momentum"],
-            weight_decay=s["weight_decay"],
-            nesterov=s["nesterov"],
-        )
+        self.stepper = Stepper(self.model, self.settings, self.arithmetic)
         self.ledger.per_sample = {
             name: cost.train_flops(model, self.example, name) for name in self.ledger.per_sample
         }
@@ -126,12 +130,15 @@ class Trainer:
 
         `penalty(model)` is called between backward and step; `after_epoch(epoch)` returning
         True ends the training early; `memory` is what the caller learns meanwhile, for a
-        trainer that can go on (`bench.training.resume`).
+        trainer that can go on (`bench.training.resume`). With `patience` set, a validation loss
+        that no longer falls ends it too: its lowest is sought anew in every call.
         """
         total = first + epochs if total is None else total
+        patience = Patience(self.settings["patience"])
         for epoch in range(first, first + epochs):
-            self._epoch(learning_rate(self.settings, epoch, total), penalty)
-            if after_epoch is not None and after_epoch(epoch):
+            self._epoch(epoch, total, penalty)
+            ended = after_epoch is not None and after_epoch(epoch)
+            if ended or patience.is_over(self.ledger.epochs[-1].validation_loss):
                 return epoch - first + 1
         return epochs
 
@@ -146,8 +153,9 @@ class Trainer:
 
     def sample(self, count: int, split: str = "train") -> Tensor:
         """Places [count] of samples drawn by chance from a split, anew at every call."""
-        drawn = torch.randperm(len(getattr(self.data, split)), generator=self._sampling)
-        order = drawn[:count]
+        # what validates is not for scoring either
+        among = self._trained_on if split == "train" else torch.arange(len(self.data.test))
+        order = among[torch.randperm(len(among), generator=self._sampling)][:count]
         self.sampled.append(hashlib.sha256(order.numpy().tobytes()).hexdigest()[:16])
         return order
 
@@ -164,11 +172,15 @@ class Trainer:
         """Share of the test set that the current model gets right, from 0 to 1."""
         self.model.eval()
         answer = self._observer(self.model)
+        right = among = torch.zeros((), dtype=torch.long, device=self.device)
         with torch.no_grad():
-            right = sum(
-                (self.arithmetic.logits(self.model, x, answer).argmax(1) == y).sum()
-                for x, y in self.loading.batches(self.data.test)
-            )
+            for x, y in self.loading.batches(self.data.test):
+                logits = self.arithmetic.logits(self.model, x, answer)
+                right = right + (logits.argmax(1) == y).sum()
+                if logits.shape[1] > 2 * TOP:
+                    among = among + (logits.topk(TOP)[1] == y.unsqueeze(1)).sum()
+        few = logits.shape[1] <= 2 * TOP
+        self.top5_accuracy = None if few else float(among) / len(self.data.test)
         return float(right) / len(self.data.test)
 
     @contextmanager
@@ -187,31 +199,38 @@ class Trainer:
             # the last epoch's accuracy and not a new one: a resumed run has it from its journal
             self.rounds.add(_arrays(mask), self.ledger.epochs[-1].accuracy, _arrays(state))
 
-    def _epoch(self, rate: float, penalty: Optional[Penalty]) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+    def _epoch(self, epoch: int, total: int, penalty: Optional[Penalty]) -> None:
+        rate = self._rates.at(epoch, total)  # of the first step, or of all
+        self.stepper.set_rate(rate)
         before = self.loading.waited_s
         with self.ledger.window("epoch") as trained:
-            loss, right = self._pass(penalty)
+            order = self._order(epoch, total)
+            loss, right = self._pass(order, epoch, total, penalty)
         waited = self.loading.waited_s - before  # now: an evaluation waits as well
         with self.ledger.evaluation() as evaluated:
-            accuracy = self.accuracy()
+            accuracy, validation = self.accuracy(), self._validation_loss()
         if not math.isfinite(loss):
             self._warn_diverged(loss)
-        count = len(self.data.train)
         record = self.ledger.epoch(
             trained,
             evaluated,
-            count,
-            train_accuracy=right / count,
+            len(order),
+            train_accuracy=right / len(order),
             loss=loss if math.isfinite(loss) else None,  # JSON has no NaN
             accuracy=accuracy,
             celsius=self.celsius(),
             learning_rate=rate,
             channels=self._channels,
             loading_seconds=waited,
+            top5_accuracy=self.top5_accuracy,
+            validation_loss=validation if math.isfinite(validation or 0) else None,
         )
         self.progress.epoch(record)
+
+    def _order(self, epoch: int, total: int) -> Tensor:
+        """The indices that an epoch trains on, in order; the last epoch may have fewer."""
+        drawn = self._trained_on[torch.randperm(len(self._trained_on), generator=self._shuffling)]
+        return drawn[: self.length.of_epoch(epoch, total) * self.batch_size]
 
     def _warn_diverged(self, loss: float) -> None:
         self.warn(
@@ -220,21 +239,34 @@ class Trainer:
             )
         )
 
-    def _pass(self, penalty: Optional[Penalty]) -> Tuple[float, int]:
-        """(mean loss, correct answers) of one pass over the training set.
+    def _pass(
+        self, order: Tensor, epoch: int, total: int, penalty: Optional[Penalty]
+    ) -> Tuple[float, int]:
+        """(mean loss, correct answers) of one pass over the training set in that order.
 
         Sums stay on the device until the end: reading them each step would stall it.
         """
-        self.model.train()  # the evaluation after the last epoch left it in eval()
-        order = torch.randperm(len(self.data.train), generator=self._shuffling)
+        augment = self.data.augment if self.settings["augment"] else None
         loss_sum = torch.zeros((), device=self.device)
         right = torch.zeros((), dtype=torch.long, device=self.device)
-        for x, y in self.loading.batches(self._training_split(), order):
-            loss, logits = self._step(x, y, penalty)
-            # A batch's loss is its mean; the last batch may be shorter than the others.
-            loss_sum = loss_sum + loss.detach() * len(y)
-            right = right + (logits.argmax(1) == y).sum()
+        with self.stepper.epoch():
+            for step, (x, y) in enumerate(self.loading.batches(self._training_split(), order)):
+                if self._rates.vary:
+                    self.stepper.set_rate(self._rates.at(epoch, total, step))
+                if augment is not None:
+                    x = augment(x, self._augmenting)
+                loss, logits = self.stepper.step(x, y, penalty)
+                # A batch's loss is its mean; the last batch may be shorter than the others.
+                loss_sum = loss_sum + loss.detach() * len(y)
+                right = right + (logits.argmax(1) == y).sum()
         return float(loss_sum) / len(order), int(right)
+
+    def _validation_loss(self) -> Optional[float]:
+        """Mean loss of the images that were held out; None where there are none."""
+        if not len(self._validating):
+            return None
+        held_out = self.loading.batches(self.data.train, self._validating)
+        return mean_loss(self.model, self.stepper.logits, held_out, self.stepper.loss)
 
     def _training_split(self) -> Split:
         """The training split, newly cropped at every reading where pictures have no one size."""
@@ -242,31 +274,9 @@ class Trainer:
             return self.data.varied
         return self.data.train
 
-    def _step(self, x: Tensor, y: Tensor, penalty: Optional[Penalty]) -> Tuple[Tensor, Tensor]:
-        """(loss, logits [n, classes]) of one batch, after which the weights have moved."""
-        if self.settings["augment"] and self.data.augment is not None:
-            x = self.data.augment(x, self._augmenting)
-        logits = self.arithmetic.logits(self.model, x)
-        loss = F.cross_entropy(logits, y)
-        self.optimizer.zero_grad()
-        self.arithmetic.backward(loss)
-        # a penalty adds to gradients that carry no scale
-        added = None if penalty is None else partial(penalty, self.model)
-        self.arithmetic.step(self.optimizer, added)
-        return loss, logits
-
 
 def _arrays(tensors: Mapping[str, Tensor]) -> Dict[str, Any]:
     return {name: value.detach().cpu().numpy() for name, value in tensors.items()}
-
-
-def learning_rate(settings: Dict[str, Any], epoch: int, total: int) -> float:
-    """The rate of an epoch: multiplied by `decay` at each milestone, a fraction of `total`.
-
-    Fractions, so that one setting fits trainings of any length.
-    """
-    passed = sum(epoch >= round(share * total) for share in settings["milestones"])
-    return settings["learning_rate"] * settings["decay"] ** passed
 
 
 def channels(model: nn.Module) -> int:

@@ -22,14 +22,12 @@ from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from edgejoule.bench.training.journal import Call, Journal, Phase, fingerprint, within
 from edgejoule.bench.training.loop import AfterEpoch, Penalty, Trainer
 from edgejoule.bench.training.shared import Shelf
 from edgejoule.prune.trainer import Resumable
-
-MOMENTUM = "momentum_buffer"  # torch's name for it in the state of its SGD
 
 
 class ResumingTrainer(Trainer):
@@ -148,8 +146,10 @@ class ResumingTrainer(Trainer):
         self.model.load_state_dict(within(call.tensors, "model."))
         if call.done:
             self.model.eval()  # as the last evaluation left it
-        self._set_momentum(within(call.tensors, "momentum."))
+        self._set_optimizer(call.tensors)
         self.arithmetic.restore(within(call.tensors, "scale."))
+        if self.stepper.averages is not None and call.done:
+            self.stepper.averages.put_back(within(call.tensors, "own."))
         self._set_generators(within(call.tensors, "chance."))
         self.ledger.epochs += call.epochs
         self.warnings += call.warnings
@@ -163,11 +163,13 @@ class ResumingTrainer(Trainer):
             "model." + name: value.detach().clone()
             for name, value in self.model.state_dict().items()
         }
-        for place, parameter in enumerate(self._parameters()):
-            # SGD makes a buffer at a parameter's first step, so a frozen one has none.
-            buffer = self.optimizer.state.get(parameter, {}).get(MOMENTUM)
-            if buffer is not None:
-                found["momentum.{}".format(place)] = buffer.detach().clone()
+        # a parameter that never had a gradient has no state
+        for place, state in self.stepper.optimizer.state_dict()["state"].items():
+            for name, value in state.items():
+                found.update(_kept("{}.{}".format(place, name), value))
+        averages = self.stepper.averages
+        if averages is not None and averages.own is not None:
+            found.update({"own." + name: each for name, each in averages.own.items()})
         found.update({"scale." + name: each for name, each in self.arithmetic.state().items()})
         found["chance.torch"] = torch.get_rng_state()  # dropout draws from it
         found["chance.order"] = self._shuffling.get_state()
@@ -178,11 +180,16 @@ class ResumingTrainer(Trainer):
             found["chance.cuda"] = torch.cuda.get_rng_state(self.device)
         return found
 
-    def _set_momentum(self, buffers: Dict[str, Tensor]) -> None:
-        for place, parameter in enumerate(self._parameters()):
-            buffer = buffers.get(str(place))
-            if buffer is not None:
-                self.optimizer.state[parameter][MOMENTUM] = buffer.to(parameter.device)
+    def _set_optimizer(self, tensors: Dict[str, Tensor]) -> None:
+        """Puts back what the optimiser knew of every parameter: tensors, and numbers as such."""
+        state: Dict[int, Dict[str, Any]] = {}
+        for kind, read in (("tensor.", Tensor.clone), ("number.", Tensor.item)):
+            for name, value in within(tensors, kind).items():
+                place, _, key = name.partition(".")
+                state.setdefault(int(place), {})[key] = read(value)
+        # torch's own way knows which tensors stay on the processor, such as a count of steps
+        groups = self.stepper.optimizer.state_dict()["param_groups"]
+        self.stepper.optimizer.load_state_dict({"state": state, "param_groups": groups})
 
     def _set_generators(self, states: Dict[str, Tensor]) -> None:
         torch.set_rng_state(states["torch"])
@@ -193,9 +200,24 @@ class ResumingTrainer(Trainer):
         if "cuda" in states:
             torch.cuda.set_rng_state(states["cuda"], self.device)
 
-    def _parameters(self) -> List[nn.Parameter]:
-        """What the optimiser steps, in its order, which is the same in every attempt."""
-        return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+
+def _kept(name: str, value: Any) -> Dict[str, Tensor]:
+    """One entry of an optimiser's state, to be found again under a name that tells its kind.
+
+    Raises:
+        ValueError: it is neither a tensor nor a number.
+    """
+    if value is None:
+        return {}
+    if isinstance(value, Tensor):
+        return {"tensor." + name: value.detach().clone()}
+    if isinstance(value, (int, float)):  # steps are counted by a number before torch 1.12
+        kind = torch.float64 if isinstance(value, float) else torch.int64
+        return {"number." + name: torch.tensor(value, dtype=kind)}
+    raise ValueError(
+        "the optimiser keeps {!r:.60} as {}; an optimiser that goes on after an interruption "
+        "keeps tensors and numbers".format(value, name)
+    )
 
 
 def _with_memory(call: Call, memory: Optional[Resumable]) -> Call:

@@ -1,12 +1,13 @@
 """FLOPs of every epoch and phase again: per sample from the network, times the pictures seen."""
 
-from typing import Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from torch import Tensor, nn
 
 from edgejoule import plugins
 from edgejoule.bench import environment
 from edgejoule.bench.records import CONVENTIONS, total
+from edgejoule.bench.training.lengths import held_out, length
 from edgejoule.bench.verify.evidence import Evidence
 from edgejoule.bench.verify.network import Networks
 from edgejoule.bench.verify.outcome import Outcome
@@ -40,21 +41,22 @@ def check(found: Evidence, networks: Networks, pictures: int, outcome: Outcome) 
     for number, epoch in enumerate(found.record.epochs):
         figures = [each for size, each in known if size == epoch.get("channels")]
         what = "epochs[{}]".format(number)
+        seen = _seen(found, epoch, pictures, what, outcome)
         if not figures:
             outcome.skip(
                 "FLOPs of epochs between the dense and the final network",
                 "networks in between are not kept",
             )
             exact = epoch["flops"]["exact"]
-            outcome.same(what + ".flops.exact", exact % pictures, 0, "pictures")
+            outcome.same(what + ".flops.exact", exact % seen, 0, "pictures")
             for size, figure in known:
-                if figure["exact"] is not None and exact == figure["exact"] * pictures:
+                if figure["exact"] is not None and exact == figure["exact"] * seen:
                     outcome.same(what + ".channels", epoch.get("channels"), size, "its FLOPs")
             continue
         for name in figures[0]:
             each = [figure[name] for figure in figures]
-            told = {None if one is None else one * pictures for one in each}
-            how = "the network's {} FLOPs of {} pictures".format(name, pictures)
+            told = {None if one is None else one * seen for one in each}
+            how = "the network's {} FLOPs of {} pictures".format(name, seen)
             stored = epoch["flops"].get(name)
             outcome.same(
                 "{}.flops.{}".format(what, name),
@@ -67,6 +69,20 @@ def check(found: Evidence, networks: Networks, pictures: int, outcome: Outcome) 
 def pictures(found: Evidence) -> int:
     """How many pictures an epoch sees, by the data set's own word."""
     return plugins.load("datasets", found.record.case["dataset"]["name"]).TRAIN_IMAGES
+
+
+def _seen(
+    found: Evidence, epoch: Dict[str, Any], pictures: int, what: str, outcome: Outcome
+) -> int:
+    """How many pictures an epoch saw: all that train, or what the last steps were of."""
+    told = epoch.get("samples")
+    if told is None:  # older records: the whole data set
+        return pictures
+    train = found.record.case["train"]
+    whole, asked = pictures - held_out(pictures, train["validation"]), length(train, pictures)
+    last = min(whole, (asked.per_epoch - asked.short) * train["batch_size"])
+    outcome.same(what + ".samples", told in (whole, last), True, "{} or {}".format(whole, last))
+    return int(told)
 
 
 def _known(found: Evidence, networks: Networks, outcome: Outcome) -> List[Tuple[int, Figures]]:

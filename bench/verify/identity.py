@@ -1,6 +1,6 @@
 """What a run says it is: id, label, seed, settings and attempts, each told twice at least."""
 
-from typing import Any, Dict
+from typing import Any, Dict, List, Optional
 
 from edgejoule.bench import records, settings, suite
 from edgejoule.bench.verify.evidence import CASE, Evidence
@@ -42,16 +42,29 @@ def _settings(case: Dict[str, Any], record: records.RunRecord, outcome: Outcome)
 
 
 def _rates(found: Evidence, outcome: Outcome) -> None:
-    """Every learning rate is one of the schedule's, and none rises within a phase."""
+    """Every learning rate is one of the schedule's: exactly where it falls in steps, else below."""
     train = found.record.case["train"]
-    if set(train) - set(settings.TRAIN) or not {"milestones", "decay"} <= set(train):
+    try:
+        strange = set(train) - set(settings.allowed("train", train))
+    except ValueError:  # an optimiser or a schedule of somebody's own
+        strange = {"schedule"}
+    if strange or "learning_rate" not in train:
         outcome.skip("learning rates", "the schedule is not known here")
         return
-    known = [
-        train["learning_rate"] * train["decay"] ** passed
-        for passed in range(len(train["milestones"]) + 1)
-    ]
+    warm = train.get("warmup_epochs") or train.get("warmup_steps")
+    known = None if warm else _steps(train)
     for place, epoch in enumerate(found.record.epochs):
         what = "epochs[{}].learning_rate".format(place)
         rate = epoch.get("learning_rate")
-        outcome.same(what, rate in known, True, "rates of the schedule: {}".format(known))
+        if known is None:
+            outcome.within(what, rate, 0, train["learning_rate"], "the schedule")
+        else:
+            outcome.same(what, rate in known, True, "rates of the schedule: {}".format(known))
+
+
+def _steps(train: Dict[str, Any]) -> Optional[List[float]]:
+    """The rates that a schedule in steps may have; None of another schedule."""
+    if not {"milestones", "decay"} <= set(train):
+        return None
+    falls = range(len(train["milestones"]) + 1)
+    return [train["learning_rate"] * train["decay"] ** passed for passed in falls]

@@ -24,7 +24,8 @@ def shares(found: Evidence, outcome: Outcome) -> None:
     for number, epoch in enumerate(found.record.epochs):
         what = "epochs[{}].".format(number)
         _share(what + "accuracy", epoch["accuracy"], source.TEST_IMAGES, outcome)
-        _share(what + "train_accuracy", epoch["train_accuracy"], source.TRAIN_IMAGES, outcome)
+        seen = epoch.get("samples") or source.TRAIN_IMAGES
+        _share(what + "train_accuracy", epoch["train_accuracy"], seen, outcome)
     _share("accuracy", found.record.accuracy, source.TEST_IMAGES, outcome)
 
 
@@ -32,6 +33,9 @@ def samples(found: Evidence, pictures: int, outcome: Outcome) -> None:
     """The digests of the scoring samples, which seed and batch size determine."""
     stored = found.record.environment.get("samples")
     if not stored:
+        return
+    if found.record.case["train"].get("validation"):
+        outcome.skip("scoring samples", "images were held out, and which is not drawn again here")
         return
     # as `bench.training.loop.Trainer` draws them
     drawing = torch.Generator().manual_seed(found.record.case["train"]["seed"] + 2)

@@ -26,7 +26,13 @@ FIELDS = (
     "seeds",
 )
 EXTRA = ("retrain_epochs",)
-OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adagrad": "Adagrad", "rmsprop": "RMSprop"}
+OPTIMIZERS = {
+    "sgd": "SGD",
+    "adam": "Adam",
+    "adamw": "AdamW",
+    "adagrad": "Adagrad",
+    "rmsprop": "RMSprop",
+}
 # data sets whose every reading for training is a new crop, which no setting of theirs tells
 RECROPPED = {"imagenet": {"crop": "any size", "flip": 0.5}}
 
@@ -60,14 +66,17 @@ def ours(case: Mapping[str, Any], seeds: int) -> Recipe:
         for name in ("epochs", "learning_rate", "momentum", "weight_decay", "batch_size")
     }
     # records say neither of these before they became settings: it was plain SGD, without a clip
-    for name, before in (("optimizer", "sgd"), ("gradient_clip", "none")):
-        value = setting(case, "train." + name)
-        found[name] = before if value in (NOT_RECORDED, None) else value
+    for name, own, before in (
+        ("optimizer", "optimiser", "sgd"),
+        ("gradient_clip", "gradient_clip", "none"),
+    ):
+        value = setting(case, "train." + own)
+        found[name] = before if value in (NOT_RECORDED, None, 0) else value
     if setting(case, "train.nesterov") is True:
         found["optimizer"] += " (Nesterov)"
-    found["schedule"] = {
-        name: setting(case, "train." + name) for name in ("milestones", "decay", "epochs")
-    }
+    if found["momentum"] == NOT_RECORDED and found["optimizer"] != "sgd":
+        found["momentum"] = 0.0  # an optimiser without this setting has none
+    found["schedule"] = _schedule(case, found["epochs"])
     retrain = setting(case, "prune.retrain_epochs")
     found["retrain_epochs"] = found["epochs"] if retrain in (NOT_RECORDED, None) else retrain
     found["augmentation"] = _augmentation(case)
@@ -77,6 +86,20 @@ def ours(case: Mapping[str, Any], seeds: int) -> Recipe:
     ]
     found["seeds"] = seeds
     return found
+
+
+def _schedule(case: Dict[str, Any], epochs: Any) -> Recipe:
+    """Where the learning rate falls, or what our schedule is called where it does not in steps."""
+    name, told = setting(case, "train.schedule"), setting(case, "train.milestones")
+    decay = setting(case, "train.decay")
+    if name == "constant":
+        told = []
+    elif name not in (NOT_RECORDED, None, "steps"):
+        told = name
+    warmup = [setting(case, "train.warmup_" + unit) for unit in ("epochs", "steps")]
+    if any(each not in (NOT_RECORDED, None, 0) for each in warmup):
+        told = "{} after a warm-up".format(_schedule_words({"milestones": told, "decay": decay}))
+    return {"milestones": told, "decay": decay, "epochs": epochs}
 
 
 def differences(

@@ -71,7 +71,7 @@ def test_every_recipe_is_here():
     assert set(CASES) == set(plugins.names("recipes"))
 
 
-def run(folder, recipe, options):
+def run(folder, recipe, options, **training):
     """(trainer, outcome) of a recipe on a small network, with a journal in `folder`."""
     generator = torch.Generator().manual_seed(3)
     x = torch.randn(48, 3, 8, 8, generator=generator)
@@ -81,7 +81,7 @@ def run(folder, recipe, options):
         TensorDataset(x[32:], y[32:]),
         lambda x, noise: x + 0.1 * torch.randn(x.shape, generator=noise),
     )
-    chosen = dict(settings.TRAIN, epochs=5, batch_size=8, seed=1)
+    chosen = settings.resolve("train", dict(training, epochs=5, batch_size=8, seed=1))
 
     def build():
         return torch.nn.Sequential(small_net(), torch.nn.Dropout(0.1))
@@ -111,14 +111,52 @@ def facts(trainer, outcome):
 
 @pytest.mark.parametrize("recipe, options", EACH)
 def test_from_every_boundary_the_end_is_the_same_bit_by_bit(tmp_path, recipe, options):
-    whole, outcome = run(tmp_path / "whole", recipe, options)
+    resumes_everywhere(tmp_path, recipe, options)
+
+
+EVERYTHING = dict(
+    gradient_clip=0.5,
+    label_smoothing=0.1,
+    ema=0.9,
+    validation=0.25,
+    patience=4,
+    warmup_steps=3,
+    schedule="triangular",
+)
+GOES_ON = ("early_bird", dict(HALF, epsilon=1e-9, compose="continue"))  # with the same optimiser
+SNIPS = ("snip_it", CASES["snip_it"][0])  # in the middle of its training, over and over
+
+
+@pytest.mark.parametrize("recipe, options", [GOES_ON, SNIPS])
+@pytest.mark.parametrize("more", [{}, EVERYTHING], ids=["plain", "everything"])
+@pytest.mark.parametrize("optimiser", plugins.names("optimisers"))
+def test_every_optimiser_goes_on_bit_by_bit(tmp_path, optimiser, more, recipe, options):
+    training = dict(more, optimiser=optimiser)
+    if optimiser == "rmsprop":
+        training.update(momentum=0.9, centered=True)
+    if optimiser == "adam":
+        training.update(amsgrad=True)
+    resumes_everywhere(tmp_path, recipe, options, **training)
+
+
+def test_an_optimiser_whose_state_cannot_be_kept_is_refused(tmp_path):
+    trainer, _ = run(tmp_path, "dense", {})
+    parameter = next(trainer.model.parameters())
+    trainer.stepper.optimizer.state[parameter]["history"] = [1, 2]
+    with pytest.raises(ValueError, match="keeps .1, 2. as 0.history"), trainer.phase("retrain"):
+        trainer.train(1)
+
+
+def resumes_everywhere(tmp_path, recipe, options, **training):
+    """Begins anew from every boundary of a phase and compares everything with a whole run."""
+    whole, outcome = run(tmp_path / "whole", recipe, options, **training)
     expected, count = outcome.model.state_dict(), len(whole.ledger.phases)
     for done in range(1, count + 1):
         folder = tmp_path / str(done)
         shutil.copytree(str(tmp_path / "whole"), str(folder))
         for later in range(done, count):
             (folder / "journal" / "phase-{:02d}.json".format(later)).unlink()
-        trainer, again = run(folder, recipe, options)
+        trainer, again = run(folder, recipe, options, **training)
         assert len(trainer.resumed) == done and facts(trainer, again) == facts(whole, outcome)
         found = again.model.state_dict()
         assert list(found) == list(expected)
