@@ -7,7 +7,7 @@ their functions: adding a parameter there adds a setting here, and nothing else 
 import os
 import re
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator
+from typing import Any, Callable, Dict, Iterator
 
 from edgejoule import plugins
 from edgejoule.plugins import REQUIRED
@@ -16,6 +16,7 @@ SECTIONS = ("model", "dataset", "train", "prune", "measure")
 TRAIN = {
     "epochs": REQUIRED,
     "seed": 0,
+    "initialisation": "model",
     "batch_size": 64,
     "learning_rate": 0.1,
     "momentum": 0.9,
@@ -29,7 +30,15 @@ TRAIN = {
 }
 MEASURE = {"power": "auto", "fake_power": "", "period_s": 0.1}
 THREADS = 4 * (os.cpu_count() or 1)  # more than these only wait, and starve the rest of the machine
-WHOLE = ("epochs", "batch_size", "seed", "threads", "resize")  # those that know no fractions
+WHOLE = (
+    "epochs",
+    "batch_size",
+    "seed",
+    "threads",
+    "resize",
+    "outputs",
+    "pretrain_epochs",
+)  # those that know no fractions
 BOUNDS = {  # lowest, first that is too much, in words
     "ratio": (0, 1, "a share to remove, in [0, 1): 0.5 removes half"),
     "epochs": (1, 10**9, "a whole number from 1 and below 1e9"),
@@ -38,18 +47,34 @@ BOUNDS = {  # lowest, first that is too much, in words
     "threads": (0, THREADS + 1, "a whole number from 0 (torch's own choice) to {}".format(THREADS)),
     "learning_rate": (0, 1e9, "a number from 0 and below 1e9"),
     "resize": (1, 10**4, "a whole number of pixels a side from 1 and below 10000"),
+    "slope": (0, 1, "a slope from 0 (ReLU) and below 1"),
+    "dropout": (0, 1, "a share of units to drop, from 0 and below 1"),
+    "outputs": (1, 10**6, "a whole number from 1 and below 1e6"),
+    "gain": (0, 1e9, "a number from 0 and below 1e9"),
+    "deviation": (0, 1e9, "a number from 0 and below 1e9"),
+    "pretrain_epochs": (1, 10**9, "a whole number from 1 and below 1e9"),
+    "pretrain_rate": (0, 1e9, "a number from 0 and below 1e9"),
+    "pretrain_until": (0, 1, "a share of the random labels, from 0 and below 1"),
     "period_s": (0.001, 60, "seconds between power samples, from 0.001 and below 60"),
 }
 DEVICES = re.compile(r"auto|cpu|cuda(:\d+)?$")
 PLUGINS = {
     ("model", "name"): "models",
     ("dataset", "name"): "datasets",
+    ("train", "initialisation"): "initialisations",
     ("prune", "recipe"): "recipes",
     ("prune", "criterion"): "criteria",
     ("prune", "saliency"): "saliency",
     ("prune", "regularizer"): "regularizers",
 }
-NAMING = ("name", "recipe", "criterion", "saliency", "regularizer")  # what else is allowed
+NAMING = (
+    "name",
+    "initialisation",
+    "recipe",
+    "criterion",
+    "saliency",
+    "regularizer",
+)  # what else is allowed
 _remembered: Dict[str, Dict] = {}
 _depth = 0  # of `remembered` blocks
 
@@ -82,7 +107,8 @@ def allowed(section: str, table: Dict) -> Dict:
 
 def _allowed(section: str, table: Dict) -> Dict:
     if section == "train":
-        return TRAIN
+        name = table.get("initialisation", TRAIN["initialisation"])
+        return dict(TRAIN, **plugins.options("initialisations", name, "initialise"))
     if section == "measure":
         return MEASURE
     if section == "model":
@@ -176,7 +202,20 @@ def _is_watts(value: Any) -> bool:
         return False
 
 
-SPECIAL = {"train.device": _known_device, "measure.fake_power": _playable}
+def _one_of(*words: str) -> Callable[[str, Any], None]:
+    def check(where: str, value: Any) -> None:
+        if value not in words:
+            raise ValueError("{} = {!r}; choose one of: {}".format(where, value, ", ".join(words)))
+
+    return check
+
+
+SPECIAL = {
+    "train.device": _known_device,
+    "train.fan": _one_of("in", "out"),
+    "train.draw": _one_of("normal", "uniform"),
+    "measure.fake_power": _playable,
+}
 
 
 def _bounded(where: str, value, bounds) -> None:
