@@ -38,6 +38,7 @@ TOP = (  # what stands before the first section of a suite
 MEANINGS = {  # what a name and a default do not say by themselves
     "epochs": "passes over the training set",
     "seed": "of weights, order and augmentation; a list is the usual axis",
+    "initialisation": "initial weights: one of those below, its settings beside it",
     "batch_size": "pictures per step",
     "learning_rate": "of SGD, at the start",
     "momentum": "of SGD",

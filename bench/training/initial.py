@@ -16,13 +16,13 @@ OWN = "model"  # also of a record that was written before there was a choice
 def drawn(model: nn.Module, train: Dict[str, Any]) -> nn.Module:
     """The model with weights drawn as the train section asks; its own if they are to be trained."""
     module, options = _chosen(train)
-    return model if module.TRAINS else module.initialise(model, **options)
+    return model if _trains(module) else module.initialise(model, **options)
 
 
 def pretrain(trainer: "Trainer", train: Dict[str, Any]) -> None:
     """Trains the initial weights, in a phase of its own, if the train section asks for such."""
     module, options = _chosen(train)
-    if not module.TRAINS:
+    if not _trains(module):
         return
     with trainer.phase(PHASE):
         module.initialise(trainer, **options)
@@ -32,7 +32,11 @@ def pretrain(trainer: "Trainer", train: Dict[str, Any]) -> None:
 def work(train: Dict[str, Any], model: nn.Module, example: Tensor) -> Tuple[int, float]:
     """(passes over the training pictures, FLOPs of one picture in one) of `pretrain`; (0, 0)."""
     module, options = _chosen(train)
-    return module.work(model, example, **options) if module.TRAINS else (0, 0.0)
+    return module.work(model, example, **options) if _trains(module) else (0, 0.0)
+
+
+def _trains(module: Any) -> bool:
+    return getattr(module, "TRAINS", False)  # "package.module:function" has nothing but that one
 
 
 def _chosen(train: Dict[str, Any]) -> Tuple[Any, Dict[str, Any]]:

@@ -134,25 +134,42 @@ def test_the_default_is_the_weights_that_a_model_is_built_with():
     assert initial.drawn(net, {"epochs": 2}) is net  # of a record older than the choice
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in TRAINED + ["model"]])
+@pytest.fixture
+def marking(monkeypatch):
+    """Draws become ones: whom they reach is asked, and a draw of millions takes seconds."""
+    for name in ("orthogonal_", "kaiming_normal_", "normal_", "trunc_normal_", "uniform_"):
+        monkeypatch.setattr(nn.init, name, lambda tensor, *args, **kwargs: nn.init.ones_(tensor))
+
+
 @pytest.mark.parametrize("model", plugins.names("models"))
-def test_every_model_takes_every_draw(name, model, monkeypatch):
+def test_every_draw_reaches_all_of_every_model(model, marking):
+    net = plugins.load("models", model).build()
+    matrices = list(weights.matrices(net))
+    # nothing that has a fan is left out
+    assert len(matrices) == sum(each.dim() > 1 for each in net.parameters()) > 0
+    for name in set(NAMES) - set(TRAINED) - {"model"}:
+        for each in net.parameters():
+            nn.init.constant_(each, 2.0)
+        plugins.load("initialisations", name).initialise(net)
+        assert all(float(each.detach().flatten()[0]) == 1.0 for each in matrices), name
+        for layer in net.modules():
+            if isinstance(layer, (nn.Conv2d, nn.Linear)) and layer.bias is not None:
+                assert not layer.bias.any(), name
+            if isinstance(layer, NORMS):
+                assert torch.equal(layer.weight, torch.full_like(layer.weight, 2.0)), name
+
+
+@pytest.mark.parametrize("model", ["lenet", "resnet20", "alexnet_s", "wrn_16_4", "mlp5", "lstm_s"])
+def test_the_layers_that_learn_layerwise_are_all_but_the_last(model, marking):
     module = plugins.load("models", model)
-    with monkeypatch.context() as patch:
-        for each in ("orthogonal_", "kaiming_normal_", "normal_", "trunc_normal_"):
-            patch.setattr(nn.init, each, lambda tensor, *args, **kwargs: tensor)
-        net = module.build()
-    if name == "orthogonal":  # of 4096 x 25088 takes a minute: it has a test of its own
-        monkeypatch.setattr(nn.init, "orthogonal_", lambda tensor, gain: nn.init.ones_(tensor))
-    before = [each.detach().flatten()[:8].clone() for each in weights.matrices(net)]
-    plugins.load("initialisations", name).initialise(net)
-    after = [each.detach().flatten()[:8] for each in weights.matrices(net)]
-    # nothing that has a fan was left out
-    assert len(before) == sum(each.dim() > 1 for each in net.parameters()) > 0
-    assert not any(torch.equal(a, b) for a, b in zip(before, after))
-    for layer in net.modules():
-        if isinstance(layer, (nn.Conv2d, nn.Linear)) and layer.bias is not None:
-            assert not layer.bias.any()
+    net = module.build()
+    example = torch.zeros((2,) + module.INPUT_SHAPE)
+    found = [layer for _, layer in autoencoders.layers(net, example)]
+    every = [each for each in net.modules() if isinstance(each, (nn.Conv2d, nn.Linear))]
+    assert set(every) - set(found) == {every[-1]} and len(found) == len(set(found))
+    for layer in found[:3] + found[-1:]:
+        entering = autoencoders.entering(net, layer, example)
+        assert autoencoders.Autoencoder(layer)(entering).shape == entering.shape
 
 
 def test_settings_are_those_of_the_chosen_one():
@@ -187,7 +204,7 @@ def test_a_default_changes_no_case_id_and_a_choice_does():
     assert len(ids) == len(NAMES)
 
 
-def trainer_on(folder, model=None, images=64, train=None, build=small_net):
+def trainer_on(folder, model=None, images=32, train=None, build=small_net):
     """A resuming trainer on random pictures of 4 classes, 24 of them for tests."""
     generator = torch.Generator().manual_seed(3)
     x = torch.randn(images + 24, 3, 8, 8, generator=generator)
@@ -278,7 +295,7 @@ def test_adversarial_weights_know_the_random_labels(tmp_path):
     )
     (phase,) = trainer.ledger.phases
     per_picture = 2 * cost.count(trainer.model, trainer.example).train_macs
-    assert phase.name == "pretrain" and phase.flops["exact"] == len(epochs) * 64 * per_picture
+    assert phase.name == "pretrain" and phase.flops["exact"] == len(epochs) * 32 * per_picture
     assert not trainer.warnings and not trainer.optimizer.state  # momentum does not go on
 
 
@@ -333,11 +350,11 @@ def test_a_layer_learns_on_what_the_learned_layers_before_it_give(tmp_path):
 def test_a_linear_layer_loses_no_less_than_the_discarded_eigenvalues(tmp_path, units):
     """Any code of k numbers with a linear decoder: the mean loss is bounded by PCA's."""
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(256, 6, generator=generator) * torch.tensor([3.0, 2.0, 1.0, 0.5, 0.3, 0.1])
+    x = torch.randn(96, 6, generator=generator) * torch.tensor([3.0, 2.0, 1.0, 0.5, 0.3, 0.1])
     net = nn.Sequential(nn.Linear(6, units), nn.ReLU(), nn.Linear(units, 4))
     trainer = trainer_on(tmp_path, model=nn.Sequential(nn.Flatten(), nn.Linear(192, 4)))
     trainer.model, trainer.example = net, x[:1]
-    trainer.data = Data(TensorDataset(x, torch.arange(256) % 4), trainer.data.test, None)
+    trainer.data = Data(TensorDataset(x, torch.arange(96) % 4), trainer.data.test, None)
     with trainer.phase("pretrain"):
         losses = layerwise.initialise(trainer, pretrain_epochs=40, pretrain_rate=0.02)["0"]
     centred = (x - x.mean(0)).double()
@@ -353,14 +370,14 @@ def test_layerwise_work_is_counted_layer_by_layer(tmp_path):
     first, second = 8 * 27 * 64, 12 * 72 * 64  # MACs of the two convolutions on 8 x 8 pixels
     # encoder: forward and weights (its input needs no gradient); decoder: those and its input
     steps = (2 + 3) * first + first + (2 + 3) * second  # the second goes forward through the first
-    assert trainer.ledger.phases[0].flops["exact"] == 3 * 64 * 2 * steps
+    assert trainer.ledger.phases[0].flops["exact"] == 3 * 32 * 2 * steps
 
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_plan_has_the_work_of_the_run(tmp_path, name):
     chosen = section(initialisation=name, pretrain_epochs=2)
     trainer = trainer_on(tmp_path, train=chosen)
-    source = SimpleNamespace(TRAIN_IMAGES=64, CLASSES=4, INPUT_SHAPE=(3, 8, 8))
+    source = SimpleNamespace(TRAIN_IMAGES=32, CLASSES=4, INPUT_SHAPE=(3, 8, 8))
     planned = plan.rehearsed(
         SimpleNamespace(train=chosen, prune={"recipe": "dense"}), small_net(), source, (3, 8, 8)
     )
