@@ -106,7 +106,8 @@ def _axis(section: str, table: Dict, key: str, known: Dict) -> List:
 
 def _allowed(section: str, table: Dict, every: bool = False) -> Dict:
     """Settings of a table whose names may themselves be axes: of the first, or of every name."""
-    names = [key for key in ("name", "recipe", "criterion", "saliency") if key in table]
+    named = ("name", "recipe", "criterion", "saliency", "initialisation")
+    names = [key for key in named if key in table]
     axes = [
         table[key] if isinstance(table[key], list) and every else [first(table[key])]
         for key in names

@@ -107,7 +107,7 @@ def allowed(section: str, table: Dict) -> Dict:
 
 def _allowed(section: str, table: Dict) -> Dict:
     if section == "train":
-        name = table.get("initialisation", TRAIN["initialisation"])
+        name = str(table.get("initialisation", TRAIN["initialisation"]))
         return dict(TRAIN, **plugins.options("initialisations", name, "initialise"))
     if section == "measure":
         return MEASURE

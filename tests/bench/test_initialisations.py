@@ -187,6 +187,18 @@ def test_settings_are_those_of_the_chosen_one():
         section(initialisation="adversarial", pretrain_epochs=0)
 
 
+def test_an_axis_of_initialisations_is_a_grid_each_with_its_settings(tmp_path):
+    (tmp_path / "a.toml").write_text(
+        'question = "Which?"\nmodel = "fcnet"\ndataset = "xshape"\n'
+        '[train]\nepochs = 1\ninitialisation = ["model", "orthogonal", "layerwise"]\n'
+        '[[prune]]\nrecipe = "dense"\n'
+    )
+    found = [each.train for each in suite.read(str(tmp_path / "a.toml")).cases]
+    assert [each["initialisation"] for each in found] == ["model", "orthogonal", "layerwise"]
+    assert ["gain" in each for each in found] == [False, True, False]
+    assert ["pretrain_rate" in each for each in found] == [False, False, True]
+
+
 def case(**train):
     """A case of lenet300 on the 8 x 8 digits."""
     return suite.Case(
@@ -296,13 +308,15 @@ def test_adversarial_weights_know_the_random_labels(tmp_path):
     (phase,) = trainer.ledger.phases
     per_picture = 2 * cost.count(trainer.model, trainer.example).train_macs
     assert phase.name == "pretrain" and phase.flops["exact"] == len(epochs) * 32 * per_picture
-    assert not trainer.warnings and not trainer.optimizer.state  # momentum does not go on
+    assert not trainer.warnings
 
 
-def test_labels_that_were_not_learned_are_told(tmp_path):
+def test_labels_that_were_not_learned_are_told(tmp_path, monkeypatch):
     chosen = section(initialisation="adversarial", pretrain_epochs=1)
-    trainer = trainer_on(tmp_path, train=chosen)
+    trainer, replaced = trainer_on(tmp_path, train=chosen), []
+    monkeypatch.setattr(trainer, "replace", replaced.append)
     initial.pretrain(trainer, chosen)
+    assert replaced == [trainer.model]  # a new optimiser: momentum does not go on
     assert (
         len(trainer.warnings) == 1 and "of the random labels after 1 epochs" in trainer.warnings[0]
     )
