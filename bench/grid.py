@@ -13,7 +13,7 @@ else:
 
 NAMED_BY = {"model": "name", "dataset": "name", "prune": "recipe"}
 # of plug-ins that bring settings of their own
-NAMES = ("name", "recipe", "criterion", "saliency", "optimiser", "schedule")
+NAMES = ("name", "recipe", "criterion", "saliency", "optimiser", "schedule", "initialisation")
 ORDER = ("model", "dataset", "measure", "train", "prune")  # the last varies fastest
 
 

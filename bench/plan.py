@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from edgejoule import plugins
 from edgejoule.bench import data, fit, suite
 from edgejoule.bench.data import Batch
+from edgejoule.bench.training import initial
 from edgejoule.bench.training.loop import AfterEpoch, Penalty
 from edgejoule.bench.training.rates import learning_rate
 from edgejoule.prune import cost
@@ -145,6 +146,13 @@ class Rehearsal:
         self.flops[self._phase] += epochs * flops
         self.parts.append(Part(self._phase, epochs, flops))
         return epochs
+
+    def pretrain(self, passes: int, flops: float) -> None:
+        """Charges passes over the training pictures before the recipe, of so many FLOPs each."""
+        if passes:
+            with self.phase(initial.PHASE):
+                self.flops[initial.PHASE] += passes * flops
+                self.parts.append(Part(initial.PHASE, passes, flops))
 
     def batches(self, count: int, split: str = "train") -> List[Batch]:
         """A few random images of the right shape in place of all; labels in range."""
@@ -307,6 +315,8 @@ def rehearsed(
 ) -> Rehearsal:
     """A case's recipe, gone through with a network and a data set of pictures [c, h, w]."""
     rehearsal = Rehearsal(model, source, case.train, shape, is_late)
+    passes, flops = initial.work(case.train, model, rehearsal.example)
+    rehearsal.pretrain(passes, flops * source.TRAIN_IMAGES)
     options = {k: v for k, v in case.prune.items() if k not in ("recipe", "label")}
     plugins.load("recipes", case.prune["recipe"]).run(rehearsal, **options)
     return rehearsal

@@ -8,7 +8,7 @@ import json
 import os
 import re
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, Sequence
+from typing import Any, Callable, Dict, Iterator, Sequence
 
 from edgejoule import plugins
 from edgejoule.bench.training.lengths import length
@@ -19,6 +19,7 @@ TRAINING = {  # whatever the optimiser and the schedule
     "epochs": REQUIRED,
     "steps": 0,
     "seed": 0,
+    "initialisation": "model",
     "batch_size": 64,
     "optimiser": "sgd",
     "schedule": "steps",
@@ -52,6 +53,8 @@ WHOLE = (  # those that know no fractions
     "warmup_steps",
     "patience",
     "cycles",
+    "outputs",
+    "pretrain_epochs",
 )
 BOUNDS = {  # lowest, first that is too much, in words
     "ratio": (0, 1, "a share to remove, in [0, 1): 0.5 removes half"),
@@ -74,6 +77,14 @@ BOUNDS = {  # lowest, first that is too much, in words
     "rise": (0, 1, "a share of a cycle, in [0, 1)"),
     "exponent": (0, 1e9, "a number from 0 and below 1e9"),
     "resize": (1, 10**4, "a whole number of pixels a side from 1 and below 10000"),
+    "slope": (0, 1, "a slope from 0 (ReLU) and below 1"),
+    "dropout": (0, 1, "a share of units to drop, from 0 and below 1"),
+    "outputs": (1, 10**6, "a whole number from 1 and below 1e6"),
+    "gain": (0, 1e9, "a number from 0 and below 1e9"),
+    "deviation": (0, 1e9, "a number from 0 and below 1e9"),
+    "pretrain_epochs": (1, 10**9, "a whole number from 1 and below 1e9"),
+    "pretrain_rate": (0, 1e9, "a number from 0 and below 1e9"),
+    "pretrain_until": (0, 1, "a share of the random labels, from 0 and below 1"),
     "period_s": (0.001, 60, "seconds between power samples, from 0.001 and below 60"),
 }
 CHOICES: Dict[str, Sequence] = {
@@ -88,13 +99,23 @@ PLUGINS = {
     ("dataset", "name"): "datasets",
     ("train", "optimiser"): "optimisers",
     ("train", "schedule"): "schedules",
+    ("train", "initialisation"): "initialisations",
     ("prune", "recipe"): "recipes",
     ("prune", "criterion"): "criteria",
     ("prune", "saliency"): "saliency",
     ("prune", "regularizer"): "regularizers",
 }
 # what else is allowed depends on these
-NAMING = ("name", "recipe", "criterion", "saliency", "regularizer", "optimiser", "schedule")
+NAMING = (
+    "name",
+    "recipe",
+    "criterion",
+    "saliency",
+    "regularizer",
+    "optimiser",
+    "schedule",
+    "initialisation",
+)
 _remembered: Dict[str, Dict] = {}
 _depth = 0  # of `remembered` blocks
 
@@ -185,14 +206,16 @@ def differing(section: str, table: Dict) -> Dict:
 
 
 def _allowed_training(table: Dict) -> Dict:
-    """Settings of every training, then those of its optimiser and its schedule."""
+    """Settings of every training, then those of its optimiser, schedule and initial weights."""
     optimiser = str(table.get("optimiser", TRAINING["optimiser"]))
     schedule = str(table.get("schedule", TRAINING["schedule"]))
+    initial = str(table.get("initialisation", TRAINING["initialisation"]))
     every = plugins.constant("schedules", schedule, "EVERY")
     return dict(
         TRAINING,
         **plugins.options("optimisers", optimiser, "build"),
         **plugins.options("schedules", schedule, "rate"),
+        **plugins.options("initialisations", initial, "initialise"),
         **({"rate_every": every} if every else {}),
     )
 
@@ -301,10 +324,20 @@ def _is_beta(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1
 
 
+def _one_of(*words: str) -> Callable[[str, Any], None]:
+    def check(where: str, value: Any) -> None:
+        if value not in words:
+            raise ValueError("{} = {!r}; choose one of: {}".format(where, value, ", ".join(words)))
+
+    return check
+
+
 SPECIAL = {
     "train.device": _known_device,
     "train.rate_every": _unit,
     "train.betas": _two_betas,
+    "train.fan": _one_of("in", "out"),
+    "train.draw": _one_of("normal", "uniform"),
     "train.workers": _workers,
     "measure.fake_power": _playable,
 }

@@ -22,7 +22,7 @@ from edgejoule.bench import bundle, checks, environment, fit, plan, records, rou
 from edgejoule.bench.data import Data
 from edgejoule.bench.measure import Ledger
 from edgejoule.bench.progress import Progress
-from edgejoule.bench.training import journal, shared
+from edgejoule.bench.training import initial, journal, shared
 from edgejoule.bench.training.loop import channels
 from edgejoule.bench.training.resume import ResumingTrainer
 from edgejoule.devices import choose, conditions, health
@@ -115,6 +115,7 @@ def _measured(
             trainer.shelf = _shelf(folder, job, case, data, meter)
         trainer.rounds = rounds.Writer(folder)
         dense = _model_record(model, trainer.example)  # now: the recipe changes the model
+        initial.pretrain(trainer, case.train)
         outcome = _recipe(case, trainer)
         trainer.rounds.close()
         measured = Measured(
@@ -220,12 +221,13 @@ def _builder(case: suite.Case) -> Callable[[], nn.Module]:
     """What makes the case's dense network, with weights from torch's present random numbers."""
     source = plugins.load("datasets", case.dataset["name"])
     options = {k: v for k, v in case.model.items() if k != "name"}
-    return partial(
+    build = partial(
         plugins.load("models", case.model["name"]).build,
         source.CLASSES,
         source.INPUT_SHAPE[0],
         **options,
     )
+    return lambda: initial.drawn(build(), case.train)
 
 
 def _device(name: str) -> str:

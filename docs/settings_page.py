@@ -39,6 +39,7 @@ MEANINGS = {  # what a name and a default do not say by themselves
     "epochs": "passes over the training set; required, unless `steps` is set",
     "steps": "length of the training in steps in place of `epochs`; its last epoch may be partial",
     "seed": "of weights, order and augmentation; a list is the usual axis",
+    "initialisation": "initial weights: one of those below, its settings beside it",
     "batch_size": "pictures per step",
     "optimiser": "its settings and their defaults are below, under Optimisers",
     "schedule": "how the learning rate moves; its settings are below, under Schedules",

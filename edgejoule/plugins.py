@@ -33,6 +33,7 @@ KINDS = {
     "datasets": Kind(
         "dataset", "bench/datasets", ("load", "CLASSES", "INPUT_SHAPE", "TRAIN_IMAGES")
     ),
+    "initialisations": Kind("initialisation", "bench/initialisations", ("initialise", "TRAINS")),
     "criteria": Kind("criterion", "prune/criteria", ("scores", "SCOPE", "BATCHES")),
     "saliency": Kind("saliency", "prune/saliency", ("scores", "SCOPE", "BATCHES", "AXIS")),
     "regularizers": Kind("regularizer", "prune/regularizers", ("penalty",)),

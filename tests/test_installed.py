@@ -43,6 +43,8 @@ model = "my_model"
 dataset = "my_dataset"
 [train]
 epochs = 2
+initialisation = "my_initialisation"
+reach = 0.1
 [measure]
 power = "my_adapter"
 [[prune]]
@@ -245,7 +247,7 @@ def own(tmp_path_factory, installed):
 
 def test_what_new_begins_passes_its_tests(installed, own):
     code, said = installed.call(own, "python", "-m", "pytest", "-q", "my_methods")
-    assert code == 0 and "11 passed" in said, said
+    assert code == 0 and "12 passed" in said, said
 
 
 def test_list_shows_a_users_own_files(installed, own):

@@ -13,6 +13,7 @@ FUNCTIONS = {
     "criteria": "scores",
     "saliency": "scores",
     "regularizers": "penalty",
+    "initialisations": "initialise",
 }
 
 

@@ -10,7 +10,7 @@ from typing import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from edgejoule.bench.architectures import weights
+from edgejoule.bench.architectures import activations, weights
 
 SHORTCUTS = ("A", "B")
 
@@ -46,13 +46,13 @@ def shortcut_of(kind: str, inputs: int, outputs: int, stride: int) -> nn.Module:
 class BasicBlock(nn.Module):
     """relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut(x))."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int, kind: str) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, kind: str, slope: float) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
-        self.relu = nn.ReLU()
+        self.relu = activations.relu(slope)
         self.shortcut = shortcut_of(kind, inputs, outputs, stride)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -60,17 +60,27 @@ class BasicBlock(nn.Module):
         return self.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
 
 
-def stage(inputs: int, width: int, blocks: int, stride: int, kind: str) -> nn.Sequential:
+def stage(
+    inputs: int, width: int, blocks: int, stride: int, kind: str, slope: float
+) -> nn.Sequential:
     """Blocks in a row, the first of which takes the stride and the new width."""
-    first = BasicBlock(inputs, width, stride, kind)
-    return nn.Sequential(first, *[BasicBlock(width, width, 1, kind) for _ in range(blocks - 1)])
+    first = BasicBlock(inputs, width, stride, kind, slope)
+    rest = [BasicBlock(width, width, 1, kind, slope) for _ in range(blocks - 1)]
+    return nn.Sequential(first, *rest)
 
 
 class CifarResNet(nn.Module):
     """A network of depth 6 * blocks + 2 for pictures [n, channels, h, w] of any size."""
 
     def __init__(
-        self, blocks: int, classes: int, channels: int, *, shortcut: str, widths: Sequence[int]
+        self,
+        blocks: int,
+        classes: int,
+        channels: int,
+        *,
+        shortcut: str,
+        widths: Sequence[int],
+        slope: float = 0.0,
     ) -> None:
         super().__init__()
         if shortcut not in SHORTCUTS:
@@ -81,11 +91,11 @@ class CifarResNet(nn.Module):
             )
         self.conv1 = nn.Conv2d(channels, widths[0], 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])
-        self.relu = nn.ReLU()
+        self.relu = activations.relu(slope)
         inputs = (widths[0],) + tuple(widths)  # of each stage
         self.stages = nn.Sequential(
             *[
-                stage(inputs[number], width, blocks, 2 if number > 0 else 1, shortcut)
+                stage(inputs[number], width, blocks, 2 if number > 0 else 1, shortcut, slope)
                 for number, width in enumerate(widths)
             ]
         )

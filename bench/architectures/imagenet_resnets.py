@@ -8,7 +8,7 @@ from typing import Optional, Sequence, Type, Union
 
 from torch import Tensor, nn
 
-from edgejoule.bench.architectures import weights
+from edgejoule.bench.architectures import activations, weights
 
 
 def downsample(inputs: int, outputs: int, stride: int) -> Optional[nn.Module]:
@@ -23,11 +23,11 @@ class BasicBlock(nn.Module):
 
     EXPANSION = 1
 
-    def __init__(self, inputs: int, width: int, stride: int) -> None:
+    def __init__(self, inputs: int, width: int, stride: int, slope: float) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, width, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
-        self.relu = nn.ReLU(inplace=True)
+        self.relu = activations.relu(slope, inplace=True)
         self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.downsample = downsample(inputs, width, stride)
@@ -42,7 +42,7 @@ class Bottleneck(nn.Module):
 
     EXPANSION = 4
 
-    def __init__(self, inputs: int, width: int, stride: int) -> None:
+    def __init__(self, inputs: int, width: int, stride: int, slope: float) -> None:
         super().__init__()
         outputs = self.EXPANSION * width
         self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
@@ -51,7 +51,7 @@ class Bottleneck(nn.Module):
         self.bn2 = nn.BatchNorm2d(width)
         self.conv3 = nn.Conv2d(width, outputs, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(outputs)
-        self.relu = nn.ReLU(inplace=True)
+        self.relu = activations.relu(slope, inplace=True)
         self.downsample = downsample(inputs, outputs, stride)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -63,29 +63,32 @@ class Bottleneck(nn.Module):
 Block = Union[Type[BasicBlock], Type[Bottleneck]]
 
 
-def stage(block: Block, inputs: int, width: int, count: int, stride: int) -> nn.Sequential:
+def stage(
+    block: Block, inputs: int, width: int, count: int, stride: int, slope: float
+) -> nn.Sequential:
     """`count` blocks in a row, the first of which takes the stride."""
     outputs = block.EXPANSION * width
-    return nn.Sequential(
-        block(inputs, width, stride), *[block(outputs, width, 1) for _ in range(count - 1)]
-    )
+    first = block(inputs, width, stride, slope)
+    return nn.Sequential(first, *[block(outputs, width, 1, slope) for _ in range(count - 1)])
 
 
 class ImagenetResNet(nn.Module):
     """A 7 x 7 stem, four stages of the given numbers of blocks, one linear layer."""
 
-    def __init__(self, block: Block, counts: Sequence[int], classes: int, channels: int) -> None:
+    def __init__(
+        self, block: Block, counts: Sequence[int], classes: int, channels: int, slope: float = 0.0
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, 64, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
-        self.relu = nn.ReLU(inplace=True)
+        self.relu = activations.relu(slope, inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
         wide = block.EXPANSION
         # the stem's pooling has halved the picture: the first stage does not
-        self.layer1 = stage(block, 64, 64, counts[0], 1)
-        self.layer2 = stage(block, wide * 64, 128, counts[1], 2)
-        self.layer3 = stage(block, wide * 128, 256, counts[2], 2)
-        self.layer4 = stage(block, wide * 256, 512, counts[3], 2)
+        self.layer1 = stage(block, 64, 64, counts[0], 1, slope)
+        self.layer2 = stage(block, wide * 64, 128, counts[1], 2, slope)
+        self.layer3 = stage(block, wide * 128, 256, counts[2], 2, slope)
+        self.layer4 = stage(block, wide * 256, 512, counts[3], 2, slope)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(wide * 512, classes)
         weights.he(self)

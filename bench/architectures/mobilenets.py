@@ -52,7 +52,7 @@ class InvertedResidual(nn.Module):
 class MobileNetV2(nn.Module):
     """Seventeen inverted residuals between a strided stem and 1280 channels."""
 
-    def __init__(self, classes: int, channels: int) -> None:
+    def __init__(self, classes: int, channels: int, dropout: float = 0.2) -> None:
         super().__init__()
         features, inputs = [unit(channels, 32, 3, 2)], 32
         for expansion, outputs, blocks, stride in PLAN:
@@ -63,7 +63,7 @@ class MobileNetV2(nn.Module):
                 inputs = outputs
         self.features = nn.Sequential(*features, unit(inputs, 1280, 1))
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, classes))
+        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(1280, classes))
         weights.he(self, linear_std=0.01)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Sequence
 
 from torch import Tensor, nn
 
-from edgejoule.bench.architectures import weights
+from edgejoule.bench.architectures import activations, weights
 
 EXPANSION = 4
 
@@ -19,7 +19,7 @@ EXPANSION = 4
 class PreactBlock(nn.Module):
     """conv3(relu(bn3(conv2(relu(bn2(conv1(relu(bn1(x)))))))) + shortcut(x)."""
 
-    def __init__(self, inputs: int, width: int, stride: int, first: bool) -> None:
+    def __init__(self, inputs: int, width: int, stride: int, first: bool, slope: float) -> None:
         super().__init__()
         outputs = EXPANSION * width
         self.bn1 = nn.BatchNorm2d(inputs)
@@ -28,7 +28,7 @@ class PreactBlock(nn.Module):
         self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(width)
         self.conv3 = nn.Conv2d(width, outputs, 1, bias=False)
-        self.relu = nn.ReLU()
+        self.relu = activations.relu(slope)
         self.shortcut = (
             nn.Conv2d(inputs, outputs, 1, stride, bias=False) if first else nn.Identity()
         )
@@ -39,32 +39,37 @@ class PreactBlock(nn.Module):
         return self.conv3(self.relu(self.bn3(y))) + self.shortcut(x)
 
 
-def stage(inputs: int, width: int, blocks: int, stride: int) -> nn.Sequential:
+def stage(inputs: int, width: int, blocks: int, stride: int, slope: float) -> nn.Sequential:
     """Blocks in a row, the first of which takes the stride and the new width."""
-    first = PreactBlock(inputs, width, stride, first=True)
+    first = PreactBlock(inputs, width, stride, first=True, slope=slope)
     outputs = EXPANSION * width
-    return nn.Sequential(
-        first, *[PreactBlock(outputs, width, 1, first=False) for _ in range(blocks - 1)]
-    )
+    rest = [PreactBlock(outputs, width, 1, first=False, slope=slope) for _ in range(blocks - 1)]
+    return nn.Sequential(first, *rest)
 
 
 class PreactResNet(nn.Module):
     """A network of depth 9 * blocks + 2 for pictures [n, channels, h, w] of any size."""
 
     def __init__(
-        self, blocks: int, classes: int, channels: int, *, widths: Sequence[int] = (16, 32, 64)
+        self,
+        blocks: int,
+        classes: int,
+        channels: int,
+        *,
+        widths: Sequence[int] = (16, 32, 64),
+        slope: float = 0.0,
     ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, widths[0], 3, 1, 1, bias=False)
         inputs = (widths[0],) + tuple(EXPANSION * width for width in widths)  # of each stage
         self.stages = nn.Sequential(
             *[
-                stage(inputs[number], width, blocks, 2 if number > 0 else 1)
+                stage(inputs[number], width, blocks, 2 if number > 0 else 1, slope)
                 for number, width in enumerate(widths)
             ]
         )
         self.bn = nn.BatchNorm2d(inputs[-1])
-        self.relu = nn.ReLU()
+        self.relu = activations.relu(slope)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(inputs[-1], classes)
         weights.he(self, gamma=0.5)

@@ -10,10 +10,10 @@ from typing import List
 
 from torch import nn
 
-from edgejoule.bench.architectures import vggs, weights
+from edgejoule.bench.architectures import activations, vggs, weights
 
 
-def alexnet(k: int, classes: int, channels: int) -> nn.Module:
+def alexnet(k: int, classes: int, channels: int, slope: float = 0.0) -> nn.Module:
     """Five convolutions, all with stride 2, and two hidden layers of k * 1024."""
     convolutions = ((96, 11), (256, 5), (384, 3), (384, 3), (256, 3))
     features: List[nn.Module] = []
@@ -21,21 +21,26 @@ def alexnet(k: int, classes: int, channels: int) -> nn.Module:
         features += [
             nn.Conv2d(channels, width, kernel, 2, kernel // 2),
             nn.BatchNorm2d(width),
-            nn.ReLU(),
+            activations.relu(slope),
         ]
         channels = width
-    return _chain(features, [channels, 1024 * k, 1024 * k, classes])
+    return _chain(features, [channels, 1024 * k, 1024 * k, classes], slope)
 
 
-def vgg(plan: vggs.Plan, hidden: int, classes: int, channels: int) -> nn.Module:
+def vgg(plan: vggs.Plan, hidden: int, classes: int, channels: int, slope: float = 0.0) -> nn.Module:
     """A VGG whose plan leaves one pixel, and `hidden` layers of 512."""
-    return _chain(vggs.layers(plan, channels, bias=True), [512] * (hidden + 1) + [classes])
+    features = vggs.layers(plan, channels, bias=True, slope=slope)
+    return _chain(features, [512] * (hidden + 1) + [classes], slope)
 
 
-def _chain(features: List[nn.Module], widths: List[int]) -> nn.Module:
+def _chain(features: List[nn.Module], widths: List[int], slope: float) -> nn.Module:
     classifier: List[nn.Module] = []
     for inputs, outputs in zip(widths, widths[1:-1]):  # all but the last, which has no norm
-        classifier += [nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs), nn.ReLU()]
+        classifier += [
+            nn.Linear(inputs, outputs),
+            nn.BatchNorm1d(outputs),
+            activations.relu(slope),
+        ]
     classifier.append(nn.Linear(widths[-2], widths[-1]))
     parts = OrderedDict(
         [

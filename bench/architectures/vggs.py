@@ -10,7 +10,7 @@ from typing import List, Sequence, Tuple, Union
 
 from torch import Tensor, nn
 
-from edgejoule.bench.architectures import weights
+from edgejoule.bench.architectures import activations, weights
 
 Plan = Sequence[Union[int, str, Tuple[int, int]]]
 
@@ -24,7 +24,7 @@ def parsed(text: str) -> Plan:
     return found
 
 
-def layers(plan: Plan, channels: int, bias: bool = False) -> List[nn.Module]:
+def layers(plan: Plan, channels: int, bias: bool = False, slope: float = 0.0) -> List[nn.Module]:
     """The convolutions of a plan, each with its norm and ReLU, and its poolings, in order."""
     found: List[nn.Module] = []
     for entry in plan:
@@ -36,7 +36,7 @@ def layers(plan: Plan, channels: int, bias: bool = False) -> List[nn.Module]:
         found += [
             nn.Conv2d(channels, width, kernel, 1, kernel // 2, bias=bias),
             nn.BatchNorm2d(width),
-            nn.ReLU(),
+            activations.relu(slope),
         ]
         channels = width
     return found
@@ -45,9 +45,9 @@ def layers(plan: Plan, channels: int, bias: bool = False) -> List[nn.Module]:
 class Vgg(nn.Module):
     """Features by a plan that leaves at most 2 x 2 pixels, their mean, one linear layer."""
 
-    def __init__(self, plan: Plan, classes: int, channels: int) -> None:
+    def __init__(self, plan: Plan, classes: int, channels: int, slope: float = 0.0) -> None:
         super().__init__()
-        self.features = nn.Sequential(*layers(plan, channels))
+        self.features = nn.Sequential(*layers(plan, channels, slope=slope))
         self.pool = nn.AvgPool2d(2, ceil_mode=True)
         widths = [m.out_channels for m in self.features if isinstance(m, nn.Conv2d)]
         self.classifier = nn.Linear(widths[-1], classes)

@@ -1,11 +1,13 @@
 """Initial weights that several families share."""
 
 import math
-from typing import Optional
+from typing import Iterator, Optional, Tuple
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.modules import conv, rnn
 
 LAYERS = (nn.Conv2d, nn.Linear)
+WEIGHTED = (conv._ConvNd, nn.Linear, rnn.RNNBase)
 TRUNCATED_STD = 0.87962566103423978  # of N(0, 1) truncated at two deviations
 
 
@@ -41,6 +43,18 @@ def orthogonal(model: nn.Module, slope: float) -> nn.Module:
     return model
 
 
+def glorot(model: nn.Module) -> nn.Module:
+    """The same model with weights N(0, 2 / (fan_in + fan_out)), and biases 0.
+
+    Glorot and Bengio (2010), in the Gaussian form that the lottery tickets start from.
+    """
+    for layer in model.modules():
+        if isinstance(layer, LAYERS):
+            nn.init.xavier_normal_(layer.weight)
+            _zero_bias(layer)
+    return model
+
+
 def variance_scaling(model: nn.Module) -> nn.Module:
     """The same model with weights N(0, 1 / fan_in) truncated at two deviations, and biases 0.
 
@@ -53,6 +67,39 @@ def variance_scaling(model: nn.Module) -> nn.Module:
             std = 1 / (TRUNCATED_STD * math.sqrt(fan_in))
             nn.init.trunc_normal_(layer.weight, 0.0, std, -2 * std, 2 * std)
             _zero_bias(layer)
+    return model
+
+
+def matrices(model: nn.Module) -> Iterator[Tensor]:
+    """The weights of all convolutions, linear and recurrent layers, in the model's order."""
+    for layer in model.modules():
+        if isinstance(layer, WEIGHTED):
+            # a recurrent layer has several, and vectors beside them
+            yield from (each for each in layer.parameters(recurse=False) if each.dim() > 1)
+
+
+def fans(weight: Tensor) -> Tuple[int, int]:
+    """(inputs, outputs) of one unit of a weight [outputs, inputs, ...], kernels counted whole."""
+    pixels = weight[0][0].numel()
+    return weight.shape[1] * pixels, weight.shape[0] * pixels
+
+
+def draw(weight: Tensor, deviation: float, shape: str) -> None:
+    """Draws a weight with this standard deviation; `shape` is "normal" or "uniform"."""
+    if shape == "normal":
+        nn.init.normal_(weight, 0.0, deviation)
+    else:
+        reach = math.sqrt(3.0) * deviation  # of a uniform variable: half its width
+        nn.init.uniform_(weight, -reach, reach)
+
+
+def zero_biases(model: nn.Module) -> nn.Module:
+    """The same model, the biases of its convolutions, linear and recurrent layers 0."""
+    for layer in model.modules():
+        if isinstance(layer, WEIGHTED):
+            for each in layer.parameters(recurse=False):
+                if each.dim() == 1:
+                    nn.init.zeros_(each)
     return model
 
 

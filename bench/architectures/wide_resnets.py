@@ -6,19 +6,19 @@ Depth 6n + 4, three stages of n pre-activation blocks of two 3 x 3 convolutions,
 
 from torch import Tensor, nn
 
-from edgejoule.bench.architectures import weights
+from edgejoule.bench.architectures import activations, weights
 
 
 class WideBlock(nn.Module):
     """conv2(relu(bn2(conv1(relu(bn1(x)))))) + x, or + shortcut(relu(bn1(x)))."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, slope: float) -> None:
         super().__init__()
         self.bn1 = nn.BatchNorm2d(inputs)
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.relu = nn.ReLU()
+        self.relu = activations.relu(slope)
         self.shortcut = (
             None
             if inputs == outputs and stride == 1
@@ -31,27 +31,30 @@ class WideBlock(nn.Module):
         return y + (x if self.shortcut is None else self.shortcut(activated))
 
 
-def stage(inputs: int, outputs: int, blocks: int, stride: int) -> nn.Sequential:
+def stage(inputs: int, outputs: int, blocks: int, stride: int, slope: float) -> nn.Sequential:
     """Blocks in a row, the first of which takes the stride and the new width."""
-    first = WideBlock(inputs, outputs, stride)
-    return nn.Sequential(first, *[WideBlock(outputs, outputs, 1) for _ in range(blocks - 1)])
+    first = WideBlock(inputs, outputs, stride, slope)
+    rest = [WideBlock(outputs, outputs, 1, slope) for _ in range(blocks - 1)]
+    return nn.Sequential(first, *rest)
 
 
 class WideResNet(nn.Module):
     """WRN-depth-widen for pictures [n, channels, h, w] of any size."""
 
-    def __init__(self, depth: int, widen: int, classes: int, channels: int) -> None:
+    def __init__(
+        self, depth: int, widen: int, classes: int, channels: int, slope: float = 0.0
+    ) -> None:
         super().__init__()
         # the stem keeps 16 channels whatever the factor is
         blocks, widths = (depth - 4) // 6, [16, 16 * widen, 32 * widen, 64 * widen]
         self.conv1 = nn.Conv2d(channels, 16, 3, 1, 1, bias=False)
         self.stages = nn.Sequential(
-            stage(widths[0], widths[1], blocks, 1),
-            stage(widths[1], widths[2], blocks, 2),
-            stage(widths[2], widths[3], blocks, 2),
+            stage(widths[0], widths[1], blocks, 1, slope),
+            stage(widths[1], widths[2], blocks, 2, slope),
+            stage(widths[2], widths[3], blocks, 2, slope),
         )
         self.bn = nn.BatchNorm2d(widths[-1])
-        self.relu = nn.ReLU()
+        self.relu = activations.relu(slope)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(widths[-1], classes)
         weights.he(self)

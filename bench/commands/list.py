@@ -15,6 +15,7 @@ from edgejoule.bench import bundle, grid, suite
 SETTINGS = {  # kind: where a suite's settings of it come from
     "models": "build",
     "datasets": "load",
+    "initialisations": "initialise",
     "criteria": "scores",
     "saliency": "scores",
     "regularizers": "penalty",

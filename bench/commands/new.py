@@ -21,6 +21,7 @@ SINGULAR = {kind.singular: name for name, kind in plugins.KINDS.items()}
 SETTING = {  # how a suite, or a command, asks for one
     "models": 'model = "{}"',
     "datasets": 'dataset = "{}"',
+    "initialisations": '[train] initialisation = "{}"',
     "criteria": 'criterion = "{}"',
     "saliency": 'saliency = "{}"',
     "regularizers": 'regularizer = "{}"',

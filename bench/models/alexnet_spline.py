@@ -4,13 +4,15 @@ from typing import List
 
 from torch import nn
 
+from edgejoule.bench.architectures import activations
+
 INPUT_SHAPE = (3, 32, 32)
 CLASSES = 10
 PARAMETERS = 23357514
 MACS = 31458432
 
 
-def build(classes: int = 10, channels: int = 3) -> nn.Module:
+def build(classes: int = 10, channels: int = 3, *, slope: float = 0.0) -> nn.Module:
     """Five convolutions, batch norms in place of response normalisation, three linear layers."""
 
     def conv(
@@ -19,7 +21,7 @@ def build(classes: int = 10, channels: int = 3) -> nn.Module:
         return [
             nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups),
             nn.BatchNorm2d(outputs),
-            nn.ReLU(),
+            activations.relu(slope),
         ]
 
     return nn.Sequential(
@@ -31,8 +33,8 @@ def build(classes: int = 10, channels: int = 3) -> nn.Module:
         *conv(384, 256, 3, 1, 1, groups=2),
         nn.Flatten(),
         nn.Linear(1024, 4096),
-        nn.ReLU(),
+        activations.relu(slope),
         nn.Linear(4096, 4096),
-        nn.ReLU(),
+        activations.relu(slope),
         nn.Linear(4096, classes),
     )

@@ -35,6 +35,7 @@ def build(
     *,
     shortcut: str = "A",
     widths: Sequence[int] = (16, 32, 64),
+    slope: float = 0.0,
 ) -> nn.Module:
     """`blocks` a stage; `shortcut` "A" pads with zeros, "B" is a 1 x 1 convolution."""
-    return CifarResNet(blocks, classes, channels, shortcut=shortcut, widths=widths)
+    return CifarResNet(blocks, classes, channels, shortcut=shortcut, widths=widths, slope=slope)

@@ -10,6 +10,8 @@ PARAMETERS = 1059298
 MACS = 282917328
 
 
-def build(classes: int = 10, channels: int = 3, *, growth: int = 12) -> nn.Module:
+def build(
+    classes: int = 10, channels: int = 3, *, growth: int = 12, slope: float = 0.0
+) -> nn.Module:
     """Three blocks of twelve layers."""
-    return DenseNet(12, growth, classes, channels)
+    return DenseNet(12, growth, classes, channels, slope)

@@ -24,6 +24,9 @@ MEMBERS = {
 }
 
 
-def build(classes: int, channels: int, bottleneck: bool, stages: Sequence[int]) -> nn.Module:
+def build(
+    classes: int, channels: int, bottleneck: bool, stages: Sequence[int], *, slope: float = 0.0
+) -> nn.Module:
     """Four stages of basic blocks, or of bottlenecks."""
-    return ImagenetResNet(Bottleneck if bottleneck else BasicBlock, stages, classes, channels)
+    block = Bottleneck if bottleneck else BasicBlock
+    return ImagenetResNet(block, stages, classes, channels, slope)

@@ -10,13 +10,16 @@ PARAMETERS = 143098
 MACS = 1089960
 
 
-def build(classes: int = 10, channels: int = 3) -> nn.Module:
+def build(
+    classes: int = 10, channels: int = 3, *, slope: float = 0.05, dropout: float = 0.3
+) -> nn.Module:
     """Three 5 x 5 convolutions and two linear layers."""
+    style = snipit.Style(slope, dropout)
     features = (
-        snipit.convolution(channels, 6, 5, 2)
+        snipit.convolution(channels, 6, 5, 2, style)
         + [nn.MaxPool2d(2)]
-        + snipit.convolution(6, 16, 5, 0)
+        + snipit.convolution(6, 16, 5, 0, style)
         + [nn.MaxPool2d(2)]
-        + snipit.convolution(16, 120, 5, 0)
+        + snipit.convolution(16, 120, 5, 0, style)
     )
-    return snipit.network(features, 3, (1080, 84, classes))
+    return snipit.network(features, 3, (1080, 84, classes), style)

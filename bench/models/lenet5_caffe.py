@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from edgejoule.bench.architectures import weights
+from edgejoule.bench.architectures import activations, weights
 
 INPUT_SHAPE = (1, 28, 28)
 CLASSES = 10
@@ -10,7 +10,7 @@ PARAMETERS = 431080
 MACS = 2293000
 
 
-def build(classes: int = 10, channels: int = 1) -> nn.Module:
+def build(classes: int = 10, channels: int = 1, *, slope: float = 0.0) -> nn.Module:
     """Two 5 x 5 convolutions without activation and two linear layers for 28 x 28 pictures."""
     return weights.variance_scaling(
         nn.Sequential(
@@ -20,7 +20,7 @@ def build(classes: int = 10, channels: int = 1) -> nn.Module:
             nn.MaxPool2d(2),
             nn.Flatten(),
             nn.Linear(800, 500),
-            nn.ReLU(),
+            activations.relu(slope),
             nn.Linear(500, classes),
         )
     )

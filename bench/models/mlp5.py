@@ -10,9 +10,15 @@ PARAMETERS = 1199114
 MACS = 1192960
 
 
-def build(classes: int = 10, channels: int = 1, *, side: int = 28) -> nn.Module:
+def build(
+    classes: int = 10,
+    channels: int = 1,
+    *,
+    side: int = 28,
+    slope: float = 0.05,
+    dropout: float = 0.3,
+) -> nn.Module:
     """Four hidden layers of 512 for pictures of side x side pixels."""
     widths = (channels * side * side, 512, 512, 512, 512, classes)
-    return weights.orthogonal(
-        nn.Sequential(nn.Flatten(), *snipit.linear(widths, dropout_first=False)), snipit.SLOPE
-    )
+    layers = snipit.linear(widths, snipit.Style(slope, dropout), dropout_first=False)
+    return weights.orthogonal(nn.Sequential(nn.Flatten(), *layers), slope)

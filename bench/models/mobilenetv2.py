@@ -10,6 +10,6 @@ PARAMETERS = 3504872
 MACS = 300774272
 
 
-def build(classes: int = 1000, channels: int = 3) -> nn.Module:
+def build(classes: int = 1000, channels: int = 3, *, dropout: float = 0.2) -> nn.Module:
     """Seventeen inverted residuals."""
-    return MobileNetV2(classes, channels)
+    return MobileNetV2(classes, channels, dropout)

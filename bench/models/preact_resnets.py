@@ -16,6 +16,6 @@ MEMBERS = {
 }
 
 
-def build(classes: int, channels: int, blocks: int) -> nn.Module:
+def build(classes: int, channels: int, blocks: int, *, slope: float = 0.0) -> nn.Module:
     """`blocks` bottlenecks a stage."""
-    return PreactResNet(blocks, classes, channels)
+    return PreactResNet(blocks, classes, channels, slope=slope)

@@ -12,6 +12,6 @@ MEMBERS = {
 }
 
 
-def build(classes: int, channels: int, k: int) -> nn.Module:
+def build(classes: int, channels: int, k: int, *, slope: float = 0.0) -> nn.Module:
     """Five convolutions of stride 2, two hidden layers of k * 1024."""
-    return snip.alexnet(k, classes, channels)
+    return snip.alexnet(k, classes, channels, slope)

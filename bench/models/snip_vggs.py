@@ -33,6 +33,6 @@ MEMBERS = {
 }
 
 
-def build(classes: int, channels: int, plan: str, hidden: int) -> nn.Module:
+def build(classes: int, channels: int, plan: str, hidden: int, *, slope: float = 0.0) -> nn.Module:
     """Thirteen convolutions and one or two hidden layers."""
-    return snip.vgg(parsed(plan), hidden, classes, channels)
+    return snip.vgg(parsed(plan), hidden, classes, channels, slope)

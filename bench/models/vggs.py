@@ -29,6 +29,6 @@ MEMBERS = {
 }
 
 
-def build(classes: int, channels: int, plan: str) -> nn.Module:
+def build(classes: int, channels: int, plan: str, *, slope: float = 0.0) -> nn.Module:
     """The convolutions of a plan, the mean of what they leave, one linear layer."""
-    return Vgg(parsed(plan), classes, channels)
+    return Vgg(parsed(plan), classes, channels, slope)

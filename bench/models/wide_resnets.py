@@ -17,6 +17,6 @@ MEMBERS = {
 }
 
 
-def build(classes: int, channels: int, depth: int, widen: int) -> nn.Module:
+def build(classes: int, channels: int, depth: int, widen: int, *, slope: float = 0.0) -> nn.Module:
     """(depth - 4) / 6 pre-activation blocks a stage, `widen` times as wide."""
-    return WideResNet(depth, widen, classes, channels)
+    return WideResNet(depth, widen, classes, channels, slope)

@@ -62,6 +62,8 @@ PUBLISHED = [
     ("lenet5", 0.143098, None),
     ("lenet", 0.060074, None),
     ("lenet300", 0.266610, None),
+    ("conv2_lottery", 4.3, None),
+    ("conv4_lottery", 2.4, None),
     ("alexnet_snipit", 28.28, 232.9),
     ("vgg16_snipit", 50.704, 356.2),
     ("resnet18_snipit", 11.708, 37.5),
@@ -120,6 +122,119 @@ def test_snip_counts_leave_out_norms(name, printed, undrawn):
 def test_recurrent_counts_with_one_bias_vector(name, single_bias):
     net = module_of(name).build()
     assert module_of(name).PARAMETERS - net.cell.bias_hh_l0.numel() == single_bias
+
+
+# width of each pair of convolutions, and their weights, in the tickets' figure 2 38K, 260K, 1.1M
+LOTTERY_CONVS = [
+    ("conv2_lottery", (64,), 38592),
+    ("conv4_lottery", (64, 128), 259776),
+    ("conv6_lottery", (64, 128, 256), 1144512),
+]
+
+
+@pytest.mark.parametrize("name, pairs, convolutional", LOTTERY_CONVS)
+def test_the_convolutions_of_the_lottery_tickets_by_hand(name, pairs, convolutional):
+    """Parameters and MACs from the widths alone; a pooling halves the side after each pair."""
+    inputs, side, convolved, parameters, work = 3, 32, 0, 0, 0
+    for width in pairs:
+        for channels in (inputs, width):
+            convolved += 9 * channels * width
+            parameters += 9 * channels * width + width
+            work += 9 * channels * width * side * side
+        inputs, side = width, side // 2
+    for features, units in ((inputs * side * side, 256), (256, 256), (256, 10)):
+        parameters += features * units + units
+        work += features * units
+    module = module_of(name)
+    assert convolved == convolutional
+    assert parameters == module.PARAMETERS and work == module.MACS
+
+
+@pytest.mark.parametrize("name", ["conv2_lottery", "conv4_lottery", "conv6_lottery"])
+def test_the_lottery_convolutions_take_other_sides(name, undrawn):
+    net = module_of(name).build(10, 1, side=8)
+    assert net(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
+
+
+def test_glorot_has_the_stated_deviation():
+    layer = nn.Conv2d(64, 128, 3)
+    weights.glorot(nn.Sequential(layer))
+    expected = (2 / (9 * 64 + 9 * 128)) ** 0.5
+    assert float(layer.weight.detach().std()) == pytest.approx(expected, rel=0.02)
+    assert torch.equal(layer.bias, torch.zeros(128))
+
+
+@pytest.fixture
+def unfilled(undrawn, monkeypatch):
+    """Weights are not even torch's own: only the layers are looked at."""
+    monkeypatch.setattr(nn.init, "kaiming_uniform_", lambda tensor, *args, **kwargs: tensor)
+
+
+def having(setting):
+    """The models that have a setting."""
+    return [name for name in NAMES if setting in plugins.options("models", name, "build")]
+
+
+def activations_of(net):
+    return [layer for layer in net.modules() if isinstance(layer, (nn.ReLU, nn.LeakyReLU))]
+
+
+def test_all_but_capped_and_recurrent_networks_have_a_slope():
+    assert set(NAMES) - set(having("slope")) == {
+        "mobilenetv2",
+        "lstm_s",
+        "lstm_b",
+        "gru_s",
+        "gru_b",
+    }
+
+
+@pytest.mark.parametrize("name", having("slope"))
+def test_the_slope_reaches_every_activation(name, unfilled):
+    build, usual = module_of(name).build, plugins.options("models", name, "build")["slope"]
+    found = {slope: activations_of(build(slope=slope)) for slope in (0.0, 0.05, 0.2)}
+    assert len({len(each) for each in found.values()} | {len(activations_of(build()))}) == 1
+    assert found[0.0] and all(type(each) is nn.ReLU for each in found[0.0])
+    for slope in (0.05, 0.2):
+        assert all(each.negative_slope == slope for each in found[slope])
+    # where it is not asked for, each is what its paper has: a ReLU, in SNIP-it 0.05
+    assert usual == (0.05 if "snipit" in name or name in ("conv6", "lenet5", "mlp5") else 0.0)
+    assert [repr(each) for each in activations_of(build())] == [repr(e) for e in found[usual]]
+
+
+@pytest.mark.parametrize("name", ["resnet20", "vgg11", "mlp5", "preresnet101", "conv2_lottery"])
+def test_a_slope_changes_what_comes_out_and_no_work(name):
+    module = module_of(name)
+    x = torch.randn((2,) + module.INPUT_SHAPE)
+    logits = []
+    for slope in (0.0, 0.1):
+        torch.manual_seed(0)
+        net = module.build(slope=slope).eval()
+        counted = cost.count(net, x)
+        assert (counted.params, counted.forward_macs) == (module.PARAMETERS, module.MACS)
+        logits.append(net(x))
+    assert not torch.equal(*logits)
+
+
+@pytest.mark.parametrize("name", having("dropout"))
+def test_the_dropout_reaches_every_place(name, unfilled):
+    for share in (0.0, 0.25):
+        net = module_of(name).build(dropout=share)
+        found = [layer.p for layer in net.modules() if isinstance(layer, nn.Dropout)]
+        assert found and set(found) == {share}
+
+
+@pytest.mark.parametrize(
+    "name, thousands, side", [("alexnet_imagenet", 61100, 64), ("vgg11_imagenet", 132863, 32)]
+)
+def test_the_study_of_masks_trains_a_thousand_outputs_on_ten_classes(
+    name, thousands, side, undrawn
+):
+    """Its table 1 counts 61,100 and 132,863 thousand parameters, for CIFAR-10."""
+    net = module_of(name).build(10, 3, outputs=1000).eval()
+    assert sum(each.numel() for each in net.parameters()) // 1000 == thousands
+    with torch.no_grad():
+        assert net(torch.zeros(1, 3, side, side)).shape == (1, 1000)
 
 
 def test_mlp5_on_cifar():
