@@ -52,10 +52,11 @@ def write_text(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(str(temporary), str(path))
-    except OSError as error:  # a full disk: what was there stays, what was begun goes
+    except BaseException as error:  # a full disk, Ctrl-C: what was there stays, what was begun goes
         if temporary.exists():
             temporary.unlink()
-        error.filename = error.filename or str(path)  # writing names none, only opening does
+        if isinstance(error, OSError):
+            error.filename = error.filename or str(path)  # writing names none, only opening does
         raise
     sync(path.parent)
 

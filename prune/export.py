@@ -7,6 +7,7 @@ channels apart is refused.
 
 import json
 import os
+from contextlib import suppress
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -78,9 +79,14 @@ def _inputs(example: Any) -> Optional[List[Dict[str, Any]]]:
 def save(folder: str, model: nn.Module, plan: Dict[str, Any]) -> None:
     """Write plan.json and weights.pt of a shrunk model into a folder."""
     os.makedirs(folder, exist_ok=True)
+    plan_file = os.path.join(folder, "plan.json")
+    # An older plan may fit the new weights' shapes and name other channels: who is stopped between
+    # the two files must leave a folder that does not load, not one that loads wrongly.
+    with suppress(FileNotFoundError):
+        os.unlink(plan_file)
     tensor_file.write(os.path.join(folder, "weights.pt"), model.state_dict())
     text = json.dumps(plan, indent=1, sort_keys=True)
-    whole_file.write(os.path.join(folder, "plan.json"), text.encode("utf8"))
+    whole_file.write(plan_file, text.encode("utf8"))
 
 
 def load(folder: str, build: Callable[[], nn.Module]) -> nn.Module:

@@ -55,10 +55,11 @@ def write(path: FilePath, content: Union[bytes, memoryview]) -> None:
             stream.write(content)
         _flush(temporary)
         os.replace(temporary, str(path))
-    except OSError as error:
+    except BaseException as error:  # Ctrl-C too leaves nothing half written beside the file
         if os.path.exists(temporary):
             os.unlink(temporary)
-        _name(error, str(path))
+        if isinstance(error, OSError):
+            _name(error, str(path))
         raise
 
 

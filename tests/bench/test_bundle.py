@@ -31,6 +31,21 @@ def test_a_bundle_appears_whole_and_only_at_the_end(tmp_path):
     assert not bundle.open_folder(tmp_path, "a").exists()
 
 
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_who_is_stopped_while_writing_leaves_what_was_there_and_nothing_else(
+    step, tmp_path, monkeypatch
+):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    bundle.write_text(tmp_path / "suite.json", "before")
+    monkeypatch.setattr(os, step, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        bundle.write_text(tmp_path / "suite.json", "after")
+    assert [each.name for each in tmp_path.iterdir()] == ["suite.json"]
+    assert (tmp_path / "suite.json").read_text() == "before"
+
+
 def test_interrupted_attempts_are_counted_and_leave_nothing_behind(tmp_path):
     for number in (1, 2, 3):
         path, attempts = bundle.begin(tmp_path, "a")

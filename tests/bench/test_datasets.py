@@ -509,13 +509,21 @@ def test_imagenet_cannot_be_fetched(tmp_path):
         archives.folder(module_of("imagenet").SOURCE, tmp_path, download=True)
 
 
-def test_a_scoring_sample_of_folders_mixes_the_classes(tmp_path):
+def test_scoring_samples_of_folders_mix_the_classes_and_differ(tmp_path):
     """Folders lie class by class; the first batch as stored would hold one class of ten."""
-    class_folders(tmp_path / "imagenette2-160", ["n{:02}".format(i) for i in range(10)], 40)
-    data = module_of("imagenette").load(tmp_path, verify=False)
+    folder = tmp_path / "imagenette2-160"
+    for label in range(10):
+        for index in range(100):
+            picture(folder / "train" / "n{:02}".format(label) / "{}.JPEG".format(index), (8, 8))
+        picture(folder / "val" / "n{:02}".format(label) / "0.JPEG", (8, 8))
+    data = module_of("imagenette").load(tmp_path, verify=False, resize=8)
     net = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, 10))
     chosen = dict(settings.TRAIN, epochs=1, batch_size=32)
     ledger = Ledger(FakeMeter(None), lambda: None)
     one = Trainer(net, data, chosen, ledger, Silent(), lambda: None, lambda: net)
-    ((x, y),) = one.batches(1)
-    assert len(x) == 32 and len(set(y.tolist())) >= 8
+    seen = []
+    for _ in range(2):
+        ((x, y),) = one.batches(1)
+        assert len(set(y.tolist())) >= 8
+        seen.append({each.numpy().tobytes() for each in x})  # no two pictures are the same
+    assert len(seen[0]) == len(seen[1]) == 32 and len(seen[0] & seen[1]) < 3.2

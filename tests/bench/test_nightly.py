@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from rigs import nights
+from rigs import nights, tiny_suite
 from rigs.hand_clock import HandClock
 
 from edgejoule import command_line
@@ -124,7 +124,7 @@ def test_resume_of_one_suite_leaves_the_others(tmp_path):
     place = nights.Place(tmp_path)
     place.run(stage="run", moment="between")
     other = tmp_path / "other.toml"
-    other.write_text(nights.TINY)
+    other.write_text(tiny_suite.TEXT)
     assert place.run("--resume", str(other))[0] == 0
     assert place.document()["stage"] == "run"
     assert place.run("--resume", str(tmp_path / "tiny.toml"))[0] == 0
@@ -211,7 +211,7 @@ def test_it_wants_a_suite(tmp_path):
 
 def test_one_night_has_one_sensor(tmp_path):
     (tmp_path / "two.toml").write_text(
-        nights.TINY + '[[measure]]\npower = "rapl"\n[[measure]]\npower = "nvml"\n'
+        tiny_suite.TEXT + '[[measure]]\npower = "rapl"\n[[measure]]\npower = "nvml"\n'
     )
     with pytest.raises(ValueError, match="one sensor"):
         look(suite.read(str(tmp_path / "two.toml")))

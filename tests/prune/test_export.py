@@ -13,7 +13,7 @@ import torch
 from edgejoule.bench.zoo import branches, chains, oddities, sequences, splits
 from edgejoule.bench.zoo.examination import cut
 from edgejoule.bench.zoo.net import answer, awake, example, tensors
-from edgejoule.prune import export, grouping, tensor_file
+from edgejoule.prune import export, grouping, tensor_file, whole_file
 
 
 def made(net, dtype=torch.float32):
@@ -81,6 +81,25 @@ def test_the_plan_is_plain_json_and_proved_on_loading(saved):
     assert plan["groups"]["stem.0"]["channels"] == 16
     rebuilt = export.rebuilt(build(), plan)
     assert [p.shape for p in rebuilt.parameters()] == [p.shape for p in small.parameters()]
+
+
+@pytest.mark.parametrize("stopped_in", [tensor_file, whole_file])
+def test_who_is_stopped_while_saving_leaves_no_plan_of_another_cut(
+    stopped_in, folder, saved, monkeypatch
+):
+    """An older plan names other channels, and fits the new weights whenever the widths agree."""
+
+    def interrupted(path, content):
+        if stopped_in is tensor_file or str(path).endswith("plan.json"):
+            raise KeyboardInterrupt
+        return write(path, content)
+
+    write = stopped_in.write
+    monkeypatch.setattr(stopped_in, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export.save(folder, saved[1], {"schema": 1})
+    with pytest.raises(FileNotFoundError, match="plan.json"):
+        export.load(folder, build)
 
 
 def test_torch_reads_the_weights_as_tensors_only(saved):

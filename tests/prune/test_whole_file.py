@@ -1,7 +1,10 @@
 """A file is there whole or as it was."""
 
+import os
+
 import pytest
 
+from edgejoule.prune import whole_file
 from edgejoule.prune.whole_file import Replacement
 
 
@@ -36,3 +39,19 @@ def test_the_last_of_two_writers_wins(tmp_path):
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError):
         Replacement(tmp_path / "nowhere" / "x")
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_who_is_stopped_while_writing_leaves_what_was_there_and_nothing_else(
+    step, tmp_path, monkeypatch
+):
+    path = tmp_path / "weights"
+    path.write_bytes(b"before")
+    monkeypatch.setattr(os, step, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        whole_file.write(path, b"after")
+    assert path.read_bytes() == b"before" and list(tmp_path.iterdir()) == [path]
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt

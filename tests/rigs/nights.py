@@ -7,24 +7,9 @@ import sys
 from pathlib import Path
 
 from edgejoule.bench.history import store
-from rigs import night_driver
+from rigs import night_driver, tiny_suite
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-TINY = """
-question = "Does a night survive?"
-model = "vanillacnn"
-dataset = "digits"
-[train]
-epochs = 1
-batch_size = 512
-threads = 1
-[[prune]]
-recipe = "dense"
-[[prune]]
-recipe = "one_shot"
-criterion = "l2"
-ratio = 0.5
-"""
 NIGHT, DEVICE = "2026-11-20", "no-sensor-replay"
 
 
@@ -35,7 +20,7 @@ class Place:
         self.folder, self.history = folder, folder / "history"
         self.journal = folder / "journal"
         self.plan = dict(plan, light=light, journal=str(self.journal), history=str(self.history))
-        (folder / "tiny.toml").write_text(TINY)
+        self.suite = tiny_suite.write(folder)
 
     def start(self, *more, **plan):
         """A started nightly in a process group of its own; `plan` as `night_driver` says."""
@@ -81,7 +66,7 @@ class Place:
 
     def _words(self, *more):
         words = list(more) or [
-            str(self.folder / "tiny.toml"),
+            str(self.suite),
             "--fake-power",
             "8",
             "--night",
