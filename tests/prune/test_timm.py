@@ -6,6 +6,7 @@ import pytest
 from rigs import foreign_operators, timm_networks
 from rigs.timm_networks import QUICK, SLOW
 
+from edgejoule.bench.zoo import examination
 from edgejoule.prune import grouping
 
 foreign_operators.needed("timm")
@@ -33,3 +34,12 @@ def test_a_network_is_cut_exactly_or_left_whole_by_name(name, mode, tally):
     verdict, sentence = timm_networks.examined(name, mode)
     tally[verdict] += 1
     assert verdict in ("cut", "left whole"), sentence
+
+
+def test_a_ghostnets_functional_dropout_leaves_its_training_provable():
+    model, x = timm_networks.built("ghostnet_050")
+    assert model.drop_rate > 0  # its forward calls F.dropout itself: no layer tells of it
+    found = grouping.find(model, x)
+    assert "conv_head" in {group.name for group in found}  # the channels that it drops
+    case = examination.cut(model, x, found, 0.5, "random")
+    assert timm_networks.compared(case, x).verdict == "cut"

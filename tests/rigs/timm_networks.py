@@ -11,18 +11,20 @@ from edgejoule.bench.zoo import examination
 from edgejoule.bench.zoo.net import awake
 from edgejoule.prune import grouping
 
-QUICK = "test_byobnet test_efficientnet test_nfnet test_resnet".split()  # miniatures, 4 seconds
-SLOW = (
+_QUICK = "test_byobnet test_efficientnet test_nfnet test_resnet"  # miniatures of timm's
+_SLOW = (
     "test_convnext test_convnext2 test_convnext3 test_efficientnet_evos test_efficientnet_gn "
-    "test_efficientnet_ln test_mambaout resnet10t mobilenetv4_conv_small_035 starnet_s050 lcnet_050 "
-    "mobilenetv3_small_050 mobilenetv2_035 ghostnet_050 rexnet_100 efficientvit_b0 dla46_c tinynet_e "
-    "cs3darknet_focus_s edgenext_xx_small resnetv2_18 mnasnet_small mobileone_s0 repvgg_a0 "
-    "repghostnet_050 regnetx_002 nf_regnet_b0 mixnet_s resnest14d skresnet18 lambda_resnet26t "
-    "eca_resnext26ts gcresnext26ts seresnext26ts resnext26ts ecaresnet26t legacy_seresnet18 "
-    "seresnet18 resnet14t resnet18 resnet18d mobilenetv1_100 mobilenetv2_100 mobilenetv3_large_100 "
-    "mnasnet_050 semnasnet_075 spnasnet_100 fbnetc_100 fbnetv3_b efficientnet_lite0 efficientnet_es "
-    "efficientnet_b0 hgnetv2_b0 fasternet_t0 shvit_s1 ghostnetv2_100"
-).split()
+    "test_efficientnet_ln test_mambaout resnet10t mobilenetv4_conv_small_035 starnet_s050 "
+    "lcnet_050 mobilenetv3_small_050 mobilenetv2_035 ghostnet_050 rexnet_100 efficientvit_b0 "
+    "dla46_c tinynet_e cs3darknet_focus_s edgenext_xx_small resnetv2_18 mnasnet_small "
+    "mobileone_s0 repvgg_a0 repghostnet_050 regnetx_002 nf_regnet_b0 mixnet_s resnest14d "
+    "skresnet18 lambda_resnet26t eca_resnext26ts gcresnext26ts seresnext26ts resnext26ts "
+    "ecaresnet26t legacy_seresnet18 seresnet18 resnet14t resnet18 resnet18d mobilenetv1_100 "
+    "mobilenetv2_100 mobilenetv3_large_100 mnasnet_050 semnasnet_075 spnasnet_100 fbnetc_100 "
+    "fbnetv3_b efficientnet_lite0 efficientnet_es efficientnet_b0 hgnetv2_b0 fasternet_t0 "
+    "shvit_s1 ghostnetv2_100"
+)
+QUICK, SLOW = _QUICK.split(), _SLOW.split()
 VERDICTS = ("cut", "left whole", "wrong", "refused")
 EXACT = 1e-10  # relative; float64 rounds to 1e-16, and sums of another order add to that
 RATIOS = (0.1, 0.5)  # of each group's channels; the last is compared in numbers
