@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from rigs import foreign_operators
 
 from edgejoule.bench.formats import archives, idx, picture_folders
 
@@ -80,7 +81,7 @@ def noise(width, height):
 
 @pytest.mark.parametrize("size", [(500, 375), (375, 500), (300, 300), (101, 333)])
 def test_the_middle_is_torchvisions(size):
-    transforms = pytest.importorskip("torchvision.transforms")
+    transforms = foreign_operators.needed("torchvision.transforms")
     theirs = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224)])
     ours = picture_folders.middle(noise(*size), 224, 256)
     assert np.array_equal(np.array(ours), np.array(theirs(noise(*size))))

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from rigs import foreign_operators
 from torch import nn
 
 from edgejoule import members, plugins
@@ -286,7 +287,7 @@ def test_padding_shortcut_keeps_every_second_pixel():
     ],
 )
 def test_state_dicts_of_torchvision_fit(name, theirs, undrawn):
-    models = pytest.importorskip("torchvision.models")
+    models = foreign_operators.needed("torchvision.models")
     torch.manual_seed(0)
     ours, other = module_of(name).build().eval(), getattr(models, theirs)().eval()
     ours.load_state_dict(other.state_dict())
