@@ -126,19 +126,24 @@ struct Tile {
 
 struct Backend {
     static const int64_t scratch = signs::PANEL_WORDS * 8;
+    static const int pages = 4;
 
     static bool here() { return signs::has_avx2(); }
 
+    /* AVX2 compares signed numbers only: x - 1 < infinity without signs is the same with the top
+     * bits turned over, which adding the lowest number does. */
     static __m256i test(signs::Positive, __m256i x, __m256i infinity, int32_t) {
-        return _mm256_andnot_si256(_mm256_cmpgt_epi32(x, infinity),
-                                   _mm256_cmpgt_epi32(x, _mm256_setzero_si256()));
+        const __m256i lowest = _mm256_set1_epi32(INT32_MIN);
+        return _mm256_cmpgt_epi32(_mm256_add_epi32(infinity, lowest),
+                                  _mm256_add_epi32(x, _mm256_set1_epi32(INT32_MAX)));
     }
     static __m256i test(signs::Nan, __m256i x, __m256i infinity, int32_t) {
         return _mm256_cmpgt_epi32(_mm256_and_si256(x, _mm256_set1_epi32(0x7FFFFFFF)), infinity);
     }
     static __m256i test(signs::Positive, __m256i x, __m256i infinity, int16_t) {
-        return _mm256_andnot_si256(_mm256_cmpgt_epi16(x, infinity),
-                                   _mm256_cmpgt_epi16(x, _mm256_setzero_si256()));
+        const __m256i lowest = _mm256_set1_epi16(INT16_MIN);
+        return _mm256_cmpgt_epi16(_mm256_add_epi16(infinity, lowest),
+                                  _mm256_add_epi16(x, _mm256_set1_epi16(INT16_MAX)));
     }
     static __m256i test(signs::Nan, __m256i x, __m256i infinity, int16_t) {
         return _mm256_cmpgt_epi16(_mm256_and_si256(x, _mm256_set1_epi16(0x7FFF)), infinity);

@@ -7,6 +7,7 @@ namespace {
 
 struct Backend : signs::Avx512Rows {
     static const int64_t scratch = signs::PANEL_WORDS * 8;
+    static const int pages = 4;
 
     static bool here() { return signs::has_avx512(); }
 

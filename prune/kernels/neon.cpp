@@ -75,6 +75,7 @@ struct Tile {
 
 struct Backend {
     static const int64_t scratch = signs::PANEL_WORDS * 8;
+    static const int pages = 1;
 
     static bool here() { return true; }
 

@@ -4,6 +4,7 @@
  *   template <class Test> uint64_t mask(const T *x, uint32_t infinity)   64 elements -> 64 bits
  *   int64_t distance(const uint64_t *a, const uint64_t *b, int64_t words)
  *   int64_t ones(const uint64_t *a, int64_t words)
+ *   const int pages   how many pages of memory are read side by side
  * and these templates add rows, strides, tails and types.
  */
 #ifndef SIGNS_ROWS_HPP
@@ -37,11 +38,25 @@ inline uint64_t tail(const T *x, int64_t bits, uint32_t infinity) {
     return Isa::template mask<Test>(padded, infinity);
 }
 
+/* Calls work(word) for every word from 0, several pages of memory side by side. A processor fetches
+ * ahead within a page and stops at its end, so one stream of reads waits at every page; with four,
+ * a Xeon of 2023 reads faster than a loop that only adds up what it reads. */
+template <class Isa, class T, class Work>
+inline void in_pages(int64_t words, const Work &work) {
+    const int64_t page = 4096 / (64 * (int64_t)sizeof(T)), stride = Isa::pages * page;
+    int64_t begin = 0;
+    for (; Isa::pages > 1 && begin + stride <= words; begin += stride)
+        for (int64_t word = begin; word < begin + page; ++word)
+            for (int64_t at = word; at < word + stride; at += page) work(at);
+    for (; begin < words; ++begin) work(begin);
+}
+
 template <class Isa, class T>
 inline void pack_row(const T *x, int64_t bits, uint32_t infinity, uint64_t *codes) {
     const int64_t full = bits / 64;
-    for (int64_t word = 0; word < full; ++word)
+    in_pages<Isa, T>(full, [=](int64_t word) {
         codes[word] = Isa::template mask<Positive>(x + word * 64, infinity);
+    });
     if (bits % 64) codes[full] = tail<Isa, Positive>(x, bits, infinity);
 }
 
@@ -93,8 +108,9 @@ inline int nans(const signs_values &x, int64_t *out) {
     int64_t count = 0;
     for (int64_t row = 0; row < x.rows; ++row) {
         const T *values = (const T *)x.data + row * x.stride;
-        for (int64_t word = 0; word < x.bits / 64; ++word)
+        in_pages<Isa, T>(x.bits / 64, [&](int64_t word) {
             count += __builtin_popcountll(Isa::template mask<Nan>(values + word * 64, infinity));
+        });
         if (x.bits % 64) count += __builtin_popcountll(tail<Isa, Nan>(values, x.bits, infinity));
     }
     *out = count;
