@@ -41,7 +41,9 @@ def score(
     if hasattr(module, "notes"):
         for sentence in module.notes(trainer.model, found, data, **criterion.options):
             trainer.warn(sentence)
-    return criterion.scores(trainer.model, found, data, *([initial] if initial else []))
+    if initial is not None and isinstance(criterion, Saliency):
+        return criterion.scores(trainer.model, found, data, initial)
+    return criterion.scores(trainer.model, found, data)
 
 
 class Penalty:

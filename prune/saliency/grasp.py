@@ -45,7 +45,7 @@ def scores(
         model = _redrawn(model)
     tensors = [model.get_parameter(name) for name in mask]
     parts = gradient_flow.halves(batches, per_class)
-    products, _ = gradient_flow.hessian_gradient(model, parts, tensors, temperature, train_mode)
+    products = gradient_flow.hessian_gradient(model, parts, tensors, temperature, train_mode)
     # float64: at temperature 200 the smallest products are below float32's range
     raw = [w.detach().double() * h.double() for w, h in zip(tensors, products)]
     total = abs(sum(float(each.sum()) for each in raw)) + TINY

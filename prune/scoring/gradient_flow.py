@@ -6,7 +6,7 @@ every class, and the logits are divided by a temperature first. Removing a weigh
 gradient flow by -2 w (Hg) to first order (eq. 7 and 8).
 """
 
-from typing import Dict, Iterable, List, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -57,15 +57,22 @@ def hessian_gradient(
     tensors: Sequence[Tensor],
     temperature: float,
     train_mode: bool,
-) -> Tuple[List[Tensor], List[Tensor]]:
-    """(Hg, g) of the mean loss over the parts, each like `tensors`."""
+) -> List[Tensor]:
+    """Hg of the mean loss over the parts, like `tensors`; logits are divided by `temperature`."""
+
+    def loss_of(part: Batch) -> Callable[[], Tensor]:
+        return lambda: functional.cross_entropy(model(part[0]) / temperature, part[1])
+
     with in_mode(model, train_mode):
-        stopped = _sum(_gradient(model, part, tensors, temperature) for part in parts)
-        # one half at a time: the graph of a gradient takes several times a forward pass's memory
-        products = _sum(
-            _product(model, part, tensors, temperature, stopped, len(parts)) for part in parts
-        )
-    return products, [each / len(parts) for each in stopped]
+        return products([loss_of(part) for part in parts], tensors)
+
+
+def products(losses: Sequence[Callable[[], Tensor]], tensors: Sequence[Tensor]) -> List[Tensor]:
+    """Hg of the mean of several losses with respect to `tensors`, each loss computed twice."""
+    stopped = _sum(_gradient(loss(), tensors) for loss in losses)
+    # one loss at a time: the graph of a gradient takes several times a forward pass's memory
+    found = _sum(_product(loss(), tensors, stopped) for loss in losses)
+    return [each / len(losses) ** 2 for each in found]
 
 
 def flops(model: nn.Module, parts: Sequence[Batch]) -> int:
@@ -94,37 +101,18 @@ def _by_turns(labels: List[int], per_class: int) -> List[int]:
     ]
 
 
-def _loss(model: nn.Module, part: Batch, temperature: float) -> Tensor:
-    return functional.cross_entropy(model(part[0]) / temperature, part[1])
+def _product(loss: Tensor, tensors: Sequence[Tensor], stopped: Sequence[Tensor]) -> List[Tensor]:
+    """The derivative of g . stop_grad(g), this loss's share of Hg."""
+    gradient = _gradient(loss, tensors, create_graph=True)
+    flow = torch.stack([(g * s).sum() for g, s in zip(gradient, stopped)]).sum()
+    # without a graph nothing of the gradient depends on these weights: the loss is linear in them
+    return _gradient(flow, tensors) if flow.requires_grad else [torch.zeros_like(t) for t in tensors]
 
 
 def _gradient(
-    model: nn.Module,
-    part: Batch,
-    tensors: Sequence[Tensor],
-    temperature: float,
-    create_graph: bool = False,
+    value: Tensor, tensors: Sequence[Tensor], create_graph: bool = False
 ) -> List[Tensor]:
-    given = torch.autograd.grad(
-        _loss(model, part, temperature), tensors, create_graph=create_graph, allow_unused=True
-    )
-    return [torch.zeros_like(t) if g is None else g for g, t in zip(given, tensors)]
-
-
-def _product(
-    model: nn.Module,
-    part: Batch,
-    tensors: Sequence[Tensor],
-    temperature: float,
-    stopped: Sequence[Tensor],
-    parts: int,
-) -> List[Tensor]:
-    """This part's share of Hg: the derivative of g . stop_grad(g)."""
-    gradient = _gradient(model, part, tensors, temperature, create_graph=True)
-    flow = torch.stack([(g * s).sum() for g, s in zip(gradient, stopped)]).sum() / parts**2
-    if not flow.requires_grad:  # nothing of the loss depends on these weights
-        return [torch.zeros_like(t) for t in tensors]
-    given = torch.autograd.grad(flow, tensors, allow_unused=True)
+    given = torch.autograd.grad(value, tensors, create_graph=create_graph, allow_unused=True)
     return [torch.zeros_like(t) if g is None else g for g, t in zip(given, tensors)]
 
 
