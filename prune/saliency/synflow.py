@@ -31,9 +31,7 @@ AXIS = None
 ITERATIONS = 100
 
 
-def scores(
-    model: nn.Module, mask: WeightMask, batches: Batches, *, biases: bool = False
-) -> Scores:
+def scores(model: nn.Module, mask: WeightMask, batches: Batches, *, biases: bool = False) -> Scores:
     """Per tensor, the share of R that flows through each weight that is left, in its shape.
 
     Raises:

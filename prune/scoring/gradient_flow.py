@@ -106,12 +106,12 @@ def _product(loss: Tensor, tensors: Sequence[Tensor], stopped: Sequence[Tensor])
     gradient = _gradient(loss, tensors, create_graph=True)
     flow = torch.stack([(g * s).sum() for g, s in zip(gradient, stopped)]).sum()
     # without a graph nothing of the gradient depends on these weights: the loss is linear in them
-    return _gradient(flow, tensors) if flow.requires_grad else [torch.zeros_like(t) for t in tensors]
+    return (
+        _gradient(flow, tensors) if flow.requires_grad else [torch.zeros_like(t) for t in tensors]
+    )
 
 
-def _gradient(
-    value: Tensor, tensors: Sequence[Tensor], create_graph: bool = False
-) -> List[Tensor]:
+def _gradient(value: Tensor, tensors: Sequence[Tensor], create_graph: bool = False) -> List[Tensor]:
     given = torch.autograd.grad(value, tensors, create_graph=create_graph, allow_unused=True)
     return [torch.zeros_like(t) if g is None else g for g, t in zip(given, tensors)]
 

@@ -10,6 +10,7 @@ from torch.nn import functional
 from edgejoule.prune import schedules
 from edgejoule.prune.cost import count
 from edgejoule.prune.recipes import at_init, auto_kappa, lottery
+from edgejoule.prune.saliency import snip
 from edgejoule.prune.scoring.knee import knee
 from edgejoule.prune.weightmasks import treatments, weight_mask
 from edgejoule.prune.weightmasks.early_stopping import EarlyStop
@@ -18,63 +19,54 @@ EVERY = ("grasp", "magnitude", "random", "snip", "synflow")
 FEW = {"synflow": {"iterations": 5}, "grasp": {"score_batches": 3, "per_class": 6}}
 
 
-def masked(saliency, **options):
-    trainer = FakeTrainer(epochs=1)
+def masked(monkeypatch, saliency, **options):
+    """(the mask, the weights that training starts with) of a run with half of the weights."""
     seen, real = [], weight_mask.held
-
-    def spy(model, mask):
-        seen.append(treatments.snapshot(model))
-        return real(model, mask)
-
-    weight_mask.held = spy
-    try:
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            weight_mask,
+            "held",
+            lambda model, mask: (seen.append(treatments.snapshot(model)), real(model, mask))[1],
+        )
         options = dict(FEW.get(saliency, {}), **options)
-        outcome = at_init.run(trainer, ratio=0.5, saliency=saliency, **options)
-    finally:
-        weight_mask.held = real
+        outcome = at_init.run(FakeTrainer(epochs=1), ratio=0.5, saliency=saliency, **options)
     return outcome.weight_mask, seen[0]
 
 
 @pytest.mark.parametrize("saliency", EVERY)
-def test_every_score_before_training_has_all_controls(saliency):
-    plain, weights = masked(saliency)
+def test_every_score_before_training_has_all_controls(monkeypatch, saliency):
+    plain, weights = masked(monkeypatch, saliency)
     initial = FakeTrainer().model.state_dict()
     assert all(torch.equal(initial[name], value) for name, value in weights.items())
-    shuffled, _ = masked(saliency, control="shuffle")
+    shuffled, _ = masked(monkeypatch, saliency, control="shuffle")
     assert all(int(plain[name].sum()) == int(shuffled[name].sum()) for name in plain)
     assert plain.distance(shuffled) > 0.1
-    inverted, _ = masked(saliency, control="invert")
+    inverted, _ = masked(monkeypatch, saliency, control="invert")
     assert inverted.kept == plain.kept
     if saliency != "synflow":  # scored anew on what is left, so no plain complement
         assert plain.distance(inverted) > 0.99
-    same, fresh = masked(saliency, weights="reinit")
+    same, fresh = masked(monkeypatch, saliency, weights="reinit")
     assert plain.distance(same) == 0
     assert not torch.equal(fresh["3.weight"], initial["3.weight"])
 
 
-def test_inverted_flow_removes_the_largest_flows():
-    plain, _ = masked("synflow", iterations=1)
-    inverted, _ = masked("synflow", iterations=1, control="invert")
+def test_inverted_flow_removes_the_largest_flows(monkeypatch):
+    plain, _ = masked(monkeypatch, "synflow", iterations=1)
+    inverted, _ = masked(monkeypatch, "synflow", iterations=1, control="invert")
     assert plain.distance(inverted) > 0.99
 
 
-def test_in_steps_every_score_sees_what_the_step_before_left():
+def test_in_steps_every_score_sees_what_the_step_before_left(monkeypatch):
     """Against the same steps one by one, each with a mask of weights set to zero."""
-    trainer, seen = FakeTrainer(epochs=1), []
-    from edgejoule.prune.saliency import snip
-
-    real = snip.scores
+    trainer, seen, real = FakeTrainer(epochs=1), [], snip.scores
 
     def spy(model, mask, batches, **options):
         zeros = [model.get_parameter(name).detach() == 0 for name in mask]
         seen.append(all(torch.equal(z, ~flags) for z, flags in zip(zeros, mask.values())))
         return real(model, mask, batches, **options)
 
-    snip.scores = spy
-    try:
-        outcome = at_init.run(trainer, ratio=0.9, saliency="snip", iterations=4)
-    finally:
-        snip.scores = real
+    monkeypatch.setattr(snip, "scores", spy)
+    outcome = at_init.run(trainer, ratio=0.9, saliency="snip", iterations=4)
     assert seen == [True] * 4
     assert outcome.weight_mask.kept == 1128 - int(0.9 * 1128)
     assert len(trainer.charged) == 4
@@ -123,7 +115,7 @@ def test_a_lottery_keeps_its_rounds(keep):
     assert trainer.rounds[-1][1] == trainer.accuracy()
 
 
-def test_reset_to_epoch_5_as_in_grasp_s_table():
+def test_reset_to_epoch_5_as_in_grasp_s_table(monkeypatch):
     trainer, twin = FakeTrainer(epochs=8), FakeTrainer(epochs=8)
     seen, real = [], treatments.treat
 
@@ -131,11 +123,8 @@ def test_reset_to_epoch_5_as_in_grasp_s_table():
         real(model, *rest)
         seen.append(treatments.snapshot(model))
 
-    treatments.treat = spy
-    try:
-        lottery.run(trainer, ratio=0.5, rewind_epoch=5)
-    finally:
-        treatments.treat = real
+    monkeypatch.setattr(treatments, "treat", spy)
+    lottery.run(trainer, ratio=0.5, rewind_epoch=5)
     with twin.phase("dense"):
         twin.train(5, total=8)
     assert all(torch.equal(seen[0][n], v) for n, v in twin.model.state_dict().items())
@@ -175,9 +164,11 @@ def test_early_stopping_prunes_the_weights_of_the_least_held_out_loss():
     assert trainer.phases() == [("dense", 6), ("retrain", 6)]
     forward = count(trainer.model, trainer.example).forward_macs
     looks = [row for row in trainer.charged if row[2] == "validation for early stopping"]
-    assert looks == [("dense", 2 * 32 * forward, looks[0][2])] * 6 + [
-        ("retrain", 2 * 32 * forward, looks[0][2])
-    ] * 6
+    assert (
+        looks
+        == [("dense", 2 * 32 * forward, looks[0][2])] * 6
+        + [("retrain", 2 * 32 * forward, looks[0][2])] * 6
+    )
     assert json.dumps(outcome.facts)
 
 

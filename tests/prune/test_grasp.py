@@ -122,20 +122,6 @@ def test_scores_tell_the_change_of_the_gradient_flow_to_first_order():
         assert slope == pytest.approx(2 * float(w[place] * hg[place]), rel=1e-4, abs=1e-12)
 
 
-def test_with_h_the_identity_it_is_snip_up_to_sign():
-    """A loss of |w|^2 / 2 has H = I; gradients and products through the same code."""
-
-    class Quadratic(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.weight = nn.Parameter(torch.tensor([[1.0, -2.0]]))
-
-    model = Quadratic()
-    (g,) = torch.autograd.grad(model.weight.pow(2).sum() / 2, model.weight, create_graph=True)
-    (hg,) = torch.autograd.grad((g * g.detach()).sum(), model.weight)
-    assert torch.equal(hg, g.detach())
-
-
 def test_halves_have_every_class_as_often():
     x, y = torch.arange(40.0).view(40, 1), torch.arange(40) % 4
     parts = gradient_flow.halves([(x[:25], y[:25]), (x[25:], y[25:])], 6)
@@ -164,9 +150,7 @@ def test_the_model_stays_as_it_was_and_xavier_scores_another():
     mask = weight_mask.full(model, weight_mask.names(model))
     before = {name: value.clone() for name, value in model.state_dict().items()}
     data, state = FakeTrainer().batches(3), torch.get_rng_state()
-    kept, drawn = (
-        grasp.scores(model, mask, data, classifier=each) for each in ("kept", "xavier")
-    )
+    kept, drawn = (grasp.scores(model, mask, data, classifier=each) for each in ("kept", "xavier"))
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert torch.equal(state, torch.get_rng_state())
     assert not torch.allclose(kept["8.weight"], drawn["8.weight"])
@@ -270,4 +254,6 @@ def test_resnet_20_is_scored_and_masked():
     data = [(torch.randn(4, 3, 32, 32), torch.arange(4))]
     scores = grasp.scores(model, mask, data)
     assert all(torch.isfinite(each).all() for each in scores.values())
-    assert weight_mask.lowest(scores, mask, mask.weights // 2).kept == mask.weights - mask.weights // 2
+    assert (
+        weight_mask.lowest(scores, mask, mask.weights // 2).kept == mask.weights - mask.weights // 2
+    )

@@ -107,9 +107,7 @@ def test_its_work_is_counted_and_scores_need_the_first_weights():
     mask = weight_mask.full(trainer.model, weight_mask.names(trainer.model))
     method = Saliency("mask_criteria")
     with trainer.phase("score"):
-        found = steps.score(
-            trainer, method, mask, initial=treatments.snapshot(trainer.model)
-        )
+        found = steps.score(trainer, method, mask, initial=treatments.snapshot(trainer.model))
     assert trainer.charged == [("score", 3 * mask.weights, "mask_criteria scores")]
     assert all(not each.any() for each in found.values()), "nothing has moved"
     assert snip.SCOPE == "global" and mask_criteria.SCOPE == "layer"
