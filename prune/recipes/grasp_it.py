@@ -10,9 +10,10 @@ weights left and returned, and which tensors and how many units were then withou
 `at_init` for GraSP itself. Deviations: as `prune.saliency.grasp`.
 """
 
-from typing import Any, Dict
+from typing import Any, Dict, Sequence
 
 from edgejoule.prune import schedules
+from edgejoule.prune import steps as scoring
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.recipe import recipe
 from edgejoule.prune.settings import Saliency, Thinning, default, fixed
@@ -45,14 +46,39 @@ def run(
     with trainer.phase("score"):
         for share in shares:
             among = whole if gone == "return" else mask
-            found = mask_steps.draw(trainer, saliency, among, share, how, score_batches)
+            found = _drawn(trainer, saliency, among, share, score_batches, how.least)
             events.append(_event(mask, found))
             mask = found
             trainer.model.load_state_dict(initial)
             weight_mask.apply(trainer.model, mask)
+    _tell(trainer, events)
     with trainer.phase("retrain"):
         stage = mask_steps.train(trainer, mask, trainer.epochs)
     return Outcome(trainer.model, weight_mask=mask, facts={"masked": [stage], "events": events})
+
+
+def _drawn(
+    trainer: Trainer,
+    saliency: Saliency,
+    among: WeightMask,
+    share: float,
+    batches: int,
+    least: int,
+) -> WeightMask:
+    """The mask without a share of all weights, the lowest scores among those of `among`."""
+    scores = scoring.score(trainer, saliency, among, batches)
+    left = weight_mask.removal(share, among.weights) - (among.weights - among.kept)
+    return weight_mask.lowest(scores, among, max(0, left), least)
+
+
+def _tell(trainer: Trainer, events: Sequence[Dict[str, Any]]) -> None:
+    """One warning for all layers, at the end: what an event emptied may come back in the next."""
+    empty = events[-1]["empty"]
+    if empty:
+        trainer.warn(
+            "layer collapse: nothing is left of {} of the layers, {} first; least=1 keeps a weight "
+            "in every layer".format(len(empty), empty[0])
+        )
 
 
 def _event(before: WeightMask, after: WeightMask) -> Dict[str, Any]:

@@ -197,6 +197,9 @@ def test_in_steps_it_brings_weights_back():
     kept = [total - weight_mask.removal(s, total) for s in (0.5, 0.74, 0.86, 0.92, 0.95, 0.965)]
     assert [each["kept"] for each in told[:6]] == kept
     assert told[0]["returned"] == 0 and any(each["returned"] for each in told[1:])
+    said = [sentence for sentence in trainer.warnings if "layer collapse" in sentence]
+    assert len(said) == bool(told[-1]["empty"]), "once, and not after every event"
+    assert sorted(outcome.weight_mask.empty) == told[-1]["empty"]
     model = trainer.model
     assert all(
         not model.get_parameter(name).detach()[~flags].any()
