@@ -9,7 +9,7 @@ Deviation: biases and batch norms leave with their channel but are not scored, a
 """
 
 from functools import reduce
-from typing import Any, List, Optional, Sequence
+from typing import Any, List, Sequence
 
 import torch
 from torch import nn
@@ -44,10 +44,11 @@ def scores(
     )
     found = {}
     for group in groups:
-        parts = [part for part in (_filters(group, unit) for unit in group.units) if part]
+        parts = [part for unit in group.units for part in _filters(group, unit)]
+        plain = [part for part in parts if part.tensor in single]
         # a group of which one layer cannot be judged stays whole
-        if parts and all(part.tensor in single for part in parts):
-            sums = [rows(single[part.tensor], part.axis, part.indices).sum(1) for part in parts]
+        if plain and len(plain) == len(group.units):
+            sums = [rows(single[part.tensor], part.axis, part.indices).sum(1) for part in plain]
             found[group.name] = reduce(torch.add, sums)
     return found
 
@@ -73,8 +74,7 @@ def _every_weight(model: nn.Module) -> WeightMask:
     return weight_mask.full(model, [name for name in weight_mask.names(model) if name in plain])
 
 
-def _filters(group: Group, unit: Unit) -> Optional[Slice]:
-    """Which part of the unit's weight makes the group's channels."""
+def _filters(group: Group, unit: Unit) -> List[Slice]:
+    """The part of the unit's weight that makes the group's channels, [] where there is none."""
     name = unit.weight or unit.producer + ".weight"
-    parts = (part for part in group.slices if part.tensor == name and part.axis == unit.axis)
-    return next(parts, None)
+    return [part for part in group.slices if part.tensor == name and part.axis == unit.axis][:1]

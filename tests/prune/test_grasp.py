@@ -1,5 +1,7 @@
 """GraSP against an explicit Hessian in float64, its two failures, and its structured form."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -8,12 +10,13 @@ from torch import nn
 from torch.nn import functional
 
 from edgejoule import plugins
-from edgejoule.prune import cutting, grouping
+from edgejoule.prune import grouping
 from edgejoule.prune.cost import count
-from edgejoule.prune.recipes import at_init, grasp_it, one_shot, snip_it
+from edgejoule.prune.mask import masked
+from edgejoule.prune.recipes import at_init, cut_at_init, grasp_it, snip_it
 from edgejoule.prune.saliency import grasp
 from edgejoule.prune.scoring import gradient_flow
-from edgejoule.prune.settings import Criterion, Cut, Saliency
+from edgejoule.prune.settings import Criterion, Saliency
 from edgejoule.prune.weightmasks import weight_mask
 
 
@@ -243,11 +246,21 @@ def test_a_channel_s_score_is_the_sum_over_its_filter():
 
 
 def test_a_cut_by_it_is_the_masked_network():
-    trainer = FakeTrainer(epochs=1)
-    outcome = one_shot.run(trainer, ratio=0.5, criterion="grasp", scope="layer", per_class=6)
+    trainer = FakeTrainer(epochs=0)
+    dense = copy.deepcopy(trainer.model)
+    outcome = cut_at_init.run(trainer, ratio=0.5, criterion="grasp", per_class=6)
     assert outcome.mask.kept == 10 and trainer.channels() == 10
-    with trainer.phase("score"):
-        cutting.draw(trainer, Criterion("grasp"), cutting.groups(trainer, Cut(0.5)), Cut(0.5))
+    expected = masked(dense, outcome.groups, outcome.mask).eval()(trainer.x)
+    assert torch.allclose(outcome.model.eval()(trainer.x), expected, atol=1e-5)
+
+
+def test_a_dead_channel_scores_nothing_and_may_outlive_others():
+    """Unlike SNIP's: its loss changes no gradient flow, that of others raises it."""
+    trainer = FakeTrainer(epochs=0)
+    trainer.model[0].weight.data[3] = 0
+    found = grouping.find(trainer.model, trainer.example)
+    scores = Criterion("grasp", per_class=6).scores(trainer.model, found, trainer.batches(3))
+    assert float(scores["0"][3]) == 0 and float(scores["0"].min()) < 0
 
 
 def test_resnet_20_is_scored_and_masked():
