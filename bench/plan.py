@@ -167,6 +167,7 @@ class Rehearsal:
 
     def charge(self, flops: float, what: str) -> None:
         """Adds FLOPs of scoring, as if it had seen all the images it asked for."""
+        self._check_time()  # a method may score a hundred times
         self.flops[self._phase] += flops / self._share
 
     def keep_round(self, mask: Mapping[str, Tensor], weights: bool = False) -> None:

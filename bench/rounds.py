@@ -217,7 +217,7 @@ def read(folder: Union[str, Path]) -> Rounds:
         return Rounds(Path(folder), rounds, shapes, str(document["sha256"]))
     except FileNotFoundError:
         raise ValueError(
-            "bundle {} holds no rounds; a run of iterative_masks keeps them".format(folder)
+            "bundle {} holds no rounds; iterative_masks and lottery keep them".format(folder)
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError("bundle {}: {}: {}".format(folder, LIST, error)) from None

@@ -89,9 +89,15 @@ class Saliency(Choice):
 
     KIND, FUNCTION = "saliency", "scores"
 
-    def scores(self, model: Any, mask: Dict, batches: Sequence[Any] = ()) -> Dict:
-        """{tensor name: scores} of the tensors that a mask names, higher means keep."""
-        return self.module.scores(model, mask, batches, **self.options)
+    def scores(
+        self, model: Any, mask: Dict, batches: Sequence[Any] = (), initial: Optional[Dict] = None
+    ) -> Dict:
+        """{tensor name: scores} of the tensors that a mask names, higher means keep.
+
+        `initial` are the weights before training, for a saliency that compares with them.
+        """
+        more = () if initial is None else (initial,)
+        return self.module.scores(model, mask, batches, *more, **self.options)
 
 
 class Regularizer(Choice):

@@ -3,11 +3,13 @@
 import hashlib
 from typing import Any, Dict, Iterator, Optional, Sequence, Tuple, Union
 
+import torch
 from torch import nn
 
 from edgejoule.prune.settings import Criterion, Regularizer, Repeats, Retraining, Saliency
 from edgejoule.prune.trainer import Scores, Trainer
 from edgejoule.prune.weightmasks import treatments
+from edgejoule.prune.weightmasks.early_stopping import EarlyStop
 
 
 def score(
@@ -15,10 +17,12 @@ def score(
     criterion: Union[Criterion, Saliency],
     found: Any,
     batches: Optional[int] = None,
+    initial: Optional[treatments.State] = None,
 ) -> Scores:
     """The criterion's scores of groups (or of a mask's weights); charged to the running phase.
 
-    `batches` is the number of training batches to look at, None for the criterion's own.
+    `batches` is the number of training batches to look at, None for the criterion's own; `initial`
+    are the weights before training, for a saliency that compares with them.
     """
     module = criterion.module
     if batches is not None and (batches < 1 or not module.BATCHES):
@@ -29,9 +33,16 @@ def score(
         )
     wanted = batches or module.BATCHES
     data = trainer.batches(wanted) if wanted else []
+    if getattr(module, "ONES", False):
+        data = [(torch.ones_like(trainer.example), torch.zeros(1, dtype=torch.long))]
     if hasattr(module, "flops"):
         work = module.flops(trainer.model, found, data, **criterion.options)
         trainer.charge(work, "{} scores".format(criterion.name))
+    if hasattr(module, "notes"):
+        for sentence in module.notes(trainer.model, found, data, **criterion.options):
+            trainer.warn(sentence)
+    if initial is not None and isinstance(criterion, Saliency):
+        return criterion.scores(trainer.model, found, data, initial)
     return criterion.scores(trainer.model, found, data)
 
 
@@ -59,18 +70,23 @@ def penalty(regularizer: Optional[Regularizer], found: Any) -> Optional[Penalty]
 
 
 def whole(
-    trainer: Trainer, name: str, penalty: Optional[Penalty] = None, until: int = 0
+    trainer: Trainer,
+    name: str,
+    penalty: Optional[Penalty] = None,
+    until: int = 0,
+    watch: Optional[EarlyStop] = None,
 ) -> treatments.State:
     """Trains all epochs in a phase that is nothing else; the state after `until` of them.
 
-    Other runs that train the same network the same way may share the phase.
+    Other runs that train the same network the same way may share the phase. `watch` looks on after
+    every epoch.
     """
-    epochs = trainer.epochs
-    with trainer.phase(name, training(epochs, penalty, until=until)):
+    epochs, looks = trainer.epochs, {} if watch is None else watch.work
+    with trainer.phase(name, training(epochs, penalty, until=until, **looks)):
         if until:
-            trainer.train(until, first=0, total=epochs, penalty=penalty)
+            trainer.train(until, 0, epochs, penalty, watch, watch)
         state = treatments.snapshot(trainer.model)
-        trainer.train(epochs - until, first=until, total=epochs, penalty=penalty)
+        trainer.train(epochs - until, until, epochs, penalty, watch, watch)
     return state
 
 

@@ -1,7 +1,7 @@
 """Accuracies and scoring samples: whole pictures, and with the data what the weights reach."""
 
 import hashlib
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 import torch
 
@@ -30,7 +30,10 @@ def shares(found: Evidence, outcome: Outcome) -> None:
 
 
 def samples(found: Evidence, pictures: int, outcome: Outcome) -> None:
-    """The digests of the scoring samples, which seed and batch size determine."""
+    """The digests of the scoring samples, which seed and batch size determine.
+
+    `pictures` is the size of the training split; a sample may also be of the test split.
+    """
     stored = found.record.environment.get("samples")
     if not stored:
         return
@@ -40,15 +43,14 @@ def samples(found: Evidence, pictures: int, outcome: Outcome) -> None:
     # as `bench.training.loop.Trainer` draws them
     drawing = torch.Generator().manual_seed(found.record.case["train"]["seed"] + 2)
     told = (found.record.environment.get("packages") or {}).get("torch")
+    source = plugins.load("datasets", found.record.case["dataset"]["name"])
+    batch = found.record.case["train"]["batch_size"]
     for number, digest in enumerate(stored):
-        order = torch.randperm(pictures, generator=drawing)
-        known = _digests(order, found.record.case["train"]["batch_size"])
-        if digest not in known and told != str(torch.__version__):
+        known = _drawn(digest, (pictures, source.TEST_IMAGES), batch, drawing)
+        if not known and told != str(torch.__version__):
             outcome.skip("scoring samples", "another torch drew them")
             return
-        outcome.same(
-            "environment.samples[{}]".format(number), digest in known, True, "a draw of that seed"
-        )
+        outcome.same("environment.samples[{}]".format(number), known, True, "a draw of that seed")
 
 
 def check(found: Evidence, networks: Networks, root: Optional[str], outcome: Outcome) -> None:
@@ -71,6 +73,19 @@ def _share(what: str, stored: Any, pictures: int, outcome: Outcome) -> None:
     whole = round(stored * pictures) / pictures
     outcome.near(what, stored, whole, "whole pictures of {}".format(pictures))
     outcome.within(what, stored, 0, 1, "a share")
+
+
+def _drawn(digest: str, sizes: Sequence[int], batch: int, drawing: torch.Generator) -> bool:
+    """Whether the generator's next draw from a split of one of these sizes has the digest.
+
+    Afterwards the generator is where that draw left it: each size takes another number of steps.
+    """
+    state = drawing.get_state()
+    for size in sizes:
+        drawing.set_state(state)
+        if digest in _digests(torch.randperm(size, generator=drawing), batch):
+            return True
+    return False
 
 
 def _digests(order: torch.Tensor, batch: int) -> List[str]:

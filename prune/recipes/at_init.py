@@ -1,4 +1,4 @@
-"""Mask weights before training: SNIP, random masks, magnitude at initialisation, small networks.
+"""Mask weights before training: SNIP, GraSP, SynFlow, magnitude, random masks, small networks.
 
 SNIP (Lee et al., 2019): saliency "snip"; its code trains from fresh weights (`weights` "reinit"),
 the default trains those that were scored. Seed 004's small networks: saliency "random" with
@@ -7,12 +7,16 @@ schedules as the pruned ones: `retrain` "full" (the schedule again, as after lea
 rewinding) or "last" (its last rate, as in fine-tuning), `repeats` times, once for each cycle of
 pruning; every repetition has a new optimiser. `control` "shuffle" or "invert"
 asks what the mask is good for (Frankle et al., 2021; `prune.weightmasks.controls`).
+
+`iterations` removes the weights in as many steps, each after a new scoring of those left and each
+by the same factor: after step k of n a share (1 - ratio)^(k/n) is left. SynFlow
+takes 100 (Tanaka et al., 2020, algorithm 1), all others by default 1.
 """
 
 from dataclasses import replace
 from typing import Optional
 
-from edgejoule.prune import steps
+from edgejoule.prune import schedules, steps
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.recipe import recipe
 from edgejoule.prune.settings import Repeats, Saliency, Thinning, default, fixed
@@ -27,6 +31,7 @@ def run(
     ratio: float,
     saliency: Saliency = default("snip"),
     score_batches: Optional[int] = None,
+    iterations: Optional[int] = None,
     weights: str = "keep",
     rescale: bool = False,
     control: str = "none",
@@ -39,9 +44,12 @@ def run(
     controls.check(control)
     how = replace(how, invert=control == "invert")
     mask = mask_steps.start(trainer, saliency, how)
+    if iterations is None:
+        iterations = getattr(saliency.module, "ITERATIONS", 1)
+    shares = schedules.geometric(ratio, iterations)
     initial = treatments.snapshot(trainer.model)
     with trainer.phase("score"):
-        mask = mask_steps.draw(trainer, saliency, mask, ratio, how, score_batches)
+        mask = mask_steps.draw_in_steps(trainer, saliency, mask, shares, how, score_batches)
         if control == "shuffle":
             mask = controls.shuffled(mask, trainer.seed)
         treatments.treat(trainer.model, weights, initial, initial, trainer.fresh)

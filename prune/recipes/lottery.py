@@ -8,16 +8,25 @@ each round until `ratio` is gone. `weights` says what the survivors become: "rew
 last rate ("last": fine-tuning). `saliency` "magnitude" over `layers` "conv" with "keep" is global
 magnitude pruning of convolutions. `classifier_rate` 0.5 with scope "layer" is the paper's half
 rate.
+
+`control` asks what the mask is good for (Frankle et al., 2021; `prune.weightmasks.controls`):
+"invert" removes the highest scores in every round, "shuffle" trains the last round with its mask
+permuted within every tensor, after rounds with the true ones. `early_stop` batches of held-out
+images, if given, tell the early-stopping epoch of every training (`weightmasks.early_stopping`),
+and the scores that mask are those of the weights at that point; the last training's network is
+that of its end. Every round is kept: its mask and accuracy, with `keep_weights` all parameters.
 """
 
+from dataclasses import replace
 from typing import Optional
 
 from edgejoule.prune import schedules, steps
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.recipe import recipe
 from edgejoule.prune.settings import Retraining, Saliency, Thinning, default, fixed
-from edgejoule.prune.trainer import Trainer
-from edgejoule.prune.weightmasks import mask_steps, treatments
+from edgejoule.prune.trainer import Batches, Trainer
+from edgejoule.prune.weightmasks import controls, mask_steps, treatments
+from edgejoule.prune.weightmasks.early_stopping import EarlyStop
 
 
 @recipe
@@ -33,22 +42,43 @@ def run(
     retrain: Optional[str] = None,
     how: Thinning = default(invert=fixed(False)),
     classifier_rate: float = 1.0,
+    control: str = "none",
+    early_stop: Optional[int] = None,
+    keep_weights: bool = False,
 ) -> Outcome:
     """The network with a share `ratio` of its weights masked, trained again after every round."""
-    mask = mask_steps.start(trainer, saliency, how)
+    controls.check(control)
+    how = replace(how, invert=control == "invert")
+    mask = mask_steps.start(trainer, saliency, how, keeps_initial=True)
     shares = _shares(mask, ratio, rounds, classifier_rate, how.scope or saliency.module.SCOPE)
-    _check(trainer, weights, rewind_epoch, rewind_step, retrain)
-    initial = treatments.snapshot(trainer.model)
-    rewound, first = _train(trainer, rewind_epoch, rewind_step)
-    stages = []
-    for gone in shares:
+    _check(trainer, weights, rewind_epoch, rewind_step, retrain, early_stop)
+    images = trainer.batches(early_stop, "test") if early_stop else []  # the same all along
+    initial, watch = treatments.snapshot(trainer.model), _watch(trainer, images)
+    rewound, first = _train(trainer, rewind_epoch, rewind_step, watch)
+    trainer.keep_round(mask, keep_weights)
+    stages, stops = [], [watch.facts(0)] if watch else []
+    for number, gone in enumerate(shares):
         with trainer.phase("score"):
-            mask = mask_steps.draw(trainer, saliency, mask, gone, how)
+            if watch:
+                watch.recall()
+            mask = mask_steps.draw(trainer, saliency, mask, gone, how, initial=initial)
+            if control == "shuffle" and number == rounds - 1:
+                mask = controls.shuffled(mask, trainer.seed)
             treatments.treat(trainer.model, weights, initial, rewound, trainer.fresh)
             trainer.replace(trainer.model)
+        watch = _watch(trainer, images)
         with trainer.phase("retrain"):
-            stages.append(_retrain(trainer, mask, first, retrain))
-    return Outcome(trainer.model, weight_mask=mask, facts={"masked": stages})
+            stages.append(_retrain(trainer, mask, first, retrain, watch))
+        trainer.keep_round(mask, keep_weights)
+        stops += [watch.facts(first)] if watch else []
+    facts = {"masked": stages}
+    return Outcome(
+        trainer.model, weight_mask=mask, facts=dict(facts, early_stops=stops) if stops else facts
+    )
+
+
+def _watch(trainer: Trainer, images: Batches) -> Optional[EarlyStop]:
+    return EarlyStop(trainer, images) if images else None
 
 
 def _shares(mask, ratio, rounds, classifier_rate, scope):
@@ -67,7 +97,7 @@ def _shares(mask, ratio, rounds, classifier_rate, scope):
     return [dict(dict.fromkeys(mask, gone), **{last: less}) for gone, less in zip(common, slower)]
 
 
-def _check(trainer: Trainer, weights, epoch, step, retrain):
+def _check(trainer: Trainer, weights, epoch, step, retrain, early_stop):
     if weights not in treatments.TREATMENTS:
         raise ValueError(
             "no treatment of weights called {!r}; there are: {}".format(
@@ -83,6 +113,13 @@ def _check(trainer: Trainer, weights, epoch, step, retrain):
         raise ValueError(
             "rewind_epoch={!r} and rewind_step={!r}; give one of them".format(epoch, step)
         )
+    if step is not None and early_stop is not None:
+        raise ValueError(
+            "rewind_step={!r} and early_stop={!r}; one of them is kept in a training, set "
+            "rewind_epoch instead of the step".format(step, early_stop)
+        )
+    if early_stop is not None and early_stop < 1:
+        raise ValueError("early_stop={!r}; batches to look at start at 1".format(early_stop))
     if not 0 <= epoch < trainer.epochs:
         raise ValueError(
             "rewind_epoch={!r}; it lies between 0 and {}".format(epoch, trainer.epochs - 1)
@@ -95,10 +132,10 @@ def _check(trainer: Trainer, weights, epoch, step, retrain):
     Retraining(retrain or "full")  # refuses what it does not know
 
 
-def _train(trainer: Trainer, epoch, step):
+def _train(trainer: Trainer, epoch, step, watch):
     """(the state to return to, the epoch of the schedule it belongs to) after dense training."""
     if step is None:
-        return steps.whole(trainer, "dense", until=epoch), epoch
+        return steps.whole(trainer, "dense", until=epoch, watch=watch), epoch
     with trainer.phase("dense", steps.training(trainer.epochs, None, step=step)):
         with treatments.at_step(trainer.model, step) as seen:
             trainer.train(trainer.epochs, memory=seen)
@@ -107,8 +144,11 @@ def _train(trainer: Trainer, epoch, step):
     return seen.weights, step * trainer.epochs // seen.steps
 
 
-def _retrain(trainer: Trainer, mask, first, retrain):
+def _retrain(trainer: Trainer, mask, first, retrain, watch):
     """One round's training: from the rewound point, or as `retrain` says."""
     if retrain == "last":
-        return mask_steps.train(trainer, mask, trainer.epochs, *steps.span(trainer.epochs, "last"))
-    return mask_steps.train(trainer, mask, trainer.epochs - first, first, trainer.epochs)
+        span = steps.span(trainer.epochs, "last")
+        return mask_steps.train(trainer, mask, trainer.epochs, *span, watch=watch)
+    return mask_steps.train(
+        trainer, mask, trainer.epochs - first, first, trainer.epochs, watch=watch
+    )

@@ -1,6 +1,6 @@
 """The steps that recipes for masks of single weights compose."""
 
-from typing import Any, Dict, Iterable, Mapping, Optional, Union
+from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Union
 
 from torch import Tensor
 
@@ -8,12 +8,17 @@ from edgejoule.prune import steps
 from edgejoule.prune.cost import count
 from edgejoule.prune.settings import Saliency, Thinning
 from edgejoule.prune.trainer import Trainer
-from edgejoule.prune.weightmasks import controls, weight_mask
+from edgejoule.prune.weightmasks import controls, treatments, weight_mask
+from edgejoule.prune.weightmasks.early_stopping import EarlyStop
 from edgejoule.prune.weightmasks.weight_mask import WeightMask
 
 
-def start(trainer: Trainer, saliency: Saliency, how: Thinning) -> WeightMask:
+def start(
+    trainer: Trainer, saliency: Saliency, how: Thinning, keeps_initial: bool = False
+) -> WeightMask:
     """The mask that keeps every weight the recipe may remove.
+
+    `keeps_initial`: the recipe hands `draw` the weights before training.
 
     Raises:
         ValueError: a setting does not exist, or has no effect with this saliency.
@@ -26,6 +31,11 @@ def start(trainer: Trainer, saliency: Saliency, how: Thinning) -> WeightMask:
             "{} removes whole slices layer by layer: scope={!r} and least={!r} have "
             "no effect".format(saliency.name, how.scope, how.least)
         )
+    if getattr(saliency.module, "INITIAL", False) and not keeps_initial:
+        raise ValueError(
+            "{} compares weights with those before training, which this recipe does not keep; "
+            "choose recipe 'lottery' or another saliency".format(saliency.name)
+        )
     return weight_mask.full(trainer.model, weight_mask.names(trainer.model, how.layers))
 
 
@@ -36,13 +46,16 @@ def draw(
     gone: Union[float, Mapping[str, float]],
     how: Thinning,
     batches: Optional[int] = None,
+    initial: Optional[treatments.State] = None,
 ) -> WeightMask:
     """The mask with a share `gone` of all its weights removed, the lowest scores of those left.
 
-    `gone` is one share or {tensor name: share}; shares count from the unpruned network. A tensor
-    that loses its last weight becomes a warning.
+    `gone` is one share or {tensor name: share}; shares count from the unpruned network. `initial`
+    are the weights before training, for a saliency that compares with them. A tensor that loses its
+    last weight becomes a warning.
     """
-    scores = steps.score(trainer, saliency, mask, batches)
+    compared = initial if getattr(saliency.module, "INITIAL", False) else None
+    scores = steps.score(trainer, saliency, mask, batches, compared)
     scores = controls.inverted(scores) if how.invert else scores
     scope = how.scope or saliency.module.SCOPE
     shares = gone if isinstance(gone, Mapping) else dict.fromkeys(mask, gone)
@@ -86,16 +99,41 @@ def thin(
     return drawn
 
 
+def draw_in_steps(
+    trainer: Trainer,
+    saliency: Saliency,
+    mask: WeightMask,
+    shares: Sequence[float],
+    how: Thinning,
+    batches: Optional[int] = None,
+) -> WeightMask:
+    """The mask after removing each of `shares` in turn, scored anew on what is left each time.
+
+    The model keeps all its weights: what had left is zero only while scores are taken.
+    """
+    whole = treatments.snapshot(trainer.model)
+    for share in shares:
+        mask = draw(trainer, saliency, mask, share, how, batches)
+        weight_mask.apply(trainer.model, mask)
+    trainer.model.load_state_dict(whole)
+    return mask
+
+
 def train(
-    trainer: Trainer, mask: WeightMask, epochs: int, first: int = 0, total: Optional[int] = None
+    trainer: Trainer,
+    mask: WeightMask,
+    epochs: int,
+    first: int = 0,
+    total: Optional[int] = None,
+    watch: Optional[EarlyStop] = None,
 ) -> Dict[str, Any]:
     """Trains with masked weights held at zero; what the record should know of this stage.
 
     Epochs done, weights and how many are kept, and training FLOPs per sample: of the dense network,
-    which is what runs, and of a machine that skips zeros.
+    which is what runs, and of a machine that skips zeros. `watch` looks on after every epoch.
     """
     with weight_mask.held(trainer.model, mask):
-        done = trainer.train(epochs, first=first, total=total)
+        done = trainer.train(epochs, first=first, total=total, after_epoch=watch, memory=watch)
     dense = count(trainer.model, trainer.example).train_macs  # zeros are multiplied like others
     effective = weight_mask.effective_macs(trainer.model, trainer.example, mask)
     return {

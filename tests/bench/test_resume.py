@@ -26,7 +26,14 @@ from edgejoule.prune.criteria import l2, snap
 ROOT = Path(__file__).resolve().parent.parent.parent
 HALF = {"ratio": 0.5}
 CASES = {
-    "at_init": [HALF, dict(HALF, retrain="full"), dict(HALF, retrain="last", repeats=2)],
+    "at_init": [
+        HALF,
+        dict(HALF, retrain="full"),
+        dict(HALF, retrain="last", repeats=2),
+        dict(HALF, saliency="synflow", iterations=3, control="shuffle"),
+        dict(HALF, saliency="grasp", classifier="xavier", weights="reinit"),
+    ],
+    "auto_kappa": [dict(samples=2)],
     "cnip_it": [
         HALF,
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
@@ -40,6 +47,7 @@ CASES = {
         dict(HALF, probes="test", probe_images=11, epsilon=1.0, queue=2),
         dict(HALF, probes="test", detector="spline_code", epsilon=0.0),
     ],
+    "grasp_it": [dict(ratio=0.9, steps=1), dict(ratio=0.9, steps=1, gone="stay")],
     "imp": [dict(ratio=0.9, first_event=1, interval=1, steps=1, rewind_epoch=1)],
     "iterative": [
         HALF,
@@ -52,6 +60,8 @@ CASES = {
         dict(HALF, rewind_epoch=1),
         dict(HALF, rewind_step=2),
         dict(HALF, weights="reinit"),
+        dict(HALF, rounds=2, early_stop=1, rewind_epoch=1),
+        dict(HALF, early_stop=1, weights="keep", saliency="mask_criteria", rule="movement"),
     ],
     "one_shot": [dict(HALF, criterion=name) for name in ("random", "slim", "spline")],
     "snap_it": [

@@ -29,6 +29,7 @@ ALIKE = [
     (("lottery", HALF), DENSE),
     (("lottery", dict(HALF, rewind_epoch=1)), ("lottery", dict(ratio=0.3, rewind_epoch=1))),
     (("lottery", dict(HALF, rewind_step=2)), ("lottery", dict(ratio=0.3, rewind_step=2))),
+    (("lottery", dict(HALF, early_stop=1)), ("lottery", dict(ratio=0.3, early_stop=1))),
     (("iterative_masks", dict(technique="l1_us", rounds=1)), DENSE),
     (
         ("early_bird", dict(HALF, probe_images=16, epsilon=1.0, queue=2)),
@@ -46,6 +47,8 @@ UNLIKE = [
         ("one_shot", dict(HALF, criterion="slim")),
     ),
     (("lottery", dict(HALF, rewind_epoch=1)), DENSE),  # needs a state that dense did not keep
+    (("lottery", dict(HALF, early_stop=1)), DENSE),  # nobody looked for the least loss there
+    (("lottery", dict(HALF, early_stop=2)), ("lottery", dict(HALF, early_stop=1))),
     (
         ("early_bird", dict(HALF, detector="mask")),
         ("early_bird", dict(ratio=0.3, detector="mask")),  # its masks are those of another ratio

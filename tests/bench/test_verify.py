@@ -54,12 +54,20 @@ SUITE = """
     [[prune]]
     recipe = "at_init"
     ratio = 0.5
+    [[prune]]
+    recipe = "lottery"
+    ratio = 0.5
+    early_stop = 1
+    [[prune]]
+    recipe = "early_bird"
+    ratio = 0.6
+    probes = "test"
 """
 
 
 @pytest.fixture(scope="session")
 def real(tmp_path_factory):
-    """The folder of a suite of eight real runs with a replayed power trace."""
+    """The folder of a suite of twelve real runs with a replayed power trace."""
     folder = tmp_path_factory.mktemp("real")
     (folder / "own" / "models").mkdir(parents=True)
     (folder / "own" / "models" / "blink.py").write_text(textwrap.dedent(MODEL))
@@ -143,6 +151,8 @@ def test_every_number_of_a_real_run_agrees(real):
         ("early-bird", "ticket.threshold", lambda d: d["ticket"].update(threshold=0.35)),
         ("slim", "epochs[0].channels", lambda d: d["epochs"][0].update(channels=23)),
         ("at-init", "samples[0]", lambda d: d["environment"].update(samples=["0" * 16])),
+        ("lottery", "samples[0]", lambda d: d["environment"].update(samples=["0" * 16])),
+        ("lottery", "phases[0].flops.exact", lambda d: d["phases"][0]["flops"].update(exact=1.0)),
         ("dense", "fingerprint", lambda d: d.update(fingerprint="0" * 32)),
         ("dense", "number of epochs", lambda d: d["epochs"].pop()),
         ("dense", "status", lambda d: d["phases"][0].update(status="ok")),
@@ -213,7 +223,7 @@ def test_a_suite_is_verified_with_the_ratios_of_its_report(real, tmp_path, capsy
     capsys.readouterr()
     assert command_line.main(["verify", "tiny", "--runs", runs, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert [len(each["differences"]) for each in document["runs"]] == [0] * 9
+    assert [len(each["differences"]) for each in document["runs"]] == [0] * 13
     table = tmp_path / "runs" / "tiny" / "report" / "table.csv"
     rows = table.read_text(encoding="utf8").splitlines()
     place = rows[0].split(",").index("flops_ratio") - len(rows[0].split(","))
