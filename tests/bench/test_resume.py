@@ -32,6 +32,10 @@ CASES = {
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
     ],
     "cut_at_init": [HALF, dict(HALF, retrain="full")],
+    "cut_below": [
+        {"strength": 0.5},
+        {"criterion": "linf", "regularizer": "group_hs", "threshold": 0.2, "retrain": "last"},
+    ],
     "dense": [{}],
     "early_bird": [
         dict(HALF, probe_images=16, epsilon=1.0, queue=2),
@@ -53,6 +57,7 @@ CASES = {
         dict(HALF, rewind_step=2),
         dict(HALF, weights="reinit"),
     ],
+    "mask_below": [{"strength": 1e-3}, {"deviations": 0.5, "retrain_epochs": 2}],
     "one_shot": [dict(HALF, criterion=name) for name in ("random", "slim", "spline")],
     "snap_it": [
         HALF,
