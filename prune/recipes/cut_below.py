@@ -4,8 +4,8 @@ Polarization (Zhuang et al., 2020, NeurIPS): criterion and regularizer "polariza
 threshold the first valley of each group's histogram of 100 bins over [0, 1] (`threshold` left out);
 a histogram without one is told and takes 0.01. Group-HS (DeepHoyer, Yang et al., 2020, 1908.09979):
 regularizer "group_hs", criterion "linf", `threshold` 1e-3. The regularizer acts during dense
-training only. `min_channels` are kept in every group. A plan made
-before any training has untrained weights to go by, and mostly keeps every channel.
+training only. `min_channels` are kept in every group. A plan made before any training has untrained
+weights to go by, and mostly keeps every channel.
 """
 
 from typing import Optional
