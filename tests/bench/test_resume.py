@@ -36,6 +36,7 @@ CASES = {
         {"strength": 0.5},
         {"criterion": "linf", "regularizer": "group_hs", "threshold": 0.2, "retrain": "last"},
     ],
+    "deep_compression": [{"conv_bits": 3, "linear_bits": 2, "centroid_gradient": "mean"}],
     "dense": [{}],
     "early_bird": [
         dict(HALF, probe_images=16, epsilon=1.0, queue=2),
