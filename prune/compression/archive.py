@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from edgejoule.prune import whole_file
 from edgejoule.prune.compression import huffman
-from edgejoule.prune.compression.coded import Coded, expand, sizes, tables
+from edgejoule.prune.compression.coded import Coded, Lengths, expand, payload, sizes, tables
 from edgejoule.prune.compression.layers import Bits, array_of, coded
 from edgejoule.prune.whole_file import FilePath
 
@@ -35,16 +35,25 @@ def stages(model: nn.Module, bits: Bits) -> Dict[str, int]:
     """Bytes of a network by stage, rounded up; its other parameters and buffers in all of them.
 
     `coded.sizes` says what each stage holds; "file" is what `encode` makes, header included.
+
+    Raises:
+        ValueError: its weights do not share few values.
     """
-    layers = coded(model, bits)
+    layers, entries = coded(model, bits), []
     total = dict.fromkeys(("dense", "pruned", "shared", "huffman", "payload"), 0)
-    for each in layers.values():
-        for stage, count in sizes(each).items():
-            total[stage] += count
-    others = [value for name, value in model.state_dict().items() if name not in layers]
-    rest = 8 * sum(value.numel() * value.element_size() for value in others)
-    found = {stage: -(-(count + rest) // 8) for stage, count in total.items()}
-    return dict(found, file=len(encode(model, bits)))
+    body = rest = 0
+    for name, value in model.state_dict().items():
+        if name in layers:
+            lengths = tables(layers[name])
+            entries.append(_coded_entry(name, layers[name], lengths))
+            for stage, count in sizes(layers[name], lengths).items():
+                total[stage] += count
+            body += sum(entries[-1]["packed"]) + sum(map(len, lengths)) + layers[name].book.nbytes
+        else:
+            entries.append(_plain_entry(name, array_of(value)))
+            rest += value.numel() * value.element_size()
+    found = {stage: -(-count // 8) + rest for stage, count in total.items()}
+    return dict(found, file=len(MAGIC) + HEAD.size + len(_header(entries)) + body + rest)
 
 
 def encode(model: nn.Module, bits: Bits) -> bytes:
@@ -57,11 +66,14 @@ def encode(model: nn.Module, bits: Bits) -> bytes:
     entries: List[Dict[str, Any]] = []
     parts: List[bytes] = []
     for name, value in model.state_dict().items():
-        entry, part = _coded_entry(layers[name]) if name in layers else _plain_entry(value)
-        entries.append(dict(entry, name=name))
-        parts.append(part)
-    body = b"".join(parts)
-    header = json.dumps({"tensors": entries}).encode()
+        if name in layers:
+            lengths = tables(layers[name])
+            entries.append(_coded_entry(name, layers[name], lengths))
+            parts.append(_packed(layers[name], lengths))
+        else:
+            entries.append(_plain_entry(name, array_of(value)))
+            parts.append(_little(array_of(value)))
+    body, header = b"".join(parts), _header(entries)
     return MAGIC + HEAD.pack(len(header), zlib.crc32(body)) + header + body
 
 
@@ -106,25 +118,32 @@ def _little(array: np.ndarray) -> bytes:
     return array.astype(array.dtype.newbyteorder("<")).tobytes()
 
 
-def _plain_entry(value: Tensor) -> Tuple[Dict[str, Any], bytes]:
-    array = array_of(value)
-    return {"shape": list(array.shape), "dtype": array.dtype.name}, _little(array)
+def _header(entries: List[Dict[str, Any]]) -> bytes:
+    return json.dumps({"tensors": entries}).encode()
 
 
-def _coded_entry(layer: Coded) -> Tuple[Dict[str, Any], bytes]:
-    of_values, of_runs = tables(layer)
-    packed = huffman.pack(layer.codes, of_values), huffman.pack(layer.zeros, of_runs)
-    entry = {
+def _plain_entry(name: str, array: np.ndarray) -> Dict[str, Any]:
+    return {"name": name, "shape": list(array.shape), "dtype": array.dtype.name}
+
+
+def _coded_entry(name: str, layer: Coded, lengths: Lengths) -> Dict[str, Any]:
+    return {
+        "name": name,
         "shape": list(layer.shape),
         "dtype": layer.book.dtype.name,
         "entries": len(layer.codes),
         "values": len(layer.book),
         "value_bits": layer.value_bits,
         "run_bits": layer.run_bits,
-        "packed": [len(each) for each in packed],
+        "packed": [-(-count // 8) for count in payload(layer, lengths)],
     }
-    lengths = np.concatenate([of_values, of_runs]).astype(np.uint8).tobytes()
-    return entry, _little(layer.book) + lengths + packed[0] + packed[1]
+
+
+def _packed(layer: Coded, lengths: Lengths) -> bytes:
+    """What the body holds of a layer: the book, the code lengths, the codes, the runs."""
+    table = np.concatenate(lengths).astype(np.uint8).tobytes()
+    codes = huffman.pack(layer.codes, lengths[0])
+    return _little(layer.book) + table + codes + huffman.pack(layer.zeros, lengths[1])
 
 
 def _entries(header: bytes) -> List[Mapping[str, Any]]:

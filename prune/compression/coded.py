@@ -11,6 +11,7 @@ import numpy as np
 from edgejoule.prune.compression import huffman, runs
 
 LENGTH_BITS = 8  # of one code length in a Huffman table
+Lengths = Tuple[np.ndarray, np.ndarray]  # of the codes of values [values], of runs [2^run_bits]
 
 
 class Coded(NamedTuple):
@@ -63,7 +64,7 @@ def expand(coded: Coded) -> np.ndarray:
     return flat.reshape(coded.shape)
 
 
-def tables(coded: Coded) -> Tuple[np.ndarray, np.ndarray]:
+def tables(coded: Coded) -> Lengths:
     """Huffman code lengths of the value codes [values] and of the runs [2^run_bits]."""
     return (
         huffman.lengths(np.bincount(coded.codes, minlength=len(coded.book)).tolist()),
@@ -71,21 +72,24 @@ def tables(coded: Coded) -> Tuple[np.ndarray, np.ndarray]:
     )
 
 
-def sizes(coded: Coded) -> Dict[str, int]:
-    """Bits of the layer, by stage.
+def payload(coded: Coded, lengths: Lengths) -> Tuple[int, int]:
+    """Bits of the packed value codes and of the packed runs, with the lengths of `tables`."""
+    return int(lengths[0][coded.codes].sum()), int(lengths[1][coded.zeros].sum())
+
+
+def sizes(coded: Coded, lengths: Lengths) -> Dict[str, int]:
+    """Bits of the layer, by stage; `lengths` are its `tables`.
 
     "dense" holds every weight, "pruned" an index and a weight per entry, "shared" an index and a
     code per entry and the book; "huffman" the packed entries, the book and both tables, and
     "payload" the packed entries alone.
     """
     entries, width = len(coded.codes), 8 * coded.book.dtype.itemsize
-    book = len(coded.book) * width
-    of_values, of_runs = tables(coded)
-    payload = int(of_values[coded.codes].sum() + of_runs[coded.zeros].sum())
+    book, packed = len(coded.book) * width, sum(payload(coded, lengths))
     return {
         "dense": int(np.prod(coded.shape)) * width,
         "pruned": entries * (width + coded.run_bits),
         "shared": entries * (coded.value_bits + coded.run_bits) + book,
-        "huffman": payload + book + LENGTH_BITS * (len(of_values) + len(of_runs)),
-        "payload": payload,
+        "huffman": packed + book + LENGTH_BITS * sum(map(len, lengths)),
+        "payload": packed,
     }

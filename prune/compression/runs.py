@@ -24,7 +24,7 @@ def steps(positions: np.ndarray, span: int, start: int = -1) -> Tuple[np.ndarray
     ends = np.cumsum((gaps - 1) // span + 1)  # behind each real entry
     found = np.full(ends[-1] if len(ends) else 0, span, np.int64)
     real = np.zeros(len(found), bool)
-    found[ends - 1] = (gaps - 1) % span + 1
+    found[ends - 1] = np.remainder(gaps - 1, span) + 1
     real[ends - 1] = True
     return found, real
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-LLOYD_STEPS = 300  # far more than a layer needs to settle; a bound, not a setting
+LLOYD_STEPS = 300  # large layers still move by then, but hardly
 GRADIENTS = ("sum", "mean")
 
 

@@ -151,7 +151,7 @@ def test_the_recipe_prunes_shares_and_tunes(gradient):
         trainer, retrain_epochs=3, tune_epochs=2, **dict(SMALL, centroid_gradient=gradient)
     )
     assert trainer.phases() == [("dense", 4), ("retrain", 5)]
-    state = {name: outcome.model.get_parameter(name) for name in outcome.weight_mask}
+    state = outcome.model.state_dict()
     for (name, flags), most in zip(outcome.weight_mask.items(), (15, 15, 7)):
         assert not state[name][~flags].any()
         assert 1 < len(state[name][flags].unique()) <= most
