@@ -59,9 +59,12 @@ def reports(tree):
             yield node.lineno, "math." + node.attr
         if isinstance(node, ast.Subscript) and getattr(node.value, "id", "") in SUBSCRIPTED:
             yield node.lineno, "{}[...]".format(node.value.id)
-        if isinstance(node, ast.Call) and any(each.arg == "text" for each in node.keywords):
-            if getattr(getattr(node.func, "value", None), "id", "") == "subprocess":
-                yield node.lineno, "subprocess text="
+        if (
+            isinstance(node, ast.Call)
+            and getattr(getattr(node.func, "value", None), "id", "") == "subprocess"
+            and any(each.arg == "text" for each in node.keywords)
+        ):
+            yield node.lineno, "subprocess text="
 
 
 @pytest.mark.skipif(

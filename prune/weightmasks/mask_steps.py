@@ -6,7 +6,7 @@ from torch import Tensor
 
 from edgejoule.prune import steps
 from edgejoule.prune.cost import count
-from edgejoule.prune.settings import Saliency, Thinning
+from edgejoule.prune.settings import Retraining, Saliency, Thinning
 from edgejoule.prune.trainer import Trainer
 from edgejoule.prune.weightmasks import controls, treatments, weight_mask
 from edgejoule.prune.weightmasks.early_stopping import EarlyStop
@@ -143,6 +143,17 @@ def train(
         "dense_flops_per_sample": 2 * dense,
         "effective_flops_per_sample": 2 * effective,
     }
+
+
+def retrain(trainer: Trainer, mask: WeightMask, how: Retraining) -> Dict[str, Any]:
+    """Trains a masked network as `how` says; what the record should know of this stage."""
+    epochs = trainer.epochs if how.retrain_epochs is None else how.retrain_epochs
+    return train(trainer, mask, epochs, *steps.span(epochs, how.retrain))
+
+
+def tell_empty(trainer: Trainer, mask: WeightMask) -> None:
+    """Warns of every tensor of which a first mask leaves nothing."""
+    _tell_empty(trainer, WeightMask(), mask)
 
 
 def _slices(flags: Tensor, axis: int) -> Tensor:

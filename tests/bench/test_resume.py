@@ -39,6 +39,11 @@ CASES = {
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
     ],
     "cut_at_init": [HALF, dict(HALF, retrain="full")],
+    "cut_below": [
+        {"strength": 0.5},
+        {"criterion": "linf", "regularizer": "group_hs", "threshold": 0.2, "retrain": "last"},
+    ],
+    "deep_compression": [{"conv_bits": 3, "linear_bits": 2, "centroid_gradient": "mean"}],
     "dense": [{}],
     "early_bird": [
         dict(HALF, probe_images=16, epsilon=1.0, queue=2),
@@ -63,6 +68,7 @@ CASES = {
         dict(HALF, rounds=2, early_stop=1, rewind_epoch=1),
         dict(HALF, early_stop=1, weights="keep", saliency="mask_criteria", rule="movement"),
     ],
+    "mask_below": [{"strength": 1e-3}, {"deviations": 0.5, "retrain_epochs": 2}],
     "one_shot": [dict(HALF, criterion=name) for name in ("random", "slim", "spline")],
     "snap_it": [
         HALF,

@@ -12,10 +12,13 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device"),
 ]
 NEEDS = {
+    "cut_below": {},
+    "deep_compression": {},
     "auto_kappa": {},
     "dense": {},
     "imp": {"ratio": 0.6, "first_event": 1, "interval": 1, "steps": 0, "rewind_epoch": 1},
     "iterative_masks": {"technique": "hybrid", "rounds": 2},
+    "mask_below": {},
 }
 
 
