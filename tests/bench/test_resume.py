@@ -32,7 +32,12 @@ CASES = {
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
     ],
     "cut_at_init": [HALF, dict(HALF, retrain="full")],
+    "deepr": [
+        dict(HALF, until=0.6, sparse_layers="all"),
+        dict(HALF, scope="global", noise="code", sparse_layers="all"),
+    ],
     "dense": [{}],
+    "dsr": [dict(HALF, interval=2, threshold=0.05, until=0.7, sparse_layers="all")],
     "early_bird": [
         dict(HALF, probe_images=16, epsilon=1.0, queue=2),
         dict(HALF, detector="mask"),
@@ -54,6 +59,11 @@ CASES = {
         dict(HALF, weights="reinit"),
     ],
     "one_shot": [dict(HALF, criterion=name) for name in ("random", "slim", "spline")],
+    "rigl": [
+        dict(HALF, interval=2),
+        dict(HALF, interval=3, until=0.5, grow="random", densities="uniform"),
+    ],
+    "set": [HALF, dict(epsilon=4.0, sparse_layers="all", mode="magnitude")],
     "snap_it": [
         HALF,
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
@@ -62,8 +72,10 @@ CASES = {
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
         dict(ratio=0.9, when="during", timing="algorithm", interval=1, steps=2, score_batches=1),
     ],
+    "static_sparse": [HALF],
     "thinet": [dict(HALF, score_batches=1)],
 }
+TRAINING = {"deepr": {"momentum": 0.0}}  # what a recipe needs of the section train
 EACH = [(name, options) for name, some in sorted(CASES.items()) for options in some]
 
 
@@ -111,7 +123,7 @@ def facts(trainer, outcome):
 
 @pytest.mark.parametrize("recipe, options", EACH)
 def test_from_every_boundary_the_end_is_the_same_bit_by_bit(tmp_path, recipe, options):
-    resumes_everywhere(tmp_path, recipe, options)
+    resumes_everywhere(tmp_path, recipe, options, **TRAINING.get(recipe, {}))
 
 
 EVERYTHING = dict(
@@ -125,9 +137,10 @@ EVERYTHING = dict(
 )
 GOES_ON = ("early_bird", dict(HALF, epsilon=1e-9, compose="continue"))  # with the same optimiser
 SNIPS = ("snip_it", CASES["snip_it"][0])  # in the middle of its training, over and over
+REWIRES = ("rigl", CASES["rigl"][0])  # within its epochs, what the optimiser remembers included
 
 
-@pytest.mark.parametrize("recipe, options", [GOES_ON, SNIPS])
+@pytest.mark.parametrize("recipe, options", [GOES_ON, SNIPS, REWIRES])
 @pytest.mark.parametrize("more", [{}, EVERYTHING], ids=["plain", "everything"])
 @pytest.mark.parametrize("optimiser", plugins.names("optimisers"))
 def test_every_optimiser_goes_on_bit_by_bit(tmp_path, optimiser, more, recipe, options):
