@@ -41,7 +41,8 @@ class Control(Settings):
     tolerance: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.threshold <= 0 or not 0 <= self.tolerance < 1 or (self.target or 1) < 1:
+        target = 1 if self.target is None else self.target
+        if self.threshold <= 0 or not 0 <= self.tolerance < 1 or target < 1:
             raise ValueError(
                 "threshold={!r}, target={!r}, tolerance={!r}; a threshold is above 0, a target "
                 "starts at 1, a tolerance lies in [0, 1)".format(

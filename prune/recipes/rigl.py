@@ -22,7 +22,7 @@ finite, which float16 leaves out, exchanges nothing. A layer that is full stays 
 """
 
 import math
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import torch
 
@@ -82,12 +82,11 @@ def paper_flops(sparse: int, dense: int, interval: int) -> int:
 
 def _by_gradient(rewiring: Rewiring, share: float) -> None:
     gradients = {name: rewiring.gradient(name) for name in _open(rewiring)}
-    if not all(
-        each is not None and bool(torch.isfinite(each).all()) for each in gradients.values()
-    ):
+    known = {name: each for name, each in gradients.items() if each is not None}
+    if not known or not all(bool(torch.isfinite(each).all()) for each in known.values()):
         return
     masks = {}
-    for name, gradient in gradients.items():
+    for name, gradient in known.items():
         kept = rewiring.mask[name]
         gone = regrow.by_magnitude(rewiring.weight(name), kept, share)
         left = kept & ~gone
@@ -105,11 +104,12 @@ def _by_chance(rewiring: Rewiring, share: float) -> None:
         left, nothing = kept & ~gone, torch.zeros_like(kept)
         new = regrow.by_chance(left, nothing, int(gone.sum()), rewiring.chance)
         masks[name] = left | new
-    rewiring.replace_step()
+    if masks:
+        rewiring.replace_step()
     rewiring.change(masks)
 
 
-def _open(rewiring: Rewiring) -> Any:
+def _open(rewiring: Rewiring) -> List[str]:
     """Names of the tensors that have room for other connections."""
     return [name for name, flags in rewiring.mask.items() if not bool(flags.all())]
 

@@ -90,19 +90,16 @@ def _exchange(rewiring: Rewiring, drop: float, mode: str) -> None:
 
 
 def _mask(trainer: Trainer, start: Start, chance: torch.Generator) -> WeightMask:
-    if (start.ratio is None) == (start.epsilon is None):
-        raise ValueError(
-            "ratio={!r}, epsilon={!r}; give one of them".format(start.ratio, start.epsilon)
-        )
-    if start.ratio is not None:
-        asked = Sparsity(start.ratio, start.densities or "erk", start.sparse_layers)
-        return drawn(trainer, asked, chance)
+    ratio, epsilon, layers = start.ratio, start.epsilon, start.sparse_layers
+    if ratio is not None and epsilon is None:
+        return drawn(trainer, Sparsity(ratio, start.densities or "erk", layers), chance)
+    if epsilon is None or ratio is not None:
+        raise ValueError("ratio={!r}, epsilon={!r}; give one of them".format(ratio, epsilon))
     if start.densities is not None:
         raise ValueError(
             "densities={!r} has no effect with epsilon, which has its own; give ratio in its "
             "place".format(start.densities)
         )
-    if not start.epsilon > 0:
-        raise ValueError("epsilon={!r}; it must be above 0".format(start.epsilon))
-    kept = erdos_renyi(shapes(trainer.model, start.sparse_layers), start.epsilon)
-    return with_kept(trainer, kept, chance)
+    if epsilon <= 0:
+        raise ValueError("epsilon={!r}; it must be above 0".format(epsilon))
+    return with_kept(trainer, erdos_renyi(shapes(trainer.model, layers), epsilon), chance)

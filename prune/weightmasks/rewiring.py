@@ -1,9 +1,9 @@
 """Dynamic sparse training: a mask whose connections are exchanged while its weights are trained.
 
 A method says what happens between the gradients and the step, after the step or after an epoch;
-everything else is common: absent weights are zero whatever the optimiser does, all that it remembers
-of a connection is forgotten when that goes and when it comes, and the mask, chance and what the
-method has noted are kept with the training, so that it goes on bit by bit after an interruption.
+everything else is common: absent weights are zero whatever the optimiser does, all that it keeps of
+a connection is forgotten when that goes and when it comes, and the mask, chance and what the method
+has noted are kept with the training, so that it goes on bit by bit after an interruption.
 
 The network that runs is dense: its weights' gradients are dense too, so that growing by them costs
 nothing that the ledger does not count already. What a machine that skips zeros would pay for them
@@ -27,7 +27,7 @@ Rule = Callable[["Rewiring"], None]
 
 
 class Rewiring:
-    """A mask in training, the steps begun and the `changes` that exchanged connections.
+    """A mask in training, the steps begun and the `changes`: exchanges of connections so far.
 
     Args:
         trainer: trains the network.
@@ -77,7 +77,8 @@ class Rewiring:
         """Exchanges connections: those that come or go are zero and new to the optimiser."""
         moved = {name: self.mask[name] != flags for name, flags in masks.items()}
         moved = {name: flags for name, flags in moved.items() if bool(flags.any())}
-        self.changes += bool(moved)
+        # one that asked for all gradients was an exchange even if it found nothing better
+        self.changes += bool(moved) or self._needs_all
         for name, flags in moved.items():
             self.mask[name], self._kept[name] = masks[name], int(masks[name].sum())
             self._clear(self.trainer.model.get_parameter(name), flags)
