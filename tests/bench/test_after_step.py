@@ -41,8 +41,7 @@ def test_running_means_follow_what_it_leaves():
     with torch.no_grad():
         one.model[0].weight.fill_(1.0)
     one.replace(one.model)
-    with torch.no_grad():
-        trained(one, after_step=lambda model: model[0].weight.data.fill_(1.0))
+    trained(one, after_step=lambda model: model[0].weight.data.fill_(1.0))
     assert torch.equal(one.model[0].weight, torch.ones_like(one.model[0].weight))
 
 
