@@ -34,7 +34,7 @@ def counts(masks):
 def whole(outcome):
     """True if no absent weight of the network is other than zero."""
     return not any(
-        outcome.model.get_parameter(name)[~flags].any()
+        outcome.model.get_parameter(name).detach()[~flags].any()
         for name, flags in outcome.weight_mask.items()
     )
 

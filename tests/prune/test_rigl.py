@@ -144,7 +144,8 @@ def absent_is_zero(outcome):
     """True if no masked weight of the network is other than zero."""
     model = outcome.model
     return not any(
-        model.get_parameter(name)[~flags].any() for name, flags in outcome.weight_mask.items()
+        model.get_parameter(name).detach()[~flags].any()
+        for name, flags in outcome.weight_mask.items()
     )
 
 
