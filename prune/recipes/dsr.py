@@ -29,7 +29,8 @@ from edgejoule.prune.settings import Settings, default
 from edgejoule.prune.trainer import Trainer
 from edgejoule.prune.weightmasks import regrow
 from edgejoule.prune.weightmasks.densities import Sparsity, drawn, shapes
-from edgejoule.prune.weightmasks.rewiring import Rewiring, densities, last_step, train
+from edgejoule.prune.weightmasks.rewiring import Rewiring
+from edgejoule.prune.weightmasks.sparse_training import densities, last_step, train
 
 
 @dataclass(frozen=True)

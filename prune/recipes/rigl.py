@@ -31,7 +31,8 @@ from edgejoule.prune.recipe import recipe
 from edgejoule.prune.trainer import Trainer
 from edgejoule.prune.weightmasks import regrow, sparse_work
 from edgejoule.prune.weightmasks.densities import Sparsity, drawn
-from edgejoule.prune.weightmasks.rewiring import Rewiring, densities, last_step, train
+from edgejoule.prune.weightmasks.rewiring import Rewiring
+from edgejoule.prune.weightmasks.sparse_training import densities, last_step, train
 
 ANNEAL = ("cosine", "constant")
 GROW = ("gradient", "random")

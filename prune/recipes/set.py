@@ -31,7 +31,8 @@ from edgejoule.prune.weightmasks.densities import (
     shapes,
     with_kept,
 )
-from edgejoule.prune.weightmasks.rewiring import Rewiring, densities, train
+from edgejoule.prune.weightmasks.rewiring import Rewiring
+from edgejoule.prune.weightmasks.sparse_training import densities, train
 from edgejoule.prune.weightmasks.weight_mask import WeightMask
 
 MODES = {"per_sign": regrow.by_magnitude_of_each_sign, "magnitude": regrow.by_magnitude}

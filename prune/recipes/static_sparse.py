@@ -11,8 +11,9 @@ import torch
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.recipe import recipe
 from edgejoule.prune.trainer import Trainer
-from edgejoule.prune.weightmasks import mask_steps, rewiring
+from edgejoule.prune.weightmasks import mask_steps
 from edgejoule.prune.weightmasks.densities import Sparsity, drawn
+from edgejoule.prune.weightmasks.sparse_training import densities
 
 
 @recipe
@@ -21,5 +22,5 @@ def run(trainer: Trainer, *, sparsity: Sparsity) -> Outcome:
     mask = drawn(trainer, sparsity, torch.Generator().manual_seed(trainer.seed))
     with trainer.phase("retrain"):
         stage = mask_steps.train(trainer, mask, trainer.epochs)
-    facts = {"masked": [stage], "densities": rewiring.densities(mask)}
+    facts = {"masked": [stage], "densities": densities(mask)}
     return Outcome(trainer.model, weight_mask=mask, facts=facts)
