@@ -14,7 +14,19 @@ import json
 import time
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Set,
+    Tuple,
+    cast,
+)
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +35,10 @@ from edgejoule import plugins
 from edgejoule.bench import data, fit, suite
 from edgejoule.bench.data import Batch
 from edgejoule.bench.training import initial
+from edgejoule.bench.training.lengths import length
 from edgejoule.bench.training.loop import AfterEpoch, Penalty
-from edgejoule.bench.training.rates import learning_rate
+from edgejoule.bench.training.rates import chosen, learning_rate
+from edgejoule.bench.training.stepping import AfterStep
 from edgejoule.prune import cost
 from edgejoule.prune.grouping import find
 from edgejoule.prune.trainer import Resumable
@@ -95,6 +109,7 @@ class Rehearsal:
         self.source: Any = source
         self.epochs, self.seed = settings["epochs"], settings["seed"]
         self.batch_size = settings["batch_size"]
+        self.steps_per_epoch = length(settings, source.TRAIN_IMAGES).per_epoch
         self.shape = shape
         self.example = torch.randn((1,) + self.shape)
         self.flops: Dict[str, float] = {}  # by phase
@@ -119,6 +134,12 @@ class Rehearsal:
             told = json.dumps(self._row, sort_keys=True)
             self.alike.append(Alike(told, name, tuple(self.parts[begun:])))
 
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """An optimiser of the kind that would train; a recipe may need a certain one."""
+        made = chosen("optimisers", "optimiser", self.settings)(self.model.parameters())
+        return cast(torch.optim.Optimizer, made)
+
     def fresh(self) -> nn.Module:
         """The model: its shapes are all that is counted."""
         return self.model
@@ -137,6 +158,7 @@ class Rehearsal:
         penalty: Optional[Penalty] = None,
         after_epoch: Optional[AfterEpoch] = None,
         memory: Optional[Resumable] = None,
+        after_step: Optional[AfterStep] = None,
     ) -> int:
         """Charges the epochs and calls nobody back: nothing was learned that could end them."""
         # for its complaints: a schedule that cannot be followed should fail now, not in the run

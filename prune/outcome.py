@@ -16,7 +16,8 @@ class Outcome(NamedTuple):
     `groups` and `mask` (channels) refer to the dense model, `weight_mask` (single weights) to the
     final one. `facts` is plain JSON for the record: what a recipe knows that no phase shows.
     "masked" there lists the stages trained with masked weights: epochs, weights, kept, and
-    training FLOPs per sample as executed (dense) and as a machine that skips zeros would need.
+    training FLOPs per sample as executed (dense) and as a machine that skips zeros would need;
+    "changes" there says how often connections were exchanged, where a recipe does that.
     """
 
     model: nn.Module

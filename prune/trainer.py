@@ -50,6 +50,8 @@ class Trainer(Structure):
         epochs: length of one whole training, in epochs.
         batch_size: samples in a batch, which only the last of a pass may lack.
         seed: the seed of this run; whatever draws by chance takes it from here.
+        steps_per_epoch: steps of an epoch, of which the last one of a training may have fewer.
+        optimizer: what moves the weights now; `replace` makes another one.
         device: where the network and its batches are.
     """
 
@@ -58,6 +60,8 @@ class Trainer(Structure):
     epochs: int
     batch_size: int
     seed: int
+    steps_per_epoch: int
+    optimizer: torch.optim.Optimizer
     device: torch.device
 
     def phase(self, name: str, work: Optional[Dict[str, Any]] = None) -> ContextManager[None]:
@@ -76,11 +80,14 @@ class Trainer(Structure):
         penalty: Optional[Callable[[nn.Module], None]] = None,
         after_epoch: Optional[Callable[[int], Optional[bool]]] = None,
         memory: Optional[Resumable] = None,
+        after_step: Optional[Callable[[nn.Module], None]] = None,
     ) -> int:
         """Trains epochs first..first+epochs-1 of a schedule of `total`; the number of epochs done.
 
-        `penalty(model)` runs between backward pass and step; `after_epoch(epoch)` ends the training
-        early by returning True; `memory` is what the caller learns meanwhile.
+        `penalty(model)` runs between backward pass and step, and a parameter whose gradient it
+        sets to None stays where it is in this step; `after_step(model)` runs when the weights have
+        moved; `after_epoch(epoch)` ends the training early by returning True; `memory` is what the
+        caller learns meanwhile.
         """
 
     def batches(self, count: int, split: str = "train") -> List[Batch]:

@@ -28,7 +28,7 @@ from edgejoule.bench.training.lengths import length
 from edgejoule.bench.training.loading import Loading
 from edgejoule.bench.training.precision import Arithmetic
 from edgejoule.bench.training.rates import Rates, learning_rate
-from edgejoule.bench.training.stepping import Penalty, Stepper
+from edgejoule.bench.training.stepping import AfterStep, Penalty, Stepper
 from edgejoule.bench.training.validation import Patience, mean_loss, parted
 from edgejoule.prune import cost
 from edgejoule.prune.trainer import Answer, Resumable
@@ -70,6 +70,7 @@ class Trainer:
         self.length = length(settings, len(data.train))
         self.epochs, self.seed = self.length.epochs, settings["seed"]
         self.batch_size = settings["batch_size"]
+        self.steps_per_epoch = self.length.per_epoch
         self.device = next(model.parameters()).device
         self.arithmetic = Arithmetic(settings, self.device)
         self.loading = Loading(data, settings, self.device)
@@ -117,6 +118,11 @@ class Trainer:
         }
         self._channels = channels(model)
 
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """What moves the weights of the present network."""
+        return self.stepper.optimizer
+
     def train(
         self,
         epochs: int,
@@ -125,16 +131,19 @@ class Trainer:
         penalty: Optional[Penalty] = None,
         after_epoch: Optional[AfterEpoch] = None,
         memory: Optional[Resumable] = None,
+        after_step: Optional[AfterStep] = None,
     ) -> int:
         """Trains epochs first..first+epochs-1 of a schedule of `total` epochs; epochs done.
 
-        `penalty(model)` is called between backward and step; `after_epoch(epoch)` returning
-        True ends the training early; `memory` is what the caller learns meanwhile, for a
-        trainer that can go on (`bench.training.resume`). With `patience` set, a validation loss
-        that no longer falls ends it too: its lowest is sought anew in every call.
+        `penalty(model)` is called between backward and step, `after_step(model)` when the weights
+        have moved; `after_epoch(epoch)` returning True ends the training early; `memory` is what
+        the caller learns meanwhile, for a trainer that can go on (`bench.training.resume`). With
+        `patience` set, a validation loss that no longer falls ends it too: its lowest is sought
+        anew in every call.
         """
         total = first + epochs if total is None else total
         patience = Patience(self.settings["patience"])
+        self.stepper.after = after_step
         for epoch in range(first, first + epochs):
             self._epoch(epoch, total, penalty)
             ended = after_epoch is not None and after_epoch(epoch)

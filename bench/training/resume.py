@@ -27,6 +27,7 @@ from torch import Tensor
 from edgejoule.bench.training.journal import Call, Journal, Phase, fingerprint, within
 from edgejoule.bench.training.loop import AfterEpoch, Penalty, Trainer
 from edgejoule.bench.training.shared import Shelf
+from edgejoule.bench.training.stepping import AfterStep
 from edgejoule.prune.trainer import Resumable
 
 
@@ -117,13 +118,14 @@ class ResumingTrainer(Trainer):
         penalty: Optional[Penalty] = None,
         after_epoch: Optional[AfterEpoch] = None,
         memory: Optional[Resumable] = None,
+        after_step: Optional[AfterStep] = None,
     ) -> int:
         """As `Trainer.train`; in a phase that is taken over, what this call left behind then."""
         if self._replayed is not None:
             return self._replay(self._replayed.pop(0), memory)
         entry = fingerprint(self.model)
         seen, warned = len(self.ledger.epochs), len(self.warnings)
-        done = super().train(epochs, first, total, penalty, after_epoch)
+        done = super().train(epochs, first, total, penalty, after_epoch, after_step=after_step)
         call = Call(
             entry, self._state(), done, self.ledger.epochs[seen:], self.warnings[warned:], None
         )

@@ -12,18 +12,21 @@ from edgejoule.bench.training.precision import Arithmetic
 from edgejoule.bench.training.rates import chosen
 
 Penalty = Callable[[nn.Module], None]  # adds to the gradients of the model that it is given
+AfterStep = Callable[[nn.Module], None]  # given the model whose weights have just moved
 
 
 class Stepper:
     """Moves the weights of one network with a new optimiser, as the train section of a case says.
 
-    `averages` are the running means of the weights, None where nothing asks for them.
+    `averages` are the running means of the weights, None where nothing asks for them; `after` is
+    called with the network when a step has moved its weights.
     """
 
     def __init__(self, model: nn.Module, settings: Dict[str, Any], arithmetic: Arithmetic) -> None:
         self._model, self._arithmetic = model, arithmetic
         self._smoothing, self._clip = settings["label_smoothing"], settings["gradient_clip"]
         self.optimizer = chosen("optimisers", "optimiser", settings)(model.parameters())
+        self.after: Optional[AfterStep] = None
         self.averages = Averages(model, settings["ema"]) if settings["ema"] else None
 
     def set_rate(self, rate: float) -> None:
@@ -57,6 +60,8 @@ class Stepper:
         self.optimizer.zero_grad(set_to_none=True)
         self._arithmetic.backward(loss)
         self._arithmetic.step(self.optimizer, partial(self._added, penalty))
+        if self.after is not None:
+            self.after(self._model)  # before the running means, which follow what it leaves
         if self.averages is not None:
             self.averages.update()
         return loss, logits

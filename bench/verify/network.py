@@ -142,7 +142,8 @@ def _masked(found: Evidence, model: nn.Module, example: Tensor, outcome: Outcome
         what + ".kept",
         last["kept"],
         mask.kept,
-        mask.kept * (1 + SMALL_SHARE),
+        # connections that grew at zero stay there where nothing reaches them, as at black borders
+        mask.weights if "changes" in last else mask.kept * (1 + SMALL_SHARE),
         "not 0 in " + WEIGHTS,
     )
     macs = cost.count(model, example).train_macs
@@ -151,7 +152,8 @@ def _masked(found: Evidence, model: nn.Module, example: Tensor, outcome: Outcome
         outcome.same(
             what + ".dense_flops_per_sample", stage["dense_flops_per_sample"], 2 * macs, how
         )
-    if last["kept"] == mask.kept:
+    # where connections moved it is the mean over masks that are gone
+    if last["kept"] == mask.kept and not last.get("changes"):
         told = 2 * weight_mask.effective_macs(model, example, mask)
         outcome.same(
             what + ".effective_flops_per_sample", last["effective_flops_per_sample"], told, how

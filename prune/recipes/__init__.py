@@ -5,5 +5,6 @@
 Keyword-only parameters are the recipe's settings, those without default are required; `**options`
 are the settings of its criterion or saliency. A recipe only asks its trainer for epochs: it calls
 `phase(name)`, `train`, `batches`, `replace`, `charge`, `warn`, and reads `model`, `example`,
-`epochs` and `seed`. Phases are "dense", "search", "score" and "retrain".
+`epochs`, `seed` and what else `prune.trainer` names. Phases are "dense", "search", "score" and
+"retrain".
 """

@@ -39,12 +39,17 @@ CASES = {
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
     ],
     "cut_at_init": [HALF, dict(HALF, retrain="full")],
+    "deepr": [
+        dict(HALF, until=0.6, sparse_layers="all"),
+        dict(HALF, scope="global", noise="code", sparse_layers="all"),
+    ],
     "cut_below": [
         {"strength": 0.5},
         {"criterion": "linf", "regularizer": "group_hs", "threshold": 0.2, "retrain": "last"},
     ],
     "deep_compression": [{"conv_bits": 3, "linear_bits": 2, "centroid_gradient": "mean"}],
     "dense": [{}],
+    "dsr": [dict(HALF, interval=2, threshold=0.05, until=0.7, sparse_layers="all")],
     "early_bird": [
         dict(HALF, probe_images=16, epsilon=1.0, queue=2),
         dict(HALF, detector="mask"),
@@ -70,6 +75,11 @@ CASES = {
     ],
     "mask_below": [{"strength": 1e-3}, {"deviations": 0.5, "retrain_epochs": 2}],
     "one_shot": [dict(HALF, criterion=name) for name in ("random", "slim", "spline")],
+    "rigl": [
+        dict(HALF, interval=2),
+        dict(HALF, interval=3, until=0.5, grow="random", densities="uniform"),
+    ],
+    "set": [HALF, dict(epsilon=4.0, sparse_layers="all", mode="magnitude")],
     "snap_it": [
         HALF,
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
@@ -78,8 +88,10 @@ CASES = {
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
         dict(ratio=0.9, when="during", timing="algorithm", interval=1, steps=2, score_batches=1),
     ],
+    "static_sparse": [HALF],
     "thinet": [dict(HALF, score_batches=1)],
 }
+TRAINING = {"deepr": {"momentum": 0.0}}  # what a recipe needs of the section train
 EACH = [(name, options) for name, some in sorted(CASES.items()) for options in some]
 
 
@@ -127,7 +139,7 @@ def facts(trainer, outcome):
 
 @pytest.mark.parametrize("recipe, options", EACH)
 def test_from_every_boundary_the_end_is_the_same_bit_by_bit(tmp_path, recipe, options):
-    resumes_everywhere(tmp_path, recipe, options)
+    resumes_everywhere(tmp_path, recipe, options, **TRAINING.get(recipe, {}))
 
 
 EVERYTHING = dict(
@@ -141,9 +153,10 @@ EVERYTHING = dict(
 )
 GOES_ON = ("early_bird", dict(HALF, epsilon=1e-9, compose="continue"))  # with the same optimiser
 SNIPS = ("snip_it", CASES["snip_it"][0])  # in the middle of its training, over and over
+REWIRES = ("rigl", CASES["rigl"][0])  # within its epochs, what the optimiser remembers included
 
 
-@pytest.mark.parametrize("recipe, options", [GOES_ON, SNIPS])
+@pytest.mark.parametrize("recipe, options", [GOES_ON, SNIPS, REWIRES])
 @pytest.mark.parametrize("more", [{}, EVERYTHING], ids=["plain", "everything"])
 @pytest.mark.parametrize("optimiser", plugins.names("optimisers"))
 def test_every_optimiser_goes_on_bit_by_bit(tmp_path, optimiser, more, recipe, options):

@@ -60,7 +60,7 @@ class Many:
 @pytest.fixture
 def pflops(monkeypatch):
     """A function of (images, epochs, dense and pruned GFLOP, recipe, settings): PFLOP in all."""
-    monkeypatch.setattr(Trainer, "_pass", lambda self, penalty: (1.0, 1))
+    monkeypatch.setattr(Trainer, "_pass", lambda self, *told: (1.0, 1))
     monkeypatch.setattr(Trainer, "accuracy", lambda self: 0.5)
     monkeypatch.setattr(
         Trainer,

@@ -18,13 +18,17 @@ NEEDS = {
     "dense": {},
     "imp": {"ratio": 0.6, "first_event": 1, "interval": 1, "steps": 0, "rewind_epoch": 1},
     "iterative_masks": {"technique": "hybrid", "rounds": 2},
+    "rigl": {"ratio": 0.6, "interval": 2},
+    "dsr": {"ratio": 0.6, "interval": 2, "threshold": 0.05},
     "mask_below": {},
 }
+PLAIN = {"momentum": 0.0}  # what a recipe may ask of its trainer
+TRAINERS = {"deepr": PLAIN}
 
 
 @pytest.mark.parametrize("recipe", plugins.names("recipes"))
 def test_recipe(recipe):
-    trainer = FakeTrainer(device="cuda")
+    trainer = FakeTrainer(device="cuda", **TRAINERS.get(recipe, {}))
     outcome = plugins.load("recipes", recipe).run(trainer, **NEEDS.get(recipe, {"ratio": 0.6}))
     assert next(outcome.model.parameters()).is_cuda
     assert torch.isfinite(outcome.model(trainer.x)).all()

@@ -39,6 +39,7 @@ class FakeTrainer:
         self.x += self.y.view(-1, 1, 1, 1).float() / 2
         self.x, self.y = self.x.to(device), self.y.to(device)
         self.example, self.batch_size = self.x[:1], 16
+        self.steps_per_epoch = -(-images // self.batch_size)
         self.log, self.warnings, self.charged, self.running = [], [], [], None
         self.rounds = []
         self.replace(self.model)
@@ -50,14 +51,23 @@ class FakeTrainer:
         yield
         self.running = None
 
-    def train(self, epochs, first=0, total=None, penalty=None, after_epoch=None, memory=None):
+    def train(
+        self,
+        epochs,
+        first=0,
+        total=None,
+        penalty=None,
+        after_epoch=None,
+        memory=None,
+        after_step=None,
+    ):
         total = self.epochs if total is None else total
         assert self.running and first >= 0 and first + epochs <= total
         for epoch in range(first, first + epochs):
-            for group in self.optimiser.param_groups:
+            for group in self.optimizer.param_groups:
                 group["lr"] = self.rate * 0.1 ** ((2 * epoch >= total) + (4 * epoch >= 3 * total))
             self.log.append((self.running, epoch, total, group["lr"], self.channels()))
-            self._epoch(epoch, penalty)
+            self._epoch(epoch, penalty, after_step)
             if after_epoch and after_epoch(epoch):
                 return epoch - first + 1
         return epochs
@@ -76,7 +86,7 @@ class FakeTrainer:
 
     def replace(self, model):
         self.model = model
-        self.optimiser = torch.optim.SGD(
+        self.optimizer = torch.optim.SGD(
             model.parameters(), lr=self.rate, momentum=self.momentum, weight_decay=1e-4
         )
 
@@ -109,13 +119,15 @@ class FakeTrainer:
                 found.append((name, 1))
         return found
 
-    def _epoch(self, epoch, penalty):
+    def _epoch(self, epoch, penalty, after_step):
         self.model.train()
         order = torch.randperm(len(self.x), generator=torch.Generator().manual_seed(epoch))
         for index in order.split(16):
             loss = functional.cross_entropy(self.model(self.x[index]), self.y[index])
-            self.optimiser.zero_grad()
+            self.optimizer.zero_grad()
             loss.backward()
             if penalty:
                 penalty(self.model)
-            self.optimiser.step()
+            self.optimizer.step()
+            if after_step:
+                after_step(self.model)
