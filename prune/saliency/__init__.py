@@ -6,7 +6,10 @@
     scores(model, mask, batches, *, option=default) -> {tensor name: scores}
     flops(model, mask, batches, **options) -> int       optional: work of one scoring, 2 per MAC
     check(**options)                                    optional: refuses values before any work
+    surgery(model, mask, batches, **options)            optional, for recipe "obs": (scores, adjust)
 
 `mask` names the tensors to score and the weights that are still there. Scores have the shape of
 the weight, or [slices] with an axis. Higher means keep. What is masked already may score anything.
+`adjust(mask)` takes the mask drawn from the scores, changes the weights that stay so that they make
+up for those that leave, and returns the FLOPs of that.
 """

@@ -7,7 +7,7 @@ from torch import Tensor
 from edgejoule.prune import steps
 from edgejoule.prune.cost import count
 from edgejoule.prune.settings import Saliency, Thinning
-from edgejoule.prune.trainer import Trainer
+from edgejoule.prune.trainer import Scores, Trainer
 from edgejoule.prune.weightmasks import controls, weight_mask
 from edgejoule.prune.weightmasks.weight_mask import WeightMask
 
@@ -42,7 +42,18 @@ def draw(
     `gone` is one share or {tensor name: share}; shares count from the unpruned network. A tensor
     that loses its last weight becomes a warning.
     """
-    scores = steps.score(trainer, saliency, mask, batches)
+    return chosen(trainer, saliency, steps.score(trainer, saliency, mask, batches), mask, gone, how)
+
+
+def chosen(
+    trainer: Trainer,
+    saliency: Saliency,
+    scores: Scores,
+    mask: WeightMask,
+    gone: Union[float, Mapping[str, float]],
+    how: Thinning,
+) -> WeightMask:
+    """The mask that a saliency's scores lead to; see `draw`."""
     scores = controls.inverted(scores) if how.invert else scores
     scope = how.scope or saliency.module.SCOPE
     shares = gone if isinstance(gone, Mapping) else dict.fromkeys(mask, gone)
