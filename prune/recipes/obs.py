@@ -1,14 +1,14 @@
 """Train, mask, let the other weights make up for it: optimal brain surgeon (Hassibi & Stork, 1993).
 
 Each of `rounds` scores the network, masks the lowest weights, and changes those that stay so that
-the quadratic model of the loss rises least; `update` False leaves them as they are. The paper
-deletes one weight at a time; here all of a round leave together, by the scores before it, and
-more rounds come closer to the paper. `saliency` "obs" solves for all of them together; "mlprune"
-takes each for the only one. The paper needs no retraining: `retrain_epochs` 0; otherwise each
-round ends with it.
+the quadratic model of the loss rises least. `update` "joint" makes up for all that leave together,
+"apart" for each as if it were the only one (the published way of Kronecker factors, which goes too
+far where many leave), "none" changes nothing. The paper deletes one weight at a time; here all of
+a round leave by the scores before it, and more rounds come closer to the paper. The paper needs no
+retraining: `retrain_epochs` 0; otherwise each round ends with it.
 """
 
-from typing import Optional
+from typing import Any, Dict, Optional
 
 from edgejoule.prune import schedules, steps
 from edgejoule.prune.outcome import Outcome
@@ -18,6 +18,8 @@ from edgejoule.prune.trainer import Trainer
 from edgejoule.prune.weightmasks import mask_steps, weight_mask
 from edgejoule.prune.weightmasks.weight_mask import WeightMask
 
+UPDATES = ("joint", "apart", "none")
+
 
 @recipe
 def run(
@@ -26,12 +28,14 @@ def run(
     ratio: float,
     saliency: Saliency = default("obs"),
     rounds: int = 1,
-    update: bool = True,
+    update: str = "joint",
     score_batches: Optional[int] = None,
     how: Thinning = default(invert=fixed(False)),
     retraining: Retraining = default(retrain="last"),
 ) -> Outcome:
     """The network with a share `ratio` of its weights masked and the others changed to match."""
+    if update not in UPDATES:
+        raise ValueError("update={!r}; there are: {}".format(update, ", ".join(UPDATES)))
     if not hasattr(saliency.module, "surgery"):
         raise ValueError(
             "saliency {!r} knows no change of the weights that stay; recipe 'obs' takes 'obs' and "
@@ -57,7 +61,7 @@ def _operate(
     mask: WeightMask,
     gone: float,
     how: Thinning,
-    update: bool,
+    update: str,
     batches: Optional[int],
 ) -> WeightMask:
     """The mask without the lowest scores, after the other weights have changed."""
@@ -70,13 +74,15 @@ def _operate(
     trainer.charge(work, "{} scores".format(saliency.name))
     scores, adjust = module.surgery(trainer.model, mask, data, **saliency.options)
     after = mask_steps.chosen(trainer, saliency, scores, mask, gone, how)
-    if update:
-        trainer.charge(adjust(after), "{} changes of weights".format(saliency.name))
+    if update != "none":
+        trainer.charge(
+            adjust(after, update == "joint"), "{} changes of weights".format(saliency.name)
+        )
     weight_mask.apply(trainer.model, after)
     trainer.replace(trainer.model)  # the momentum was that of weights that have changed
     return after
 
 
-def _retrain(trainer: Trainer, mask: WeightMask, how: Retraining):
+def _retrain(trainer: Trainer, mask: WeightMask, how: Retraining) -> Dict[str, Any]:
     epochs = trainer.epochs if how.retrain_epochs is None else how.retrain_epochs
     return mask_steps.train(trainer, mask, epochs, *steps.span(epochs, how.retrain))

@@ -10,6 +10,6 @@
 
 `mask` names the tensors to score and the weights that are still there. Scores have the shape of
 the weight, or [slices] with an axis. Higher means keep. What is masked already may score anything.
-`adjust(mask)` takes the mask drawn from the scores, changes the weights that stay so that they make
-up for those that leave, and returns the FLOPs of that.
+`adjust(mask, joint)` takes the mask drawn from the scores, changes the weights that stay so that
+they make up for all that leave together (`joint`) or for each as if alone, and returns its FLOPs.
 """

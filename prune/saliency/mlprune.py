@@ -2,9 +2,9 @@
 
 w_ij^2 / (2 [S^-1]_ii [A^-1]_jj) with the layer's Fisher S x A (`prune.scoring.kronecker`), one
 threshold over all layers. `fisher` "true_fisher" draws labels from the network's own answers, as
-the paper does; "empirical_fisher" takes the data's. Recipe "obs" also changes what stays by
--S^-1 C A^-1, C_ij = w_ij / ([S^-1]_ii [A^-1]_jj) of the weights that leave: each deletion as if it
-were the only one, which is how the published code of EigenDamage has it.
+the paper does; "empirical_fisher" takes the data's. Recipe "obs" also changes what stays: by
+-S^-1 C A^-1 with C_ij = w_ij / ([S^-1]_ii [A^-1]_jj) of the weights that leave where each counts as
+if it were the only one (`update` "apart", how EigenDamage's code has it), or for all together.
 
 Deviations: no code of the authors is known, the definitions come from EigenDamage's baselines;
 they add 1e-10 to both factors, under which a dead input's inverse explodes and the change of the
@@ -14,7 +14,6 @@ weights that left before, as if those could move: a Kronecker product can leave 
 
 from typing import Any, Callable, Dict, Tuple
 
-import torch
 from torch import Tensor, nn
 
 from edgejoule.prune.scoring import curvature as curvatures
@@ -43,7 +42,7 @@ def scores(
 
 def surgery(
     model: nn.Module, mask: WeightMask, batches: Batches, **options: Any
-) -> Tuple[Scores, Callable[[WeightMask], int]]:
+) -> Tuple[Scores, Callable[[WeightMask, bool], int]]:
     """The scores, and a function that makes the weights left by a mask make up for the others."""
     check(**options)
     fisher, damping = options.get("fisher", "true_fisher"), options.get("damping", 1e-3)
@@ -52,12 +51,14 @@ def surgery(
         for name, each in kronecker.factors(model, list(mask), batches, fisher).items()
     }
 
-    def adjust(after: WeightMask) -> int:
+    def adjust(after: WeightMask, joint: bool = True) -> int:
+        turns = 0
         for name, inverse in found.items():
-            gone = mask[name] & ~after[name]
-            weight_mask.change(model, _changes(model, name, inverse, gone))
+            change, more = _changes(model, name, inverse, mask[name] & ~after[name], joint)
+            weight_mask.change(model, change)
+            turns = max(turns, more)
         weight_mask.apply(model, after)
-        return kronecker.change_work(model, list(mask))
+        return (1 + turns) * kronecker.change_work(model, list(mask))
 
     return {
         name: model.get_parameter(name).detach().double() ** 2 / price(inverse, mask[name]) / 2
@@ -72,18 +73,22 @@ def price(inverse: Factors, like: Tensor) -> Tensor:
     return (rows[:, :, None] * columns[:, None, :]).reshape(like.shape)
 
 
-def _changes(model: nn.Module, name: str, inverse: Factors, gone: Tensor) -> Dict[str, Tensor]:
-    """What is added to a layer's weight, and to its bias where it has one."""
+def _changes(
+    model: nn.Module, name: str, inverse: Factors, gone: Tensor, joint: bool
+) -> Tuple[Dict[str, Tensor], int]:
+    """What is added to a layer's weight, and to its bias if it has one; turns of the solver."""
     weight = model.get_parameter(name).detach().double()
-    groups, outputs, inputs = len(inverse.s), inverse.s.shape[1], gone[0].numel()
-    pull = (weight * gone / price(inverse, gone)).reshape(groups, outputs, inputs)
-    if inverse.a.shape[1] > inputs:  # no bias leaves, but it may make up for what does
-        pull = torch.cat([pull, pull.new_zeros(groups, outputs, 1)], 2)
-    change = -inverse.s @ pull @ inverse.a
+    shape, inputs = (len(inverse.s), inverse.s.shape[1], -1), gone[0].numel()
+    leaving, prices = gone.reshape(shape), price(inverse, gone).reshape(shape)
+    target, turns = (weight * gone).reshape(shape), 0
+    pull = target / prices
+    if joint:
+        pull, turns = kronecker.solved(inverse, leaving, target, prices)
+    change = -kronecker.product(inverse, pull)
     found = {name: change[:, :, :inputs].reshape(weight.shape)}
-    if inverse.a.shape[1] > inputs:
+    if change.shape[2] > inputs:  # no bias leaves, but it may make up for what does
         found[name[: -len("weight")] + "bias"] = change[:, :, inputs].reshape(-1)
-    return found
+    return found, turns
 
 
 def check(*, fisher: str = "true_fisher", damping: float = 1e-3) -> None:

@@ -40,14 +40,14 @@ def scores(
 
 def surgery(
     model: nn.Module, mask: WeightMask, batches: Batches, **options: Any
-) -> Tuple[Scores, Callable[[WeightMask], int]]:
+) -> Tuple[Scores, Callable[[WeightMask, bool], int]]:
     """The scores, and a function that makes the weights left by a mask make up for the others."""
     check(**options)
     curvature, damping = options.get("curvature", "gauss_newton"), options.get("damping", 1e-4)
     found = inverse_blocks.sheets(model, mask, batches, curvature, damping, options.get("block"))
 
-    def adjust(after: WeightMask) -> int:
-        changes = inverse_blocks.changes(found, after)
+    def adjust(after: WeightMask, joint: bool = True) -> int:
+        changes = inverse_blocks.changes(found, after, joint)
         weight_mask.change(model, changes)
         weight_mask.apply(model, after)  # rounding leaves a rest of what should be zero
         return inverse_blocks.change_work(mask, options.get("block"))

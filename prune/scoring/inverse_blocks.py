@@ -5,7 +5,7 @@ consecutive weights of a tensor, between which the curvature counts as zero. A s
 equal blocks [blocks, size, size], all in float64.
 """
 
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,8 @@ BLOCK = 128  # weights in a block where the whole is too large: 1 kB of matrix f
 LIMIT = 8 * 2**30  # bytes of all blocks
 TINY = 1e-30  # damping where no weight has any curvature: all that is left to rank by is size
 SINGULAR = 1e-12  # smallest against largest eigenvalue: float64 inverts nothing beyond
+# FLOPs per n^3: eigenvalues and vectors (Golub & Van Loan, 8.3), and the product that follows
+INVERSION = 9 + 2
 
 
 class Sheet(NamedTuple):
@@ -51,11 +53,6 @@ def sheets(
         ValueError: the blocks need too much memory, or are singular.
     """
     names, size = _layout(mask, block)
-    if curvature == "hessian" and len(names) != 1:
-        raise ValueError(
-            "curvature='hessian' needs all {} weights in one block of up to {}; choose "
-            "curvature='gauss_newton'".format(mask.weights, curvatures.WHOLE)
-        )
     flat = [_sheet(mask, some, size) for some in names]
     if curvature == "hessian":
         found = [curvatures.hessian(model, list(mask), batches).double()[None]]
@@ -66,13 +63,35 @@ def sheets(
     trace = sum(float(each.diagonal(dim1=1, dim2=2).sum()) for each in found)
     mean = trace / max(1, mask.kept)
     added = max(damping * mean, TINY)
-    weights = [
-        _sheet(mask, some, size, lambda n: model.get_parameter(n).detach()) for some in names
-    ]
+    # whatever stands on a lonely diagonal, its block can be inverted
+    alone = [torch.diag_embed(~k * (mean or TINY)) for k in flat]
+    found = [inverse(each + diagonal, added) for each, diagonal in zip(found, alone)]
+    values = {name: model.get_parameter(name).detach().double() for name in mask}
     return [
-        Sheet(some, _inverse(each + torch.diag_embed((~k) * (mean or 1.0)), added), k, w.double())
-        for some, each, k, w in zip(names, found, flat, weights)
+        Sheet(some, each, k, _sheet(values, some, size))
+        for some, each, k in zip(names, found, flat)
     ]
+
+
+def inverse(matrix: Tensor, added: Union[float, Tensor]) -> Tensor:
+    """Inverses of symmetric matrices [n, size, size] plus `added` (one, or [n]) times identity.
+
+    Eigenvalues below zero count as zero.
+
+    Raises:
+        ValueError: next to nothing is added, and a matrix is singular.
+    """
+    values, vectors = torch.linalg.eigh((matrix + matrix.transpose(1, 2)) / 2)
+    more = torch.as_tensor(added, dtype=values.dtype, device=values.device).reshape(-1, 1)
+    values = values.clamp(min=0) + more
+    flat = (values.min(1)[0] <= SINGULAR * values.max(1)[0]) & (more[:, 0] <= TINY)
+    if bool(flat.any()):
+        # some weights could change for nothing, and the others' prices would be noise
+        raise ValueError(
+            "the curvature is singular: these images say nothing of some weights; set "
+            "damping above 0 or score more batches"
+        )
+    return (vectors / values[:, None, :]) @ vectors.transpose(1, 2)
 
 
 def diagonals(found: Sequence[Sheet], mask: WeightMask) -> Scores:
@@ -80,17 +99,21 @@ def diagonals(found: Sequence[Sheet], mask: WeightMask) -> Scores:
     return _apart(found, [each.inverse.diagonal(dim1=1, dim2=2) for each in found], mask)
 
 
-def changes(found: Sequence[Sheet], after: WeightMask) -> Scores:
+def changes(found: Sequence[Sheet], after: WeightMask, joint: bool = True) -> Scores:
     """Per tensor, what the weights must change by so that those not in `after` become zero.
 
-    Of all such changes the one that raises the quadratic model of the loss least,
-    -H^-1[:, S] (H^-1[S, S])^-1 w[S] for the set S of the weights that leave.
+    `joint`: of all such changes the one that raises the quadratic model of the loss least,
+    -H^-1[:, S] (H^-1[S, S])^-1 w[S] for the set S of the weights that leave. Otherwise the sum of
+    the changes for each of them alone, which makes up twice for what they have in common.
     """
     parts = []
     for each in found:
         stay = _sheet(after, each.names, each.inverse.shape[1])
         leave = (each.kept & ~stay).to(each.weights)
-        inner = each.inverse * leave[:, :, None] * leave[:, None, :]
+        if joint:
+            inner = each.inverse * leave[:, :, None] * leave[:, None, :]
+        else:
+            inner = torch.diag_embed(each.inverse.diagonal(dim1=1, dim2=2) * leave)
         inner = inner + torch.diag_embed(1 - leave)
         pull = torch.linalg.solve(inner, (leave * each.weights)[:, :, None])
         parts.append(-(each.inverse @ pull)[:, :, 0] * each.kept)
@@ -98,13 +121,10 @@ def changes(found: Sequence[Sheet], after: WeightMask) -> Scores:
 
 
 def work(mask: WeightMask, rows: int, block: Optional[int]) -> int:
-    """FLOPs of adding up the blocks of `rows` gradients of single images, and of inverting them.
-
-    An eigendecomposition counts 9 n^3 (Golub & Van Loan, 8.3), the product of its factors 2 n^3.
-    """
+    """FLOPs of adding up the blocks of `rows` gradients of single images, and of inverting them."""
     names, size = _layout(mask, block)
     blocks = sum(_count(mask, some, size) for some in names)
-    return blocks * (2 * rows * size**2 + 11 * size**3)
+    return blocks * (2 * rows * size**2 + INVERSION * size**3)
 
 
 def change_work(mask: WeightMask, block: Optional[int]) -> int:
@@ -179,19 +199,6 @@ def _together(
             ],
             1,
         )
-
-
-def _inverse(matrix: Tensor, added: float) -> Tensor:
-    """Inverses of symmetric blocks whose eigenvalues are lifted to at least `added`."""
-    values, vectors = torch.linalg.eigh((matrix + matrix.transpose(1, 2)) / 2)
-    values = values.clamp(min=0) + added
-    if added == TINY and float(values.min()) <= SINGULAR * float(values.max()):
-        # some weights could change for nothing, and the others' prices would be noise
-        raise ValueError(
-            "the curvature is singular: these images say nothing of some weights; set "
-            "damping above 0 or score more batches"
-        )
-    return (vectors / values[:, None, :]) @ vectors.transpose(1, 2)
 
 
 def _apart(found: Sequence[Sheet], values: Sequence[Tensor], mask: WeightMask) -> Scores:

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from edgejoule.prune import macs
 from edgejoule.prune.scoring import curvature as curvatures
-from edgejoule.prune.scoring import sample_gradients
+from edgejoule.prune.scoring import inverse_blocks, sample_gradients
 from edgejoule.prune.scoring.sample_gradients import Call, Layer
 from edgejoule.prune.trainer import Batches
 
-TINY = 1e-30  # damping of factors that are zero: a layer without gradients, a layer of dead inputs
+EXACT, TURNS = 1e-8, 1000  # of conjugate gradients: residue against the first, most steps
 
 
 class Factors(NamedTuple):
@@ -53,14 +53,40 @@ def inverses(found: Factors, damping: float) -> Factors:
     return Factors(*(_inverse(each, damping**0.5) for each in found))
 
 
+def product(inverse: Factors, pull: Tensor) -> Tensor:
+    """S^-1 C A^-1 [groups, outputs, inputs (+ 1)] of C = `pull` [groups, outputs, inputs]."""
+    inputs = pull.shape[2]
+    return inverse.s @ pull @ inverse.a[:, :inputs]
+
+
+def solved(inverse: Factors, gone: Tensor, target: Tensor, prices: Tensor) -> Tuple[Tensor, int]:
+    """(C, turns) with C zero outside `gone` and S^-1 C A^-1 equal to `target` on `gone`.
+
+    Conjugate gradients with the diagonal, `prices`, as preconditioner: the matrix of one layer's
+    weights among each other would not fit into memory. All are [groups, outputs, inputs].
+    """
+    found, rest = torch.zeros_like(target), target.clone()
+    ready = rest / prices
+    direction, slope = ready.clone(), float((rest * ready).sum())
+    enough, turns = slope * EXACT**2, 0
+    while slope > enough and turns < TURNS:
+        ahead = product(inverse, direction)[:, :, : target.shape[2]] * gone
+        step = slope / float((direction * ahead).sum())
+        found, rest = found + step * direction, rest - step * ahead
+        ready = rest / prices
+        before, slope = slope, float((rest * ready).sum())
+        direction, turns = ready + slope / before * direction, turns + 1
+    return found, turns
+
+
 def work(model: nn.Module, tensors: Sequence[str], batches: Batches) -> int:
-    """FLOPs of adding up the factors and inverting them, 2 n^3 each."""
+    """FLOPs of adding up the factors and inverting them."""
     layers = sample_gradients.owners(model, tensors)
     rows = _rows(model, layers, batches)
     total = 0
     for name, layer in layers.items():
         for side, groups in _sides(layer):
-            total += groups * (2 * rows[name] * side**2 + 2 * side**3)
+            total += groups * (2 * rows[name] * side**2 + inverse_blocks.INVERSION * side**3)
     return total
 
 
@@ -89,16 +115,8 @@ def _of_batch(layer: Layer, calls: List[Call], images: int) -> Factors:
 
 def _inverse(matrix: Tensor, share: float) -> Tensor:
     """Inverses [groups, n, n] with a share of their mean eigenvalue added to the diagonal."""
-    size = matrix.shape[1]
     mean = matrix.diagonal(dim1=1, dim2=2).mean(1)
-    added = torch.diag_embed((share * mean).clamp(min=TINY)[:, None].expand(-1, size))
-    try:
-        return torch.linalg.inv(matrix + added)
-    except RuntimeError:
-        raise ValueError(
-            "a factor of the Fisher information is singular: these images say nothing of some "
-            "inputs; set damping above 0 or score more batches"
-        )
+    return inverse_blocks.inverse(matrix, (share * mean).clamp(min=inverse_blocks.TINY))
 
 
 def _sides(layer: Layer) -> Tuple[Tuple[int, int], Tuple[int, int]]:
