@@ -9,8 +9,8 @@ by |relevance| like SNNS. Estimates of batches are low-passed, `smoothing` old +
 new, from 0 and divided by 1 - smoothing^k, so that a constant comes out as itself.
 
 Deviations: the paper's constants are not known here, those of SNNS are; SNNS passes over units of
-relevance 0, which here leave among the first; input units stay. Grouped convolutions as readers do
-not count: the layer behind them does.
+relevance 0, which here leave among the first; input units stay. A group that something else than
+ungrouped convolutions and linear layers with plain weights reads is not judged.
 """
 
 from functools import reduce
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from edgejoule.prune.computed_weights import effective
 from edgejoule.prune.cost import count
 from edgejoule.prune.groups import Group, rows
 from edgejoule.prune.scoring.gradients import cross_entropy, mean_gradients
@@ -76,16 +77,20 @@ def flops(model: nn.Module, groups: Sequence[Group], batches: Batches, **options
 
 
 def readers(model: nn.Module, group: Group) -> List[Read]:
-    """The weights that read a group's channels from all of a layer's inputs."""
+    """The weights that read a group's channels; none if one of them is not known to be linear.
+
+    A filter of a depthwise convolution moves with its channel and counts as no reader.
+    """
     found = []
     for part in group.slices:
-        owner, _, last = part.tensor.rpartition(".")
-        layer = model.get_submodule(owner)
-        if last != "weight" or not isinstance(layer, (nn.Linear, _ConvNd)):
-            continue
+        layer = model.get_submodule(part.tensor.rpartition(".")[0])
         axis = 0 if isinstance(layer, _ConvTransposeNd) else 1
-        if part.axis == axis and getattr(layer, "groups", 1) == 1:
-            found.append(Read(model.get_parameter(part.tensor), axis, part.indices))
+        if part.axis != axis:
+            continue
+        plain = isinstance(layer, (nn.Linear, _ConvNd)) and getattr(layer, "groups", 1) == 1
+        if not plain or effective(model, part.tensor) is not None:
+            return []
+        found.append(Read(model.get_parameter(part.tensor), axis, part.indices))
     return found
 
 
@@ -102,6 +107,8 @@ def _relevance(model: nn.Module, reading: Any, batches: Batches, loss: str) -> S
     """
     every = [each for some in reading.values() for each in some]
     weights = list({id(each.weight): each.weight for each in every}.values())  # each once
+    if not weights:
+        return {}
     error = linear_error if loss == "linear" else cross_entropy
     found, _ = mean_gradients(model, batches, weights, loss_of=error)
     slopes = {id(weight): weight.detach() * each for weight, each in zip(weights, found)}

@@ -16,6 +16,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 import torch
 from torch import Tensor, nn
 
+from edgejoule.prune.computed_weights import effective
 from edgejoule.prune.cost import count
 from edgejoule.prune.groups import Group, find_tensor, rows
 from edgejoule.prune.scoring.gate_gradients import derivatives
@@ -70,6 +71,8 @@ def _of_weights(
     """Per group, (sum of g w)^2 of each channel's weights together, or the sum of (g w)^2."""
     parts = _parts(model, groups)
     tensors = list({id(t): t for each in parts.values() for t, _, _ in each}.values())
+    if not tensors:
+        return {}
     found, _ = mean_gradients(model, [batch], tensors, train_mode)
     changes = {id(t): t.detach() * gradient for t, gradient in zip(tensors, found)}
     scored = {}
@@ -89,7 +92,8 @@ def _parts(model: nn.Module, groups: Sequence[Group]) -> Parts:
         for unit in group.units:
             name = unit.weight or unit.producer + ".weight"
             tensor = find_tensor(model, name)
-            if not isinstance(tensor, nn.Parameter):
+            # a weight norm's direction: its length is free, so g w of it is always zero
+            if effective(model, name) is not None or not isinstance(tensor, nn.Parameter):
                 raise ValueError(
                     "{} is computed from other tensors and has no gradient of its own; choose "
                     "taken_on='gates'".format(name)

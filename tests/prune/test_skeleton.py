@@ -101,9 +101,9 @@ def test_relevance_is_the_derivative_of_what_readers_read(loss):
         scaled[:, unit] *= strength
         out = model[3:](scaled)
         if loss == "ce":
-            return float(functional.cross_entropy(out, y))
+            return functional.cross_entropy(out, y).item()
         p = out.softmax(1)
-        return float((functional.one_hot(y, 4) - p).abs().sum()) / len(x)
+        return (functional.one_hot(y, 4) - p).abs().sum().item() / len(x)
 
     for unit in range(8):
         slope = (mean_error(unit, 1 + 1e-5) - mean_error(unit, 1 - 1e-5)) / 2e-5
@@ -113,7 +113,7 @@ def test_relevance_is_the_derivative_of_what_readers_read(loss):
 def test_with_cross_entropy_it_is_snap_with_its_sign():
     model, groups = net()
     data = batches()
-    mean = float(functional.cross_entropy(model.eval()(data[0][0]), data[0][1]))
+    mean = functional.cross_entropy(model.eval()(data[0][0]), data[0][1]).item()
     expected = snap.scores(model, groups, data[:1])
     for name, each in skeleton.scores(model, groups, data[:1], loss="ce").items():
         assert torch.allclose(each.abs(), expected[name] * (mean + 1e-8), rtol=1e-6)
@@ -219,3 +219,29 @@ def test_what_nobody_reads_through_a_weight_stays_whole():
     bare = group(model, "8")
     assert set(skeleton.scores(model, groups + [bare], batches())) == {"0", "3"}
     assert skeleton.scores(model, [bare], batches()) == {}
+
+
+def test_readers_that_are_not_plain_are_not_judged():
+    torch.manual_seed(1)
+    grouped = nn.Sequential(nn.Conv2d(1, 4, 1), nn.ReLU(), nn.Conv2d(4, 4, 1, groups=4), nn.ReLU())
+    model = nn.Sequential(*grouped, nn.Flatten(), nn.utils.weight_norm(nn.Linear(16, 8)), nn.ReLU())
+    model.add_module("out", nn.Linear(8, 3))
+    x = torch.randn(5, 1, 2, 2)
+    found = grouping.find(model, x[:1])
+    judged = skeleton.scores(model, found, [(x, torch.arange(5) % 3)])
+    assert [each.channels for each in found if each.name in judged] == [8]
+    assert [each.channels for each in found] == [4, 8]
+
+
+def test_depthwise_filters_move_with_their_channel():
+    torch.manual_seed(1)
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 1), nn.ReLU(), nn.Conv2d(4, 4, 1, groups=4), nn.ReLU(), nn.Conv2d(4, 3, 2)
+    ).double()
+    model.add_module("flat", nn.Flatten())
+    x, y = torch.randn(5, 1, 2, 2).double(), torch.arange(5) % 3
+    (found,) = grouping.find(model, x[:1])
+    score = skeleton.scores(model, [found], [(x, y)])[found.name]
+    alpha = torch.ones(1, 4, 1, 1).double().requires_grad_()
+    error = skeleton.linear_error(model[4:](model[:4](x) * alpha), y) / len(x)
+    assert torch.allclose(score, -torch.autograd.grad(error, alpha)[0].view(-1))

@@ -87,7 +87,7 @@ def test_gates_by_finite_differences():
                 kept = norm.weight.data.clone(), norm.bias.data.clone()
                 norm.weight.data[channel] *= factor
                 norm.bias.data[channel] *= factor
-                losses.append(float(functional.cross_entropy(model.eval()(x), y)))
+                losses.append(functional.cross_entropy(model.eval()(x), y).item())
                 norm.weight.data, norm.bias.data = kept
             expected += ((losses[1] - losses[0]) / 2e-6) ** 2 / 2
         assert float(found[channel]) == pytest.approx(expected, rel=1e-5)
@@ -128,8 +128,14 @@ def test_what_is_refused():
     model = nn.Sequential(nn.utils.weight_norm(nn.Linear(4, 3)), nn.ReLU(), nn.Linear(3, 2))
     x = torch.randn(6, 4)
     found = grouping.find(model, x[:1])
-    with pytest.raises(ValueError, match="0.weight is computed from other tensors.*'gates'"):
+    with pytest.raises(ValueError, match="0.weight.* is computed from other tensors.*'gates'"):
         of_channels.scores(model, found, [(x, torch.arange(6) % 2)], taken_on="filters")
+
+
+def test_groups_that_no_layer_writes_are_not_judged():
+    model, (first, _) = net()
+    reader = first._replace(units=(first.units[0]._replace(producer="3", axis=1),))
+    assert of_channels.scores(model, [reader], batches(), taken_on="filters") == {}
 
 
 def test_recipes_take_them():
