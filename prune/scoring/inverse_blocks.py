@@ -172,15 +172,15 @@ def _products(
     """The mean over images of the outer products of their gradients, within the blocks."""
     every = [name for some in names for name in some]
     layers = sample_gradients.owners(model, every)
-    total: List[Optional[Tensor]] = [None] * len(names)
+    total: Dict[int, Tensor] = {}
     for found in curvatures.passes(model, every, batches, curvature):
         for place, some in enumerate(names):
             for rows in _together(layers, found, some):
                 apart = _filled(rows.double(), size).transpose(0, 1)  # [blocks, images, size]
                 product = apart.transpose(1, 2) @ apart
-                total[place] = product if total[place] is None else total[place] + product
+                total[place] = total[place] + product if place in total else product
     images = sum(len(x) for x, _ in batches)
-    return [each / images for each in total if each is not None]
+    return [total[place] / images for place in range(len(names))]
 
 
 def _together(
@@ -203,7 +203,7 @@ def _together(
 
 def _apart(found: Sequence[Sheet], values: Sequence[Tensor], mask: WeightMask) -> Scores:
     """Values [blocks, size] of each sheet, by tensor in its shape."""
-    parts = {}
+    parts: Scores = {}
     for each, value in zip(found, values):
         sizes = [mask[name].numel() for name in each.names]
         flat = value.reshape(-1)[: sum(sizes)].split(sizes)

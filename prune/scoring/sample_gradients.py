@@ -31,8 +31,9 @@ def owners(model: nn.Module, tensors: Iterable[str]) -> Dict[str, Layer]:
     Raises:
         ValueError: a layer is neither linear nor a convolution forwards.
     """
-    found = {name: model.get_submodule(name.rpartition(".")[0]) for name in tensors}
-    for name, layer in found.items():
+    found = {}
+    for name in tensors:
+        layer = model.get_submodule(name.rpartition(".")[0])
         if not isinstance(layer, LAYERS):
             raise ValueError(
                 "gradients of single images are known of linear layers and convolutions; {} "
@@ -40,7 +41,8 @@ def owners(model: nn.Module, tensors: Iterable[str]) -> Dict[str, Layer]:
                     name, type(layer).__name__
                 )
             )
-    return found  # type: ignore[return-value]  # every other kind has raised
+        found[name] = layer
+    return found
 
 
 @contextmanager
