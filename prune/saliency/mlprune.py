@@ -17,7 +17,7 @@ from typing import Any, Callable, Dict, Tuple
 from torch import Tensor, nn
 
 from edgejoule.prune.scoring import curvature as curvatures
-from edgejoule.prune.scoring import kronecker
+from edgejoule.prune.scoring import kronecker, sample_gradients
 from edgejoule.prune.scoring.kronecker import Factors
 from edgejoule.prune.trainer import Batches, Scores
 from edgejoule.prune.weightmasks import weight_mask
@@ -51,14 +51,16 @@ def surgery(
         for name, each in kronecker.factors(model, list(mask), batches, fisher).items()
     }
 
+    layers = sample_gradients.owners(model, mask)
+
     def adjust(after: WeightMask, joint: bool = True) -> int:
-        turns = 0
+        work = 0
         for name, inverse in found.items():
-            change, more = _changes(model, name, inverse, mask[name] & ~after[name], joint)
+            change, turns = _changes(model, name, inverse, mask[name] & ~after[name], joint)
             weight_mask.change(model, change)
-            turns = max(turns, more)
+            work += (1 + turns) * kronecker.product_work(layers[name])
         weight_mask.apply(model, after)
-        return (1 + turns) * kronecker.change_work(model, list(mask))
+        return work
 
     return {
         name: model.get_parameter(name).detach().double() ** 2 / price(inverse, mask[name]) / 2

@@ -90,13 +90,10 @@ def work(model: nn.Module, tensors: Sequence[str], batches: Batches) -> int:
     return total
 
 
-def change_work(model: nn.Module, tensors: Sequence[str]) -> int:
-    """FLOPs of S^-1 C A^-1 in every layer."""
-    total = 0
-    for layer in sample_gradients.owners(model, tensors).values():
-        (inputs, groups), (outputs, _) = _sides(layer)
-        total += 2 * groups * (outputs**2 * inputs + outputs * inputs**2)
-    return total
+def product_work(layer: Layer) -> int:
+    """FLOPs of S^-1 C A^-1 of one layer."""
+    (inputs, groups), (outputs, _) = _sides(layer)
+    return 2 * groups * (outputs**2 * inputs + outputs * inputs**2)
 
 
 def _of_batch(layer: Layer, calls: List[Call], images: int) -> Factors:
