@@ -34,15 +34,7 @@ def run(
     retraining: Retraining = default(retrain="last"),
 ) -> Outcome:
     """The network with a share `ratio` of its weights masked and the others changed to match."""
-    if update not in UPDATES:
-        raise ValueError("update={!r}; there are: {}".format(update, ", ".join(UPDATES)))
-    if not hasattr(saliency.module, "surgery"):
-        raise ValueError(
-            "saliency {!r} knows no change of the weights that stay; recipe 'obs' takes 'obs' and "
-            "'mlprune': choose one of them, or recipe 'lottery' with weights='keep'".format(
-                saliency.name
-            )
-        )
+    _check(saliency, update, score_batches)
     shares = schedules.geometric(ratio, rounds)
     mask = mask_steps.start(trainer, saliency, how)
     steps.whole(trainer, "dense")
@@ -53,6 +45,20 @@ def run(
         with trainer.phase("retrain"):
             stages.append(_retrain(trainer, mask, retraining))
     return Outcome(trainer.model, weight_mask=mask, facts={"masked": stages})
+
+
+def _check(saliency: Saliency, update: str, batches: Optional[int]) -> None:
+    if update not in UPDATES:
+        raise ValueError("update={!r}; there are: {}".format(update, ", ".join(UPDATES)))
+    if not hasattr(saliency.module, "surgery"):
+        raise ValueError(
+            "saliency {!r} knows no change of the weights that stay; recipe 'obs' takes 'obs' and "
+            "'mlprune': choose one of them, or recipe 'lottery' with weights='keep'".format(
+                saliency.name
+            )
+        )
+    if batches is not None and batches < 1:
+        raise ValueError("score_batches={!r}; curvature takes at least one batch".format(batches))
 
 
 def _operate(
@@ -66,10 +72,7 @@ def _operate(
 ) -> WeightMask:
     """The mask without the lowest scores, after the other weights have changed."""
     module = saliency.module
-    wanted = module.BATCHES if batches is None else batches
-    if wanted < 1:
-        raise ValueError("score_batches={!r}; curvature takes at least one".format(batches))
-    data = trainer.batches(wanted)
+    data = trainer.batches(module.BATCHES if batches is None else batches)
     work = module.flops(trainer.model, mask, data, **saliency.options)
     trainer.charge(work, "{} scores".format(saliency.name))
     scores, adjust = module.surgery(trainer.model, mask, data, **saliency.options)

@@ -53,10 +53,13 @@ CASES = {
         dict(HALF, rewind_step=2),
         dict(HALF, weights="reinit"),
     ],
-    "obs": [dict(HALF, rounds=2, block=16, retrain_epochs=1), dict(HALF, saliency="mlprune")],
+    "obs": [
+        dict(HALF, rounds=2, block=16, retrain_epochs=1),
+        dict(HALF, saliency="mlprune", retrain_epochs=0),
+    ],
     "one_shot": [dict(HALF, criterion=name) for name in ("random", "slim", "spline")],
     "skeleton": [
-        dict(HALF, step=0.2),
+        dict(HALF, step=0.2, between=0),
         dict(HALF, step=0.2, goal=9.0, between=2),
         dict(HALF, step=0.2, goal=0.01, goal_batches=1),
     ],

@@ -246,8 +246,10 @@ def test_a_saliency_that_changes_no_weights_is_refused():
         recipe.run(FakeTrainer(), ratio=0.5, saliency="magnitude")
     with pytest.raises(ValueError, match="update='all'; there are: joint, apart, none"):
         recipe.run(FakeTrainer(), ratio=0.5, update="all")
+    trainer = FakeTrainer(epochs=1)
     with pytest.raises(ValueError, match="score_batches=0; curvature takes at least one"):
-        recipe.run(FakeTrainer(epochs=1), ratio=0.5, score_batches=0)
+        recipe.run(trainer, ratio=0.5, score_batches=0)
+    assert trainer.log == []  # before any training
 
 
 def test_resnet_20_in_blocks():
