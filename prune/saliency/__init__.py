@@ -12,7 +12,10 @@
     notes(model, mask, batches, **options)              optional: sentences of what could not be
                                                         done as asked
     check(**options)                                    optional: refuses values before any work
+    surgery(model, mask, batches, **options)            optional, for recipe "obs": (scores, adjust)
 
 `mask` names the tensors to score and the weights that are still there. Scores have the shape of
 the weight, or [slices] with an axis. Higher means keep. What is masked already may score anything.
+`adjust(mask, joint)` takes the mask drawn from the scores, changes the weights that stay so that
+they make up for all that leave together (`joint`) or for each as if alone, and returns its FLOPs.
 """

@@ -5,7 +5,7 @@ the model keeps its modes, buffers and `.grad`.
 """
 
 from contextlib import contextmanager
-from typing import Iterator, List, Sequence, Tuple
+from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +13,19 @@ from torch.nn import functional
 
 from edgejoule.prune.trainer import Batches
 
+Loss = Callable[[Tensor, Tensor], Tensor]  # outputs [n, classes], labels [n] -> sum over images
+
 
 def mean_gradients(
-    model: nn.Module, batches: Batches, tensors: Sequence[Tensor], train_mode: bool = False
+    model: nn.Module,
+    batches: Batches,
+    tensors: Sequence[Tensor],
+    train_mode: bool = False,
+    loss_of: Optional[Loss] = None,
 ) -> Tuple[List[Tensor], float]:
     """Gradients of the mean loss over all images with respect to `tensors`, and that loss.
+
+    `loss_of` sums a loss over a batch; None is the cross-entropy.
 
     Raises:
         ValueError: there is no image in the batches.
@@ -29,12 +37,17 @@ def mean_gradients(
     with in_mode(model, train_mode):
         for x, y in batches:
             # divided by all images, not by the batch's: a short last batch then weighs less
-            loss = functional.cross_entropy(model(x), y, reduction="sum") / images
+            loss = (loss_of or cross_entropy)(model(x), y) / images
             given = torch.autograd.grad(loss, tensors, allow_unused=True)
             found = [torch.zeros_like(t) if g is None else g for g, t in zip(given, tensors)]
             total = [a + b for a, b in zip(total, found)] if total else found
             loss_sum += float(loss.detach())
     return total, loss_sum
+
+
+def cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
+    """The cross-entropy, summed over the images."""
+    return functional.cross_entropy(outputs, labels, reduction="sum")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from torch import Tensor
 from edgejoule.prune import steps
 from edgejoule.prune.cost import count
 from edgejoule.prune.settings import Retraining, Saliency, Thinning
-from edgejoule.prune.trainer import Trainer
+from edgejoule.prune.trainer import Scores, Trainer
 from edgejoule.prune.weightmasks import controls, treatments, weight_mask
 from edgejoule.prune.weightmasks.early_stopping import EarlyStop
 from edgejoule.prune.weightmasks.weight_mask import WeightMask
@@ -56,6 +56,18 @@ def draw(
     """
     compared = initial if getattr(saliency.module, "INITIAL", False) else None
     scores = steps.score(trainer, saliency, mask, batches, compared)
+    return chosen(trainer, saliency, scores, mask, gone, how)
+
+
+def chosen(
+    trainer: Trainer,
+    saliency: Saliency,
+    scores: Scores,
+    mask: WeightMask,
+    gone: Union[float, Mapping[str, float]],
+    how: Thinning,
+) -> WeightMask:
+    """The mask that a saliency's scores lead to; see `draw`."""
     scores = controls.inverted(scores) if how.invert else scores
     scope = how.scope or saliency.module.SCOPE
     shares = gone if isinstance(gone, Mapping) else dict.fromkeys(mask, gone)

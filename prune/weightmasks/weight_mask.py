@@ -128,6 +128,14 @@ def apply(model: nn.Module, mask: WeightMask) -> None:
             model.get_parameter(name).mul_(flags)
 
 
+def change(model: nn.Module, by: Mapping[str, Tensor]) -> None:
+    """Adds `by` {parameter name: values in its shape} to the model's parameters."""
+    with torch.no_grad():
+        for name, values in by.items():
+            parameter = model.get_parameter(name)
+            parameter.add_(values.to(parameter))
+
+
 @contextmanager
 def held(model: nn.Module, mask: Optional[WeightMask]) -> Iterator[None]:
     """Inside, masked weights of the model stay zero whatever its optimiser does.

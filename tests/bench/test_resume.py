@@ -73,6 +73,16 @@ CASES = {
         dict(HALF, rounds=2, early_stop=1, rewind_epoch=1),
         dict(HALF, early_stop=1, weights="keep", saliency="mask_criteria", rule="movement"),
     ],
+    "obs": [
+        dict(HALF, rounds=2, block=16, retrain_epochs=1),
+        dict(HALF, saliency="mlprune", retrain_epochs=0),
+    ],
+    "one_shot": [dict(HALF, criterion=name) for name in ("random", "slim", "spline")],
+    "skeleton": [
+        dict(HALF, step=0.2, between=0),
+        dict(HALF, step=0.2, goal=9.0, between=2),
+        dict(HALF, step=0.2, goal=0.01, goal_batches=1),
+    ],
     "mask_below": [{"strength": 1e-3}, {"deviations": 0.5, "retrain_epochs": 2}],
     "one_shot": [dict(HALF, criterion=name) for name in ("random", "slim", "spline")],
     "rigl": [
