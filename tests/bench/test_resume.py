@@ -54,6 +54,10 @@ CASES = {
         dict(HALF, weights="reinit"),
     ],
     "one_shot": [dict(HALF, criterion=name) for name in ("random", "slim", "spline")],
+    "sfp": [
+        HALF,
+        dict(HALF, start="pretrained", every=2, retrain_epochs=1),
+    ],
     "snap_it": [
         HALF,
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
