@@ -99,6 +99,16 @@ class Gated(nn.Module):
             for each in self.log_alphas:
                 each.clamp_(LEAST, MOST)
 
+    def penalise(self, strengths: Sequence[float]) -> None:
+        """Adds the gradient of sum strength * P(z != 0) to the log alphas' gradients.
+
+        `strengths` are by group, of one channel each.
+        """
+        for each, strength in zip(self.log_alphas, strengths):
+            likely = open_probability(each.detach())
+            slope = strength * likely * (1 - likely)
+            each.grad = slope if each.grad is None else each.grad.add_(slope)
+
     def folded(self) -> nn.Module:
         """The network itself, its readers' weights multiplied by the settled gates."""
         self.hold()

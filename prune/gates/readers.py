@@ -14,8 +14,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from edgejoule.prune.groups import Group, Groups, Slice
+from edgejoule.prune.mask import Mask
 
 READING = (_ConvNd, nn.Linear)
+UNREAD = "are not read by convolutions and linear layers alone"
 Change = Callable[[Tensor, Tensor], Tensor]  # an input, and the factors on it -> what is read
 
 
@@ -48,11 +50,33 @@ def readers(model: nn.Module, group: Group) -> Optional[List[Reader]]:
 
 
 def gateable(model: nn.Module, groups: Groups) -> Tuple[Groups, List[List[Reader]]]:
-    """The groups whose channels have readers, and these by group; others stay whole."""
+    """The groups whose channels have readers, and these by group; others stay whole.
+
+    Raises:
+        ValueError: there is no such group.
+    """
     pairs = [(group, readers(model, group)) for group in groups]
+    if not any(each for _, each in pairs):
+        raise ValueError(
+            "none of the {} channel groups of this model is read by convolutions and linear layers "
+            "alone, where a gate on a channel has its place; choose a recipe without gates".format(
+                len(groups)
+            )
+        )
     chosen = Groups([group for group, each in pairs if each], groups.whole, groups.recording)
     chosen.proof = groups.proof
     return chosen, [each for _, each in pairs if each]
+
+
+def over_all(groups: Groups, mask: Mask, why: str = UNREAD) -> Mask:
+    """The mask over all groups; those that it does not name stay whole, and its notes say why."""
+    left = sum(group.name not in mask for group in groups)
+    note = "{} of {} channel groups {}; they stay whole and the ratio counts the others".format(
+        left, len(groups), why
+    )
+    found = {group.name: torch.ones(group.channels, dtype=torch.bool) for group in groups}
+    found.update(mask)
+    return Mask(found, mask.notes + (note,) * bool(left))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ and `normalize` are ours. Deviations: the trainer's weight decay acts on masked 
 training with a mask repeats the schedule for `search_epochs` (as many as a whole training).
 """
 
-from typing import Any, Optional
+from typing import Optional
 
 from torch import nn
 
@@ -43,10 +43,10 @@ def run(
     """The network cut to the mask that its dynamic training came to, and retrained."""
     epochs = trainer.epochs if search_epochs is None else search_epochs
     _check(reading, smoothing, every, ramp, epochs)
+    if isinstance(cut.ratio, dict):
+        raise ValueError("ratio={!r}; all layers compete, so it is one share".format(cut.ratio))
     found = cutting.groups(trainer, cut)
     chosen, sites = readers.gateable(trainer.model, found)
-    if not chosen:
-        raise ValueError("no channels of this model can be masked where they are read")
     steps.whole(trainer, "dense")
     network = trainer.model
     masked = global_mask.Masked(network, sites, [group.channels for group in chosen])
@@ -62,9 +62,10 @@ def run(
             memory=dynamics,
         )
     with trainer.phase("score"):
-        dynamics.put(schedule.draw(1.0))
-        mask = _whole(found, schedule.draw(1.0))
+        mask = schedule.draw(1.0)
+        dynamics.put(mask)
         trainer.replace(network)
+        mask = readers.over_all(found, mask)
         cutting.apply(trainer, found, mask)
     with trainer.phase("retrain"):
         steps.retrain(trainer, retraining)
@@ -100,25 +101,13 @@ class Schedule:
 
     def draw(self, part: float) -> Mask:
         """The mask that removes this part of `ratio`, the lowest Theta of all layers."""
-        cut: Any = self._cut
         return select(
             self._dynamics.scores(),
             self._groups,
-            part * cut.ratio,
-            min_channels=cut.min_channels,
-            multiple_of=cut.multiple_of,
+            part * self._cut.ratio,
+            min_channels=self._cut.min_channels,
+            multiple_of=self._cut.multiple_of,
         )
-
-
-def _whole(found: Groups, mask: Mask) -> Mask:
-    """The mask over all groups; those that could not be masked stay whole."""
-    left = [group.name for group in found if group.name not in mask]
-    note = (
-        "{} of {} channel groups are not read by convolutions and linear layers alone; they stay "
-    )
-    note += "whole and the ratio counts the others"
-    notes = mask.notes + (note.format(len(left), len(found)),) * bool(left)
-    return Mask(dict(cutting.whole(found), **mask), notes)
 
 
 def _check(reading: str, smoothing: float, every: int, ramp: float, epochs: int) -> None:

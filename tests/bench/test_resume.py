@@ -40,6 +40,11 @@ CASES = {
         dict(HALF, probes="test", probe_images=11, epsilon=1.0, queue=2),
         dict(HALF, probes="test", detector="spline_code", epsilon=0.0),
     ],
+    "gate_decorators": [
+        dict(HALF, tick_share=0.2, ticks=2, tock_epochs=1),
+        dict(HALF, tick_share=0.4, ticks=1, tock_epochs=0, retrain="last", mode="inner"),
+    ],
+    "gdp": [dict(HALF, every=1), dict(HALF, every=3, mode="coupled", search_epochs=2, ramp=1.0)],
     "imp": [dict(ratio=0.9, first_event=1, interval=1, steps=1, rewind_epoch=1)],
     "iterative": [
         HALF,
@@ -47,6 +52,7 @@ CASES = {
         dict(HALF, retrain="rewind", mode="inner", criterion="l2"),
     ],
     "iterative_masks": [{"technique": "l1_us", "rounds": 2, "rewind_epoch": 1, "rate": 0.5}],
+    "l0": [{}, dict(HALF, strength=1e-3, mode="coupled", retrain_epochs=1)],
     "lottery": [
         dict(HALF, rounds=2),
         dict(HALF, rewind_epoch=1),
