@@ -38,9 +38,11 @@ class Decorated(nn.Module):
                 if norm.bias is not None:
                     norm.bias.copy_(shifted(norm.bias, norm.weight))
                 norm.weight.fill_(1.0)
-            norm.weight.requires_grad_(False)
             flags = torch.ones_like(norm.weight, dtype=torch.bool)
             self.register_buffer("open_{}".format(place), flags)
+        # what its owner has frozen stays so
+        self._frozen = {n for n, each in network.named_parameters() if not each.requires_grad}
+        self.learn(everything=True)
 
     @property
     def open(self) -> List[Tensor]:
@@ -70,9 +72,12 @@ class Decorated(nn.Module):
         """Lets all parameters learn, or gates and linear layers alone."""
         linear = [m for m in self.network.modules() if isinstance(m, nn.Linear)]
         chosen = {id(each) for layer in linear for each in layer.parameters()}
-        frozen = {id(self.network.get_submodule(path).weight) for path in self.paths}
-        for each in self.network.parameters():
-            each.requires_grad_(id(each) not in frozen and (everything or id(each) in chosen))
+        scales = {path + ".weight" for path in self.paths}
+        for name, each in self.network.named_parameters():
+            frozen = name in self._frozen or name in scales
+            each.requires_grad_(not frozen and (everything or id(each) in chosen))
+            if not each.requires_grad:
+                each.grad = None  # with a gradient of 0, weight decay would still move it
 
     def folded(self) -> nn.Module:
         """The network itself, its norms' scales the gates again; 0 where they are closed."""
@@ -83,7 +88,7 @@ class Decorated(nn.Module):
                 norm.weight.copy_(phi * flags)
                 if norm.bias is not None:
                     norm.bias.mul_(norm.weight)
-            norm.weight.requires_grad_(True)
+            norm.weight.requires_grad_(path + ".weight" not in self._frozen)
         return self.network
 
 
@@ -128,8 +133,7 @@ class Votes:
     def __init__(self, decorated: Decorated, groups: Sequence[Group]) -> None:
         self._decorated, self._groups = decorated, groups
         self.sums: Dict[str, Tensor] = {
-            group.name: torch.zeros(group.channels, device=decorated.phi[0].device)
-            for group in groups
+            group.name: decorated.phi[0].detach().new_zeros(group.channels) for group in groups
         }
 
     def __call__(self, model: nn.Module) -> None:

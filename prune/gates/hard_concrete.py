@@ -72,14 +72,10 @@ class Gated(nn.Module):
         super().__init__()
         self.network, self._sites = network, sites
         # drawn on the CPU: a GPU's generator gives other numbers for the same seed
-        self._chance = torch.Generator().manual_seed(seed)
-        like, middle = next(network.parameters()), log_alpha_of(drop)
-        self.log_alphas = nn.ParameterList(
-            [
-                nn.Parameter((torch.randn(n, generator=self._chance) * SPREAD + middle).to(like))
-                for n in sizes
-            ]
-        )
+        chance, like = torch.Generator().manual_seed(seed), next(network.parameters())
+        starts = [log_alpha_of(drop) + SPREAD * torch.randn(n, generator=chance) for n in sizes]
+        self.log_alphas = nn.ParameterList([nn.Parameter(each.to(like)) for each in starts])
+        self._chance = chance.get_state()  # not the generator: torch 1.10 cannot copy one
 
     def forward(self, x: Tensor) -> Tensor:
         """The network's answers to x [n, ...] through gates drawn now, or settled in eval mode."""
@@ -91,7 +87,7 @@ class Gated(nn.Module):
         if not self.training:
             return [settled(each) for each in self.log_alphas]
         self.hold()
-        return [sample(each, self._uniform(each)) for each in self.log_alphas]
+        return [sample(each, u) for each, u in zip(self.log_alphas, self._drawn())]
 
     def hold(self) -> None:
         """Brings every log alpha back between LEAST and MOST."""
@@ -117,7 +113,12 @@ class Gated(nn.Module):
         )
         return self.network
 
-    def _uniform(self, like: Tensor) -> Tensor:
-        drawn = torch.rand(like.shape, generator=self._chance)
-        least = torch.finfo(drawn.dtype).eps  # the logarithm of 0 is infinite
-        return drawn.clamp(least, 1 - least).to(like)
+    def _drawn(self) -> List[Tensor]:
+        """New numbers [channels] by group, uniform in (0, 1)."""
+        chance = torch.Generator()
+        chance.set_state(self._chance)
+        found = [torch.rand(each.shape, generator=chance) for each in self.log_alphas]
+        self._chance = chance.get_state()
+        least = torch.finfo(torch.float32).eps  # the logarithm of 0 is infinite
+        pairs = zip(found, self.log_alphas)
+        return [drawn.clamp(least, 1 - least).to(each) for drawn, each in pairs]

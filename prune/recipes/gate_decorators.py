@@ -11,9 +11,9 @@ for ResNet-56 is 0.002.
 
 Gates are parameters of the network that is trained, so that the trainer's optimiser moves them.
 Deviations: a Tick passes over the whole training set where the authors take part of it; the goal is
-a share of channels and not of FLOPs, and scores have no term for FLOPs; Ticks run at the
-schedule's last learning rate (0.001 there), and a Tock repeats the schedule (theirs rises from 0.001
-to 0.01 and falls again); norms that belong to no prunable layer are not decorated.
+a share of channels and not of FLOPs, and scores have no term for FLOPs; Ticks run at the last
+learning rate of the schedule (0.001 there), and a Tock repeats the schedule (theirs rises from
+0.001 to 0.01 and falls again); norms that belong to no prunable layer are not decorated.
 """
 
 from typing import Dict, Iterator
@@ -111,7 +111,7 @@ def _tock(trainer: Trainer, decorated: Decorated, epochs: int, strength: float) 
 
 
 def _lowest(votes: Votes, groups: Groups, mask: Mask, share: float, least: float) -> Mask:
-    """The mask that removes a share of all channels: those that are closed, then the lowest sums."""
+    """The mask that removes a share of all channels: the closed ones, then the lowest sums."""
     scores = {name: each.clone() for name, each in votes.sums.items()}
     for name, flags in mask.items():
         scores[name][~flags.to(scores[name].device)] = -1.0  # sums of sizes are 0 or more
@@ -135,7 +135,7 @@ def _check(
         )
     if not 0 < tick_share < 1 or not 0 <= least < 1:
         raise ValueError(
-            "tick_share={!r}, least={!r}; they are shares: above 0 and below 1, and in [0, 1)".format(
+            "tick_share={!r}, least={!r}; the first lies in (0, 1), the second in [0, 1)".format(
                 tick_share, least
             )
         )

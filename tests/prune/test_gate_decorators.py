@@ -51,6 +51,18 @@ def test_a_decorated_network_computes_what_it_did(mode, training):
     assert all(torch.allclose(plain.state_dict()[k], v, atol=1e-12) for k, v in state.items())
 
 
+def test_what_was_frozen_stays_frozen():
+    model = small_net()
+    model[0].weight.requires_grad_(False)
+    model[4].weight.requires_grad_(False)
+    decorated = Decorated(model, ["1", "4"])
+    decorated.learn(everything=False)
+    decorated.learn(everything=True)
+    assert not model[0].weight.requires_grad and model[3].weight.requires_grad
+    left = {name for name, each in decorated.folded().named_parameters() if not each.requires_grad}
+    assert left == {"0.weight", "4.weight"}
+
+
 def test_beta_over_gamma_is_bounded():
     beta, gamma = torch.tensor([3.0, -3.0, 1.0, 0.0, -2.0]), torch.tensor([0.1, 0.1, 2.0, 0.0, 0.0])
     assert shifted(beta, gamma).tolist() == [BOUND, -BOUND, 0.5, 0.0, -BOUND]
@@ -74,16 +86,16 @@ def test_votes_are_the_derivatives_of_each_gate_summed_over_steps_and_layers():
             for channel in range(len(expected)):  # each gate by itself, by central differences
                 phi, losses = decorated.phi[place], []
                 whole = float(phi.detach()[channel])
-                for factor in (1 + 1e-5, 1 - 1e-5):
+                for factor in (1 + 1e-7, 1 - 1e-7):
                     with torch.no_grad():
                         phi[channel] = whole * factor
                         losses.append(float(functional.cross_entropy(decorated(x[part]), y[part])))
                 with torch.no_grad():
                     phi[channel] = whole
-                expected[channel] += abs(losses[0] - losses[1]) / 2e-5
-        break_after = unit
-    assert len(chosen[0].units) > 1 and break_after is chosen[0].units[-1]
-    assert torch.allclose(votes.sums[chosen[0].name].double(), expected, atol=1e-7)
+                expected[channel] += abs(losses[0] - losses[1]) / 2e-7
+    assert len(chosen[0].units) > 1
+    # a few of the many ReLUs switch within the step of the difference
+    assert torch.allclose(votes.sums[chosen[0].name], expected, rtol=1e-3, atol=1e-5)
 
 
 def test_a_gate_of_zero_scores_zero():
@@ -144,7 +156,7 @@ def test_ticks_train_gates_and_linear_layers_and_tocks_train_everything():
     assert trainer.phases() == [("dense", 3), ("search", 2 + 2 + 2), ("retrain", 3)]
     assert outcome.facts == {"ticks": 4}
     rates = [row[3] for row in trainer.log[3:9]]
-    assert rates == pytest.approx([5e-4, 5e-4, 5e-2, 5e-3 * 0.1**0, 5e-4, 5e-4])
+    assert rates == pytest.approx([5e-4, 5e-4, 5e-2, 5e-3, 5e-4, 5e-4])
     gates = {"phi.0", "phi.1"}
     norms = {"network.1.weight", "network.4.weight"}
     for place in (1, 2, 4, 5):
@@ -172,14 +184,13 @@ def test_the_cut_network_is_the_gated_one_and_has_no_gates():
     assert all(each.requires_grad for each in outcome.model.parameters())
 
 
-def test_a_tenth_of_every_layer_stays():
+def test_a_share_of_every_layer_stays():
     model = small_net()
     with torch.no_grad():
-        model[8].weight.fill_(0.0)  # then no gate of the last layer matters
-        model[8].bias.copy_(torch.arange(4.0))
-    trainer = FakeTrainer(model, epochs=1, rate=1e-9)
+        model[8].weight.fill_(0.0)  # then no gate matters, and those of the first layer go first
+    trainer = FakeTrainer(model, epochs=1, rate=0.0)
     outcome = gate_decorators.run(trainer, ratio=0.7, tick_share=0.4, ticks=9, least=0.25)
-    assert [int(flags.sum()) for flags in outcome.mask.values()] == [3, 3]
+    assert [int(flags.sum()) for flags in outcome.mask.values()] == [2, 4]
 
 
 def test_groups_without_norms_stay_whole():

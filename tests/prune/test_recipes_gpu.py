@@ -13,6 +13,7 @@ pytestmark = [
 ]
 NEEDS = {
     "dense": {},
+    "gate_decorators": {"ratio": 0.6, "tick_share": 0.3, "ticks": 2, "tock_epochs": 1},
     "imp": {"ratio": 0.6, "first_event": 1, "interval": 1, "steps": 0, "rewind_epoch": 1},
     "iterative_masks": {"technique": "hybrid", "rounds": 2},
 }
