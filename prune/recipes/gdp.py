@@ -62,6 +62,11 @@ def run(
             memory=dynamics,
         )
     with trainer.phase("score"):
+        if not dynamics.refreshes:
+            trainer.warn(
+                "every={} is more than the steps of {} epochs: the mask was drawn once, when they "
+                "were over".format(every, epochs)
+            )
         mask = schedule.draw(1.0)
         dynamics.put(mask)
         trainer.replace(network)

@@ -44,7 +44,7 @@ def run(
     retraining: Retraining = default(retrain_epochs=0),
 ) -> Outcome:
     """The network without the channels whose gates have closed."""
-    _check(ratio, strength, drop)
+    _check(ratio, strength, drop, retraining)
     found = cutting.groups(trainer, cut)
     chosen, sites = readers.gateable(trainer.model, found)
     gated = hard_concrete.Gated(
@@ -109,7 +109,7 @@ def _facts(gated: hard_concrete.Gated, groups: Groups) -> Any:
     }
 
 
-def _check(ratio: Optional[float], strength: float, drop: float) -> None:
+def _check(ratio: Optional[float], strength: float, drop: float, retraining: Retraining) -> None:
     if ratio is not None and not (isinstance(ratio, (int, float)) and 0 <= ratio < 1):
         raise ValueError(
             "ratio={!r}; it lies in [0, 1), or is left out: closed gates decide then".format(ratio)
@@ -118,5 +118,11 @@ def _check(ratio: Optional[float], strength: float, drop: float) -> None:
         raise ValueError(
             "strength={!r}, drop={!r}; strength starts at 0, drop lies in (0, 1)".format(
                 strength, drop
+            )
+        )
+    if retraining.retrain != "full" and retraining.retrain_epochs == 0:
+        raise ValueError(
+            "retrain={!r} has no effect, nothing is retrained; set retrain_epochs".format(
+                retraining.retrain
             )
         )

@@ -38,7 +38,7 @@ def run(
     retraining: Retraining = default(retrain_epochs=0),
 ) -> Outcome:
     """The network without the filters that its soft training left at zero."""
-    _check(start, every)
+    _check(start, every, trainer.epochs, retraining)
     found = cutting.groups(trainer, cut)
     if start == "pretrained":
         steps.whole(trainer, "dense")
@@ -72,8 +72,17 @@ def _final(
     return cutting.draw(trainer, criterion, found, cut)
 
 
-def _check(start: str, every: int) -> None:
+def _check(start: str, every: int, epochs: int, retraining: Retraining) -> None:
     if start not in STARTS:
         raise ValueError("no start called {!r}; there are: {}".format(start, ", ".join(STARTS)))
-    if every < 1:
-        raise ValueError("every={!r}; filters are zeroed every 1 epoch or more".format(every))
+    if not 1 <= every <= epochs:
+        raise ValueError(
+            "every={!r}; filters are zeroed every 1 to {} epochs, which is the whole "
+            "training".format(every, epochs)
+        )
+    if retraining.retrain != "full" and retraining.retrain_epochs == 0:
+        raise ValueError(
+            "retrain={!r} has no effect, nothing is retrained; set retrain_epochs".format(
+                retraining.retrain
+            )
+        )

@@ -175,6 +175,13 @@ def test_the_recipe_reaches_its_ratio_and_its_count_at_every_refresh():
     assert sum(each["left"] - each["came_back"] for each in outcome.facts["refreshes"]) == 9
 
 
+def test_a_mask_that_is_never_drawn_anew_is_told():
+    trainer = FakeTrainer(epochs=1)
+    assert gdp.run(trainer, ratio=0.5, every=4).mask.kept == 10
+    (sentence,) = trainer.warnings
+    assert "every=4 is more than the steps of 1 epochs" in sentence
+
+
 def test_the_cut_network_is_the_masked_one():
     trainer = FakeTrainer(epochs=2)
     kept = []

@@ -164,6 +164,7 @@ def test_a_layer_whose_gates_all_close_keeps_its_best_channels_and_says_so():
         ({"ratio": {"0": 0.5}}, "left out"),
         ({"strength": -1.0}, "strength=-1.0"),
         ({"drop": 1.0}, "drop=1.0"),
+        ({"retrain": "last"}, "retrain='last' has no effect"),
     ],
 )
 def test_refuses(options, word):

@@ -110,7 +110,7 @@ def test_biases_leave_with_their_filters_and_lengths_with_their_directions():
 
 def test_pretrained_networks_are_trained_first_and_seldom_zeroed_ones_drawn_at_the_end():
     trainer = FakeTrainer(epochs=5)
-    outcome = sfp.run(trainer, ratio=0.5, start="pretrained", every=2, retrain="last")
+    outcome = sfp.run(trainer, ratio=0.5, start="pretrained", every=2)
     assert trainer.phases() == [("dense", 5), ("search", 5)]
     assert [each["epoch"] for each in outcome.facts["soft_masks"]] == [1, 3]
     assert outcome.mask.kept == 10 and outcome.model[0].out_channels == 4
@@ -134,7 +134,13 @@ def test_what_it_learned_is_kept_and_restored():
 
 
 @pytest.mark.parametrize(
-    "options, word", [({"start": "warm"}, "scratch, pretrained"), ({"every": 0}, "every=0")]
+    "options, word",
+    [
+        ({"start": "warm"}, "scratch, pretrained"),
+        ({"every": 0}, "every=0"),
+        ({"every": 5}, "every 1 to 4 epochs"),
+        ({"retrain": "last"}, "retrain='last' has no effect"),
+    ],
 )
 def test_refuses(options, word):
     with pytest.raises(ValueError, match=word):
