@@ -134,6 +134,11 @@ EVERYTHING = dict(
     schedule="triangular",
 )
 GOES_ON = ("early_bird", dict(HALF, epsilon=1e-9, compose="continue"))  # with the same optimiser
+GATES = [  # parameters and masks that the network has only while it is trained
+    ("gdp", CASES["gdp"][0]),
+    ("l0", CASES["l0"][1]),
+    ("gate_decorators", CASES["gate_decorators"][0]),
+]
 SNIPS = ("snip_it", CASES["snip_it"][0])  # in the middle of its training, over and over
 
 
@@ -147,6 +152,11 @@ def test_every_optimiser_goes_on_bit_by_bit(tmp_path, optimiser, more, recipe, o
     if optimiser == "adam":
         training.update(amsgrad=True)
     resumes_everywhere(tmp_path, recipe, options, **training)
+
+
+@pytest.mark.parametrize("recipe, options", GATES)
+def test_gates_go_on_bit_by_bit_with_everything(tmp_path, recipe, options):
+    resumes_everywhere(tmp_path, recipe, options, optimiser="adam", **EVERYTHING)
 
 
 def test_an_optimiser_whose_state_cannot_be_kept_is_refused(tmp_path):
