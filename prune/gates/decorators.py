@@ -6,7 +6,7 @@ how much the loss would change without it. beta / gamma is held within 10 on bot
 authors' code; beyond, the network changes a little where it is decorated.
 """
 
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Sequence, Set, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from edgejoule.prune.groups import Group, Groups, norm_paths
 from edgejoule.prune.mask import Mask
 from edgejoule.prune.scoring.gate_gradients import gated
+from edgejoule.prune.scoring.gradients import in_mode
 
 BOUND = 10.0  # of beta / gamma
 
@@ -98,20 +99,22 @@ def shifted(bias: Tensor, scale: Tensor) -> Tensor:
     return torch.where(found == found, found, torch.zeros_like(found)).clamp(-BOUND, BOUND)
 
 
-def decoratable(model: nn.Module, groups: Groups) -> Tuple[Groups, List[str]]:
-    """The groups whose every layer has a batch norm with a scale behind it, and these norms.
+def decoratable(model: nn.Module, example: Tensor, groups: Groups) -> Tuple[Groups, List[str]]:
+    """The groups that all that reads them reads through batch norms with scales, and these norms.
 
-    A group with one more norm, in front of a reader, is none: behind a closed gate it would still
-    emit its beta.
+    Others are those where a layer has no norm behind it, where a shortcut takes the layer's output
+    before the norm, or where one more norm, in front of a reader, would emit its beta behind a
+    closed gate.
 
     Raises:
         ValueError: there is no such group.
     """
+    once = read_once(model, example, {unit.producer for each in groups for unit in each.units})
     chosen = Groups(
         [
             each
             for each in groups
-            if all(_scaled(model, unit.norm) for unit in each.units)
+            if all(unit.producer in once and _scaled(model, unit.norm) for unit in each.units)
             and set(norm_paths(model, each)) == {unit.norm for unit in each.units}
         ],
         groups.whole,
@@ -125,6 +128,44 @@ def decoratable(model: nn.Module, groups: Groups) -> Tuple[Groups, List[str]]:
         )
     paths = [unit.norm for group in chosen for unit in group.units if unit.norm]
     return chosen, sorted(set(paths), key=paths.index)
+
+
+def read_once(model: nn.Module, example: Tensor, layers: Iterable[str]) -> Set[str]:
+    """Those of the layers that run once and whose output one single operation takes.
+
+    Read off the graph that autograd makes of one pass over the example [1, ...].
+    """
+    made: Dict[str, List[Any]] = {layer: [] for layer in layers}
+
+    def keeping(found: List[Any]) -> Callable[..., None]:
+        return lambda module, inputs, output: found.append(output.grad_fn)
+
+    hooks = [
+        model.get_submodule(layer).register_forward_hook(keeping(found))
+        for layer, found in made.items()
+    ]
+    try:
+        with in_mode(model, False), torch.enable_grad():
+            # so that frozen layers are in the graph too
+            answers = model(example.detach().clone().requires_grad_())
+    finally:
+        for hook in hooks:
+            hook.remove()
+    takers = _takers(answers.grad_fn)
+    return {layer for layer, found in made.items() if len(found) == 1 and takers.get(found[0]) == 1}
+
+
+def _takers(end: Any) -> Dict[Any, int]:
+    """How many operations take the result of each operation before the `end` of a graph."""
+    counts: Dict[Any, int] = {}
+    left = [end]
+    while left:
+        for before, _ in left.pop().next_functions:
+            if before is not None:
+                if before not in counts:
+                    left.append(before)
+                counts[before] = counts.get(before, 0) + 1
+    return counts
 
 
 class Votes:

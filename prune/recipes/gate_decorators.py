@@ -32,7 +32,7 @@ from edgejoule.prune.select import select
 from edgejoule.prune.settings import Cut, Retraining, default, fixed
 from edgejoule.prune.trainer import Trainer
 
-BARE = "have no batch norm of their own behind each layer"
+BARE = "have no batch norms through which all that reads them does"
 
 
 @recipe
@@ -50,7 +50,7 @@ def run(
     """The network cut to the channels whose gates stayed open, and retrained."""
     _check(ticks, tick_share, tock_epochs, strength, least, cut)
     found = cutting.groups(trainer, cut)
-    chosen, paths = decoratable(trainer.model, found)
+    chosen, paths = decoratable(trainer.model, trainer.example, found)
     mask = cutting.whole(chosen)
     select(_nothing(chosen), chosen, cut.ratio, min_channels=least)  # refuses what is out of reach
     steps.whole(trainer, "dense")

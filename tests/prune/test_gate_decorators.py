@@ -10,7 +10,14 @@ from torch.nn import functional
 
 from edgejoule import plugins
 from edgejoule.prune import grouping
-from edgejoule.prune.gates.decorators import BOUND, Decorated, Votes, decoratable, shifted
+from edgejoule.prune.gates.decorators import (
+    BOUND,
+    Decorated,
+    Votes,
+    decoratable,
+    read_once,
+    shifted,
+)
 from edgejoule.prune.mask import Mask
 from edgejoule.prune.recipes import gate_decorators
 from edgejoule.prune.shrink import shrink
@@ -40,7 +47,7 @@ def test_a_decorated_network_computes_what_it_did(mode, training):
     x = torch.randn(4, 3, 32, 32).double()
     expected = copy.deepcopy(model).train(training)(x)
     found = grouping.find(model, x[:1], mode=mode)
-    chosen, paths = decoratable(model, found)
+    chosen, paths = decoratable(model, x[:1], found)
     assert len(chosen) == len(found) and len(paths) == len(set(paths))
     state = {name: value.clone() for name, value in model.state_dict().items()}
     decorated = Decorated(model, paths)
@@ -72,7 +79,7 @@ def test_votes_are_the_derivatives_of_each_gate_summed_over_steps_and_layers():
     model = resnet()
     x, y = torch.randn(4, 3, 32, 32).double(), torch.arange(4) % 4
     found = grouping.find(model, x[:1], mode="coupled")
-    chosen, paths = decoratable(model, found)
+    chosen, paths = decoratable(model, x[:1], found)
     decorated = Decorated(model, paths).eval()
     with torch.no_grad():
         decorated.phi[0][3] = 0.0
@@ -101,7 +108,7 @@ def test_votes_are_the_derivatives_of_each_gate_summed_over_steps_and_layers():
 def test_a_gate_of_zero_scores_zero():
     model = small_net()
     x = torch.randn(8, 3, 8, 8)
-    chosen, paths = decoratable(model, grouping.find(model, x[:1]))
+    chosen, paths = decoratable(model, x[:1], grouping.find(model, x[:1]))
     decorated = Decorated(model, paths)
     with torch.no_grad():
         decorated.phi[0][2] = 0.0
@@ -114,8 +121,7 @@ def test_a_gate_of_zero_scores_zero():
 
 def test_the_pull_towards_zero():
     model = small_net()
-    _, paths = decoratable(model, grouping.find(model, torch.zeros(1, 3, 8, 8)))
-    decorated = Decorated(model, paths)
+    decorated = Decorated(model, ["1", "4"])
     with torch.no_grad():
         decorated.phi[0].copy_(torch.tensor([1.0, -2.0, 0.0, 3.0, 1.0, 1.0, 1.0, 1.0]))
     decorated.open[0][3] = False
@@ -129,13 +135,49 @@ def test_closed_gates_are_what_a_cut_leaves(mode):
     model = resnet()
     x = torch.randn(4, 3, 32, 32).double()
     found = grouping.find(model, x[:1], mode=mode)
-    chosen, paths = decoratable(model, found)
+    chosen, paths = decoratable(model, x[:1], found)
     decorated = Decorated(model, paths).eval()
     mask = Mask({group.name: torch.arange(group.channels) % 4 > 0 for group in chosen})
     decorated.close(chosen, mask)
     expected = decorated(x)
     small = shrink(decorated.folded(), x[:1], found, mask).eval()
     assert torch.allclose(small(x), expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("mode", grouping.MODES)
+def test_a_shortcut_that_goes_round_a_norm_keeps_its_group_whole(mode):
+    """In a pre-activation network the stem is read through a norm, and by a shortcut without."""
+    from edgejoule.bench.architectures.preact_resnets import PreactResNet
+
+    torch.manual_seed(0)
+    model, x = PreactResNet(2, 4, 3).double(), torch.randn(4, 3, 8, 8).double()
+    found = grouping.find(model, x[:1], mode=mode)
+    chosen, paths = decoratable(model, x[:1], found)
+    names = [group.name for group in chosen]
+    assert "conv1" not in names and 0 < len(names) < len(found)
+    decorated = Decorated(model, paths).eval()
+    mask = Mask({group.name: torch.arange(group.channels) % 4 > 0 for group in chosen})
+    decorated.close(chosen, mask)
+    expected = decorated(x)
+    small = shrink(decorated.folded(), x[:1], chosen, mask).eval()
+    assert torch.allclose(small(x), expected, atol=1e-10)
+
+
+def test_layers_whose_output_one_operation_takes():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.c, self.twice = [nn.Linear(4, 4) for _ in range(4)]
+            self.a.weight.requires_grad_(False)
+            self.a.bias.requires_grad_(False)
+
+        def forward(self, x):
+            a = self.a(x)
+            b = self.b(a.relu())
+            return self.twice(self.twice(self.c(b) + b))
+
+    layers = {"a", "b", "c", "twice"}
+    assert read_once(Net(), torch.zeros(1, 4), layers) == {"a", "c"}
 
 
 class Watching(FakeTrainer):
@@ -177,7 +219,7 @@ def test_the_cut_network_is_the_gated_one_and_has_no_gates():
     trainer = Watching(epochs=2)
     outcome = gate_decorators.run(trainer, ratio=0.4, retrain_epochs=0, **SHORT)
     last = [each for each in trainer.seen if hasattr(each[1], "phi")][-1][1]
-    chosen, _ = decoratable(small_net(), outcome.groups)
+    chosen, _ = decoratable(small_net(), trainer.example, outcome.groups)
     last.close(chosen, outcome.mask)
     assert torch.allclose(outcome.model.eval()(trainer.x), last.eval()(trainer.x), atol=1e-5)
     assert set(outcome.model.state_dict()) == set(small_net().state_dict())
@@ -206,7 +248,7 @@ def test_groups_without_norms_stay_whole():
     trainer = FakeTrainer(Odd(), epochs=1)
     outcome = gate_decorators.run(trainer, ratio=0.5, **SHORT)
     assert [int(flags.sum()) for flags in outcome.mask.values()] == [6, 2]
-    assert any("1 of 2 channel groups have no batch norm" in each for each in trainer.warnings)
+    assert any("1 of 2 channel groups have no batch norms" in each for each in trainer.warnings)
     with pytest.raises(ValueError, match="none of the 1 channel groups"):
         gate_decorators.run(FakeTrainer(Odd(), epochs=1), ratio=0.5, ignore=["b"])
 
