@@ -193,7 +193,9 @@ def _words(prune: Dict) -> str:
     recipe = prune["recipe"].replace("_", "-")
     words = [] if recipe == "one-shot" else [recipe]
     words += [str(prune[key]) for key in ("criterion", "saliency") if prune.get(key)]
-    return " ".join(words + (["{:g}".format(prune["ratio"])] if "ratio" in prune else []))
+    return " ".join(
+        words + (["{:g}".format(prune["ratio"])] if prune.get("ratio") is not None else [])
+    )
 
 
 def _canonical(case: Case, without=()) -> str:

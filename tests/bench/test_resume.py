@@ -57,6 +57,11 @@ CASES = {
         dict(HALF, probes="test", probe_images=11, epsilon=1.0, queue=2),
         dict(HALF, probes="test", detector="spline_code", epsilon=0.0),
     ],
+    "gate_decorators": [
+        dict(HALF, tick_share=0.2, ticks=2, tock_epochs=1),
+        dict(HALF, tick_share=0.4, ticks=1, tock_epochs=0, retrain="last", mode="inner"),
+    ],
+    "gdp": [dict(HALF, every=1), dict(HALF, every=3, mode="coupled", search_epochs=2, ramp=1.0)],
     "grasp_it": [dict(ratio=0.9, steps=1), dict(ratio=0.9, steps=1, gone="stay")],
     "imp": [dict(ratio=0.9, first_event=1, interval=1, steps=1, rewind_epoch=1)],
     "iterative": [
@@ -65,6 +70,7 @@ CASES = {
         dict(HALF, retrain="rewind", mode="inner", criterion="l2"),
     ],
     "iterative_masks": [{"technique": "l1_us", "rounds": 2, "rewind_epoch": 1, "rate": 0.5}],
+    "l0": [{}, dict(HALF, strength=1e-3, mode="coupled", retrain_epochs=1)],
     "lottery": [
         dict(HALF, rounds=2),
         dict(HALF, rewind_epoch=1),
@@ -78,13 +84,16 @@ CASES = {
         dict(HALF, saliency="mlprune", retrain_epochs=0),
     ],
     "one_shot": [dict(HALF, criterion=name) for name in ("random", "slim", "spline")],
+    "sfp": [
+        HALF,
+        dict(HALF, start="pretrained", every=2, retrain_epochs=1),
+    ],
     "skeleton": [
         dict(HALF, step=0.2, between=0),
         dict(HALF, step=0.2, goal=9.0, between=2),
         dict(HALF, step=0.2, goal=0.01, goal_batches=1),
     ],
     "mask_below": [{"strength": 1e-3}, {"deviations": 0.5, "retrain_epochs": 2}],
-    "one_shot": [dict(HALF, criterion=name) for name in ("random", "slim", "spline")],
     "rigl": [
         dict(HALF, interval=2),
         dict(HALF, interval=3, until=0.5, grow="random", densities="uniform"),
@@ -162,6 +171,11 @@ EVERYTHING = dict(
     schedule="triangular",
 )
 GOES_ON = ("early_bird", dict(HALF, epsilon=1e-9, compose="continue"))  # with the same optimiser
+GATES = [  # parameters and masks that the network has only while it is trained
+    ("gdp", CASES["gdp"][0]),
+    ("l0", CASES["l0"][1]),
+    ("gate_decorators", CASES["gate_decorators"][0]),
+]
 SNIPS = ("snip_it", CASES["snip_it"][0])  # in the middle of its training, over and over
 REWIRES = ("rigl", CASES["rigl"][0])  # within its epochs, what the optimiser remembers included
 
@@ -176,6 +190,11 @@ def test_every_optimiser_goes_on_bit_by_bit(tmp_path, optimiser, more, recipe, o
     if optimiser == "adam":
         training.update(amsgrad=True)
     resumes_everywhere(tmp_path, recipe, options, **training)
+
+
+@pytest.mark.parametrize("recipe, options", GATES)
+def test_gates_go_on_bit_by_bit_with_everything(tmp_path, recipe, options):
+    resumes_everywhere(tmp_path, recipe, options, optimiser="adam", **EVERYTHING)
 
 
 def test_an_optimiser_whose_state_cannot_be_kept_is_refused(tmp_path):

@@ -198,3 +198,11 @@ def test_where_the_data_lie_makes_no_other_case(tmp_path):
     here = suite.read(written(tmp_path)).cases
     there = suite.read(written(tmp_path), ['dataset.root="/mnt/elsewhere"']).cases
     assert [suite.case_id(c) for c in here] == [suite.case_id(c) for c in there]
+
+
+def test_a_method_that_finds_its_own_share_has_a_name_without_one(tmp_path):
+    text = SMALL[: SMALL.index("[[prune]]")] + '[[prune]]\nrecipe = "l0"\n'
+    free = suite.read(written(tmp_path, text)).cases[0]
+    asked = suite.read(written(tmp_path, text + "ratio = 0.5\n")).cases[0]
+    assert [suite.label(each).split() for each in (free, asked)] == [["l0"], ["l0", "0.5"]]
+    assert suite.case_id(free) != suite.case_id(asked)

@@ -16,6 +16,7 @@ NEEDS = {
     "deep_compression": {},
     "auto_kappa": {},
     "dense": {},
+    "gate_decorators": {"ratio": 0.6, "tick_share": 0.3, "ticks": 2, "tock_epochs": 1},
     "imp": {"ratio": 0.6, "first_event": 1, "interval": 1, "steps": 0, "rewind_epoch": 1},
     "iterative_masks": {"technique": "hybrid", "rounds": 2},
     "rigl": {"ratio": 0.6, "interval": 2},

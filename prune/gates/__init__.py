@@ -1,0 +1,1 @@
+"""Gates and soft masks: factors on channels while a network is trained, gone when it is cut."""
