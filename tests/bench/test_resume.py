@@ -62,6 +62,7 @@ CASES = {
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
         dict(ratio=0.9, when="during", timing="algorithm", interval=1, steps=2, score_batches=1),
     ],
+    "sss": [{"scale_strength": 0.1}, dict(HALF, retrain_epochs=1)],
     "thinet": [dict(HALF, score_batches=1)],
 }
 EACH = [(name, options) for name, some in sorted(CASES.items()) for options in some]
