@@ -31,6 +31,7 @@ CASES = {
         HALF,
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
     ],
+    "csgd": [dict(HALF, pull_epochs=2, retrain_epochs=1), dict(HALF, clusters="even", pull=1.0)],
     "cut_at_init": [HALF, dict(HALF, retrain="full")],
     "dense": [{}],
     "early_bird": [
