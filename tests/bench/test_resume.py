@@ -33,6 +33,7 @@ CASES = {
     ],
     "csgd": [dict(HALF, pull_epochs=2, retrain_epochs=1), dict(HALF, clusters="even", pull=1.0)],
     "cut_at_init": [HALF, dict(HALF, retrain="full")],
+    "dcp": [dict(HALF, losses=1, score_batches=2, retrain_epochs=1)],
     "dense": [{}],
     "early_bird": [
         dict(HALF, probe_images=16, epsilon=1.0, queue=2),
