@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 HALF = {"ratio": 0.5}
 CASES = {
     "at_init": [HALF, dict(HALF, retrain="full"), dict(HALF, retrain="last", repeats=2)],
+    "autopruner": [dict(HALF, code_epochs=2, refresh=3, retrain_epochs=1)],
     "cnip_it": [
         HALF,
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
