@@ -10,7 +10,8 @@ and without weight decay on the scales. Then scales fold into gamma and beta, an
 scale is 0 (at most 1e-12) leave: `ratio` 0. Another `ratio` removes exactly that share, lowest
 scales first. The paper needs no retraining, so `retrain_epochs` is 0. Residual streams are never
 scaled. Deviations: channels only, where the authors' code scales whole residual blocks; the scales
-have a rate of their own (`scale_rate`), which does not fall.
+have a rate of their own (`scale_rate`), which does not fall. With running means of the weights
+(`ema`) it is the scales' means that count, which come near 0 but not to it: then set a `ratio`.
 """
 
 from edgejoule.prune import cutting, steps

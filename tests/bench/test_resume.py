@@ -67,6 +67,10 @@ CASES = {
     ],
     "sss": [{"scale_strength": 0.1}, dict(HALF, retrain_epochs=1)],
     "thinet": [dict(HALF, score_batches=1)],
+    "vcnnp": [
+        dict(HALF, variational_epochs=2, retrain_epochs=1),
+        {"least_mean": 0.99, "least_deviation": 9.0, "variational_epochs": 3},
+    ],
 }
 EACH = [(name, options) for name, some in sorted(CASES.items()) for options in some]
 
