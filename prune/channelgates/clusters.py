@@ -11,7 +11,7 @@ vectors are equal have equal outputs; one of them is enough if the layers that r
 their weights.
 """
 
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import torch
@@ -37,7 +37,8 @@ def sides(model: nn.Module, group: Group) -> Optional[Sides]:
     Convolutions, linear layers and batch norms can be merged. A layer norm, for example, would
     notice that a channel is missing, and a grouped convolution reads a part of the channels only.
     """
-    writing, reading = [], []
+    writing: List[Slice] = []
+    reading: List[Slice] = []
     for part in group.slices:
         kind = _side(model, part)
         if kind is None:

@@ -98,10 +98,11 @@ class Balance:
                 share = float(gate.open.float().mean())
                 self._weights[name] = weight_of(share, self._keep[name])
             tensors = [gate.weight, gate.bias]
-            if any(tensor.grad is None for tensor in tensors) or not self._weights[name]:
+            if not self._weights[name]:
                 continue
             with torch.enable_grad():
                 off = gate.code(gate.pooled).mean() - self._keep[name]
                 found = torch.autograd.grad(self._weights[name] * off * off, tensors)
             for tensor, gradient in zip(tensors, found):
-                tensor.grad.add_(gradient)
+                if tensor.grad is not None:
+                    tensor.grad.add_(gradient)

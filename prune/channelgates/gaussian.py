@@ -37,10 +37,11 @@ class Gaussian(nn.Module):
         super().__init__()
         gamma, beta = norm.weight.detach().clone(), norm.bias.detach().clone()
         sign = torch.where(gamma < 0, -torch.ones_like(gamma), torch.ones_like(gamma))
-        self.mean = nn.Parameter(gamma)
-        self.shift = nn.Parameter(beta / (sign * gamma.abs().clamp(min=SMALL_GAMMA)))
+        shift = beta / (sign * gamma.abs().clamp(min=SMALL_GAMMA))
         # a tenth of gamma: enough noise to tell channels apart, too little to undo the training
-        self.log_variance = nn.Parameter(2 * (0.1 * gamma.abs()).clamp(min=FLOOR).log())
+        log_variance = 2 * (0.1 * gamma.abs()).clamp(min=FLOOR).log()
+        self.mean, self.shift = nn.Parameter(gamma), nn.Parameter(shift)
+        self.log_variance = nn.Parameter(log_variance)
         self.kept: Tensor
         self.register_buffer("kept", torch.ones_like(gamma, dtype=torch.bool))
         self._draw = draw
@@ -55,7 +56,7 @@ class Gaussian(nn.Module):
 
     def forward(self, output: Tensor) -> Tensor:
         """gamma (x + shift) for normalised x [n, channels, ...]; gamma is mu in evaluation."""
-        gamma = self.mean
+        gamma: Tensor = self.mean
         if self.training:
             gamma = gamma + self.deviation * self._draw(len(gamma)).to(gamma)
         gamma = gamma * self.kept

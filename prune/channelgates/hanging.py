@@ -49,10 +49,18 @@ def gated(model: nn.Module, groups: Sequence[Group], method: str) -> List[Group]
     return found
 
 
+def norms_of(model: nn.Module, groups: Sequence[Group]) -> Dict[str, _BatchNorm]:
+    """The batch norm of each group that can carry a gate, by the group's name."""
+    found = {group.name: norm_of(model, group) for group in groups}
+    return {name: norm for name, norm in found.items() if norm is not None}
+
+
 @contextmanager
-def hung(model: nn.Module, gates: Mapping[str, nn.Module], groups: Sequence[Group]) -> Iterator:
+def hung(
+    model: nn.Module, gates: Mapping[str, nn.Module], groups: Sequence[Group]
+) -> Iterator[None]:
     """Inside, what the norm of each group emits goes through the gate of that group's name."""
-    norms = {g.name: cast(_BatchNorm, norm_of(model, g)) for g in groups if g.name in gates}
+    norms = norms_of(model, groups)
     hooks = []
     for name, norm in norms.items():
         norm.add_module("gate", gates[name].to(norm.weight))
@@ -80,27 +88,29 @@ def fold(norm: _BatchNorm, factors: Tensor) -> None:
 
 def drawn(
     scores: Dict[str, Tensor],
-    dead: Dict[str, Tensor],
     found: Sequence[Group],
     cut: Cut,
     method: str,
+    dead: Optional[Dict[str, Tensor]] = None,
 ) -> Mask:
-    """The mask without the lowest share `cut.ratio`, or, where that is 0, without the dead.
+    """The mask without the lowest scores: exactly the share `cut.ratio` leaves.
 
-    `scores` and `dead` (bool) are [channels] per group that was judged; the others stay whole. A
-    group whose channels are all dead keeps its `cut.min_channels` best.
+    With `dead` a ratio of 0 removes those instead. Both are [channels] per group that was judged;
+    other groups stay whole. A group of dead channels alone keeps its `cut.min_channels` best.
     """
     judged = [group for group in found if group.name in scores]
-    if cut.ratio:
-        mask = select(scores, judged, cut.ratio, "global", cut.min_channels)
+    if cut.ratio or dead is None:
+        scope = cut.scope or "global"
+        mask = select(scores, judged, cut.ratio, scope, cut.min_channels, cut.multiple_of)
     else:
         mask = _living(scores, dead, judged, cut)
     for name, flags in cutting.whole(found).items():
         mask.setdefault(name, flags)
     if len(judged) < len(found):
+        left = (len(found) - len(judged), len(found))
         mask.notes += (
             "{} cannot judge {} of {} channel groups; they stay whole and the ratio counts the "
-            "others".format(method, len(found) - len(judged), len(found)),
+            "others".format(method, *left),
         )
     return mask
 

@@ -10,7 +10,8 @@ code that was least sure was from 0 and 1 (`undecided`); 0.05 and more is warned
 network is another one than was trained. Deviations: all layers at once where the paper goes from
 layer to layer or from stage to stage; exactly `ratio` of each group leaves, where theirs is
 whatever the codes come to; maps are pooled to 4 x 4; the balance term does not reach the layers
-below a code; `alpha` rises with the epochs and has none of the authors' extra rises.
+below a code; `alpha` rises with the epochs and has none of the authors' extra rises. What the codes
+themselves compute, a product of a matrix and a vector per batch and layer, is in no count of FLOPs.
 """
 
 from typing import Dict, List, Optional
@@ -22,12 +23,10 @@ from edgejoule.prune import cutting, steps
 from edgejoule.prune.channelgates import hanging
 from edgejoule.prune.channelgates.codes import Balance, Code
 from edgejoule.prune.groups import Group
-from edgejoule.prune.mask import Mask
 from edgejoule.prune.outcome import Outcome
 from edgejoule.prune.recipe import recipe
 from edgejoule.prune.scoring.discriminative import seen
 from edgejoule.prune.scoring.gradients import in_mode
-from edgejoule.prune.select import select
 from edgejoule.prune.settings import Cut, Retraining, default, fixed
 from edgejoule.prune.trainer import Trainer
 
@@ -66,7 +65,7 @@ def run(
     means = {name: gate.mean.detach().cpu() for name, gate in gates.items()}
     facts = _facts(gates, means)
     with trainer.phase("score"):
-        mask = _drawn(means, judged, found, cut)
+        mask = hanging.drawn(means, found, cut, "autopruner")
         _tell(trainer, facts["undecided"])
         cutting.apply(trainer, found, mask)
     with trainer.phase("retrain"):
@@ -87,7 +86,7 @@ def _checked(first: float, last: float, refresh: int, epochs: int) -> None:
 
 def _gates(trainer: Trainer, judged: List[Group], refresh: int) -> Dict[str, Code]:
     """A code per group, of the size of what its norm emits."""
-    norms = {group.name: hanging.norm_of(trainer.model, group) for group in judged}
+    norms = hanging.norms_of(trainer.model, judged)
     with torch.no_grad(), in_mode(trainer.model, False), seen(list(norms.values())) as found:
         trainer.model(trainer.example)
     random = torch.Generator().manual_seed(trainer.seed)
@@ -117,19 +116,6 @@ def _facts(gates: Dict[str, Code], means: Dict[str, Tensor]) -> Dict:
         "channels": sum(len(mean) for mean in means.values()),
         "undecided": undecided,
     }
-
-
-def _drawn(means: Dict[str, Tensor], judged: List[Group], found: List[Group], cut: Cut) -> Mask:
-    mask = select(means, judged, cut.ratio, "layer", cut.min_channels, cut.multiple_of)
-    for name, flags in cutting.whole(found).items():
-        mask.setdefault(name, flags)
-    if len(judged) < len(found):
-        mask.notes += (
-            "autopruner cannot judge {} of {} channel groups; they stay whole".format(
-                len(found) - len(judged), len(found)
-            ),
-        )
-    return mask
 
 
 def _tell(trainer: Trainer, undecided: float) -> None:

@@ -79,8 +79,12 @@ def _checked(pull: float, share: float, clusters: str, epochs: Optional[int]) ->
 
 def _clustered(trainer: Trainer, found: Groups, cut: Cut, way: str) -> Tuple[Chosen, Tuple]:
     """Sides and clusters by group of all that can be merged, and notes on the others."""
-    both = {group.name: clustering.sides(trainer.model, group) for group in found}
-    able = [group for group in found if both[group.name] is not None]
+    both: Dict[str, clustering.Sides] = {}
+    for group in found:
+        sides = clustering.sides(trainer.model, group)
+        if sides is not None:
+            both[group.name] = sides
+    able = [group for group in found if group.name in both]
     if not able:
         raise ValueError(
             "csgd can merge none of the {} channel groups of this model; choose a recipe that "
@@ -101,11 +105,8 @@ def _clustered(trainer: Trainer, found: Groups, cut: Cut, way: str) -> Tuple[Cho
         )
     notes = mask.notes
     if len(able) < len(found):
-        notes += (
-            "csgd cannot merge {} of {} channel groups; they stay whole".format(
-                len(found) - len(able), len(found)
-            ),
-        )
+        left = (len(found) - len(able), len(found))
+        notes += ("csgd cannot merge {} of {} channel groups; they stay whole".format(*left),)
     return chosen, notes
 
 

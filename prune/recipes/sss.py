@@ -48,10 +48,10 @@ def run(
             trainer.train(trainer.epochs, penalty=ProximalSteps(gates, **chosen))
     scales = {name: gate.factors.detach().clone() for name, gate in gates.items()}
     with trainer.phase("score"):
-        for group in judged:
-            hanging.fold(hanging.norm_of(trainer.model, group), scales[group.name])
+        for name, norm in hanging.norms_of(trainer.model, judged).items():
+            hanging.fold(norm, scales[name])
         dead = {name: each <= GONE for name, each in scales.items()}
-        mask = hanging.drawn(scales, dead, found, cut, "sss")
+        mask = hanging.drawn(scales, found, cut, "sss", dead)
         zeros = sum(int(each.sum()) for each in dead.values())
         _tell(trainer, zeros, cut.ratio)
         cutting.apply(trainer, found, mask)

@@ -46,7 +46,7 @@ def run(
     found = cutting.groups(trainer, cut)
     judged = hanging.gated(trainer.model, found, "vcnnp")
     steps.whole(trainer, "dense")
-    norms = {group.name: hanging.norm_of(trainer.model, group) for group in judged}
+    norms = hanging.norms_of(trainer.model, judged)
     gates = {name: Gaussian(norm, _chance(trainer.seed)) for name, norm in norms.items()}
     closing = _closing(gates, epochs, least_mean, least_deviation, cut.min_channels)
     with hanging.hung(trainer.model, gates, judged):
@@ -64,7 +64,7 @@ def run(
         for name, gate in gates.items():
             gate.give_back(norms[name])
         dead = {name: ~gate.kept for name, gate in gates.items()}
-        mask = hanging.drawn(_scores(gates), dead, found, cut, "vcnnp")
+        mask = hanging.drawn(_scores(gates), found, cut, "vcnnp", dead)
         if not cut.ratio and not facts["closed"]:
             trainer.warn(
                 "no channel had a mean below {:g} and a deviation below {:g}, so none left; set "

@@ -35,7 +35,7 @@ class Head(NamedTuple):
 class Choice(NamedTuple):
     """How channels are chosen: how many, how many a round, and how weights are fitted after it."""
 
-    count: int
+    keep: int
     chunk: int = 1
     norm: str = "frobenius"
     share: float = 1.0
@@ -98,7 +98,7 @@ def choose(
     _restore(readers, before, kept)
     first = last = None
     with in_mode(model, False), in_mode(original, False):
-        while int(kept.sum()) < how.count:
+        while int(kept.sum()) < how.keep:
             found, loss = _gradients(model, readers, original, aid, batches, how.share)
             first = loss if first is None else first
             if last is not None and how.tolerance and abs(last - loss) <= how.tolerance * first:
@@ -109,7 +109,7 @@ def choose(
             # stable: of equal ones the earliest, on every version of torch
             order = sorted(range(len(worth)), key=lambda channel: -float(worth[channel]))
             new = torch.zeros_like(kept)
-            new[order[: min(how.chunk, how.count - int(kept.sum()))]] = True
+            new[order[: min(how.chunk, how.keep - int(kept.sum()))]] = True
             kept |= new
             _restore(readers, before, new, others=False)
             _fit(model, readers, original, aid, batches, how, kept)

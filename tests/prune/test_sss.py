@@ -147,7 +147,7 @@ def test_a_group_that_dies_whole_keeps_its_best():
     scores = {group.name: torch.zeros(group.channels) for group in groups}
     scores[groups[1].name][3] = 0.5
     dead = {name: each <= sss.GONE for name, each in scores.items()}
-    mask = hanging.drawn(scores, dead, groups, Cut(0.0, min_channels=2), "sss")
+    mask = hanging.drawn(scores, groups, Cut(0.0, min_channels=2), "sss", dead)
     kept = [int(mask[group.name].sum()) for group in groups]
     assert kept == [2, 2] and bool(mask[groups[1].name][3]) and len(mask.notes) == 2
 

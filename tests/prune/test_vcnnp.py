@@ -201,7 +201,7 @@ def test_it_hangs_on_the_inner_norms_of_resnet20():
     x = torch.randn(4, 3, 32, 32)
     groups = grouping.find(model, x[:1], mode="inner")
     expected = model(x)
-    norms = {group.name: hanging.norm_of(model, group) for group in groups}
+    norms = hanging.norms_of(model, groups)
     gates = {name: Gaussian(norm, noisy()) for name, norm in norms.items()}
     assert len(gates) == 9
     with hanging.hung(model, gates, groups):
