@@ -26,6 +26,8 @@ from edgejoule.prune.criteria import l2, snap
 ROOT = Path(__file__).resolve().parent.parent.parent
 HALF = {"ratio": 0.5}
 CASES = {
+    "at_init": [HALF, dict(HALF, retrain="full"), dict(HALF, retrain="last", repeats=2)],
+    "autopruner": [dict(HALF, code_epochs=2, refresh=3, retrain_epochs=1)],
     "at_init": [
         HALF,
         dict(HALF, retrain="full"),
@@ -38,7 +40,9 @@ CASES = {
         HALF,
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
     ],
+    "csgd": [dict(HALF, pull_epochs=2, retrain_epochs=1), dict(HALF, clusters="even", pull=1.0)],
     "cut_at_init": [HALF, dict(HALF, retrain="full")],
+    "dcp": [dict(HALF, losses=1, score_batches=2, retrain_epochs=1)],
     "deepr": [
         dict(HALF, until=0.6, sparse_layers="all"),
         dict(HALF, scope="global", noise="code", sparse_layers="all"),
@@ -107,8 +111,13 @@ CASES = {
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
         dict(ratio=0.9, when="during", timing="algorithm", interval=1, steps=2, score_batches=1),
     ],
+    "sss": [{"scale_strength": 0.1}, dict(HALF, retrain_epochs=1)],
     "static_sparse": [HALF],
     "thinet": [dict(HALF, score_batches=1)],
+    "vcnnp": [
+        dict(HALF, variational_epochs=2, retrain_epochs=1),
+        {"least_mean": 0.99, "least_deviation": 9.0, "variational_epochs": 3},
+    ],
 }
 TRAINING = {"deepr": {"momentum": 0.0}}  # what a recipe needs of the section train
 EACH = [(name, options) for name, some in sorted(CASES.items()) for options in some]
