@@ -27,6 +27,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 HALF = {"ratio": 0.5}
 CASES = {
     "at_init": [HALF, dict(HALF, retrain="full"), dict(HALF, retrain="last", repeats=2)],
+    "by_table": [
+        dict(table={"*": 0.5}, frozen=0.5),
+        dict(table={"*": 0.5}, criterion="hrank", between=1),
+        dict(table={"*": 0.5}, rescore=True, between=1),
+    ],
     "cnip_it": [
         HALF,
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
