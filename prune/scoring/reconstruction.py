@@ -157,7 +157,7 @@ def _observer(
 
 def _patches(module: nn.Conv2d, x: Tensor, points: int, random: np.random.RandomState) -> Tensor:
     """Random receptive fields of a convolution [images * points, in, k, k]."""
-    x = _padded(module, x)
+    x = padded(module, x)
     spans = [d * (k - 1) + 1 for d, k in zip(module.dilation, module.kernel_size)]
     outs = [(size - span) // s + 1 for size, span, s in zip(x.shape[2:], spans, module.stride)]
     found = []
@@ -173,7 +173,7 @@ def _patches(module: nn.Conv2d, x: Tensor, points: int, random: np.random.Random
     return torch.stack(found)
 
 
-def _padded(module: nn.Conv2d, x: Tensor) -> Tensor:
+def padded(module: nn.Conv2d, x: Tensor) -> Tensor:
     """`x` [n, in, h, w] with the border that the convolution puts round it, filled as it does."""
     spans = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size)]
     if module.padding == "same":

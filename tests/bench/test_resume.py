@@ -59,6 +59,7 @@ CASES = {
         dict(HALF, weights="reinit"),
     ],
     "one_shot": [dict(HALF, criterion=name) for name in ("random", "slim", "spline")],
+    "pfp": [dict(ratio=0.4), dict(ratio=0.4, draw="mixed", counted="macs")],
     "snap_it": [
         HALF,
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
