@@ -32,6 +32,7 @@ CASES = {
         dict(table={"*": 0.5}, criterion="hrank", between=1),
         dict(table={"*": 0.5}, rescore=True, between=1),
     ],
+    "ccp": [dict(HALF, score_batches=1)],
     "cnip_it": [
         HALF,
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
