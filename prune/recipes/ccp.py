@@ -5,10 +5,11 @@ layer those leave for which the second-order change of the loss, z^T S z - u^T z
 (`prune.scoring.interactions`, `prune.scoring.binary_program`). All layers are scored in one sweep
 of the dense network, cut at once, and the rest is retrained.
 
-`hessian` "empirical" is the paper's, "ggn" needs a backward pass per class and is nearer the truth. `gate` "conv"
-removes what a filter puts out and leaves its batch norm's constant, as in the paper; "norm" removes
-that too, which is what a cut does. From the abstract and secondary sources: the paper's own solver
-(a relaxation, then the largest) and its rates per layer were not read, and are not claimed.
+`hessian` "empirical" is the paper's; "ggn" takes a backward pass per class and is nearer the truth.
+`gate` "conv" removes what a filter puts out and leaves its batch norm's constant, as in the paper;
+"norm" removes that too, which is what a cut does. From the abstract and secondary sources: the
+paper's own solver (a relaxation, then the largest) and its rates per layer were not read, and are
+not claimed.
 """
 
 from typing import Dict, Tuple

@@ -33,6 +33,7 @@ CASES = {
         dict(table={"*": 0.5}, rescore=True, between=1),
     ],
     "ccp": [dict(HALF, score_batches=1)],
+    "channel_pruning": [dict(HALF, score_batches=1), dict(HALF, score_batches=1, between=1)],
     "cnip_it": [
         HALF,
         dict(ratio=0.9, when="during", first_event=1, interval=1, steps=2, score_batches=1),
