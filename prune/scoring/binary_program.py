@@ -66,15 +66,16 @@ def project(point: np.ndarray, k: int) -> np.ndarray:
 
 
 def _tried(quadratic: np.ndarray, linear: np.ndarray, k: int) -> Choice:
-    size, best, least, tries = len(linear), (), np.inf, 0
+    size, tries = len(linear), 0
+    best, least = np.arange(k), np.inf
     for each in itertools.combinations(range(size), k):
-        at = list(each)
+        at = np.array(each)
         found = float(quadratic[np.ix_(at, at)].sum() - linear[at].sum())
         tries += 1
         if found < least:
-            best, least = each, found
+            best, least = at, found
     chosen = np.zeros(size, dtype=bool)
-    chosen[list(best)] = True
+    chosen[best] = True
     return Choice(chosen, least, tries * (k * k + k))
 
 

@@ -10,6 +10,9 @@ import numpy as np
 
 SWEEPS = 2000  # over the coefficients; it stops when none moves any more
 STILL = 1e-9  # of the largest coefficient
+# while a strength is searched only the number of coefficients matters: scikit-learn's tolerance,
+# which the authors used, and an end where columns that nearly repeat each other settle slowly
+NEAR, NEAR_SWEEPS = 1e-4, 100
 HALVINGS = 60
 SLACK = 0.1  # of the wanted number: so many more are near enough, as in the authors' code
 
@@ -47,15 +50,16 @@ class Sums:
 
 
 def descend(
-    of: Moments, strength: float, start: Optional[np.ndarray] = None
+    of: Moments, strength: float, start: Optional[np.ndarray] = None, search: bool = False
 ) -> Tuple[np.ndarray, int]:
     """The coefficients [n], and how many of them were updated on the way."""
     gram, cross = of
+    sweeps, still = (NEAR_SWEEPS, NEAR) if search else (SWEEPS, STILL)
     found = np.zeros(len(cross)) if start is None else start.copy()
     slope = cross - gram.dot(found)
     diagonal, steps = np.diag(gram), 0
     able = np.flatnonzero(diagonal > 0)  # a column of zeros has coefficient 0
-    for sweep in range(SWEEPS):
+    for sweep in range(sweeps):
         # every tenth sweep takes all; between, those that are not 0 settle among themselves
         some = able if sweep % 10 == 0 else able[found[able] != 0]
         moved = 0.0
@@ -67,7 +71,7 @@ def descend(
                 slope -= change * gram[j]
                 found[j], moved = new, max(moved, abs(change))
         steps += len(some)
-        if sweep % 10 == 0 and moved <= STILL * max(float(np.abs(found).max()), 1e-300):
+        if sweep % 10 == 0 and moved <= still * max(float(np.abs(found).max()), 1e-300):
             break
     return found, steps
 
@@ -97,17 +101,17 @@ def _searched(of: Moments, keep: int) -> Tuple[np.ndarray, int]:
     if np.count_nonzero(found) <= keep:
         return found, steps
     low, high = 0.0, 1e-3 * float(np.abs(of.cross).max())
-    few, more = descend(of, high, found)
+    few, more = descend(of, high, found, search=True)
     steps += more
     while np.count_nonzero(few) >= keep and np.count_nonzero(few):
         low, high, found = high, 2 * high, few
-        few, more = descend(of, high, few)
+        few, more = descend(of, high, few, search=True)
         steps += more
     for _ in range(HALVINGS):
         if keep <= np.count_nonzero(found) <= (1 + SLACK) * keep:
             break
         middle = (low + high) / 2
-        between, more = descend(of, middle, found)
+        between, more = descend(of, middle, found, search=True)
         steps += more
         if np.count_nonzero(between) >= keep:
             low, found = middle, between
