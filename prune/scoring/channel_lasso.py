@@ -47,7 +47,7 @@ def samples(
     now, before = (_fields(each, names, batches, points, seed) for each in (model, original))
     found = []
     for reader, name in zip(reading, names):
-        weight = original.get_submodule(name).weight
+        weight = original.get_parameter(reader.tensor)
         target = before[name].reshape(len(before[name]), -1).dot(_matrix(weight).T)
         found.append(Sample(reader, now[name], target[:, rows[reader.tensor]]))
     return found

@@ -97,7 +97,7 @@ def layers_of(
 ) -> Dict[str, Layer]:
     """The layers that read each scored group, as one: the largest logarithmic term counts."""
     positions = {
-        id(call.layer): call.forward // (call.layer.weight.numel() * len(example))  # type: ignore
+        id(call.layer): call.forward // (call.layer.weight.numel() * len(example))
         for call in macs.observe(model, example).calls
         if isinstance(call.layer, WEIGHTY)
     }

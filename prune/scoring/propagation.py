@@ -34,7 +34,7 @@ def classifier(model: nn.Module, x: Tensor) -> str:
     """
     ran: List[str] = []
     hooks = [
-        module.register_forward_hook(lambda *_, name=name: ran.append(name))  # type: ignore[misc]
+        module.register_forward_hook(lambda *_, name=name: ran.append(name))
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear)
     ]
