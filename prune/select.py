@@ -41,7 +41,7 @@ def select(
         ValueError: scores that don't fit the groups, or a setting out of its range.
     """
     _check(scores, groups, scope, multiple_of)
-    table = _ratios(ratio, groups)
+    table = shares(ratio, groups)
     least = {group.name: _least(group, min_channels) for group in groups}
     if scope == "layer" or isinstance(ratio, Mapping):
         picks = [_lowest(scores, [group], table[group.name], least) for group in groups]
@@ -74,7 +74,7 @@ def _check(scores: Scores, groups: Sequence[Group], scope: str, multiple_of: int
             raise ValueError("scores of group {!r} hold NaN or infinity".format(group.name))
 
 
-def _ratios(ratio: Ratio, groups: Sequence[Group]) -> Dict[str, float]:
+def shares(ratio: Ratio, groups: Sequence[Group]) -> Dict[str, float]:
     """The share to remove per group.
 
     A table's first matching pattern counts; no match leaves a group whole.

@@ -29,7 +29,7 @@ def derivatives(
 ) -> Tuple[Scores, float]:
     """dL/dc of every channel [channels] by group, summed over the group's units, and the loss L."""
     sites = {
-        group.name: list(filter(None, (_site(model, group, unit) for unit in group.units)))
+        group.name: list(filter(None, (site(model, group, unit) for unit in group.units)))
         for group in groups
     }
     gates = _gates(model, (module for each in sites.values() for module, _ in each))
@@ -57,7 +57,7 @@ def gated(model: nn.Module, gates: Dict[str, Tensor]) -> Iterator[None]:
             hook.remove()
 
 
-def _site(model: nn.Module, group: Group, unit: Unit) -> Optional[Site]:
+def site(model: nn.Module, group: Group, unit: Unit) -> Optional[Site]:
     """Where the gate of a unit sits; None where no layer emits the group's channels."""
     module = unit.norm or unit.producer
     if not isinstance(model.get_submodule(module), GATED) or not (unit.norm or writes(model, unit)):

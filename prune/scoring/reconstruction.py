@@ -124,7 +124,7 @@ def contributions(module: Plain, x: Tensor, points: int, random: np.random.Rando
     filters = random.randint(len(weight), size=len(x) * points)
     chosen = weight[torch.from_numpy(filters).to(x.device)]
     if isinstance(module, nn.Conv2d):
-        fields = _patches(module, x, points, random)
+        fields = patches(module, x, points, random)
         fields = fields.view((len(filters), module.groups) + chosen.shape[1:])
         parts = fields.new_zeros(fields.shape[:3])
         each, read = np.arange(len(filters)), filters // (len(weight) // module.groups)
@@ -155,9 +155,9 @@ def _observer(
     return hook
 
 
-def _patches(module: nn.Conv2d, x: Tensor, points: int, random: np.random.RandomState) -> Tensor:
+def patches(module: nn.Conv2d, x: Tensor, points: int, random: np.random.RandomState) -> Tensor:
     """Random receptive fields of a convolution [images * points, in, k, k]."""
-    x = _padded(module, x)
+    x = padded(module, x)
     spans = [d * (k - 1) + 1 for d, k in zip(module.dilation, module.kernel_size)]
     outs = [(size - span) // s + 1 for size, span, s in zip(x.shape[2:], spans, module.stride)]
     found = []
@@ -173,7 +173,7 @@ def _patches(module: nn.Conv2d, x: Tensor, points: int, random: np.random.Random
     return torch.stack(found)
 
 
-def _padded(module: nn.Conv2d, x: Tensor) -> Tensor:
+def padded(module: nn.Conv2d, x: Tensor) -> Tensor:
     """`x` [n, in, h, w] with the border that the convolution puts round it, filled as it does."""
     spans = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size)]
     if module.padding == "same":

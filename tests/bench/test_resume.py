@@ -26,7 +26,13 @@ from edgejoule.prune.criteria import l2, snap
 ROOT = Path(__file__).resolve().parent.parent.parent
 HALF = {"ratio": 0.5}
 CASES = {
-    "at_init": [HALF, dict(HALF, retrain="full"), dict(HALF, retrain="last", repeats=2)],
+    "by_table": [
+        dict(table={"*": 0.5}, frozen=0.5),
+        dict(table={"*": 0.5}, criterion="hrank", between=1),
+        dict(table={"*": 0.5}, rescore=True, between=1),
+    ],
+    "ccp": [dict(HALF, score_batches=1)],
+    "channel_pruning": [dict(HALF, score_batches=1), dict(HALF, score_batches=1, between=1)],
     "autopruner": [dict(HALF, code_epochs=2, refresh=3, retrain_epochs=1)],
     "at_init": [
         HALF,
@@ -88,6 +94,7 @@ CASES = {
         dict(HALF, saliency="mlprune", retrain_epochs=0),
     ],
     "one_shot": [dict(HALF, criterion=name) for name in ("random", "slim", "spline")],
+    "pfp": [dict(ratio=0.4), dict(ratio=0.4, draw="mixed", counted="macs")],
     "sfp": [
         HALF,
         dict(HALF, start="pretrained", every=2, retrain_epochs=1),
