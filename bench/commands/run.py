@@ -43,12 +43,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="first seed and {} epochs only".format(suite.QUICK_EPOCHS),
+        help="first seed and {} epochs only; what methods count in epochs is cut to fit".format(
+            suite.QUICK_EPOCHS
+        ),
     )
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="print the plan with its estimated FLOPs, hours and joules, run nothing",
+        help="print the plan with its estimated FLOPs, hours and joules, and the rows of papers' "
+        "tables that it fills; run nothing",
     )
     parser.add_argument(
         "--yes",
@@ -75,6 +78,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "labelled as such in every output",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    parser.set_defaults(published=None)  # lent by the command line, see its table of commands
 
 
 def run(args: argparse.Namespace) -> int:
@@ -136,8 +140,9 @@ def _print_plan(asked: suite.Suite, args: argparse.Namespace) -> int:
     runs = Path(args.runs)
     with settings.remembered():
         if args.json:
-            print(json.dumps(plan_table.document(asked, runs, not args.no_share)))
+            plan = plan_table.document(asked, runs, not args.no_share, args.published)
+            print(json.dumps(plan))
             return 0
-        for line in plan_table.lines(asked, runs, args.jobs, not args.no_share):
+        for line in plan_table.lines(asked, runs, args.jobs, not args.no_share, args.published):
             print(line, flush=True)
     return 0

@@ -1,4 +1,4 @@
-"""Every suite of ours can be followed to its end: as it stands, and in the two epochs of --quick."""
+"""Every suite of ours can be followed to its end, also in the two epochs of --quick."""
 
 from types import SimpleNamespace
 
