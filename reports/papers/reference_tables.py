@@ -4,8 +4,9 @@ A CSV has a row per published row and only what was printed, digit by digit. The
 its columns are, which numbers contradict others (`errata`, each with its proof), and by which
 settings a run of ours answers to a row: `models`, `datasets` and `methods` translate the printed
 names, `match` says which column is which setting ("run.round": which round of a run), `settings`
-what else the training and the method were given, `recipe` and `recipes` how it was trained (`training_recipes`). A
-table's own entries go before its paper's.
+what else the training and the method were given, `recipe` and `recipes` how it was trained
+(`training_recipes`). A name of a model or method may stand for settings of other sections too, by
+dotted names ("train.optimiser"). A table's own entries go before its paper's.
 """
 
 import csv
