@@ -5,7 +5,7 @@
 
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
-from edgejoule.bench import suite
+from edgejoule.bench import settings, suite
 from edgejoule.reports.papers import reference_tables, training_recipes
 from edgejoule.reports.papers.own_runs import Answer, Own, Pool
 from edgejoule.reports.papers.reference_tables import Reference
@@ -18,8 +18,9 @@ def published(cases: Sequence[suite.Case]) -> List[Dict[str, Any]]:
     `can_be_run` here, and `filled`: the `row` in words, the `cases` that fill it, one per seed, and
     in what these will differ from the paper.
     """
-    pool = Pool(_planned(case) for case in cases)
-    found = [_table(reference, pool) for reference in reference_tables.read()]
+    with settings.remembered():  # ids ask each case's plug-ins for their defaults
+        pool = Pool(_planned(case) for case in cases)
+        found = [_table(reference, pool) for reference in reference_tables.read()]
     return [table for table in found if table["filled"]]
 
 

@@ -1,10 +1,8 @@
 """Every suite of ours can be followed to its end, also in the two epochs of --quick."""
 
-from types import SimpleNamespace
-
 import pytest
+from rigs.on_chain import rehearse
 
-from edgejoule import plugins
 from edgejoule.bench import suite
 
 PATHS = sorted(suite.SUITES.glob("*.toml"))
@@ -19,14 +17,6 @@ epochs = 30
 [[prune]]
 {prune}
 """
-
-
-def rehearse(case):
-    """Goes through a case's recipe on a chain of two layers; raises what the run would."""
-    plan = pytest.importorskip("edgejoule.bench.plan")
-    images = plugins.constant("datasets", case.dataset["name"], "TRAIN_IMAGES")
-    source = SimpleNamespace(INPUT_SHAPE=plan.CHAIN_PICTURE, CLASSES=10, TRAIN_IMAGES=images)
-    return plan.rehearsed(case, plan.chain(2), source, plan.CHAIN_PICTURE)
 
 
 @pytest.mark.parametrize("short", [True, False], ids=["quick", "whole"])
