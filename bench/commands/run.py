@@ -78,7 +78,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "labelled as such in every output",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
-    parser.set_defaults(published=None)  # lent by the command line, see its table of commands
 
 
 def run(args: argparse.Namespace) -> int:
@@ -138,11 +137,12 @@ def _print_plan(asked: suite.Suite, args: argparse.Namespace) -> int:
     from edgejoule.bench.estimates import plan_table  # torch, for those who ask for FLOPs alone
 
     runs = Path(args.runs)
+    published = getattr(args, "published", None)  # lent by the command line
     with settings.remembered():
         if args.json:
-            plan = plan_table.document(asked, runs, not args.no_share, args.published)
+            plan = plan_table.document(asked, runs, not args.no_share, published)
             print(json.dumps(plan))
             return 0
-        for line in plan_table.lines(asked, runs, args.jobs, not args.no_share, args.published):
+        for line in plan_table.lines(asked, runs, args.jobs, not args.no_share, published):
             print(line, flush=True)
     return 0
