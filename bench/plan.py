@@ -42,6 +42,7 @@ from edgejoule.bench.training.stepping import AfterStep
 from edgejoule.prune import cost
 from edgejoule.prune.grouping import find
 from edgejoule.prune.trainer import Resumable
+from edgejoule.prune.weightmasks.treatments import Moment, snapshot
 
 IMAGES = 16  # that a score sees; its FLOPs are taken in proportion
 IN_TIME_S = 1.0  # of true rehearsals in a plan; what is left of 10 s goes to imports and stand-ins
@@ -167,6 +168,9 @@ class Rehearsal:
         flops = float(trained * self._per_sample)  # of a whole epoch: the last may have less
         self.flops[self._phase] += epochs * flops
         self.parts.append(Part(self._phase, epochs, flops))
+        if isinstance(memory, Moment):  # there are no passes to count, and no state but this one
+            counted = epochs * length(self.settings, self.source.TRAIN_IMAGES).per_epoch
+            memory.restore(snapshot(self.model), {"steps": counted, "reached": True})
         return epochs
 
     def pretrain(self, passes: int, flops: float) -> None:
@@ -366,9 +370,11 @@ def chain(layers: int) -> nn.Sequential:
 
 
 def _on_chain(case: suite.Case, layers: int) -> Chain:
-    source = SimpleNamespace(INPUT_SHAPE=CHAIN_PICTURE, CLASSES=10, TRAIN_IMAGES=1)
+    # as many pictures as the case has: what counts in steps asks how many an epoch takes
+    images = int(str(plugins.constant("datasets", case.dataset["name"], "TRAIN_IMAGES")))
+    source = SimpleNamespace(INPUT_SHAPE=CHAIN_PICTURE, CLASSES=10, TRAIN_IMAGES=images)
     model = chain(layers)
-    whole = 2.0 * cost.count(model, torch.randn((1,) + CHAIN_PICTURE)).train_macs
+    whole = 2.0 * images * cost.count(model, torch.randn((1,) + CHAIN_PICTURE)).train_macs
     seen = rehearsed(case, model, source, CHAIN_PICTURE)
     parts = tuple(part._replace(flops=part.flops / whole) for part in seen.parts)
     return Chain(parts, tuple(_priced(each, 1 / whole) for each in seen.alike))

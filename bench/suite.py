@@ -22,9 +22,10 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from edgejoule import plugins
 from edgejoule.bench import grid, settings
+from edgejoule.bench.training import quick as short
 
 SUITES = Path(__file__).parent / "suites"
-QUICK_EPOCHS = 2
+QUICK_EPOCHS = short.EPOCHS
 MOST_CASES = 10000  # more are a slip of the pen more often than a wish: a case takes minutes
 PLUGIN_KEYS = ("plugins", "import_from")  # folders beside the suite; see `edgejoule.plugins`
 WHERE = ("root", "download", "verify", "preload", "label")  # where data lie, how a run is called
@@ -167,7 +168,10 @@ def _suite(name, tables, overrides, sweeps, quick, most) -> Suite:
     if quick:
         sections["train"] = [_quick(table) for table in sections["train"]]
     _check_size(sections, most)
-    return Suite(name, question.strip(), note, _distinct(grid.expand(sections)))
+    points = grid.expand(sections)
+    return Suite(
+        name, question.strip(), note, _distinct(map(short.shortened, points) if quick else points)
+    )
 
 
 def _check_size(sections: Dict, most: Optional[int]) -> None:

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from types import ModuleType
-from typing import List, NamedTuple, NoReturn, Optional, Sequence, Tuple
+from typing import Any, Callable, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
 
 from edgejoule import __version__, needs
 from edgejoule.stopping import BY_SIGNAL, STOP
@@ -38,6 +38,8 @@ class Command(NamedTuple):
 
     `resumes`: stopped and called again, it goes on with what it had finished.
     `stops`: it ends at Ctrl-C in a way of its own.
+    `lent`: an argument of its `run`, and the function of another package that this is; packages
+    do not import one another's, so it is handed over here.
     """
 
     name: str
@@ -46,10 +48,18 @@ class Command(NamedTuple):
     needs: Tuple[str, ...] = ()
     resumes: bool = False
     stops: bool = False
+    lent: Tuple[Tuple[str, str], ...] = ()
 
 
 COMMANDS = (
-    Command("run", "bench", "run a suite: train, score, cut, retrain, measure", TRAINING, True),
+    Command(
+        "run",
+        "bench",
+        "run a suite: train, score, cut, retrain, measure",
+        TRAINING,
+        True,
+        lent=(("published", "reports.papers.planned_rows.published"),),
+    ),
     Command(
         "nightly",
         "bench",
@@ -175,7 +185,18 @@ def _parser(chosen: List[Command]) -> Parser:
         if command in chosen:
             sub.description = _module(command).__doc__
             _module(command).arguments(sub)
+            sub.set_defaults(**{name: _lent(where) for name, where in command.lent})
     return parser
+
+
+def _lent(where: str) -> Callable[..., Any]:
+    """The function of that dotted name, imported when it is called: most calls never do."""
+    module, _, name = where.rpartition(".")
+
+    def call(*given: Any) -> Any:
+        return getattr(importlib.import_module("edgejoule." + module), name)(*given)
+
+    return call
 
 
 def _module(command: Command) -> ModuleType:

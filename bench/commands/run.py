@@ -43,12 +43,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="first seed and {} epochs only".format(suite.QUICK_EPOCHS),
+        help="first seed and {} epochs only; what methods count in epochs is cut to fit".format(
+            suite.QUICK_EPOCHS
+        ),
     )
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="print the plan with its estimated FLOPs, hours and joules, run nothing",
+        help="print the plan with its estimated FLOPs, hours and joules, and the rows of papers' "
+        "tables that it fills; run nothing",
     )
     parser.add_argument(
         "--yes",
@@ -134,10 +137,12 @@ def _print_plan(asked: suite.Suite, args: argparse.Namespace) -> int:
     from edgejoule.bench.estimates import plan_table  # torch, for those who ask for FLOPs alone
 
     runs = Path(args.runs)
+    published = getattr(args, "published", None)  # lent by the command line
     with settings.remembered():
         if args.json:
-            print(json.dumps(plan_table.document(asked, runs, not args.no_share)))
+            plan = plan_table.document(asked, runs, not args.no_share, published)
+            print(json.dumps(plan))
             return 0
-        for line in plan_table.lines(asked, runs, args.jobs, not args.no_share):
+        for line in plan_table.lines(asked, runs, args.jobs, not args.no_share, published):
             print(line, flush=True)
     return 0

@@ -1,10 +1,10 @@
 """The plan of a suite, for `edgejoule run --dry-run`: a line for each case and one for them all."""
 
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
 
 from edgejoule.bench import suite
-from edgejoule.bench.estimates import costs, expectations, forecast
+from edgejoule.bench.estimates import costs, expectations, forecast, published_rows
 from edgejoule.bench.estimates.costs import Estimate
 from edgejoule.bench.estimates.forecast import Interval
 
@@ -17,11 +17,21 @@ LEGEND = (
     "{} is counted on a small network in this one's place, as there was no time for its own"
 ).format(STAND_IN)
 
+# of cases, the tables of papers of which they fill rows: `reports.papers.planned_rows.published`
+Published = Callable[[Sequence[suite.Case]], List[Dict[str, Any]]]
 
-def lines(asked: suite.Suite, runs: Path, jobs: int = 1, share: bool = True) -> Iterator[str]:
+
+def lines(
+    asked: suite.Suite,
+    runs: Path,
+    jobs: int = 1,
+    share: bool = True,
+    published: Optional[Published] = None,
+) -> Iterator[str]:
     """The plan as text, line by line; `jobs` cases are run at a time.
 
-    With `share` cases take phases over from each other.
+    With `share` cases take phases over from each other; with `published` it ends with the rows of
+    papers' tables that they fill.
     """
     yield HEAD.format(asked.question, len(asked.cases))
     found: List[Estimate] = []
@@ -33,11 +43,18 @@ def lines(asked: suite.Suite, runs: Path, jobs: int = 1, share: bool = True) -> 
     yield from _sums(found, jobs)
     if share and any(each.taken for each in found):
         yield _spared(found)
+    if published is not None:
+        yield from published_rows.lines(published(asked.cases))
     expectations.keep(runs, [(each.case, each.forecast) for each in found])
 
 
-def document(asked: suite.Suite, runs: Path, share: bool = True) -> Dict[str, Any]:
-    """The plan as plain JSON; what is not known is null, as is `shared` without `share`."""
+def document(
+    asked: suite.Suite, runs: Path, share: bool = True, published: Optional[Published] = None
+) -> Dict[str, Any]:
+    """The plan as plain JSON.
+
+    What is not known is null, as are `shared` without `share` and `published` without that.
+    """
     found = list(costs.estimates(asked.cases, runs))
     expectations.keep(runs, [(each.case, each.forecast) for each in found])
     return {
@@ -47,6 +64,7 @@ def document(asked: suite.Suite, runs: Path, share: bool = True) -> Dict[str, An
         "seconds": _ends(forecast.total(each.forecast.seconds for each in found)),
         "joules": _ends(forecast.total(each.forecast.joules for each in found)),
         "shared": _shared(found) if share else None,
+        "published": None if published is None else published(asked.cases),
     }
 
 

@@ -139,7 +139,7 @@ def _train(trainer: Trainer, epoch, step, watch):
     with trainer.phase("dense", steps.training(trainer.epochs, None, step=step)):
         with treatments.at_step(trainer.model, step) as seen:
             trainer.train(trainer.epochs, memory=seen)
-    if seen.weights is None:
+    if seen.weights is None or step > seen.steps:  # a rehearsal takes no steps, and counts them
         raise ValueError("rewind_step={!r}; this training has {} steps".format(step, seen.steps))
     return seen.weights, step * trainer.epochs // seen.steps
 

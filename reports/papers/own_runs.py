@@ -2,7 +2,19 @@
 
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from edgejoule.bench import rounds
 from edgejoule.bench.history import store
@@ -12,6 +24,20 @@ from edgejoule.reports.words import plain, plural
 
 RUNS, HISTORY = "runs", "history"
 NOT_RECORDED = "not recorded"
+# what older records had before these became settings
+BEFORE = {
+    "model.slope": 0.0,
+    "train.optimiser": "sgd",
+    "train.schedule": "steps",
+    "train.initialisation": "model",
+    "train.gradient_clip": 0.0,
+    "train.label_smoothing": 0.0,
+    "train.ema": 0.0,
+    "train.validation": 0.0,
+    "train.patience": 0,
+    "train.warmup_epochs": 0.0,
+    "train.warmup_steps": 0,
+}
 ROUND = "run.round"  # what a rule calls the round of an iterative run that a row speaks of
 
 Gap = Tuple[str, str, str]  # (setting, ours, published) of a setting that differs
@@ -141,10 +167,10 @@ def own(run: load.Run, folder: Optional[Path] = None) -> Own:
     )
 
 
-def setting(case: Dict, key: str) -> Any:
-    """A setting of a case by its dotted name, `NOT_RECORDED` if the case does not have it."""
+def setting(case: Mapping, key: str) -> Any:
+    """A setting of a case by its dotted name; `NOT_RECORDED` if nobody can know what it was."""
     section, name = key.split(".")
-    return (case.get(section) or {}).get(name, NOT_RECORDED)
+    return (case.get(section) or {}).get(name, BEFORE.get(key, NOT_RECORDED))
 
 
 def _folders(

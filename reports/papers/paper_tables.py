@@ -78,9 +78,10 @@ def _row(reference: Reference, printed: Dict[str, str], pool: Pool) -> Dict[str,
     """A printed row with ours beside it."""
     wanted = reference_tables.rule(reference, printed)
     trained = reference_tables.recipe(reference, printed)
+    settings = reference_tables.given(reference, wanted)
     answer = pool.answer(
         wanted,
-        lambda case, seeds: training_recipes.differences(case, trained, reference.settings, seeds),
+        lambda case, seeds: training_recipes.differences(case, trained, settings, seeds),
     )
     runs = answer.runs if answer else ()
     row: Dict[str, Any] = dict(printed, possible=wanted is not None, runs=len(runs))
@@ -111,7 +112,7 @@ def table(filled: Filled) -> Table:
         )
     )
     body = tuple(
-        Row(tuple(_cells(filled, row, notes, usual)), heading(reference, row))
+        Row(tuple(_cells(filled, row, notes, usual)), reference_tables.heading(reference, row))
         for _, row in filled.frame.iterrows()
     )
     return Table(
@@ -120,14 +121,6 @@ def table(filled: Filled) -> Table:
         body,
         notes.all(),
     )
-
-
-def heading(reference: Reference, row: Mapping[str, Any]) -> str:
-    """What heads a row's block: "VGG-16 on CIFAR-10"."""
-    words = [row[name] for name in reference.block]
-    if reference.block == ("table",):
-        return "Table {}".format(*words)
-    return " on ".join(words)
 
 
 def records(filled: Filled) -> List[Dict[str, Any]]:

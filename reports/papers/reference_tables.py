@@ -4,8 +4,9 @@ A CSV has a row per published row and only what was printed, digit by digit. The
 its columns are, which numbers contradict others (`errata`, each with its proof), and by which
 settings a run of ours answers to a row: `models`, `datasets` and `methods` translate the printed
 names, `match` says which column is which setting ("run.round": which round of a run), `settings`
-what else the method was given, `recipe` and `recipes` how it was trained (`training_recipes`). A
-table's own entries go before its paper's.
+what else the training and the method were given, `recipe` and `recipes` how it was trained
+(`training_recipes`). A name of a model or method may stand for settings of other sections too, by
+dotted names ("train.optimiser"). A table's own entries go before its paper's.
 """
 
 import csv
@@ -19,6 +20,7 @@ from edgejoule.reports.papers import training_recipes
 from edgejoule.reports.papers.training_recipes import Recipe, Told
 
 FOLDER = Path(__file__).resolve().parent.parent / "references"
+TRAINED = ("model", "train")  # the sections that say how a network is trained
 PAPERS = ("spline", "snipit", "masks", "survey")
 
 
@@ -120,14 +122,28 @@ def rule(reference: Reference, row: Dict[str, str]) -> Optional[Dict[str, Any]]:
     method = names["methods"].get(row.get("method", ""))
     if not model or not dataset or method is None:
         return None
-    wanted: Dict[str, Any] = {"model.name": model, "dataset.name": dataset}
-    wanted.update(("prune." + key, value) for key, value in method.items())
+    wanted: Dict[str, Any] = {"dataset.name": dataset}
+    wanted.update(_dotted("model", {"name": model} if isinstance(model, str) else model))
+    wanted.update(_dotted("prune", method))
     wanted.update(
         (setting, number(row[column], "%" if column.endswith("sparsity") else ""))
         for column, setting in reference.match.items()
         if row[column]
     )
     return wanted
+
+
+def given(reference: Reference, wanted: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
+    """The settings that a row's training and method had, those that tell it apart included."""
+    own = {key: value for key, value in (wanted or {}).items() if key.split(".")[0] in TRAINED}
+    return dict(reference.settings, **own)
+
+
+def _dotted(section: str, table: Mapping[str, Any]) -> Dict[str, Any]:
+    """What a printed name stands for, by dotted names; those of `section` are given bare."""
+    return {
+        key if "." in key else "{}.{}".format(section, key): each for key, each in table.items()
+    }
 
 
 def recipe(reference: Reference, row: Mapping[str, Any]) -> Recipe:
@@ -137,6 +153,14 @@ def recipe(reference: Reference, row: Mapping[str, Any]) -> Recipe:
         if selects(each.where, row):
             found.update(each.fields)
     return found
+
+
+def heading(reference: Reference, row: Mapping[str, Any]) -> str:
+    """What heads a row's block: "VGG-16 on CIFAR-10"."""
+    words = [row[name] for name in reference.block]
+    if reference.block == ("table",):
+        return "Table {}".format(*words)
+    return " on ".join(words)
 
 
 def number(text: str, unit: str = "") -> float:

@@ -8,7 +8,7 @@ does not say; `retrain_epochs` is told where a network is trained for another ti
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from edgejoule import plugins
-from edgejoule.reports.papers.own_runs import NOT_RECORDED, Gap, equal, setting
+from edgejoule.reports.papers.own_runs import BEFORE, NOT_RECORDED, Gap, equal, setting
 from edgejoule.reports.words import listed, plain
 
 NOT_TOLD = "not told"
@@ -33,6 +33,14 @@ OPTIMIZERS = {
     "adagrad": "Adagrad",
     "rmsprop": "RMSprop",
 }
+# what no paper here tells, since it did without: said where a run of ours did not
+UNTOLD = (
+    "train.initialisation",
+    "train.label_smoothing",
+    "train.ema",
+    "train.validation",
+    "train.patience",
+)
 # data sets whose every reading for training is a new crop, which no setting of theirs tells
 RECROPPED = {"imagenet": {"crop": "any size", "flip": 0.5}}
 
@@ -65,13 +73,8 @@ def ours(case: Mapping[str, Any], seeds: int) -> Recipe:
         name: setting(case, "train." + name)
         for name in ("epochs", "learning_rate", "momentum", "weight_decay", "batch_size")
     }
-    # records say neither of these before they became settings: it was plain SGD, without a clip
-    for name, own, before in (
-        ("optimizer", "optimiser", "sgd"),
-        ("gradient_clip", "gradient_clip", "none"),
-    ):
-        value = setting(case, "train." + own)
-        found[name] = before if value in (NOT_RECORDED, None, 0) else value
+    found["optimizer"] = setting(case, "train.optimiser")
+    found["gradient_clip"] = setting(case, "train.gradient_clip") or "none"
     if setting(case, "train.nesterov") is True:
         found["optimizer"] += " (Nesterov)"
     if found["momentum"] == NOT_RECORDED and found["optimizer"] != "sgd":
@@ -94,10 +97,9 @@ def _schedule(case: Dict[str, Any], epochs: Any) -> Recipe:
     decay = setting(case, "train.decay")
     if name == "constant":
         told = []
-    elif name not in (NOT_RECORDED, None, "steps"):
+    elif name != "steps":
         told = name
-    warmup = [setting(case, "train.warmup_" + unit) for unit in ("epochs", "steps")]
-    if any(each not in (NOT_RECORDED, None, 0) for each in warmup):
+    if any(setting(case, "train.warmup_" + unit) for unit in ("epochs", "steps")):
         told = "{} after a warm-up".format(_schedule_words({"milestones": told, "decay": decay}))
     return {"milestones": told, "decay": decay, "epochs": epochs}
 
@@ -112,10 +114,12 @@ def differences(
         for field in FIELDS + EXTRA
         if recipe.get(field, NOT_TOLD) != NOT_TOLD and not _same(field, mine[field], recipe[field])
     ]
-    for key, value in settings.items():
-        if not equal(setting(dict(case), key), value):
-            name = key.split(".")[1].replace("_", " ")
-            gaps.append((name, plain(setting(dict(case), key)), plain(value)))
+    wanted = dict(dict.fromkeys(UNTOLD, NOT_TOLD), **settings)
+    for key, value in wanted.items():
+        ours_is = setting(case, key)
+        usual = value == NOT_TOLD and ours_is == BEFORE[key]
+        if not usual and not equal(ours_is, value):
+            gaps.append((key.split(".")[1].replace("_", " "), plain(ours_is), plain(value)))
     return gaps
 
 
