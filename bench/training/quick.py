@@ -16,6 +16,7 @@ MOST = {
     "warmup_epochs": EPOCHS - 1,
     "retrain_epochs": EPOCHS,
     "pretrain_epochs": EPOCHS,
+    "tune_epochs": EPOCHS,
     "latest": EPOCHS,
 }
 BETWEEN = "between"  # ThiNet's counts epochs and is whole; that of other recipes is a share of them
