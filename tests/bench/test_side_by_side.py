@@ -148,7 +148,7 @@ def test_after_a_refusal_no_case_is_begun(asked, tmp_path, monkeypatch):
 
 def test_a_worker_is_told_of_others_only_if_there_are_some(asked, tmp_path, monkeypatch):
     suite_asked = asked()
-    plain = {"suite", "case_id", "attempts", "case", "plugins", "eta"}
+    plain = {"suite", "case_id", "attempts", "case", "plugins", "eta", "share"}
     _, _, jobs = walked(suite_asked, tmp_path / "alone", [0, 0, 0], 1, monkeypatch)
     assert all(set(job) == plain for job in jobs)
     _, _, jobs = walked(suite_asked, tmp_path / "two", [0, 0, 0], 2, monkeypatch)
