@@ -32,7 +32,7 @@ MODEL = '''
 '''
 SUITE = """
     question = "What is trained once?"
-    plugins = ["own"]
+    plugins = ["once_own"]
     model = "blink"
     dataset = "digits"
     [train]
@@ -61,8 +61,8 @@ def command(folder, *more):
 
 
 def prepared(folder):
-    (folder / "own" / "models").mkdir(parents=True)
-    (folder / "own" / "models" / "blink.py").write_text(textwrap.dedent(MODEL))
+    (folder / "once_own" / "models").mkdir(parents=True)
+    (folder / "once_own" / "models" / "blink.py").write_text(textwrap.dedent(MODEL))
     (folder / "once.toml").write_text(textwrap.dedent(SUITE))
     return folder
 

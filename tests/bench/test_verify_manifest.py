@@ -13,7 +13,8 @@ from edgejoule.bench.history import night_rows, store
 from edgejoule.bench.nights import trace_keeping
 from edgejoule.reports import load
 
-OPTIONAL = ("facts", "fingerprint", "hashed")  # of a record: what came after the first format
+# of a record: what came after the first format
+OPTIONAL = ("facts", "fingerprint", "hashed", "top5_accuracy")
 FILES = ("case.json", "log", "plan.json", "run.json", "trace.json", "weights.pt")
 
 
