@@ -33,11 +33,11 @@ KINDS = {
     "datasets": Kind(
         "dataset", "bench/datasets", ("load", "CLASSES", "INPUT_SHAPE", "TRAIN_IMAGES")
     ),
-    "initialisations": Kind("initialisation", "bench/initialisations", ("initialise", "TRAINS")),
     "criteria": Kind("criterion", "prune/criteria", ("scores", "SCOPE", "BATCHES")),
     "saliency": Kind("saliency", "prune/saliency", ("scores", "SCOPE", "BATCHES", "AXIS")),
     "regularizers": Kind("regularizer", "prune/regularizers", ("penalty",)),
     "recipes": Kind("recipe", "prune/recipes", ("run",)),
+    "initialisations": Kind("initialisation", "bench/initialisations", ("initialise", "TRAINS")),
     "optimisers": Kind("optimiser", "bench/optimisers", ("build",)),
     "schedules": Kind("schedule", "bench/schedules", ("rate", "EVERY")),
     "adapters": Kind("adapter", "devices/adapters", ("open", "present")),

@@ -84,9 +84,18 @@ def whole(
     epochs, looks = trainer.epochs, {} if watch is None else watch.work
     with trainer.phase(name, training(epochs, penalty, until=until, **looks)):
         if until:
-            trainer.train(until, 0, epochs, penalty, watch, watch)
+            trainer.train(
+                until, first=0, total=epochs, penalty=penalty, after_epoch=watch, memory=watch
+            )
         state = treatments.snapshot(trainer.model)
-        trainer.train(epochs - until, until, epochs, penalty, watch, watch)
+        trainer.train(
+            epochs - until,
+            first=until,
+            total=epochs,
+            penalty=penalty,
+            after_epoch=watch,
+            memory=watch,
+        )
     return state
 
 
