@@ -73,7 +73,8 @@ def whole_ticks(low: float, high: float, count: int = 5) -> List[int]:
 
 def label(tick: float, among: Sequence[float]) -> str:
     """A tick's text, with the decimals that tell the ticks apart."""
-    gaps = [abs(b - a) for a, b in zip(among, among[1:])]
+    # ticks of a range too narrow for its numbers may fall together
+    gaps = [abs(b - a) for a, b in zip(among, among[1:]) if a != b]
     decimals = max(0, -int(math.floor(math.log10(min(gaps)) + 1e-9))) if gaps else 0
     if gaps and round(min(gaps), decimals) != round(min(gaps), 9):
         decimals += 1  # steps of 2.5 and 0.25 need one more than their size says

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from rigs import bundles, ended_worker, histories
+from rigs import bundles, ended_worker, histories, signalled
 
 from edgejoule.bench import bundle, checks, device_lock, records, runner, side_by_side, suite
 from edgejoule.bench.estimates import finished, forecast
@@ -312,7 +312,7 @@ def results_of(folder):
 
 def ended_by(number, line):
     """Exit code of a run that a signal ended while two workers were at it; none outlives it."""
-    process = subprocess.Popen(line, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(line, stderr=subprocess.DEVNULL, preexec_fn=signalled.hear)
     assert MACHINE.until(lambda: len(workers(process.pid)) == 2, 120.0)
     left = workers(process.pid)
     os.kill(process.pid, number)

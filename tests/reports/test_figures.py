@@ -161,3 +161,8 @@ def test_attributes_are_escaped():
     """A name in a figure is text."""
     drawn = str(svg.tag("text", "<b>", title='"&', stroke_width=1.25, class_="x"))
     assert drawn == '<text title="&#34;&amp;" stroke-width="1.2" class="x">&lt;b&gt;</text>'
+
+
+def test_ticks_that_fall_together_still_have_labels():
+    assert axes.label(100.0, [100.0, 100.0, 100.0]) == "100"
+    assert axes.label(0.5, [0.5, 0.5, 0.75]) == "0.50"

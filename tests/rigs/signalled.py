@@ -12,13 +12,18 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 HUNG_S = 60.0  # a command that has not ended by then will not; a busy machine takes 10 s
 
 
+def hear():
+    """What a child does before its program: a shell's background job ignores Ctrl-C."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start(folder, words):
     """The started command, in a group of its own, as soon as it minds signals."""
 
     def prepare():
         os.setsid()
-        for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores Ctrl-C
-            signal.signal(number, signal.SIG_DFL)
+        hear()
 
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "edgejoule.py")] + words,
