@@ -19,7 +19,9 @@ epochs = 30
 """
 
 
-@pytest.mark.parametrize("short", [True, False], ids=["quick", "whole"])
+@pytest.mark.parametrize(
+    "short", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["quick", "whole"]
+)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_suite_can_be_followed(name, short):
     methods = {}

@@ -133,6 +133,7 @@ def test_a_run_that_shares_verifies_and_a_change_in_what_it_took_over_is_found(s
     assert found.what == "phases[0].joules" and "dense" in found.how
 
 
+@pytest.mark.slow
 def test_killed_at_any_time_the_same_command_ends_with_the_same(shared, tmp_path):
     folder, chance = prepared(tmp_path), random.Random(5)
     for _ in range(KILLS):

@@ -19,6 +19,7 @@ from edgejoule.prune.signcodes import coded_layers, codes, signs
 from edgejoule.prune.signcodes.evaluation_codes import EvaluationCodes
 
 TEST, BATCH, PROBES = 40, 16, 25  # the last batch is short, and no batch is of probes alone
+NETWORKS = ["mlp5", "lenet5", "resnet20", pytest.param("vgg11", marks=pytest.mark.slow)]
 
 
 def trained_by_us(build, shape, classes, epochs=4):
@@ -107,7 +108,7 @@ def hooks(model):
 
 
 @pytest.mark.parametrize("detector", ["spline", "spline_code"])
-@pytest.mark.parametrize("name", ["mlp5", "lenet5", "resnet20", "vgg11"])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_a_search_sees_what_a_pass_of_its_own_would(name, detector):
     plain, watched = of_the_zoo(name), of_the_zoo(name)
     states = followed(plain, 3)
@@ -137,7 +138,7 @@ def test_a_search_sees_what_a_pass_of_its_own_would(name, detector):
     assert accuracies[0] == accuracies[1]
 
 
-@pytest.mark.parametrize("name", ["mlp5", "lenet5", "resnet20", "vgg11"])
+@pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("count", [1, PROBES, TEST, 10 * TEST])
 def test_codes_equal_bit_by_bit_and_answers_are_the_network_s(name, count):
     trainer = of_the_zoo(name)
