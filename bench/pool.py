@@ -77,9 +77,8 @@ class Pool:
 
     def _next(self) -> Worker:
         """A worker that has ended; of several the one that was started first."""
-        if (
-            len(self._working) == 1
-        ):  # asleep in the kernel: a look costs joules beside a measurement
+        if len(self._working) == 1:
+            # asleep in the kernel: a look costs joules beside a measurement
             self._working[0].process.wait()
         while True:
             for each in self._working:
