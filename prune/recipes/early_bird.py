@@ -82,13 +82,10 @@ def run(
     found = cutting.groups(trainer, cut)
     trail = _trail(detector, asked)
     penalty = steps.penalty(regularizer, found)
-    drawn = {"criterion": (criterion.name, criterion.options), "cut": vars(cut)}
-    work = steps.training(
-        trainer.epochs,
-        penalty,
-        detector=dict(vars(patience), name=detector, latest=latest),
-        looks=drawn if detector == "mask" else asked,  # codes know no criterion and no ratio
-    )
+    # codes know no criterion and no ratio, so searches of several ratios are the same work
+    seen = _drawing(criterion, cut) if detector == "mask" else asked
+    watched = dict(vars(patience), name=detector, latest=latest)
+    work = steps.training(trainer.epochs, penalty, detector=watched, looks=seen)
     with trainer.phase("search", work), ExitStack() as searching:
         see = (
             _masks(trainer, watch, criterion, found, cut, trail)
@@ -155,6 +152,11 @@ class Search:
         """Has seen what was kept."""
         self.settled, self._kept = facts["settled"], facts["matrix"]
         self._watch.distances[:] = facts["distances"]
+
+
+def _drawing(criterion: Criterion, cut: Cut) -> Dict[str, Any]:
+    """What a mask depends on besides the network, as JSON."""
+    return {"criterion": (criterion.name, criterion.options), "cut": vars(cut)}
 
 
 def _rule(detector: str, patience: Patience) -> tickets.Rule:
